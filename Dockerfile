@@ -1,0 +1,23 @@
+# The image of otelcol-dify from a binary built outside: `make image`. build.Dockerfile builds it inside.
+FROM scratch
+
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="otelcol-dify" \
+      org.opencontainers.image.description="OpenTelemetry Collector distribution for self-hosted Dify" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+COPY bin/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY bin/otelcol-dify bin/healthcheck /
+COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
+COPY config/overlays /etc/otelcol-dify/overlays
+# The only place it writes to. A named volume takes its owner from here.
+COPY --chown=10001:10001 bin/storage /var/lib/otelcol-dify
+
+USER 10001:10001
+VOLUME /var/lib/otelcol-dify
+# OTLP/gRPC, OTLP/HTTP, own metrics, Dify's metrics, health
+EXPOSE 4317 4318 8888 8889 13133
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/healthcheck"]
+ENTRYPOINT ["/otelcol-dify"]
+CMD ["--config=/etc/otelcol-dify/collector.yaml"]

@@ -1,0 +1,102 @@
+# `make help` prints the targets from the comments behind them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOLS := $(CURDIR)/.tools
+export PATH := $(TOOLS):$(PATH)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
+# timetzdata: the image has no time zones, and MySQL's can be named ones.
+GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
+
+# The sources of a Go package tree, so that nothing is linked anew without need.
+go_files = $(shell find $(1) -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify traffic; DURATION=20s ends it by itself
+	@bin/difydemo --collector bin/otelcol-dify --config config/demo.yaml $(if $(DURATION),--duration $(DURATION))
+
+.PHONY: build
+build: bin/otelcol-dify ## Build bin/otelcol-dify
+
+.PHONY: FORCE
+FORCE:
+
+# A new commit is a new version, which is written over the one in distro/main.go for this build only.
+.cache/version: FORCE
+	@mkdir -p .cache
+	@[ "$$(cat $@ 2>/dev/null)" = "$(VERSION)" ] || echo "$(VERSION)" > $@
+
+bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) .cache/version
+	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)"/' distro/main.go > .cache/main.go
+	@printf '{"Replace":{"%s/distro/main.go":"%s/.cache/main.go"}}\n' "$(CURDIR)" "$(CURDIR)" > .cache/overlay.json
+	@echo "building $@ $(VERSION) (the first time takes some minutes)"
+	@$(GO_BUILD) -C distro -overlay "$(CURDIR)/.cache/overlay.json" -ldflags '-s -w' -o "$(CURDIR)/$@" .
+
+bin/difydemo: $(call go_files,cmd)
+	@$(GO_BUILD) -o $@ ./cmd/difydemo
+
+bin/healthcheck: $(call go_files,cmd/healthcheck)
+	@$(GO_BUILD) -ldflags '-s -w' -o $@ ./cmd/healthcheck
+
+$(TOOLS)/.installed: tools/go.mod tools/go.sum
+	@echo "building the tools of tools/go.mod (the first time takes some minutes)"
+	@GOBIN=$(TOOLS) $(GO) -C tools install tool
+	@touch $@
+
+.PHONY: setup
+setup: ## Install what the tests need: servers, Python packages, tools
+	@tests/setup.sh
+
+.PHONY: test
+test: setup build lint ## Run every test: unit tests with the race detector, then the built binary against real servers
+	gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./components/... ./cmd/...
+	gotestsum --format testname -- -timeout 25m ./tests/...
+
+.PHONY: soak
+soak: setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full
+	OTELCOL_TEST_SOAK=1 gotestsum --format testname -- -count 1 -timeout 4h ./tests/...
+
+.PHONY: lint
+lint: $(TOOLS)/.installed ## Run the linters
+	golangci-lint run ./...
+
+.PHONY: generate
+generate: $(TOOLS)/.installed ## Write distro/ from builder-config.yaml, and what comes from each metadata.yaml
+	$(GO) generate ./components/...
+	builder --config builder-config.yaml --skip-compilation
+
+.PHONY: bench
+bench: $(TOOLS)/.installed ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./components/... ./cmd/...
+
+.PHONY: image
+image: bin/otelcol-dify bin/healthcheck ## Build the container image otelcol-dify:latest from the built binary
+	@mkdir -p bin/storage
+	@cp "$${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" bin/ca-certificates.crt
+	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" -t otelcol-dify:latest .
+
+# The versions in builder-config.yaml are the pin; the go.mod files follow it.
+pin = $(shell sed -n 's,.* $(1) \(v[0-9.]*\),\1,p' $(2) | head -n 1)
+
+.PHONY: upgrade
+upgrade: ## Make go.mod, tools and distro/ follow the versions in builder-config.yaml
+	@new=$(call pin,go.opentelemetry.io/collector/receiver/otlpreceiver,builder-config.yaml); \
+	new_stable=$(call pin,go.opentelemetry.io/collector/confmap/provider/envprovider,builder-config.yaml); \
+	old=$(call pin,go.opentelemetry.io/collector/cmd/builder,tools/go.mod); \
+	old_stable=$$(sed -n 's,.*go.opentelemetry.io/collector/pdata \(v[0-9.]*\).*,\1,p' go.mod); \
+	echo "collector $$old -> $$new, stable modules $$old_stable -> $$new_stable"; \
+	sed -i -E "/open-?telemetry/ { s/ $${old//./\\.}( |$$)/ $$new\1/; s/ $${old_stable//./\\.}( |$$)/ $$new_stable\1/ }" go.mod tools/go.mod
+	$(GO) mod tidy
+	$(GO) -C tools mod tidy
+	@$(MAKE) --no-print-directory generate
+
+.PHONY: clean
+clean: ## Remove everything that the other targets made
+	rm -rf bin .tools .cache .demo

@@ -1,0 +1,30 @@
+# Builds the binary and the image without Go on the host:
+#   docker build -f build.Dockerfile --build-arg VERSION="$(git describe --tags --always)" -t otelcol-dify:latest .
+# The tests build the same image from Dockerfile: this one's base image can't be pulled where they run.
+FROM golang:1.26-bookworm AS build
+
+ARG VERSION=0.0.0-dev
+WORKDIR /src
+COPY . .
+RUN make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck && mkdir -p bin/storage
+
+FROM scratch
+
+ARG VERSION=0.0.0-dev
+LABEL org.opencontainers.image.title="otelcol-dify" \
+      org.opencontainers.image.description="OpenTelemetry Collector distribution for self-hosted Dify" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /src/bin/otelcol-dify /src/bin/healthcheck /
+COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
+COPY config/overlays /etc/otelcol-dify/overlays
+COPY --from=build --chown=10001:10001 /src/bin/storage /var/lib/otelcol-dify
+
+USER 10001:10001
+VOLUME /var/lib/otelcol-dify
+EXPOSE 4317 4318 8888 8889 13133
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/healthcheck"]
+ENTRYPOINT ["/otelcol-dify"]
+CMD ["--config=/etc/otelcol-dify/collector.yaml"]

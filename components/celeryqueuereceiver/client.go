@@ -1,0 +1,87 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package celeryqueuereceiver
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// silence keeps the driver from writing to standard error past the collector's logger: every failure that it tells
+// there comes back as the error of a collection too.
+var silence = sync.OnceFunc(logging.Disable)
+
+// newClient makes a client that has not connected yet: the broker may be away when the collector starts.
+func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) {
+	silence()
+	b, err := parseBroker(string(cfg.Endpoint))
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: %w", err)
+	}
+	tlsConfig, err := tlsConfig(ctx, cfg, b)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	if b.sentinel {
+		return redis.NewFailoverClient(&redis.FailoverOptions{
+			MasterName:       cfg.Sentinel.MasterName,
+			SentinelAddrs:    b.addrs,
+			SentinelPassword: string(cfg.Sentinel.Password),
+			Username:         b.username,
+			Password:         b.password,
+			DB:               b.db,
+			PoolSize:         1,
+			MaxRetries:       -1,
+			DialTimeout:      cfg.Timeout,
+			ReadTimeout:      cfg.Timeout,
+			DialerRetries:    1,
+			Protocol:         2,
+			DisableIdentity:  true,
+			TLSConfig:        tlsConfig,
+		}), nil
+	}
+	options := &redis.Options{
+		Network:         b.network,
+		Addr:            b.addrs[0],
+		Username:        b.username,
+		Password:        b.password,
+		DB:              b.db,
+		PoolSize:        1,
+		MaxRetries:      -1, // the next collection is the retry
+		DialTimeout:     cfg.Timeout,
+		ReadTimeout:     cfg.Timeout,
+		DialerRetries:   1,
+		Protocol:        2,    // Redis 5 has no HELLO
+		DisableIdentity: true, // an ACL user needs no more than SELECT and LLEN
+		MaintNotificationsConfig: &maintnotifications.Config{
+			Mode: maintnotifications.ModeDisabled,
+		},
+		TLSConfig: tlsConfig,
+	}
+	options.Dialer = failLater(redis.NewDialer(options))
+	return redis.NewClient(options), nil
+}
+
+// tlsConfig joins the tls section with what kombu's options in the URL say; the section wins.
+func tlsConfig(ctx context.Context, cfg *Config, b broker) (*tls.Config, error) {
+	if !b.tls {
+		return nil, nil //nolint:nilnil // redis.Options: nil is a connection without TLS
+	}
+	section := cfg.TLS
+	if section.CAFile == "" {
+		section.CAFile = b.caFile
+	}
+	if section.CertFile == "" && section.KeyFile == "" {
+		section.CertFile, section.KeyFile = b.certFile, b.keyFile
+	}
+	section.InsecureSkipVerify = section.InsecureSkipVerify || b.skipVerify
+	section.Insecure = false // the scheme has decided
+	return section.LoadTLSConfig(ctx)
+}

@@ -1,0 +1,72 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package celeryqueuereceiver
+
+import (
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/scraper/scraperhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+)
+
+// Config is the receiver's section in the collector's configuration.
+type Config struct {
+	scraperhelper.ControllerConfig `mapstructure:",squash"`
+	metadata.MetricsBuilderConfig  `mapstructure:",squash"`
+
+	// Endpoint is Dify's CELERY_BROKER_URL as it stands: redis://, rediss://, redis+socket:// or, for Sentinel, one or
+	// more sentinel:// separated by `;`. It may hold a password.
+	Endpoint configopaque.String `mapstructure:"endpoint"`
+
+	// KeyPrefix is Dify's REDIS_KEY_PREFIX, without the colon that Celery puts behind it.
+	KeyPrefix string `mapstructure:"key_prefix"`
+
+	// Queues are the queues to report; the default is every queue of a self-hosted Dify, those that no worker reads by
+	// default included.
+	Queues []string `mapstructure:"queues"`
+
+	// TLS is used with rediss:// only.
+	TLS configtls.ClientConfig `mapstructure:"tls"`
+
+	// Sentinel is used with sentinel:// only.
+	Sentinel SentinelConfig `mapstructure:"sentinel"`
+}
+
+// SentinelConfig says what a sentinel:// URL leaves out.
+type SentinelConfig struct {
+	// MasterName is Dify's CELERY_SENTINEL_MASTER_NAME.
+	MasterName string `mapstructure:"master_name"`
+	// Password is Dify's CELERY_SENTINEL_PASSWORD: the sentinels' own, not the broker's.
+	Password configopaque.String `mapstructure:"password"`
+}
+
+// Validate reports every fault of the configuration at once.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Endpoint == "" {
+		errs = append(errs, errors.New("endpoint: must not be empty; set it to Dify's CELERY_BROKER_URL, like redis://:password@redis:6379/1"))
+	} else if b, err := parseBroker(string(c.Endpoint)); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+	} else if b.sentinel && c.Sentinel.MasterName == "" {
+		errs = append(errs, errors.New("sentinel.master_name: must not be empty with a sentinel:// endpoint; set it to Dify's CELERY_SENTINEL_MASTER_NAME"))
+	}
+	if len(c.Queues) == 0 {
+		errs = append(errs, errors.New("queues: must not be empty; leave the key out for all of Dify's queues"))
+	}
+	seen := make(map[string]bool, len(c.Queues))
+	for i, q := range c.Queues {
+		switch {
+		case q == "":
+			errs = append(errs, fmt.Errorf("queues[%d]: must not be empty", i))
+		case seen[q]:
+			errs = append(errs, fmt.Errorf("queues[%d]: %q stands there twice; remove one", i, q))
+		}
+		seen[q] = true
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,112 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package celeryqueuereceiver
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+)
+
+func TestLoadConfig(t *testing.T) {
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+
+	defaults := createDefaultConfig().(*Config)
+	defaults.Endpoint = "redis://:difyai123456@redis:6379/1"
+	all := createDefaultConfig().(*Config)
+	all.Endpoint = "sentinel://:secret@one:26379/1;sentinel://two/1"
+	all.KeyPrefix = "prod"
+	all.Queues = []string{"dataset", "mail"}
+	all.CollectionInterval = 30 * time.Second
+	all.Sentinel = SentinelConfig{MasterName: "dify", Password: "other"}
+
+	for name, want := range map[string]*Config{"celery_queue": defaults, "celery_queue/all": all} {
+		t.Run(name, func(t *testing.T) {
+			sub, err := conf.Sub(name)
+			require.NoError(t, err)
+			got := createDefaultConfig()
+			require.NoError(t, sub.Unmarshal(got))
+			require.NoError(t, xconfmap.Validate(got))
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		want   []string
+	}{
+		"no endpoint": {
+			func(c *Config) { c.Endpoint = "" },
+			[]string{"endpoint: must not be empty; set it to Dify's CELERY_BROKER_URL"},
+		},
+		"not a URL": {
+			func(c *Config) { c.Endpoint = "redis://:sec%ret@redis/1" },
+			[]string{"endpoint: not a URL; expected redis://"},
+		},
+		"another broker": {
+			func(c *Config) { c.Endpoint = "amqp://user:secret@rabbit" },
+			[]string{"endpoint: must begin with redis://, rediss://, sentinel:// or redis+socket://"},
+		},
+		"no host": {
+			func(c *Config) { c.Endpoint = "redis:///1" },
+			[]string{"endpoint: has no host"},
+		},
+		"database by name": {
+			func(c *Config) { c.Endpoint = "redis://redis/broker" },
+			[]string{"endpoint: the path must be the number of the database"},
+		},
+		"several plain servers": {
+			func(c *Config) { c.Endpoint = "redis://:secret@one/1;redis://:secret@two/1" },
+			[]string{"endpoint: only sentinel:// URLs may be several"},
+		},
+		"unknown certificate rule": {
+			func(c *Config) { c.Endpoint = "rediss://redis/1?ssl_cert_reqs=maybe" },
+			[]string{`endpoint: ssl_cert_reqs must be "required", "optional" or "none"`},
+		},
+		"sentinel without a name": {
+			func(c *Config) { c.Endpoint = "sentinel://:secret@one/1" },
+			[]string{"sentinel.master_name: must not be empty with a sentinel:// endpoint"},
+		},
+		"all faults at once": {
+			func(c *Config) { c.Endpoint, c.Queues = "", []string{"mail", "", "mail"} },
+			[]string{"endpoint: must not be empty", "queues[1]: must not be empty", `queues[2]: "mail" stands there twice`},
+		},
+		"no queues": {
+			func(c *Config) { c.Queues = nil },
+			[]string{"queues: must not be empty; leave the key out"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := createDefaultConfig().(*Config)
+			cfg.Endpoint = "redis://redis:6379/1"
+			tt.change(cfg)
+			err := xconfmap.Validate(cfg)
+			for _, want := range tt.want {
+				require.ErrorContains(t, err, want)
+			}
+			assert.NotContains(t, err.Error(), "sec")
+		})
+	}
+}
+
+func TestMisspeltKey(t *testing.T) {
+	conf := confmap.NewFromStringMap(map[string]any{"endpiont": "redis://redis:6379/1"})
+	require.ErrorContains(t, conf.Unmarshal(createDefaultConfig()), "endpiont")
+}
+
+func TestEndpointIsOpaque(t *testing.T) {
+	text, err := configopaque.String("redis://:secret@redis:6379/1").MarshalText()
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "secret")
+}

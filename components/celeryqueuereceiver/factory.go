@@ -1,0 +1,47 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package celeryqueuereceiver
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/scraper"
+	"go.opentelemetry.io/collector/scraper/scraperhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+)
+
+// NewFactory returns the factory of the celery_queue receiver.
+func NewFactory() receiver.Factory {
+	return receiver.NewFactory(
+		metadata.Type,
+		createDefaultConfig,
+		receiver.WithMetrics(createMetrics, metadata.MetricsStability),
+	)
+}
+
+func createDefaultConfig() component.Config {
+	controller := scraperhelper.NewDefaultControllerConfig()
+	controller.CollectionInterval = 15 * time.Second
+	controller.Timeout = 5 * time.Second
+	return &Config{
+		ControllerConfig:     controller,
+		MetricsBuilderConfig: metadata.DefaultMetricsBuilderConfig(),
+		Queues:               defaultQueues(),
+	}
+}
+
+func createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+	config := cfg.(*Config)
+	queues := newQueueScraper(config, set)
+	s, err := scraper.NewMetrics(queues.scrape, scraper.WithStart(queues.start), scraper.WithShutdown(queues.shutdown))
+	if err != nil {
+		return nil, err
+	}
+	return scraperhelper.NewMetricsController(&config.ControllerConfig, set, next, scraperhelper.AddScraper(metadata.Type, s))
+}

@@ -1,0 +1,170 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package celeryqueuereceiver
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/collector/scraper/scrapererror"
+
+	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+)
+
+const testPassword = "se-cret"
+
+// startRedis runs a real server on a free port and waits until it says that it takes connections.
+func startRedis(t *testing.T) string {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	require.NoError(t, err, "this test needs a real Redis: apt-get install redis-server")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+
+	//nolint:gosec // the binary is the system's redis-server
+	cmd := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", testPassword)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "Ready to accept connections") {
+			return addr
+		}
+	}
+	require.Fail(t, "redis-server ended before it took connections")
+	return ""
+}
+
+// push fills the lists of a queue the way kombu does.
+func push(t *testing.T, addr string, lengths map[string]int) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr, Password: testPassword, DB: 1})
+	for key, n := range lengths {
+		for i := range n {
+			require.NoError(t, client.LPush(t.Context(), key, i).Err())
+		}
+	}
+	require.NoError(t, client.Close())
+}
+
+func newTestScraper(t *testing.T, endpoint string, change func(*Config)) *queueScraper {
+	t.Helper()
+	cfg := createDefaultConfig().(*Config)
+	cfg.Endpoint = configopaque.String(endpoint)
+	if change != nil {
+		change(cfg)
+	}
+	require.NoError(t, cfg.Validate())
+	s := newQueueScraper(cfg, receivertest.NewNopSettings(metadata.Type))
+	require.NoError(t, s.start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { assert.NoError(t, s.shutdown(context.Background())) })
+	return s
+}
+
+func lengths(t *testing.T, md pmetric.Metrics) map[string]int64 {
+	t.Helper()
+	got := map[string]int64{}
+	for _, rm := range md.ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				require.Equal(t, "celery.queue.length", m.Name())
+				require.Equal(t, "{task}", m.Unit())
+				for _, p := range m.Gauge().DataPoints().All() {
+					queue, ok := p.Attributes().Get("celery.queue")
+					require.True(t, ok)
+					got[queue.Str()] = p.IntValue()
+				}
+			}
+		}
+	}
+	return got
+}
+
+func TestScrape(t *testing.T) {
+	addr := startRedis(t)
+	push(t, addr, map[string]int{
+		"dataset": 3, "dataset\x06\x163": 2, "dataset\x06\x169": 1, // three priorities of one queue
+		"monitor": 4, "p:mail": 5, "not_a_queue_of_dify": 9,
+	})
+	endpoint := fmt.Sprintf("redis://:%s@%s/1", testPassword, addr)
+
+	t.Run("every queue of Dify, empty ones as 0", func(t *testing.T) {
+		md, err := newTestScraper(t, endpoint, nil).scrape(t.Context())
+		require.NoError(t, err)
+		want := map[string]int64{}
+		for _, queue := range defaultQueues() {
+			want[queue] = 0
+		}
+		want["dataset"], want["monitor"] = 6, 4
+		assert.Equal(t, want, lengths(t, md))
+	})
+	t.Run("key prefix", func(t *testing.T) {
+		s := newTestScraper(t, endpoint, func(c *Config) { c.KeyPrefix, c.Queues = "p", []string{"mail", "dataset"} })
+		md, err := s.scrape(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, map[string]int64{"mail": 5, "dataset": 0}, lengths(t, md))
+	})
+	t.Run("a key that is not a list is a gap in its own queue only", func(t *testing.T) {
+		client := redis.NewClient(&redis.Options{Addr: addr, Password: testPassword, DB: 1})
+		require.NoError(t, client.Set(t.Context(), "odd", "text", 0).Err())
+		require.NoError(t, client.Close())
+		md, err := newTestScraper(t, endpoint, func(c *Config) { c.Queues = []string{"odd", "dataset"} }).scrape(t.Context())
+		require.ErrorContains(t, err, "queues odd could not be read: a queue's key does not hold a list")
+		assert.True(t, scrapererror.IsPartialScrapeError(err))
+		assert.Equal(t, map[string]int64{"dataset": 6}, lengths(t, md))
+	})
+	t.Run("a wrong password is an error that says so without it", func(t *testing.T) {
+		md, err := newTestScraper(t, "redis://:wr-ong@"+addr+"/1", nil).scrape(t.Context())
+		require.ErrorContains(t, err, "Redis refused the login of endpoint")
+		assert.NotContains(t, err.Error(), "wr-ong")
+		assert.Zero(t, md.MetricCount())
+	})
+	t.Run("no password", func(t *testing.T) {
+		_, err := newTestScraper(t, "redis://"+addr+"/1", nil).scrape(t.Context())
+		require.ErrorContains(t, err, "Redis wants a login")
+	})
+	t.Run("a database that does not exist", func(t *testing.T) {
+		_, err := newTestScraper(t, fmt.Sprintf("redis://:%s@%s/99", testPassword, addr), nil).scrape(t.Context())
+		require.ErrorContains(t, err, "does not exist in Redis")
+	})
+}
+
+func TestScrapeWithoutServer(t *testing.T) {
+	md, err := newTestScraper(t, "redis://:"+testPassword+"@127.0.0.1:1/1", nil).scrape(t.Context())
+	require.ErrorContains(t, err, "no queue could be read")
+	assert.NotContains(t, err.Error(), testPassword)
+	assert.Zero(t, md.MetricCount(), "an error is a gap, never a number")
+}
+
+func TestInstanceID(t *testing.T) {
+	id := func(endpoint, prefix string) string {
+		return instanceID(&Config{Endpoint: configopaque.String(endpoint), KeyPrefix: prefix})
+	}
+	first := id("redis://:one@redis:6379/1", "")
+	assert.Equal(t, first, id("redis://:other@redis/1", ""), "a new password is the same broker")
+	assert.NotEqual(t, first, id("redis://:one@redis:6379/2", ""))
+	assert.NotEqual(t, first, id("redis://:one@redis:6379/1", "p"))
+}

@@ -1,0 +1,127 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package difysemconv holds the name of every attribute, event and metric of Dify that our components read or
+// write, once. Names that OpenTelemetry's semantic conventions define are repeated here only where Dify's
+// generation of them differs from the convention in force, or where more than one component needs the name.
+package difysemconv
+
+// Attributes that Dify's OpenTelemetry set-up writes (api/extensions/otel/semconv in Dify's source).
+const (
+	AttrAppID      = "dify.app_id"
+	AttrTenantID   = "dify.tenant_id"
+	AttrWorkflowID = "dify.workflow_id"
+	AttrUserType   = "dify.user_type"
+	AttrStreaming  = "dify.streaming"
+
+	AttrNodeID          = "node.id"
+	AttrNodeType        = "node.type"
+	AttrNodeExecutionID = "node.execution_id"
+)
+
+// Attributes that Dify wrote in older versions, and the plugin daemon's own; dify_filter renames them.
+const (
+	AttrOldTenantID    = "service.tenant.id" // up to 1.10.1
+	AttrOldUserID      = "service.user.id"   // up to 1.10.1
+	AttrDaemonTenantID = "tenant_id"         // plugin daemon
+)
+
+// Attributes that this distribution adds.
+const (
+	// AttrRole is the part of Dify that emitted the telemetry: see the Role constants.
+	AttrRole = "dify.role"
+	// AttrEdition is Dify's edition (COMMUNITY, ENTERPRISE, CLOUD), cut off the deployment environment's name.
+	AttrEdition = "dify.edition"
+	// AttrCommit is the commit Dify was built from, cut off service.version.
+	AttrCommit = "dify.commit"
+	// AttrNodeTitle keeps the title that the user gave a node, which Dify uses as the span's name.
+	AttrNodeTitle = "dify.node.title"
+	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.
+	AttrOriginalStatus = "dify.original_status"
+
+	AttrWorkflowRunID    = "dify.workflow_run_id"
+	AttrWorkflowAppLogID = "dify.workflow_app_log.id"
+	AttrWorkspaceName    = "dify.workspace.name"
+	AttrAppName          = "dify.app.name"
+	AttrAppMode          = "dify.app.mode"
+	AttrCreatedFrom      = "dify.created_from"
+	AttrCreatedByRole    = "dify.created_by_role"
+	AttrCreatedBy        = "dify.created_by"
+
+	AttrRunStatus          = "dify.workflow_run.status"
+	AttrRunType            = "dify.workflow_run.type"
+	AttrRunTriggeredFrom   = "dify.workflow_run.triggered_from"
+	AttrRunElapsedTime     = "dify.workflow_run.elapsed_time" // seconds
+	AttrRunTotalTokens     = "dify.workflow_run.total_tokens"
+	AttrRunTotalSteps      = "dify.workflow_run.total_steps"
+	AttrRunExceptionsCount = "dify.workflow_run.exceptions_count"
+	AttrRunError           = "dify.workflow_run.error"
+	AttrRunCreatedAt       = "dify.workflow_run.created_at"  // RFC 3339, UTC
+	AttrRunFinishedAt      = "dify.workflow_run.finished_at" // RFC 3339, UTC
+
+	AttrUsageTotalPrice = "dify.usage.total_price"
+	AttrUsageCurrency   = "dify.usage.currency"
+
+	AttrCeleryQueue = "celery.queue"
+)
+
+// Attributes of OpenTelemetry's conventions that more than one component needs.
+const (
+	AttrEventName    = "event.name"
+	AttrLogRecordUID = "log.record.uid"
+
+	AttrEnvironment    = "deployment.environment.name"
+	AttrOldEnvironment = "deployment.environment" // up to Dify 1.13.0
+)
+
+// Event names of log records made by workflow_log.
+const (
+	EventWorkflowRun     = "dify.workflow.run"
+	EventWorkflowStuck   = "dify.workflow.stuck"
+	EventWorkflowUnknown = "dify.workflow.unknown"
+)
+
+// Values of AttrRole.
+const (
+	RoleAPI          = "api"
+	RoleWorker       = "worker"
+	RoleBeat         = "beat"
+	RolePluginDaemon = "plugin_daemon"
+)
+
+// Values of AttrRunStatus that mean that a run has ended (graphon's WorkflowExecutionStatus).
+const (
+	StatusSucceeded        = "succeeded"
+	StatusFailed           = "failed"
+	StatusPartialSucceeded = "partial-succeeded"
+	StatusStopped          = "stopped"
+)
+
+// Values of AttrRunStatus of a run that has not ended.
+const (
+	StatusRunning = "running"
+	StatusPaused  = "paused"
+)
+
+// Metrics. docs/metrics.md gives each one's unit, labels and name in Prometheus.
+const (
+	MetricServerDuration      = "http.server.duration"
+	MetricServerResponseCount = "http.server.response.count"
+	MetricServerErrorCount    = "http.server.error.count"
+
+	MetricCeleryQueueLength = "celery.queue.length"
+
+	MetricRunDuration = "app.workflow.run.duration"
+	MetricRunSuccess  = "app.workflow.run.success"
+	MetricRunFailure  = "app.workflow.run.failure"
+	MetricRunTotal    = "app.workflow.run.total"
+	MetricTokenUsage  = "app.llm.token.usage"
+	MetricCost        = "app.llm.cost"
+)
+
+// NoiseParseError is the name by which Dify's own Sentry hook knows the noise it drops: the default answer of the
+// Langfuse client's error table. NoiseParseErrorText is that answer's text, which is what stands in telemetry.
+const (
+	NoiseParseError     = "parse_error.defaultErrorResponse"
+	NoiseParseErrorText = "Unexpected error occurred. Please check your request and contact support: https://langfuse.com/support."
+)
