@@ -37,7 +37,7 @@ bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) .cache/versio
 	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)"/' distro/main.go > .cache/main.go
 	@printf '{"Replace":{"%s/distro/main.go":"%s/.cache/main.go"}}\n' "$(CURDIR)" "$(CURDIR)" > .cache/overlay.json
 	@echo "building $@ $(VERSION) (the first time takes some minutes)"
-	@$(GO_BUILD) -C distro -overlay "$(CURDIR)/.cache/overlay.json" -ldflags '-s -w' -o "$(CURDIR)/$@" .
+	@cd distro && $(GO_BUILD) -overlay "$(CURDIR)/.cache/overlay.json" -ldflags '-s -w' -o "$(CURDIR)/$@" .
 
 bin/difydemo: $(call go_files,cmd)
 	@$(GO_BUILD) -o $@ ./cmd/difydemo

@@ -19,6 +19,7 @@ func TestComponentsInAnotherBuild(t *testing.T) {
 	run := func(name string, args ...string) string {
 		cmd := exec.CommandContext(t.Context(), name, args...)
 		cmd.Dir = root
+		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0") // as the binary is built
 		out, err := cmd.CombinedOutput()
 		require.NoErrorf(t, err, "%s %v:\n%s", name, args, out)
 		return string(out)

@@ -1,0 +1,219 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// Values of Config.Driver. Dify's DB_TYPE knows the same ones; the last two speak MySQL's protocol.
+const (
+	driverPostgreSQL = "postgresql"
+	driverMySQL      = "mysql"
+	driverOceanBase  = "oceanbase"
+	driverSeekDB     = "seekdb"
+)
+
+// Values of Config.StartAt that are not a time.
+const (
+	startAtEnd       = "end"
+	startAtBeginning = "beginning"
+)
+
+const (
+	portPostgreSQL = 5432
+	portMySQL      = 3306
+
+	minLookBack = time.Second
+	// maxPollInterval is well below the time after which MySQL is told to close a connection that is not used.
+	maxPollInterval = 5 * time.Minute
+	maxPageSize     = 10_000
+)
+
+var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSeekDB}
+
+// Config is the receiver's section of the collector's configuration.
+type Config struct {
+	// Driver is the kind of database: Dify's DB_TYPE.
+	Driver string `mapstructure:"driver"`
+	// Host is the database server's name, address, or absolute path of a Unix socket.
+	Host string `mapstructure:"host"`
+	// Port is the server's port. Zero means the driver's usual one.
+	Port int `mapstructure:"port"`
+	// Username is the role that reads. It needs SELECT on five tables and nothing else.
+	Username string `mapstructure:"username"`
+	// Password of Username.
+	Password configopaque.String `mapstructure:"password"`
+	// Database is the name of Dify's database.
+	Database string `mapstructure:"database"`
+	// TLS are the settings of the connection to the database.
+	TLS configtls.ClientConfig `mapstructure:"tls"`
+
+	// Storage is the storage extension that keeps the checkpoint.
+	Storage *component.ID `mapstructure:"storage"`
+	// AdoptCheckpoint is the address of a database, as an error about the checkpoint gives it, whose checkpoint may be
+	// used for this one, because both are the same database under two names.
+	AdoptCheckpoint string `mapstructure:"adopt_checkpoint"`
+	// StartAt says where to begin when there is no checkpoint: end, beginning, or an RFC 3339 time.
+	StartAt string `mapstructure:"start_at"`
+
+	// PollInterval is the pause between two polls.
+	PollInterval time.Duration `mapstructure:"poll_interval"`
+	// LookBack is how late a run may become visible, after the time it carries, and still be told.
+	LookBack time.Duration `mapstructure:"look_back"`
+	// OutcomeWait is how long an app log row may be without its run.
+	OutcomeWait time.Duration `mapstructure:"outcome_wait"`
+	// MaxRunAge is the age at which a run that has not ended is told as stuck.
+	MaxRunAge time.Duration `mapstructure:"max_run_age"`
+	// PageSize is the most runs read, and delivered, at once.
+	PageSize int `mapstructure:"page_size"`
+	// StatementTimeout is the time after which the database gives up a statement of ours.
+	StatementTimeout time.Duration `mapstructure:"statement_timeout"`
+
+	// MaxApps is the number of apps that get metric series of their own.
+	MaxApps int `mapstructure:"max_apps"`
+	// MetricsInterval is the longest time between two emissions of the metrics.
+	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal takes a time for `start_at` without quotes too, which YAML reads as a time and not as a string.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	if at, ok := conf.Get("start_at").(time.Time); ok {
+		text := confmap.NewFromStringMap(map[string]any{"start_at": at.Format(time.RFC3339Nano)})
+		if err := conf.Merge(text); err != nil {
+			return err
+		}
+	}
+	return conf.Unmarshal(cfg)
+}
+
+// Validate reports every fault of the configuration at once.
+func (cfg *Config) Validate() error {
+	return errors.Join(
+		cfg.validateDatabase(),
+		cfg.validateStart(),
+		positive("poll_interval", cfg.PollInterval),
+		positive("outcome_wait", cfg.OutcomeWait),
+		positive("max_run_age", cfg.MaxRunAge),
+		positive("metrics_interval", cfg.MetricsInterval),
+		cfg.validateLimits(),
+	)
+}
+
+func (cfg *Config) validateDatabase() error {
+	var errs error
+	if !slices.Contains(drivers, cfg.Driver) {
+		errs = errors.Join(errs, fmt.Errorf("`driver` is %q: must be one of %s", cfg.Driver, strings.Join(drivers, ", ")))
+	}
+	if cfg.Host == "" {
+		errs = errors.Join(errs, errors.New("`host` is empty: set it to the host of Dify's database (DB_HOST)"))
+	}
+	if cfg.Port < 0 || cfg.Port > 65535 {
+		errs = errors.Join(errs, fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's usual one", cfg.Port))
+	}
+	if cfg.Username == "" {
+		errs = errors.Join(errs, errors.New("`username` is empty: set it to a role that may read Dify's tables (DB_USERNAME)"))
+	}
+	if cfg.Database == "" {
+		errs = errors.Join(errs, errors.New("`database` is empty: set it to the name of Dify's database (DB_DATABASE)"))
+	}
+	return errs
+}
+
+func (cfg *Config) validateStart() error {
+	var errs error
+	if cfg.Storage == nil {
+		errs = errors.Join(errs, errors.New("`storage` is missing: set it to the id of a storage extension, such as file_storage/checkpoint"))
+	}
+	if _, _, err := cfg.start(); err != nil {
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
+
+func (cfg *Config) validateLimits() error {
+	var errs error
+	if cfg.PollInterval > maxPollInterval {
+		errs = errors.Join(errs, fmt.Errorf("`poll_interval` is %s: must be at most %s", cfg.PollInterval, maxPollInterval))
+	}
+	if cfg.LookBack < minLookBack {
+		errs = errors.Join(errs, fmt.Errorf("`look_back` is %s: must be at least %s", cfg.LookBack, minLookBack))
+	}
+	if cfg.LookBack >= cfg.MaxRunAge && cfg.MaxRunAge > 0 {
+		errs = errors.Join(errs, fmt.Errorf("`look_back` (%s) must be shorter than `max_run_age` (%s)", cfg.LookBack, cfg.MaxRunAge))
+	}
+	if cfg.StatementTimeout < time.Millisecond {
+		errs = errors.Join(errs, fmt.Errorf("`statement_timeout` is %s: must be at least 1ms", cfg.StatementTimeout))
+	}
+	if cfg.PageSize < 1 || cfg.PageSize > maxPageSize {
+		errs = errors.Join(errs, fmt.Errorf("`page_size` is %d: must be 1 to %d", cfg.PageSize, maxPageSize))
+	}
+	if cfg.MaxApps < 1 {
+		errs = errors.Join(errs, fmt.Errorf("`max_apps` is %d: must be at least 1", cfg.MaxApps))
+	}
+	return errs
+}
+
+func positive(key string, d time.Duration) error {
+	if d > 0 {
+		return nil
+	}
+	return fmt.Errorf("`%s` is %s: must be greater than 0", key, d)
+}
+
+// start says where to begin without a checkpoint: at the time given, or at the end of the table.
+func (cfg *Config) start() (at time.Time, end bool, err error) {
+	switch cfg.StartAt {
+	case startAtEnd:
+		return time.Time{}, true, nil
+	case startAtBeginning:
+		return time.Time{}, false, nil
+	}
+	at, err = time.Parse(time.RFC3339, cfg.StartAt)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("`start_at` is %q: must be %s, %s or an RFC 3339 time such as 2026-11-23T00:00:00Z",
+			cfg.StartAt, startAtEnd, startAtBeginning)
+	}
+	return at.UTC(), false, nil
+}
+
+// protocol is the wire protocol that the driver speaks.
+func (cfg *Config) protocol() string {
+	if cfg.Driver == driverPostgreSQL {
+		return driverPostgreSQL
+	}
+	return driverMySQL
+}
+
+func (cfg *Config) port() int {
+	switch {
+	case cfg.Port != 0:
+		return cfg.Port
+	case cfg.protocol() == driverPostgreSQL:
+		return portPostgreSQL
+	default:
+		return portMySQL
+	}
+}
+
+// address names the database, without a login: in the checkpoint, in messages, and as the root of stable ids.
+func (cfg *Config) address() string {
+	return cfg.protocol() + "://" + net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.port())) + "/" + cfg.Database
+}

@@ -1,0 +1,136 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+)
+
+// emitter hands the metrics to their pipeline when they have changed, and again and again while they have not, so that
+// no series goes stale while the tail waits for a pipeline or for the database. It is given only what the checkpoint
+// holds: a value that was seen and then lost by a crash would make a counter go back.
+type emitter struct {
+	next     consumer.Metrics
+	obs      *receiverhelper.ObsReport
+	interval time.Duration
+	trouble  trouble
+
+	changed chan struct{}
+
+	mu     sync.Mutex       // guards what follows
+	latest *pmetric.Metrics // nil: nothing to tell
+}
+
+func newEmitter(next consumer.Metrics, obs *receiverhelper.ObsReport, interval time.Duration, logger *zap.Logger) *emitter {
+	return &emitter{
+		next:     next,
+		obs:      obs,
+		interval: interval,
+		trouble: trouble{
+			logger: logger,
+			began:  "The metrics pipeline refuses; the metrics are offered again, none is lost",
+			over:   "The metrics pipeline takes the metrics again",
+		},
+		changed: make(chan struct{}, 1),
+	}
+}
+
+// publish takes over the metrics to tell from now on.
+func (e *emitter) publish(md pmetric.Metrics) {
+	e.mu.Lock()
+	e.latest = &md
+	e.mu.Unlock()
+	select {
+	case e.changed <- struct{}{}:
+	default:
+	}
+}
+
+// silence stops the telling, because another receiver counts now.
+func (e *emitter) silence() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.latest = nil
+}
+
+func (e *emitter) run(ctx context.Context) {
+	ticker := time.NewTicker(e.interval)
+	defer ticker.Stop()
+	pause := backoff{first: firstRetry, longest: e.interval}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-e.changed:
+		}
+		for !e.emit(ctx) {
+			if !pause.wait(ctx) {
+				return
+			}
+		}
+		pause.reset()
+	}
+}
+
+// emit reports whether the pipeline took the metrics, or refused them for good.
+func (e *emitter) emit(ctx context.Context) bool {
+	md, ok := e.snapshot()
+	if !ok {
+		return true
+	}
+	points := md.DataPointCount()
+	obsCtx := e.obs.StartMetricsOp(ctx)
+	err := e.next.ConsumeMetrics(obsCtx, md)
+	e.obs.EndMetricsOp(obsCtx, metadata.Type.String(), points, err)
+	switch {
+	case err == nil:
+		e.trouble.ended()
+		return true
+	case ctx.Err() != nil:
+		return false
+	default:
+		e.trouble.failed(err, time.Now())
+		return refusedForGood(err)
+	}
+}
+
+// snapshot copies the metrics, since the pipeline may change what it is given, and sets their time.
+func (e *emitter) snapshot() (pmetric.Metrics, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.latest == nil || e.latest.DataPointCount() == 0 {
+		return pmetric.Metrics{}, false
+	}
+	md := pmetric.NewMetrics()
+	e.latest.CopyTo(md)
+	stamp(md, pcommon.NewTimestampFromTime(time.Now()))
+	return md, true
+}
+
+func stamp(md pmetric.Metrics, now pcommon.Timestamp) {
+	metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	for _, metric := range metrics.All() {
+		switch metric.Type() {
+		case pmetric.MetricTypeSum:
+			for _, point := range metric.Sum().DataPoints().All() {
+				point.SetTimestamp(now)
+			}
+		case pmetric.MetricTypeHistogram:
+			for _, point := range metric.Histogram().DataPoints().All() {
+				point.SetTimestamp(now)
+			}
+		}
+	}
+}

@@ -1,0 +1,64 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+)
+
+// NewFactory makes the factory of the workflow_log receiver.
+func NewFactory() receiver.Factory {
+	shared := &instances{byConfig: map[*Config]*workflowLogReceiver{}}
+	return receiver.NewFactory(
+		metadata.Type,
+		createDefaultConfig,
+		receiver.WithLogs(shared.createLogs, metadata.LogsStability),
+		receiver.WithMetrics(shared.createMetrics, metadata.MetricsStability),
+	)
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Driver:           driverPostgreSQL,
+		Host:             "localhost",
+		Username:         "postgres",
+		Database:         "dify",
+		TLS:              configtls.NewDefaultClientConfig(),
+		StartAt:          startAtEnd,
+		PollInterval:     time.Second,
+		LookBack:         15 * time.Minute,
+		OutcomeWait:      time.Hour,
+		MaxRunAge:        24 * time.Hour,
+		PageSize:         1000,
+		StatementTimeout: 10 * time.Second,
+		MaxApps:          2000,
+		MetricsInterval:  15 * time.Second,
+	}
+}
+
+func (s *instances) createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
+	r, err := s.get(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	r.logs = next
+	return r, nil
+}
+
+func (s *instances) createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+	r, err := s.get(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	r.metrics = next
+	return r, nil
+}

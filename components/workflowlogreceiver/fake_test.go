@@ -1,0 +1,92 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+// fakeDatabase is a table of runs in memory, with a clock that the test turns.
+type fakeDatabase struct {
+	now   time.Time
+	runs  []source.Run
+	nodes []source.Node
+}
+
+func (f *fakeDatabase) sorted() []source.Run {
+	slices.SortFunc(f.runs, func(a, b source.Run) int { return order(a.Position(), b.Position()) })
+	return f.runs
+}
+
+func order(a, b source.Position) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+}
+
+func (*fakeDatabase) Lock(context.Context) (bool, error)           { return true, nil }
+func (*fakeDatabase) Close(context.Context) error                  { return nil }
+func (f *fakeDatabase) Now(ctx context.Context) (time.Time, error) { return f.now, ctx.Err() }
+
+func (f *fakeDatabase) Page(_ context.Context, after source.Position, limit int) ([]source.Run, error) {
+	var page []source.Run
+	for _, run := range f.sorted() {
+		if order(run.Position(), after) > 0 && len(page) < limit {
+			page = append(page, run)
+		}
+	}
+	return page, nil
+}
+
+func (f *fakeDatabase) Keys(_ context.Context, after, upTo source.Position, limit int) ([]source.Key, error) {
+	var keys []source.Key
+	for _, run := range f.sorted() {
+		if order(run.Position(), after) > 0 && order(run.Position(), upTo) <= 0 && len(keys) < limit {
+			keys = append(keys, run.Key)
+		}
+	}
+	return keys, nil
+}
+
+func (f *fakeDatabase) Runs(_ context.Context, ids []string) ([]source.Run, error) {
+	var runs []source.Run
+	for _, run := range f.runs {
+		if slices.Contains(ids, run.ID) {
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
+
+func (*fakeDatabase) AppLogs(context.Context, []string) ([]source.AppLog, error) { return nil, nil }
+
+func (f *fakeDatabase) Nodes(_ context.Context, runIDs []string) ([]source.Node, error) {
+	var nodes []source.Node
+	for _, node := range f.nodes {
+		if slices.Contains(runIDs, node.RunID) {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes, nil
+}
+
+func (*fakeDatabase) Apps(_ context.Context, ids []string) ([]source.App, error) {
+	apps := make([]source.App, len(ids))
+	for i, id := range ids {
+		apps[i] = source.App{ID: id, Name: "name of " + id, Mode: "workflow"}
+	}
+	return apps, nil
+}
+
+func (*fakeDatabase) Tenants(_ context.Context, ids []string) ([]source.Tenant, error) {
+	tenants := make([]source.Tenant, len(ids))
+	for i, id := range ids {
+		tenants[i] = source.Tenant{ID: id, Name: "Acme"}
+	}
+	return tenants, nil
+}

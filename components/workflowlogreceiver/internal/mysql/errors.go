@@ -1,0 +1,40 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mysql
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// hints say what to do about an error, by the server's number.
+var hints = map[uint16]string{
+	1040: "the server has no connection left",
+	1044: "grant SELECT in `database` to the user in `username`",
+	1045: "check `username` and `password`",
+	1049: "check `database`",
+	1054: "the table is not as Dify 1.10.1 or later makes it: check `database`, and that Dify's migrations have run",
+	1142: "grant SELECT on it to the user in `username`",
+	1146: "the table is not there: check `database`, and that Dify's migrations have run",
+	1969: "the statement ran longer than `statement_timeout`: is an index missing?", // MariaDB
+	3024: "the statement ran longer than `statement_timeout`: is an index missing?", // MySQL
+}
+
+// explain names the step that failed and what to do about it.
+func explain(step string, err error) error {
+	hint := ""
+	var myErr *mysql.MySQLError
+	switch {
+	case errors.As(err, &myErr):
+		hint = hints[myErr.Number]
+	case errors.Is(err, mysql.ErrNoTLS):
+		hint = "the server offers no TLS: set `tls.insecure: true` if the network is trusted"
+	}
+	if hint == "" {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return fmt.Errorf("%s: %w: %s", step, err, hint)
+}

@@ -1,0 +1,111 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package postgres reads Dify's tables from PostgreSQL, also through PgBouncer in transaction mode: it sends no
+// start-up option that a pooler refuses, prepares no named statement, and changes no setting of a session that it
+// shares with others.
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+const (
+	applicationName = "otelcol-dify"
+	connectTimeout  = 10 * time.Second
+
+	// lockKey is the advisory lock of the one reader: the bytes of "odify_wl". Such locks are per database.
+	lockKey int64 = 0x6f646966795f776c
+
+	// keepAlive lets the server notice within a minute that the reader's machine is gone, and give its lock to another.
+	// By default it takes two hours.
+	keepAlive = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
+)
+
+// Connector opens connections to PostgreSQL.
+type Connector struct {
+	config  *pgx.ConnConfig
+	timeout time.Duration
+}
+
+var _ source.Connector = (*Connector)(nil)
+
+// NewConnector checks the settings. It does not connect.
+func NewConnector(set source.Settings) (*Connector, error) {
+	// What is given here keeps the libpq environment variables and files of the process out.
+	config, err := pgx.ParseConfig("host=localhost port=5432 user=- password=- dbname=- sslmode=disable")
+	if err != nil {
+		return nil, fmt.Errorf("prepare the connection: %w", err)
+	}
+	config.Host = set.Host
+	config.Port = uint16(set.Port) //nolint:gosec // Config.Validate holds it below 65536
+	config.User = set.Username
+	config.Password = set.Password
+	config.Database = set.Database
+	config.TLSConfig = withServerName(set.TLS, set.Host)
+	config.Fallbacks = nil
+	config.ConnectTimeout = connectTimeout
+	config.RuntimeParams = map[string]string{"application_name": applicationName}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return &Connector{config: config, timeout: set.StatementTimeout}, nil
+}
+
+func withServerName(config *tls.Config, host string) *tls.Config {
+	if config == nil || config.ServerName != "" {
+		return config
+	}
+	config = config.Clone()
+	config.ServerName = host
+	return config
+}
+
+// Connect opens a connection.
+func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
+	pg, err := pgx.ConnectConfig(ctx, c.config.Copy())
+	if err != nil {
+		return nil, explain("connect", err)
+	}
+	return &conn{pg: pg, timeout: c.timeout}, nil
+}
+
+type conn struct {
+	pg      *pgx.Conn
+	timeout time.Duration
+}
+
+// Lock takes an advisory lock of the session, which the server gives up when the connection ends. Behind a pooler the
+// session is not ours: a lock would stay with a server connection that serves others. A pooler tells at start-up a
+// process id of its own, and that gives it away.
+func (c *conn) Lock(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
+	defer cancel()
+	var pid uint32
+	if err := c.pg.QueryRow(ctx, "SELECT pg_backend_pid()::int8").Scan(&pid); err != nil {
+		return false, explain("identify the session", err)
+	}
+	if pid != c.pg.PgConn().PID() {
+		return false, nil
+	}
+	if _, err := c.pg.Exec(ctx, keepAlive); err != nil {
+		return false, explain("prepare the session", err)
+	}
+	var locked bool
+	if err := c.pg.QueryRow(ctx, "SELECT pg_try_advisory_lock($1::int8)", lockKey).Scan(&locked); err != nil {
+		return false, explain("lock", err)
+	}
+	if !locked {
+		return false, source.ErrLockHeld
+	}
+	return true, nil
+}
+
+func (c *conn) Close(ctx context.Context) error {
+	return c.pg.Close(ctx)
+}

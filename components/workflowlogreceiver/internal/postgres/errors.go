@@ -1,0 +1,48 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// hints say what to do about an error, by SQLSTATE.
+var hints = map[string]string{
+	"28000": "check `username` and `tls`",
+	"28P01": "check `username` and `password`",
+	"3D000": "check `database`",
+	"42501": "grant SELECT on it to the role in `username`",
+	"42703": "the table is not as Dify 1.0 or later makes it: check `database`, and that Dify's migrations have run",
+	"42P01": "the table is not there: check `database`, and that Dify's migrations have run",
+	"53300": "the server has no connection left",
+	"57014": "the statement ran longer than `statement_timeout`: is an index missing?",
+}
+
+const refusedTLS = "server refused TLS connection"
+
+// explain names the step that failed and what to do about it, on one line.
+func explain(step string, err error) error {
+	hint := ""
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &pgErr):
+		hint = hints[pgErr.Code]
+	case strings.Contains(err.Error(), refusedTLS):
+		hint = "the server offers no TLS: set `tls.insecure: true` if the network is trusted"
+	}
+	if hint == "" {
+		return fmt.Errorf("%s: %w", step, oneLine{err})
+	}
+	return fmt.Errorf("%s: %w: %s", step, oneLine{err}, hint)
+}
+
+// oneLine keeps errors of several attempts, which pgx joins by line breaks, on one line of the log.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }

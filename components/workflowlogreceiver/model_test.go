@@ -1,0 +1,201 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+// world is a random history of a database and its reader, driven step by step.
+type world struct {
+	t       *testing.T
+	random  *rand.Rand
+	db      *fakeDatabase
+	cfg     *Config
+	storage *memory
+	sink    *sink
+	reader  *reader
+	budget  int
+	serial  int
+	pending []source.Run // begun, and not visible yet
+	crashes int
+}
+
+func newWorld(t *testing.T, seed uint64, budget int) *world {
+	cfg := createDefaultConfig().(*Config)
+	cfg.StartAt = startAtBeginning
+	cfg.Storage = &storageID
+	cfg.PageSize = 5
+	cfg.LookBack = time.Minute
+	w := &world{
+		t:       t,
+		random:  rand.New(rand.NewPCG(seed, 0)),
+		db:      &fakeDatabase{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)},
+		cfg:     cfg,
+		storage: newMemory(),
+		sink:    &sink{},
+		budget:  budget,
+	}
+	w.boot()
+	return w
+}
+
+// boot makes a reader that knows only what the checkpoint says.
+func (w *world) boot() {
+	set := receivertest.NewNopSettings(metadata.Type)
+	set.ID = component.NewID(metadata.Type)
+	r, err := newReceiver(set, w.cfg, func() {})
+	require.NoError(w.t, err)
+	r.logs = w.sink
+	tail, metrics, err := loadCheckpoint(w.t.Context(), w.storage, w.cfg)
+	require.NoError(w.t, err)
+	w.reader = r.newReader(nil, w.storage, tail, metrics)
+	require.NoError(w.t, w.reader.begin(w.t.Context(), w.db))
+	w.reader.tail.budget = w.budget
+}
+
+func (w *world) step() {
+	w.commit(0)
+	switch w.random.IntN(10) {
+	case 0, 1, 2:
+		w.beginRun()
+	case 3, 4:
+		w.commit(0.3)
+	case 5, 6:
+		w.endRun()
+	case 7:
+		w.crash()
+	default:
+		w.poll()
+	}
+	w.db.now = w.db.now.Add(time.Duration(w.random.IntN(2000)) * time.Millisecond)
+}
+
+// beginRun makes a run of this second, as all of MySQL's are, that becomes visible some time later.
+func (w *world) beginRun() {
+	for range w.random.IntN(8) {
+		w.serial++
+		run := source.Run{Key: source.Key{
+			ID:        fmt.Sprintf("%08x-0000-4000-8000-%012d", w.random.Uint32(), w.serial),
+			CreatedAt: w.db.now.Truncate(time.Second),
+		}, AppID: "app", TenantID: "tenant", TriggeredFrom: "app-run", Status: difysemconv.StatusRunning}
+		if w.random.IntN(2) == 0 {
+			run.Status, run.FinishedAt = difysemconv.StatusSucceeded, w.db.now
+		}
+		w.pending = append(w.pending, run)
+	}
+}
+
+// commit makes a share of the runs visible, in any order, and those that must not wait longer.
+func (w *world) commit(share float64) {
+	var waiting []source.Run
+	for _, run := range w.pending {
+		if age := w.db.now.Sub(run.CreatedAt); w.random.Float64() < share || age > w.cfg.LookBack-5*time.Second {
+			w.db.runs = append(w.db.runs, run)
+		} else {
+			waiting = append(waiting, run)
+		}
+	}
+	w.pending = waiting
+}
+
+func (w *world) endRun() {
+	for i := range w.db.runs {
+		if run := &w.db.runs[i]; run.Status == difysemconv.StatusRunning && w.random.IntN(5) == 0 {
+			run.Status, run.FinishedAt = difysemconv.StatusFailed, w.db.now
+		}
+	}
+}
+
+func (w *world) poll() {
+	require.NoError(w.t, w.reader.poll(w.t.Context(), w.db))
+}
+
+// crash ends the reader at the pipeline, before or after it took a page, or at the storage, and starts it again.
+func (w *world) crash() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	pages := w.random.IntN(3)
+	inStorage := w.random.IntN(2) == 0
+	w.sink.setRefuse(func() error {
+		pages--
+		if pages >= 0 {
+			return nil
+		}
+		cancel()
+		if inStorage {
+			w.storage.setFull(true) // taken, and never saved
+			return nil
+		}
+		return errRefused
+	})
+	if err := w.reader.poll(ctx, w.db); err != nil {
+		w.crashes++
+	}
+	w.sink.setRefuse(nil)
+	w.storage.setFull(false)
+	w.boot()
+}
+
+// TestRandomHistories checks the promise itself against a naive model: in the end, what was told is what ended, and
+// the counters, which live through every crash, have counted each run once.
+func TestRandomHistories(t *testing.T) {
+	for _, budget := range []int{rescanBudget, 3} {
+		for seed := range uint64(40) {
+			t.Run(fmt.Sprintf("budget %d seed %d", budget, seed), func(t *testing.T) {
+				w := newWorld(t, seed, budget)
+				for range 400 {
+					w.step()
+				}
+				w.drain()
+				w.check()
+			})
+		}
+	}
+}
+
+// drain lets everything become visible and end, and polls until all windows have been read again.
+func (w *world) drain() {
+	w.db.runs = append(w.db.runs, w.pending...)
+	w.pending = nil
+	for range 40 {
+		w.endRun()
+		w.poll()
+	}
+}
+
+func (w *world) check() {
+	told := map[string]bool{}
+	for _, id := range w.sink.told(runEvent) {
+		told[id] = true
+	}
+	ended := 0
+	for _, run := range w.db.runs {
+		if hasEnded(run) {
+			ended++
+			require.True(w.t, told[run.ID], "lost: %s, %s old, settled %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.tail.settled.CreatedAt)
+		}
+	}
+	require.Len(w.t, told, ended)
+	require.Greater(w.t, ended, 100)
+	require.Positive(w.t, w.crashes)
+	counted := 0.0
+	md := w.reader.metrics.build(w.reader.recorder.resource, w.reader.recorder.scope)
+	for _, status := range endedStatuses {
+		counted += counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": status})
+	}
+	require.InDelta(w.t, ended, counted, 0)
+}

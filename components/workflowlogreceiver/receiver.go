@@ -1,0 +1,190 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/mysql"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/postgres"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+// workflowLogReceiver is one reader of a database, shared by the logs and the metrics pipelines of its configuration.
+type workflowLogReceiver struct {
+	cfg       *Config
+	set       receiver.Settings
+	telemetry *metadata.TelemetryBuilder
+	obs       *receiverhelper.ObsReport
+	forget    func()
+	status    status
+
+	logs    consumer.Logs
+	metrics consumer.Metrics
+
+	mu      sync.Mutex // guards what follows
+	client  storage.Client
+	cancel  context.CancelFunc
+	stopped bool
+	workers sync.WaitGroup
+}
+
+func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLogReceiver, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID:             set.ID,
+		Transport:              cfg.protocol(),
+		LongLivedCtx:           true,
+		ReceiverCreateSettings: set,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget}, nil
+}
+
+// Start is called once by each pipeline; the first call starts the work. The database may be away.
+func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.add(host)
+	if r.client != nil || r.stopped {
+		return nil
+	}
+	connector, err := r.connector(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := r.openStorage(ctx, host)
+	if err != nil {
+		return err
+	}
+	tail, metrics, err := loadCheckpoint(ctx, client, r.cfg)
+	if err != nil {
+		return errors.Join(err, client.Close(ctx))
+	}
+	r.client = client
+	r.work(ctx, r.newReader(connector, client, tail, metrics))
+	return nil
+}
+
+func (r *workflowLogReceiver) connector(ctx context.Context) (source.Connector, error) {
+	tlsConfig, err := r.cfg.TLS.LoadTLSConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("`tls`: %w", err)
+	}
+	set := source.Settings{
+		Host:             r.cfg.Host,
+		Port:             r.cfg.port(),
+		Username:         r.cfg.Username,
+		Password:         string(r.cfg.Password),
+		Database:         r.cfg.Database,
+		TLS:              tlsConfig,
+		StatementTimeout: r.cfg.StatementTimeout,
+	}
+	if r.cfg.protocol() == driverPostgreSQL {
+		return postgres.NewConnector(set)
+	}
+	return mysql.NewConnector(set)
+}
+
+func (r *workflowLogReceiver) openStorage(ctx context.Context, host component.Host) (storage.Client, error) {
+	found, ok := host.GetExtensions()[*r.cfg.Storage]
+	if !ok {
+		return nil, fmt.Errorf("`storage`: there is no extension %q: add it to `extensions` and to `service::extensions`", r.cfg.Storage)
+	}
+	extension, ok := found.(storage.Extension)
+	if !ok {
+		return nil, fmt.Errorf("`storage`: the extension %q is not a storage extension", r.cfg.Storage)
+	}
+	client, err := extension.GetClient(ctx, component.KindReceiver, r.set.ID, "")
+	if err != nil {
+		return nil, fmt.Errorf("open storage %q: %w", r.cfg.Storage, err)
+	}
+	return client, nil
+}
+
+func (r *workflowLogReceiver) newReader(connector source.Connector, client storage.Client, t *tail, m *runMetrics) *reader {
+	resource, scope := newResource(r.cfg), pcommon.NewInstrumentationScope()
+	scope.SetName(metadata.ScopeName)
+	scope.SetVersion(r.set.BuildInfo.Version)
+	rd := &reader{
+		cfg:       r.cfg,
+		logger:    r.set.Logger,
+		telemetry: r.telemetry,
+		status:    &r.status,
+		connector: connector,
+		client:    client,
+		tail:      t,
+		metrics:   m,
+		enricher:  newEnricher(),
+		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger),
+		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge},
+	}
+	rd.database = trouble{
+		logger: r.set.Logger,
+		began:  "Reading Dify's database failed; the receiver tries again until it works, and no run is lost",
+		over:   "Reading Dify's database works again",
+	}
+	rd.storage = trouble{
+		logger: r.set.Logger,
+		began:  "Saving the checkpoint failed; the receiver waits until it works",
+		over:   "Saving the checkpoint works again",
+	}
+	if r.metrics != nil {
+		rd.emitter = newEmitter(r.metrics, r.obs, r.cfg.MetricsInterval, r.set.Logger)
+	}
+	return rd
+}
+
+// work starts the goroutines. Their context is their own: Start's ends with Start.
+func (r *workflowLogReceiver) work(ctx context.Context, rd *reader) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	r.workers.Go(func() { rd.run(ctx) })
+	if rd.emitter != nil {
+		r.workers.Go(func() { rd.emitter.run(ctx) })
+	}
+}
+
+// Shutdown stops the work when the first pipeline calls it. What was not taken by then is told after the next start.
+func (r *workflowLogReceiver) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return nil
+	}
+	r.stopped = true
+	r.forget()
+	defer r.telemetry.Shutdown()
+	if r.client == nil {
+		return nil
+	}
+	r.cancel()
+	done := make(chan struct{})
+	go func() {
+		r.workers.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return r.client.Close(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,183 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+const (
+	serviceName           = "dify"
+	attrServiceName       = "service.name"
+	attrServiceInstanceID = "service.instance.id"
+)
+
+// namespace is the root of the ids made here. It must never change: a record's id is what makes its second telling
+// the same document.
+var namespace = uuid.MustParse("5b6f2f6e-3a0c-5d0b-9a55-0c3f6b1f7d11")
+
+func recordUID(event, runID string) string {
+	return uuid.NewSHA1(namespace, []byte(event+"/"+runID)).String()
+}
+
+// instanceID is the same after a restart, on any machine: the series and records of one database are one.
+func instanceID(address string) string {
+	return uuid.NewSHA1(namespace, []byte(address)).String()
+}
+
+func newResource(cfg *Config) pcommon.Resource {
+	resource := pcommon.NewResource()
+	resource.Attributes().PutStr(attrServiceName, serviceName)
+	resource.Attributes().PutStr(attrServiceInstanceID, instanceID(cfg.address()))
+	return resource
+}
+
+// recorder turns runs into log records.
+type recorder struct {
+	resource  pcommon.Resource
+	scope     pcommon.InstrumentationScope
+	maxRunAge time.Duration
+}
+
+func (r *recorder) records(ended, stuck []outcome, observed time.Time) plog.Logs {
+	logs := plog.NewLogs()
+	rl := logs.ResourceLogs().AppendEmpty()
+	r.resource.CopyTo(rl.Resource())
+	sl := rl.ScopeLogs().AppendEmpty()
+	r.scope.CopyTo(sl.Scope())
+	records := sl.LogRecords()
+	records.EnsureCapacity(len(ended) + len(stuck))
+	for _, run := range ended {
+		record := records.AppendEmpty()
+		record.SetTimestamp(timestampOf(observed, run.FinishedAt, run.CreatedAt.Add(elapsed(run.ElapsedTime)), run.CreatedAt))
+		setSeverity(record, severities[run.Status])
+		record.Body().SetStr(endedBody(run))
+		fillRecord(record, difysemconv.EventWorkflowRun, run, observed)
+	}
+	for _, run := range stuck {
+		record := records.AppendEmpty()
+		record.SetTimestamp(timestampOf(observed, run.CreatedAt.Add(r.maxRunAge), run.CreatedAt))
+		setSeverity(record, plog.SeverityNumberWarn)
+		record.Body().SetStr(fmt.Sprintf("Workflow run%s has not ended within %s", ofApp(run), r.maxRunAge))
+		fillRecord(record, difysemconv.EventWorkflowStuck, run, observed)
+	}
+	return logs
+}
+
+var severities = map[string]plog.SeverityNumber{
+	difysemconv.StatusSucceeded:        plog.SeverityNumberInfo,
+	difysemconv.StatusPartialSucceeded: plog.SeverityNumberWarn,
+	difysemconv.StatusStopped:          plog.SeverityNumberWarn,
+	difysemconv.StatusFailed:           plog.SeverityNumberError,
+}
+
+func setSeverity(record plog.LogRecord, severity plog.SeverityNumber) {
+	if severity == plog.SeverityNumberUnspecified {
+		severity = plog.SeverityNumberWarn // a status that Dify did not have when this was written
+	}
+	record.SetSeverityNumber(severity)
+	record.SetSeverityText(severity.String())
+}
+
+func endedBody(run outcome) string {
+	took := strconv.FormatFloat(max(run.ElapsedTime, 0), 'f', 3, 64)
+	return "Workflow run" + ofApp(run) + " ended as " + run.Status + " after " + took + " s"
+}
+
+func ofApp(run outcome) string {
+	if run.app.Name == "" {
+		return ""
+	}
+	return " of " + strconv.Quote(run.app.Name)
+}
+
+func fillRecord(record plog.LogRecord, event string, run outcome, observed time.Time) {
+	record.SetEventName(event)
+	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(observed))
+	attrs := record.Attributes()
+	attrs.EnsureCapacity(28)
+	attrs.PutStr(difysemconv.AttrEventName, event) // the stock OpenSearch exporter drops the field
+	attrs.PutStr(difysemconv.AttrLogRecordUID, recordUID(event, run.ID))
+	putIdentity(attrs, run)
+	putRun(attrs, run)
+	if len(run.usage.prices) == 1 {
+		for currency, price := range run.usage.prices {
+			attrs.PutDouble(difysemconv.AttrUsageTotalPrice, price)
+			attrs.PutStr(difysemconv.AttrUsageCurrency, currency)
+		}
+	}
+}
+
+func putIdentity(attrs pcommon.Map, run outcome) {
+	putStr(attrs, difysemconv.AttrWorkflowAppLogID, run.appLog.ID)
+	putStr(attrs, difysemconv.AttrTenantID, run.TenantID)
+	putStr(attrs, difysemconv.AttrWorkspaceName, run.workspace)
+	putStr(attrs, difysemconv.AttrAppID, run.AppID)
+	putStr(attrs, difysemconv.AttrAppName, run.app.Name)
+	putStr(attrs, difysemconv.AttrAppMode, run.app.Mode)
+	putStr(attrs, difysemconv.AttrWorkflowID, run.WorkflowID)
+	putStr(attrs, difysemconv.AttrWorkflowRunID, run.ID)
+	putStr(attrs, difysemconv.AttrCreatedFrom, run.appLog.CreatedFrom)
+	putStr(attrs, difysemconv.AttrCreatedByRole, role(run.CreatedByRole))
+	putStr(attrs, difysemconv.AttrCreatedBy, run.CreatedBy)
+}
+
+// role is spelt as Dify spells it today; old rows have a dash.
+func role(stored string) string {
+	if stored == "end-user" {
+		return "end_user"
+	}
+	return stored
+}
+
+func putRun(attrs pcommon.Map, run outcome) {
+	attrs.PutStr(difysemconv.AttrRunStatus, run.Status)
+	putStr(attrs, difysemconv.AttrRunType, run.Type)
+	putStr(attrs, difysemconv.AttrRunTriggeredFrom, run.TriggeredFrom)
+	if !math.IsNaN(run.ElapsedTime) && !math.IsInf(run.ElapsedTime, 0) { // neither has a place in JSON
+		attrs.PutDouble(difysemconv.AttrRunElapsedTime, run.ElapsedTime)
+	}
+	attrs.PutInt(difysemconv.AttrRunTotalTokens, run.TotalTokens)
+	attrs.PutInt(difysemconv.AttrRunTotalSteps, run.TotalSteps)
+	attrs.PutInt(difysemconv.AttrRunExceptionsCount, run.ExceptionsCount)
+	putStr(attrs, difysemconv.AttrRunError, run.Error)
+	attrs.PutStr(difysemconv.AttrRunCreatedAt, run.CreatedAt.Format(time.RFC3339Nano))
+	if !run.FinishedAt.IsZero() {
+		attrs.PutStr(difysemconv.AttrRunFinishedAt, run.FinishedAt.Format(time.RFC3339Nano))
+	}
+}
+
+// elapsed is a run's duration, or none if the number is not one.
+func elapsed(seconds float64) time.Duration {
+	if !(seconds >= 0 && seconds < math.MaxInt64/float64(time.Second)) {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// The ends of what a telemetry timestamp and the indexes behind it can hold.
+var (
+	firstTimestamp = time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
+	lastTimestamp  = time.Date(2261, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// timestampOf is the first possible one of the candidates. It must not depend on when a run is told, as long as any
+// is possible: the second telling would land in another day's index.
+func timestampOf(observed time.Time, candidates ...time.Time) pcommon.Timestamp {
+	for _, t := range candidates {
+		if t.After(firstTimestamp) && t.Before(lastTimestamp) {
+			return pcommon.NewTimestampFromTime(t)
+		}
+	}
+	return pcommon.NewTimestampFromTime(observed)
+}

@@ -1,0 +1,355 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+)
+
+// waitFor is how long an effect may take before a test gives it up; it is no promise.
+const (
+	waitFor = 20 * time.Second
+	tick    = 5 * time.Millisecond
+)
+
+const (
+	runEvent   = difysemconv.EventWorkflowRun
+	stuckEvent = difysemconv.EventWorkflowStuck
+)
+
+var errRefused = errors.New("refused")
+
+var storageID = component.MustNewIDWithName("file_storage", "checkpoint")
+
+// memory is a storage extension that can be full, and whose content can be set back.
+type memory struct {
+	component.StartFunc
+	component.ShutdownFunc
+
+	mu     sync.Mutex
+	values map[string][]byte
+	full   bool
+	sets   int
+	closed int
+}
+
+func newMemory() *memory { return &memory{values: map[string][]byte{}} }
+
+func (m *memory) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
+	return m, nil
+}
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.values[key]), nil
+}
+
+func (m *memory) Set(_ context.Context, key string, value []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.full {
+		return storage.ErrStorageFull
+	}
+	m.sets++
+	m.values[key] = bytes.Clone(value)
+	return nil
+}
+
+func (m *memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.values, key)
+	return nil
+}
+
+func (*memory) Batch(context.Context, ...*storage.Operation) error {
+	return errors.New("the receiver uses no batch")
+}
+
+func (m *memory) Close(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed++
+	return nil
+}
+
+func (m *memory) setFull(full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.full = full
+}
+
+func (m *memory) checkpoint() []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.values[checkpointKey])
+}
+
+// host has one storage extension and keeps the statuses reported to it.
+type host struct {
+	extensions map[component.ID]component.Component
+
+	mu       sync.Mutex
+	statuses []componentstatus.Status
+}
+
+func newHost(extension component.Component) *host {
+	return &host{extensions: map[component.ID]component.Component{storageID: extension}}
+}
+
+func (h *host) GetExtensions() map[component.ID]component.Component { return h.extensions }
+
+func (h *host) Report(event *componentstatus.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.statuses = append(h.statuses, event.Status())
+}
+
+func (h *host) last() componentstatus.Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.statuses) == 0 {
+		return componentstatus.StatusNone
+	}
+	return h.statuses[len(h.statuses)-1]
+}
+
+// sink keeps what it takes, and takes only what the test lets it.
+type sink struct {
+	mu      sync.Mutex
+	refuse  func() error // nil: takes everything
+	asked   int
+	records []plog.LogRecord
+	metrics []pmetric.Metrics
+}
+
+func (*sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
+
+func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	if s.refuse != nil {
+		if err := s.refuse(); err != nil {
+			logs.ResourceLogs().RemoveIf(func(plog.ResourceLogs) bool { return true }) // as a pipeline may
+			return err
+		}
+	}
+	for _, rl := range logs.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			s.records = append(s.records, slices.Collect(values(sl.LogRecords()))...)
+		}
+	}
+	return nil
+}
+
+func values(records plog.LogRecordSlice) func(func(plog.LogRecord) bool) {
+	return func(yield func(plog.LogRecord) bool) {
+		for _, record := range records.All() {
+			if !yield(record) {
+				return
+			}
+		}
+	}
+}
+
+func (s *sink) ConsumeMetrics(_ context.Context, md pmetric.Metrics) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metrics = append(s.metrics, md)
+	return nil
+}
+
+func (s *sink) emissions() []pmetric.Metrics {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.metrics)
+}
+
+func (s *sink) setRefuse(refuse func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = refuse
+}
+
+func (s *sink) attempts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// told are the ids of the runs told by an event, in the order of telling, as often as told.
+func (s *sink) told(event string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for _, record := range s.records {
+		if record.EventName() == event {
+			ids = append(ids, str(record.Attributes(), difysemconv.AttrWorkflowRunID))
+		}
+	}
+	return ids
+}
+
+func (s *sink) record(t *testing.T, event, runID string) plog.LogRecord {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, record := range s.records {
+		if record.EventName() == event && str(record.Attributes(), difysemconv.AttrWorkflowRunID) == runID {
+			return record
+		}
+	}
+	require.FailNow(t, "no such record", "%s of %s", event, runID)
+	return plog.LogRecord{}
+}
+
+// counter is the sum of a counter's points whose attributes have the given values, by the last emission.
+func (s *sink) counter(name string, labels map[string]string) float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.metrics) == 0 {
+		return -1
+	}
+	return counterOf(s.metrics[len(s.metrics)-1], name, labels)
+}
+
+func counterOf(md pmetric.Metrics, name string, labels map[string]string) float64 {
+	total, found := 0.0, false
+	for _, metric := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		if metric.Name() != name || metric.Type() != pmetric.MetricTypeSum {
+			continue
+		}
+		for _, point := range metric.Sum().DataPoints().All() {
+			if matches(point.Attributes(), labels) {
+				found = true
+				total += float64(point.IntValue()) + point.DoubleValue()
+			}
+		}
+	}
+	if !found {
+		return -1
+	}
+	return total
+}
+
+func matches(attrs pcommon.Map, labels map[string]string) bool {
+	for key, value := range labels {
+		if str(attrs, key) != value {
+			return false
+		}
+	}
+	return true
+}
+
+func str(attrs pcommon.Map, key string) string {
+	value, ok := attrs.Get(key)
+	if !ok {
+		return ""
+	}
+	return value.AsString()
+}
+
+// rig is a receiver with both of its pipelines, from creation to shutdown.
+type rig struct {
+	*sink
+	host     *host
+	receiver component.Component
+	log      *observer.ObservedLogs
+	settings receiver.Settings
+}
+
+func startRig(t *testing.T, cfg *Config, extension component.Component) *rig {
+	t.Helper()
+	r := newRig(t, cfg, extension, &sink{})
+	require.NoError(t, r.receiver.Start(t.Context(), r.host))
+	return r
+}
+
+func newRig(t *testing.T, cfg *Config, extension component.Component, into *sink) *rig {
+	t.Helper()
+	core, logs := observer.New(zap.DebugLevel)
+	settings := receivertest.NewNopSettings(metadata.Type)
+	settings.ID = component.NewID(metadata.Type) // the same after a restart
+	settings.Logger = zap.New(core)
+	factory := NewFactory()
+	created, err := factory.CreateLogs(t.Context(), settings, cfg, into)
+	require.NoError(t, err)
+	same, err := factory.CreateMetrics(t.Context(), settings, cfg, into)
+	require.NoError(t, err)
+	require.Same(t, created, same)
+	r := &rig{sink: into, host: newHost(extension), receiver: created, log: logs, settings: settings}
+	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+func (r *rig) stop(t *testing.T) {
+	t.Helper()
+	require.NoError(t, r.receiver.Shutdown(context.Background()))
+}
+
+func (r *rig) waitTold(t *testing.T, event string, ids ...string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(r.told(event)) >= len(ids) }, waitFor, tick,
+		"%d runs told as %s", len(ids), event)
+	require.ElementsMatch(t, ids, r.told(event))
+}
+
+func (r *rig) waitCounter(t *testing.T, want float64, name string, labels map[string]string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return r.counter(name, labels) == want }, waitFor, tick,
+		"%s%v = %v", name, labels, want)
+}
+
+// settled waits until the receiver has polled the database twice more, so that what it would do it has done.
+func (r *rig) settled(t *testing.T, db *database) {
+	t.Helper()
+	marker := newRun()
+	marker.status = difysemconv.StatusStopped
+	db.insert(t, marker)
+	require.Eventually(t, func() bool { return slices.Contains(r.told(difysemconv.EventWorkflowRun), marker.id) }, waitFor, tick)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.records = slices.DeleteFunc(r.records, func(record plog.LogRecord) bool {
+		return str(record.Attributes(), difysemconv.AttrWorkflowRunID) == marker.id
+	})
+}
+
+func (r *rig) logged(message string) int {
+	return r.log.FilterMessageSnippet(message).Len()
+}
+
+// entryText is all that a log entry says.
+func entryText(entry observer.LoggedEntry) string {
+	return fmt.Sprint(entry.Message, entry.ContextMap())
+}
+
+var (
+	_ component.Host           = (*host)(nil)
+	_ componentstatus.Reporter = (*host)(nil)
+)

@@ -1,0 +1,81 @@
+-- The five tables that are read, as Dify's migrations make them on MySQL.
+CREATE TABLE workflow_runs (
+  id CHAR(36) NOT NULL PRIMARY KEY,
+  tenant_id CHAR(36) NOT NULL,
+  app_id CHAR(36) NOT NULL,
+  workflow_id CHAR(36) NOT NULL,
+  type VARCHAR(255) NOT NULL,
+  triggered_from VARCHAR(255) NOT NULL,
+  version VARCHAR(255) NOT NULL,
+  graph LONGTEXT,
+  inputs LONGTEXT,
+  status VARCHAR(255) NOT NULL,
+  outputs LONGTEXT,
+  error LONGTEXT,
+  elapsed_time FLOAT NOT NULL DEFAULT 0,
+  total_tokens BIGINT NOT NULL DEFAULT 0,
+  total_steps INT DEFAULT 0,
+  created_by_role VARCHAR(255) NOT NULL,
+  created_by CHAR(36) NOT NULL,
+  created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  finished_at DATETIME,
+  exceptions_count INT DEFAULT 0,
+  KEY workflow_run_triggerd_from_idx (tenant_id, app_id, triggered_from),
+  KEY workflow_run_created_at_id_idx (created_at, id)
+) DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE workflow_app_logs (
+  id CHAR(36) NOT NULL PRIMARY KEY,
+  tenant_id CHAR(36) NOT NULL,
+  app_id CHAR(36) NOT NULL,
+  workflow_id CHAR(36) NOT NULL,
+  workflow_run_id CHAR(36) NOT NULL,
+  created_from VARCHAR(255) NOT NULL,
+  created_by_role VARCHAR(255) NOT NULL,
+  created_by CHAR(36) NOT NULL,
+  created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  KEY workflow_app_log_app_idx (tenant_id, app_id),
+  KEY workflow_app_log_workflow_run_id_idx (workflow_run_id)
+) DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE workflow_node_executions (
+  id CHAR(36) NOT NULL PRIMARY KEY,
+  tenant_id CHAR(36) NOT NULL,
+  app_id CHAR(36) NOT NULL,
+  workflow_id CHAR(36) NOT NULL,
+  triggered_from VARCHAR(255) NOT NULL,
+  workflow_run_id CHAR(36),
+  `index` INT NOT NULL,
+  predecessor_node_id VARCHAR(255),
+  node_id VARCHAR(255) NOT NULL,
+  node_type VARCHAR(255) NOT NULL,
+  title VARCHAR(255) NOT NULL,
+  inputs LONGTEXT,
+  process_data LONGTEXT,
+  outputs LONGTEXT,
+  status VARCHAR(255) NOT NULL,
+  error LONGTEXT,
+  elapsed_time FLOAT NOT NULL DEFAULT 0,
+  execution_metadata LONGTEXT,
+  created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  created_by_role VARCHAR(255) NOT NULL,
+  created_by CHAR(36) NOT NULL,
+  finished_at DATETIME,
+  node_execution_id VARCHAR(255),
+  KEY workflow_node_execution_workflow_run_id_idx (workflow_run_id)
+) DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE apps (
+  id CHAR(36) NOT NULL PRIMARY KEY,
+  tenant_id CHAR(36) NOT NULL,
+  name VARCHAR(255) NOT NULL,
+  mode VARCHAR(255) NOT NULL,
+  enable_site TINYINT(1) NOT NULL,
+  enable_api TINYINT(1) NOT NULL,
+  KEY app_tenant_id_idx (tenant_id)
+) DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE tenants (
+  id CHAR(36) NOT NULL PRIMARY KEY,
+  name VARCHAR(255) NOT NULL
+) DEFAULT CHARSET = utf8mb4;
