@@ -32,6 +32,8 @@ const (
 	AttrRole = "dify.role"
 	// AttrEdition is Dify's edition (COMMUNITY, ENTERPRISE, CLOUD), cut off the deployment environment's name.
 	AttrEdition = "dify.edition"
+	// AttrVersion is Dify's version, cut out of service.version (which stays whole: Sentry's releases join by it).
+	AttrVersion = "dify.version"
 	// AttrCommit is the commit Dify was built from, cut off service.version.
 	AttrCommit = "dify.commit"
 	// AttrNodeTitle keeps the title that the user gave a node, which Dify uses as the span's name.

@@ -1,0 +1,105 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+)
+
+// database is a PostgreSQL database with Dify's tables, and how the collector reaches it.
+type database struct {
+	env  map[string]string
+	pool *pgxpool.Pool
+	rows *schema.Writer
+	end  func(context.Context) error
+}
+
+// openDatabase starts a server or uses the one that the environment names.
+func openDatabase(ctx context.Context) (*database, error) {
+	start := startServer
+	if os.Getenv("DB_HOST") != "" {
+		start = createDatabase
+	}
+	target, end, err := start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openTables(ctx, target, end)
+	if err != nil {
+		return nil, errors.Join(err, end(ctx))
+	}
+	return db, nil
+}
+
+func openTables(ctx context.Context, target *url.URL, end func(context.Context) error) (*database, error) {
+	pool, err := schema.Open(ctx, target.String())
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.Create(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	password, _ := target.User.Password()
+	return &database{pool: pool, rows: schema.NewWriter(pool), end: end, env: map[string]string{
+		"DB_TYPE": "postgresql", "DB_HOST": target.Hostname(), "DB_PORT": target.Port(),
+		"DB_USERNAME": target.User.Username(), "DB_PASSWORD": password, "DB_DATABASE": target.Path[1:],
+	}}, nil
+}
+
+func (d *database) close(ctx context.Context) error {
+	d.pool.Close()
+	return d.end(ctx)
+}
+
+func startServer(ctx context.Context) (*url.URL, func(context.Context) error, error) {
+	server, err := postgres.Start(ctx, uuid.NewString())
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err := url.Parse(server.URL())
+	return target, func(context.Context) error { return server.Close() }, err
+}
+
+// createDatabase makes a database of its own on the server that Dify's variables name: the one of a real Dify stays as it is.
+func createDatabase(ctx context.Context) (*url.URL, func(context.Context) error, error) {
+	name := "difydemo_" + uuid.NewString()[:8]
+	admin := &url.URL{
+		Scheme: "postgres",
+		User:   url.UserPassword(cmp.Or(os.Getenv("DB_USERNAME"), "postgres"), os.Getenv("DB_PASSWORD")),
+		Host:   net.JoinHostPort(os.Getenv("DB_HOST"), cmp.Or(os.Getenv("DB_PORT"), strconv.Itoa(5432))),
+		Path:   "/postgres",
+	}
+	if err := onServer(ctx, admin, "CREATE DATABASE "+name); err != nil {
+		return nil, nil, fmt.Errorf("create a database on the server at DB_HOST: %w", err)
+	}
+	target := *admin
+	target.Path = "/" + name
+	return &target, func(ctx context.Context) error {
+		return onServer(ctx, admin, "DROP DATABASE "+name+" WITH (FORCE)")
+	}, nil
+}
+
+func onServer(ctx context.Context, admin *url.URL, statement string) error {
+	conn, err := pgx.Connect(ctx, admin.String())
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}

@@ -1,0 +1,50 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"strconv"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+)
+
+// TestGivenServer uses a server that the environment names, and leaves it as it was.
+func TestGivenServer(t *testing.T) {
+	server, err := postgres.Start(t.Context(), "p@ss/word")
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, server.Close()) }()
+	conn, err := pgx.Connect(t.Context(), "postgres://postgres@127.0.0.1/postgres?sslmode=disable&password=p%40ss%2Fword&port="+
+		strconv.Itoa(int(server.Port)))
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	databases := func() (names []string) {
+		rows, queryErr := conn.Query(t.Context(), "SELECT datname::text FROM pg_database ORDER BY 1")
+		require.NoError(t, queryErr)
+		names, queryErr = pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, queryErr)
+		return names
+	}
+	before := databases()
+
+	t.Setenv("DB_HOST", server.Host())
+	t.Setenv("DB_PORT", strconv.Itoa(int(server.Port)))
+	t.Setenv("DB_USERNAME", "postgres")
+	t.Setenv("DB_PASSWORD", "p@ss/word")
+	t.Setenv("DB_DATABASE", "dify")
+	db, err := openDatabase(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, "dify", db.env["DB_DATABASE"], "a real Dify's database is not touched")
+	assert.Equal(t, "p@ss/word", db.env["DB_PASSWORD"])
+	assert.Len(t, databases(), len(before)+1)
+	require.NoError(t, db.rows.CreateTenant(t.Context(), schema.Tenant{ID: "4062b193-7acf-49d8-88fa-e1cb22331307", Name: "Acme"}))
+	require.NoError(t, db.close(t.Context()))
+	assert.Equal(t, before, databases())
+}

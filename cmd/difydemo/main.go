@@ -1,0 +1,110 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command difydemo shows otelcol-dify at work without a Dify: it plays one, with a real PostgreSQL, Celery queues and several
+// processes that export OTLP, runs the collector on it, and counts what was emitted and what arrived at each back end.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
+)
+
+// options are the command line.
+type options struct {
+	collector string
+	config    string
+	duration  time.Duration
+	settle    time.Duration
+	outage    time.Duration
+	rate      float64
+	seed      uint64
+	verbose   bool
+}
+
+const usage = `difydemo plays a busy Dify, runs otelcol-dify on it and shows what was emitted and what arrived.
+
+It brings all it needs: a PostgreSQL (downloaded at the first start, unless version 15 is installed), Celery queues, and local
+receivers that stand in for OpenSearch and Sentry. With DB_HOST set it uses that PostgreSQL server instead (DB_PORT, DB_USERNAME
+and DB_PASSWORD as in Dify's .env), in a database of its own that it removes at the end.
+
+Ctrl-C ends it; the exit code is 0 only if all that was emitted has arrived, once.
+
+Flags:
+`
+
+func parse(args []string, help io.Writer) (*options, error) {
+	o := &options{}
+	fs := flag.NewFlagSet("difydemo", flag.ContinueOnError)
+	fs.StringVar(&o.collector, "collector", "bin/otelcol-dify", "the collector's `binary`")
+	fs.StringVar(&o.config, "config", "config/demo.yaml", "the collector's configuration `file`")
+	fs.DurationVar(&o.duration, "duration", 0, "how long to emit; 0 is until Ctrl-C")
+	fs.DurationVar(&o.settle, "settle", time.Minute, "how long at most to wait for the last of it to arrive")
+	fs.DurationVar(&o.outage, "outage", 0, "how long both back ends answer 503, from 5s after the start")
+	fs.Float64Var(&o.rate, "rate", 8, "what happens in Dify, requests above all, per second")
+	fs.Uint64Var(&o.seed, "seed", 1, "equal seeds make equal traffic")
+	fs.BoolVar(&o.verbose, "verbose", false, "show the collector's log")
+	fs.SetOutput(help)
+	fs.Usage = func() {
+		fmt.Fprint(fs.Output(), usage)
+		fs.PrintDefaults()
+	}
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case fs.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case o.rate <= 0 || o.rate > 200:
+		return nil, errors.New("-rate must be more than 0 and at most 200")
+	case o.duration < 0 || o.outage < 0 || o.settle <= 0:
+		return nil, errors.New("-duration and -outage must not be negative, -settle must be positive")
+	}
+	return o, nil
+}
+
+func main() {
+	postgres.Keep()
+	o, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "difydemo:", err)
+		os.Exit(1)
+	}
+}
+
+// run stops the traffic at the first signal and gives up waiting at the second.
+func run(o *options) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := make(chan struct{})
+	go func() {
+		for _, end := range []func(){func() { close(stop) }, cancel} {
+			select {
+			case <-signals:
+				end()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return demonstrate(ctx, o, stop)
+}

@@ -1,0 +1,40 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"net/http"
+	"time"
+)
+
+// outageAfter is when the back ends begin to refuse, if they are to.
+const outageAfter = 5 * time.Second
+
+// outage is a time in which both back ends answer 503.
+type outage struct {
+	b           *backends
+	begin, over *time.Timer
+}
+
+func (s *scene) outage() *outage {
+	o := &outage{b: s.backends}
+	if s.options.outage > 0 {
+		o.begin = time.AfterFunc(outageAfter, func() { o.set(http.StatusServiceUnavailable) })
+		o.over = time.AfterFunc(outageAfter+s.options.outage, func() { o.set(0) })
+	}
+	return o
+}
+
+func (o *outage) set(status int) {
+	o.b.openSearch.SetFailing(status)
+	o.b.sentry.SetFailing(status)
+}
+
+// end stops the timers; the back ends stay as they are.
+func (o *outage) end() {
+	if o.begin != nil {
+		o.begin.Stop()
+		o.over.Stop()
+	}
+}

@@ -1,0 +1,70 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package postgres
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// The second process cannot read root's cache directory, so the archive of the binaries is copied into its directory
+// before it starts, and out of it after the first download. The cache only saves time: without one all works.
+
+func archiveDir(dir string) string {
+	return filepath.Join(dir, "archive")
+}
+
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "otelcol-dify", "postgres"), err
+}
+
+func loadArchive(dir string) error {
+	if err := os.Mkdir(archiveDir(dir), 0o755); err != nil { //nolint:gosec // read by nobody
+		return err
+	}
+	if cache, err := cacheDir(); err == nil {
+		copyArchives(cache, archiveDir(dir))
+	}
+	return nil
+}
+
+func storeArchive(dir string) {
+	cache, err := cacheDir()
+	if err != nil || os.MkdirAll(cache, 0o700) != nil {
+		return
+	}
+	copyArchives(archiveDir(dir), cache)
+}
+
+func copyArchives(from, to string) {
+	archives, _ := filepath.Glob(filepath.Join(from, "*.txz"))
+	for _, path := range archives {
+		target := filepath.Join(to, filepath.Base(path))
+		if _, err := os.Stat(target); err == nil {
+			continue
+		}
+		_ = copyFile(path, target) // next time
+	}
+}
+
+// copyFile never leaves half a file under the target's name.
+func copyFile(from, to string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.CreateTemp(filepath.Dir(to), ".copy-")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	if err = errors.Join(err, dst.Chmod(0o644), dst.Close()); err != nil {
+		return errors.Join(err, os.Remove(dst.Name()))
+	}
+	return os.Rename(dst.Name(), to)
+}

@@ -1,0 +1,80 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// plainEvery is how often a line is printed where nothing can be refreshed in place.
+const plainEvery = 2 * time.Second
+
+// screen shows the table, refreshed in place on a terminal and as plain lines elsewhere.
+type screen struct {
+	out      io.Writer
+	terminal bool
+	lines    int // of the last picture
+	printed  time.Time
+}
+
+func newScreen(header []string) *screen {
+	s := &screen{out: os.Stdout, terminal: term.IsTerminal(int(os.Stdout.Fd()))}
+	fmt.Fprintln(s.out, strings.Join(header, "\n"))
+	return s
+}
+
+// update shows the numbers of this moment.
+func (s *screen) update(phase string, rows []row) {
+	if s.terminal {
+		s.draw(picture(phase, rows))
+		return
+	}
+	if time.Since(s.printed) >= plainEvery {
+		s.printed = time.Now()
+		fmt.Fprintln(s.out, plain(phase, rows))
+	}
+}
+
+// last shows the final numbers.
+func (s *screen) last(phase string, rows []row) {
+	s.draw(picture(phase, rows))
+}
+
+// draw replaces the last picture on a terminal.
+func (s *screen) draw(lines []string) {
+	if s.terminal && s.lines > 0 {
+		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.lines)
+	}
+	fmt.Fprintln(s.out, strings.Join(lines, "\n"))
+	s.lines = len(lines)
+}
+
+func picture(phase string, rows []row) []string {
+	lines := []string{"", phase, fmt.Sprintf("%-30s %-11s %12s %12s", "", "at", "emitted", "arrived")}
+	for _, r := range rows {
+		mark := ""
+		if !r.equal() {
+			mark = "  <"
+		}
+		lines = append(lines, fmt.Sprintf("%-30s %-11s %12s %12s%s", r.name, r.where, r.format(r.emitted), r.format(r.arrived), mark))
+	}
+	return append(lines, "")
+}
+
+// plain is the table in one line: emitted/arrived.
+func plain(phase string, rows []row) string {
+	var parts []string
+	for _, r := range rows {
+		if r.brief != "" {
+			parts = append(parts, fmt.Sprintf("%s %s/%s", r.brief, r.format(r.emitted), r.format(r.arrived)))
+		}
+	}
+	return phase + ": " + strings.Join(parts, ", ")
+}
