@@ -54,7 +54,7 @@ const (
 	AttrRunType            = "dify.workflow_run.type"
 	AttrRunTriggeredFrom   = "dify.workflow_run.triggered_from"
 	AttrRunElapsedTime     = "dify.workflow_run.elapsed_time" // seconds
-	AttrRunTotalTokens     = "dify.workflow_run.total_tokens"
+	AttrRunTotalTokens     = "dify.workflow_run.total_tokens" //nolint:gosec // language model tokens
 	AttrRunTotalSteps      = "dify.workflow_run.total_steps"
 	AttrRunExceptionsCount = "dify.workflow_run.exceptions_count"
 	AttrRunError           = "dify.workflow_run.error"
@@ -117,7 +117,7 @@ const (
 	MetricRunSuccess  = "app.workflow.run.success"
 	MetricRunFailure  = "app.workflow.run.failure"
 	MetricRunTotal    = "app.workflow.run.total"
-	MetricTokenUsage  = "app.llm.token.usage"
+	MetricTokenUsage  = "app.llm.token.usage" //nolint:gosec // language model tokens
 	MetricCost        = "app.llm.cost"
 )
 

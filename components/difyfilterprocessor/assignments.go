@@ -1,0 +1,224 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"strings"
+)
+
+// findAssignments takes the values behind words that announce a secret, as in password=x, "api_key": "x" or
+// Authorization: Basic x, and the passwords in URLs. Both hang on = or :.
+func findAssignments(cuts []cut, text string) []cut {
+	for _, sign := range [...]byte{':', '='} {
+		done := 0
+		for at := strings.IndexByte(text, sign); at >= 0; at = indexByte(text, sign, at+1) {
+			if at < done {
+				continue
+			}
+			had := len(cuts)
+			if sign == ':' && strings.HasPrefix(text[at+1:], "//") {
+				cuts = userInfo(cuts, text, at+3)
+			} else if word := secretWordBefore(text, at); word != "" {
+				cuts = valueAfter(cuts, text, at+1, word)
+			}
+			if len(cuts) > had {
+				done = cuts[had].to
+			}
+		}
+	}
+	return cuts
+}
+
+// secretWords end the names of what is secret.
+var secretWords = []string{
+	"password", "passwd", "pwd", "passphrase", "secret", "token", "authorization", "credential", "credentials", "cookie",
+	"signature", "api_key", "apikey", "api-key", "access_key", "accesskey", "access-key", "secret_key", "secretkey",
+	"secret-key", "private_key", "privatekey", "private-key", "auth_key", "account_key", "accountkey", "encryption_key",
+	"signing_key", "master_key", "subscription-key", "license_key", "_pass",
+}
+
+// endings holds the last two letters of all secretWords: most names are ruled out by theirs.
+var endings = func() (set [26 * 26]bool) {
+	for _, word := range secretWords {
+		set[ending(word)] = true
+	}
+	return set
+}()
+
+// ending is a place in endings, or -1 for a name that does not end in two letters.
+func ending(name string) int {
+	if len(name) < 2 {
+		return -1
+	}
+	a, b := (name[len(name)-2]|0x20)-'a', (name[len(name)-1]|0x20)-'a'
+	if a >= 26 || b >= 26 {
+		return -1
+	}
+	return int(a)*26 + int(b)
+}
+
+// secretWord is the word by which a name is secret, or empty.
+func secretWord(name string) string {
+	if e := ending(name); e < 0 || !endings[e] {
+		return ""
+	}
+	for _, word := range secretWords {
+		if len(name) >= len(word) && strings.EqualFold(name[len(name)-len(word):], word) {
+			return word
+		}
+	}
+	return ""
+}
+
+// secretWordBefore looks at the name before a sign, past blanks, quotes and brackets: headers["x-api-key"] = ...
+func secretWordBefore(text string, at int) string {
+	end := at
+	for end > 0 && strings.IndexByte(" \"'`\\])=!:", text[end-1]) >= 0 && at-end < 6 {
+		end--
+	}
+	begin := max(0, end-20) // no word is longer
+	return secretWord(text[begin:end])
+}
+
+// valueAfter takes the value that begins at or after this place.
+func valueAfter(cuts []cut, text string, at int, word string) []cut {
+	for at < len(text) && strings.IndexByte(" \t>=", text[at]) >= 0 {
+		at++
+	}
+	slashes := 0
+	for at+slashes < len(text) && text[at+slashes] == '\\' {
+		slashes++
+	}
+	begin := at + slashes
+	if begin < len(text) && (text[begin] == '"' || text[begin] == '\'') {
+		end := quoteEnd(text, begin+1, text[begin], slashes)
+		return appendValue(cuts, text, begin+1, end, false)
+	}
+	if word == "authorization" || word == "cookie" {
+		return appendValue(cuts, text, at, lineEnd(text, at), true)
+	}
+	return appendValue(cuts, text, at, wordEnd(text, at), true)
+}
+
+func appendValue(cuts []cut, text string, from, to int, bare bool) []cut {
+	const long = 256 // no placeholder is
+	value := text[from:to]
+	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && saysNothing(value)))) {
+		return cuts
+	}
+	return append(cuts, cut{from, to})
+}
+
+// quoteEnd finds the closing quote, which has no more backslashes before it than the opening one: so it works in JSON, and
+// in JSON within JSON.
+func quoteEnd(text string, at int, quote byte, slashes int) int {
+	before := 0
+	for ; at < len(text); at++ {
+		switch text[at] {
+		case '\\':
+			before++
+			continue
+		case quote:
+			if before <= slashes {
+				return at - before
+			}
+		}
+		before = 0
+	}
+	return len(text)
+}
+
+func lineEnd(text string, at int) int {
+	if n := strings.IndexAny(text[at:], "\r\n\"'`"); n >= 0 {
+		return at + n
+	}
+	return len(text)
+}
+
+func wordEnd(text string, at int) int {
+	if n := strings.IndexAny(text[at:], " \t\r\n,;&)}]\"'`"); n >= 0 {
+		return at + n
+	}
+	return len(text)
+}
+
+// isPlaceholder is true for what stands where the value was left out: a parameter of a statement, a variable.
+func isPlaceholder(value string) bool {
+	switch {
+	case value == "?":
+		return true
+	case strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "${"):
+		return true
+	case value[0] == ':' && len(value) > 1 && value[1] != ':':
+		return isIdentifier(value[1:])
+	case value[0] == '$':
+		return len(value) > 1 && strings.Trim(value[1:], "0123456789") == ""
+	}
+	return false
+}
+
+func isIdentifier(s string) bool {
+	for i := range len(s) {
+		if !isAlnum(s[i]) && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// saysNothing is true for words that stand behind such a name in code and in messages, and are no secret.
+func saysNothing(value string) bool {
+	if strings.IndexByte("{[(", value[0]) >= 0 || isCode(value) {
+		return true // something with parts, which are looked at by themselves
+	}
+	switch strings.ToLower(strings.TrimRight(value, ".:|")) {
+	case "", "none", "null", "nil", "true", "false", "str", "string", "int", "bytes", "bool", "optional", "any",
+		"missing", "required", "invalid", "expired", "empty", "not", "is", "must":
+		return true
+	}
+	return false
+}
+
+// isCode is true for what a line of a stack trace assigns: a call, or a field of self.
+func isCode(value string) bool {
+	name, _, call := strings.Cut(value, "(")
+	if !call && !strings.HasPrefix(value, "self.") {
+		return false
+	}
+	return name != "" && (name[0] < '0' || name[0] > '9') && isIdentifier(strings.ReplaceAll(name, ".", ""))
+}
+
+// userInfo takes the password of a URL, or a user name that looks like a token. A password that should have been encoded may
+// hold a slash; then what stands before that is no port.
+func userInfo(cuts []cut, text string, at int) []cut {
+	const long = 512 // no login is
+	rest := text[at:min(len(text), at+long)]
+	if n := strings.IndexAny(rest, " \t\r\n\"'<>`"); n >= 0 {
+		rest = rest[:n]
+	}
+	authority := rest
+	if n := strings.IndexAny(rest, "/?#"); n >= 0 {
+		authority = rest[:n]
+	}
+	sign := strings.LastIndexByte(authority, '@')
+	colon := strings.IndexByte(rest, ':')
+	if sign < 0 && colon >= 0 && colon < len(authority) && authority[0] != '[' && !isPort(authority[colon+1:]) {
+		sign = strings.LastIndexByte(rest, '@')
+	}
+	if sign < 0 {
+		return cuts
+	}
+	if colon < 0 || colon > sign {
+		if sign >= 16 {
+			cuts = append(cuts, cut{at, at + sign})
+		}
+		return cuts
+	}
+	if password := rest[colon+1 : sign]; password != "" && password != mask {
+		cuts = append(cuts, cut{at + colon + 1, at + sign})
+	}
+	return cuts
+}
+
+func isPort(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -1,0 +1,140 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"maps"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// What follows builds small batches in the shape of Dify's.
+
+type attrs = map[string]any
+
+// difyProcess is the resource of today's Dify.
+func difyProcess(pid int, more ...attrs) attrs {
+	res := attrs{
+		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "vm", "process.pid": pid,
+		"deployment.environment.name": "PRODUCTION-COMMUNITY", "custom.deployment.git_commit": "0123abc",
+	}
+	for _, m := range more {
+		maps.Copy(res, m)
+	}
+	return res
+}
+
+type spanSpec struct {
+	id, parent byte
+	trace      byte // 0 means 1
+	scope      string
+	name       string
+	kind       ptrace.SpanKind
+	attrs      attrs
+	err        string // status ERROR with this message
+	events     []eventSpec
+}
+
+type eventSpec struct {
+	name  string
+	attrs attrs
+}
+
+func exception(kind, message string) eventSpec {
+	return eventSpec{"exception", attrs{"exception.type": kind, "exception.message": message}}
+}
+
+const (
+	scopeNodes   = "core.app.workflow.layers.observability"
+	scopeRunners = "extensions.otel.decorators.base"
+)
+
+func batchOf(res attrs, specs ...spanSpec) ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	_ = rs.Resource().Attributes().FromRaw(res)
+	scopes := map[string]ptrace.ScopeSpans{}
+	for _, spec := range specs {
+		ss, ok := scopes[spec.scope]
+		if !ok {
+			ss = rs.ScopeSpans().AppendEmpty()
+			ss.Scope().SetName(spec.scope)
+			scopes[spec.scope] = ss
+		}
+		fill(ss.Spans().AppendEmpty(), spec)
+	}
+	return td
+}
+
+func fill(span ptrace.Span, spec spanSpec) {
+	span.SetTraceID(pcommon.TraceID{max(spec.trace, 1)})
+	span.SetSpanID(spanID(spec.id))
+	span.SetParentSpanID(spanID(spec.parent))
+	span.SetName(spec.name)
+	span.SetKind(spec.kind)
+	_ = span.Attributes().FromRaw(spec.attrs)
+	if spec.err != "" {
+		span.Status().SetCode(ptrace.StatusCodeError)
+		span.Status().SetMessage(spec.err)
+	}
+	for _, e := range spec.events {
+		event := span.Events().AppendEmpty()
+		event.SetName(e.name)
+		_ = event.Attributes().FromRaw(e.attrs)
+	}
+}
+
+func spanID(id byte) pcommon.SpanID {
+	if id == 0 {
+		return pcommon.SpanID{}
+	}
+	return pcommon.SpanID{0, 0, 0, 0, 0, 0, 0, id}
+}
+
+// tree shows what is left: span id -> parent id.
+func tree(td ptrace.Traces) map[byte]byte {
+	left := map[byte]byte{}
+	for _, s := range spansOf(td) {
+		left[s.SpanID()[7]] = s.ParentSpanID()[7]
+	}
+	return left
+}
+
+func byID(td ptrace.Traces, id byte) placed {
+	for _, s := range spansOf(td) {
+		if s.SpanID() == spanID(id) {
+			return s
+		}
+	}
+	panic("no such span")
+}
+
+// durations is an http.server.duration as Dify's Flask sends it; each series is its labels, and counts as often as its place.
+func durations(res attrs, series ...attrs) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	_ = rm.Resource().Attributes().FromRaw(res)
+	sm := rm.ScopeMetrics().AppendEmpty()
+	sm.Scope().SetName(scopeFlask)
+	m := sm.Metrics().AppendEmpty()
+	m.SetName("http.server.duration")
+	m.SetUnit("ms")
+	m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	for i, labels := range series {
+		n := uint64(i + 1)
+		p := m.Histogram().DataPoints().AppendEmpty()
+		_ = p.Attributes().FromRaw(labels)
+		p.SetCount(n)
+		p.SetSum(float64(10 * n))
+		p.SetMin(float64(n))
+		p.SetMax(float64(10 + n))
+		p.ExplicitBounds().FromRaw([]float64{5})
+		p.BucketCounts().FromRaw([]uint64{1, n - 1})
+		p.SetStartTimestamp(pcommon.Timestamp(1000 + n))
+		p.SetTimestamp(pcommon.Timestamp(2000))
+	}
+	return md
+}

@@ -1,0 +1,109 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+)
+
+func load(t *testing.T, name string) (*Config, error) {
+	t.Helper()
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	id := component.NewIDWithName(metadata.Type, name)
+	if name == "" {
+		id = component.NewID(metadata.Type)
+	}
+	section, err := conf.Sub(id.String())
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := section.Unmarshal(cfg); err != nil {
+		return cfg, err
+	}
+	return cfg, xconfmap.Validate(cfg)
+}
+
+func TestLoadConfig(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"":      func(*Config) {},
+		"empty": func(*Config) {},
+		"all": func(c *Config) {
+			c.ServiceNamespace = "ai"
+			c.Drop = DropConfig{BrokerDatabase: 3, Rules: []RuleConfig{
+				{
+					Name: "probe", Drops: "subtree", SpanKind: "server", SpanName: "GET /probe", Root: true, Errors: true,
+					Attributes: map[string]string{"http.route": "/probe"},
+				},
+				{Name: "chatter", Drops: "record", TextRegexp: "^keep-?alive", AttributesRegexp: map[string]string{"log.logger": "^urllib3"}},
+				{Name: "known", Drops: "event", EventName: "exception", ExceptionType: "acme.Known", Text: "E42"},
+				{Name: "poll", Drops: "span", SpanNameRegexp: "^poll "},
+			}}
+			c.Redaction = RedactionConfig{
+				Keys:       map[string]string{"gen_ai.prompt": "truncate", "user.*": "hash"},
+				TruncateTo: 64, HashKey: "pepper", SecretPatterns: []string{`ACME-\d+`},
+			}
+			c.Memory = MemoryConfig{TTL: time.Hour, MaxTraces: 1, MaxDroppedSpans: 2, MaxProcesses: 3}
+		},
+	} {
+		t.Run("config "+name, func(t *testing.T) {
+			want := createDefaultConfig().(*Config)
+			change(want)
+			got, err := load(t, name)
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestInvalidConfig(t *testing.T) {
+	for name, faults := range map[string][]string{
+		"unknown_key": {"'' has invalid keys: redactions"},
+		"wrong_type":  {"'drop.parse_error' expected type 'bool'"},
+		"rules": {
+			`drop::broker_database: must not be negative, is -1; take the number at the end of CELERY_BROKER_URL`,
+			`drop::rules[0]::name: must not be empty; it is the rule's label in the metrics`,
+			`drop::rules[0]::drops: must be span, subtree, event or record, is "trace"`,
+			`drop::rules[0]::drops: a rule without a condition would drop everything; add at least one, such as span_name or text`,
+			`drop::rules[1]::name: "health_check" is taken; give every rule a name of its own`,
+			`drop::rules[1]::span_kind: must be one of internal, server, client, producer, consumer, is "SERVER"`,
+			`drop::rules[1]::span_name_regexp: is no RE2 expression`,
+			`drop::rules[1]::text_regexp: is no RE2 expression`,
+			`drop::rules[1]::attributes_regexp::k: is no RE2 expression`,
+			`drop::rules[2]::drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them`,
+			`drop::rules[3]::name: "twice" is taken; give every rule a name of its own`,
+		},
+		"redaction": {
+			`redaction::keys::a: must be keep, drop, hash or truncate, is "remove"`,
+			`redaction::keys::*: a key is a name, or a prefix with one * at its end`,
+			`redaction::keys::a*b: a key is a name, or a prefix with one * at its end`,
+			`redaction::truncate_to: must be greater than 0, is 0; to remove a value use the action drop`,
+			`redaction::secret_patterns[0]: is no RE2 expression`,
+			`redaction::secret_patterns[1]: must not be empty`,
+		},
+		"memory": {
+			`memory::ttl: must be greater than 0, is 0s`,
+			`memory::max_traces: must be greater than 0, is 0`,
+			`memory::max_dropped_spans: must be greater than 0, is -1`,
+			`memory::max_processes: must be greater than 0, is 0`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, name)
+			require.Error(t, err)
+			for _, fault := range faults {
+				assert.ErrorContains(t, err, fault)
+			}
+		})
+	}
+}

@@ -1,0 +1,129 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// noise holds the rules by what they drop, so that no span asks about rules for records.
+type noise struct {
+	events  []*rule
+	spans   []*rule // and subtrees
+	records []*rule
+
+	sampledResponseCount bool
+}
+
+func newNoise(cfg *DropConfig) *noise {
+	n := &noise{sampledResponseCount: cfg.SampledResponseCount}
+	rules := builtinRules(cfg)
+	for i := range cfg.Rules {
+		rules = append(rules, compileRule(&cfg.Rules[i]))
+	}
+	for _, r := range rules {
+		switch r.drops {
+		case dropsEvent:
+			n.events = append(n.events, r)
+		case dropsRecord:
+			n.records = append(n.records, r)
+		default:
+			n.spans = append(n.spans, r)
+		}
+	}
+	return n
+}
+
+// dropEvents removes the events that are noise and the ERROR that came with them.
+func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
+	if span.Events().Len() == 0 || len(n.events) == 0 {
+		return
+	}
+	var gone fallen
+	before := span.Events().Len()
+	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
+		for _, r := range n.events {
+			if r.matchesEvent(span, event, role) {
+				gone.add(event)
+				t.drop(r.name, kindEvent, 1)
+				return true
+			}
+		}
+		return false
+	})
+	if span.Events().Len() < before {
+		gone.repairAfter(span)
+	}
+}
+
+// spanRule is the rule by which a span falls, nil when it stays. A span that bears an error which is not the noise itself
+// stays; of it, only the events that a rule meant are dropped.
+func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
+	for _, r := range n.spans {
+		if !r.matchesSpan(span, role) {
+			continue
+		}
+		if !r.spares(span) {
+			return r
+		}
+		if r.byError() {
+			dropMeant(span, r, t)
+		}
+	}
+	return nil
+}
+
+// spares says whether a span has an error of its own that the rule does not mean.
+func (r *rule) spares(span ptrace.Span) bool {
+	if r.errors || span.Status().Code() != ptrace.StatusCodeError {
+		return false
+	}
+	if !r.byError() {
+		return true
+	}
+	for _, event := range span.Events().All() {
+		if event.Name() == eventException && !r.errorHolds(event) {
+			return true
+		}
+	}
+	return false
+}
+
+func dropMeant(span ptrace.Span, r *rule, t *tally) {
+	var gone fallen
+	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
+		if !r.errorHolds(event) {
+			return false
+		}
+		gone.add(event)
+		t.drop(r.name, kindEvent, 1)
+		return true
+	})
+	gone.repairAfter(span)
+}
+
+// recordRule is the rule by which a log record falls, nil when it stays.
+func (n *noise) recordRule(record plog.LogRecord) *rule {
+	if len(n.records) == 0 || isRunRecord(record) {
+		return nil
+	}
+	for _, r := range n.records {
+		if r.matchesRecord(record) {
+			return r
+		}
+	}
+	return nil
+}
+
+// isRunRecord is true for the records of workflow_log: each stands for a run, whatever error text it bears.
+func isRunRecord(record plog.LogRecord) bool {
+	switch recordEventName(record) {
+	case difysemconv.EventWorkflowRun, difysemconv.EventWorkflowStuck, difysemconv.EventWorkflowUnknown:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,91 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+func TestVerifyShutdown(t *testing.T) {
+	processortest.VerifyShutdown(t, NewFactory(), createDefaultConfig())
+}
+
+func TestShutdownBeforeAndTwice(t *testing.T) {
+	f := NewFactory()
+	p, err := f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	assert.True(t, p.Capabilities().MutatesData)
+	require.NoError(t, p.Shutdown(t.Context()))
+	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+// The pipelines of one processor share what they know; another processor knows nothing of it.
+func TestPipelinesShareAMemory(t *testing.T) {
+	f := NewFactory()
+	cfg, other := f.CreateDefaultConfig(), f.CreateDefaultConfig()
+	set := processortest.NewNopSettings(metadata.Type)
+	traces, err := f.CreateTraces(t.Context(), set, cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	told, ignorant := new(consumertest.MetricsSink), new(consumertest.MetricsSink)
+	metrics, err := f.CreateMetrics(t.Context(), set, cfg, told)
+	require.NoError(t, err)
+	strangers, err := f.CreateMetrics(t.Context(), set, other, ignorant)
+	require.NoError(t, err)
+	host := componenttest.NewNopHost()
+	require.NoError(t, traces.Start(t.Context(), host))
+	require.NoError(t, metrics.Start(t.Context(), host))
+
+	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan})))
+	require.NoError(t, metrics.ConsumeMetrics(t.Context(), poolUsage(1)))
+	require.NoError(t, strangers.ConsumeMetrics(t.Context(), poolUsage(1)))
+	role := func(sink *consumertest.MetricsSink) string {
+		return text(sink.AllMetrics()[0].ResourceMetrics().At(0).Resource().Attributes(), difysemconv.AttrRole)
+	}
+	assert.Equal(t, difysemconv.RoleAPI, role(told))
+	assert.Empty(t, role(ignorant))
+	for _, p := range []component.Component{traces, metrics, strangers} {
+		require.NoError(t, p.Shutdown(t.Context()))
+	}
+}
+
+// Receivers call a processor from many goroutines at once.
+func TestConcurrentBatches(t *testing.T) {
+	b := newBench(t)
+	batches := recordedTraces(t)
+	metrics := recordedMetrics(t)
+	in := 0
+	for _, td := range batches {
+		in += td.SpanCount()
+	}
+	var mu sync.Mutex
+	out := 0
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := worker; i < len(batches); i += 4 {
+				td, _ := b.processTraces(t.Context(), batches[i]) // ErrSkipProcessingData: nothing is left
+				mu.Lock()
+				out += td.SpanCount()
+				mu.Unlock()
+			}
+			for i := worker; i < len(metrics); i += 4 {
+				_, err := b.processMetrics(t.Context(), metrics[i])
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, in, out+b.droppedOf(t, kindSpan))
+}

@@ -1,0 +1,176 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+const metricServerRequestDuration = "http.server.request.duration" // today's, in seconds
+
+// hostLabels come from the request's Host header or repeat it: whoever sends requests decides how many series there are.
+// OpenTelemetry's conventions of today leave them out unless asked.
+var hostLabels = map[string]bool{
+	"http.host": true, "http.server_name": true, "net.host.name": true, "net.host.port": true,
+}
+
+// modernizeMetric gives the HTTP metrics of Dify today's label names and takes the host labels off. Series that differ in
+// nothing else become one, their sum, so that no request is lost. It answers by how many points the metric has shrunk.
+func modernizeMetric(m pmetric.Metric) int {
+	if !strings.HasPrefix(m.Name(), "http.") {
+		return 0
+	}
+	wide := false
+	eachPointOf(m, func(p point) {
+		modernizeLabels(p.Attributes(), m.Name())
+		wide = wide || hasAny(p.Attributes(), hostLabels)
+	})
+	if !wide {
+		return 0
+	}
+	return narrow(m, hostLabels)
+}
+
+func hasAny(attrs pcommon.Map, labels map[string]bool) bool {
+	for key := range attrs.All() {
+		if labels[key] {
+			return true
+		}
+	}
+	return false
+}
+
+func modernizeLabels(attrs pcommon.Map, metric string) {
+	rename(attrs, attrOldMethod, attrMethod)
+	rename(attrs, attrOldScheme, attrURLScheme)
+	rename(attrs, attrOldFlavor, attrProtocol)
+	if status, ok := attrs.Get(attrOldStatus); ok && status.Type() == pcommon.ValueTypeInt {
+		code := status.Int()
+		attrs.Remove(attrOldStatus)
+		if !has(attrs, attrStatus) {
+			attrs.PutInt(attrStatus, code)
+		}
+	}
+	if strings.HasPrefix(metric, "http.server.") {
+		rename(attrs, attrOldTarget, attrRoute) // on metrics, the route's template
+	}
+}
+
+// isSampledCount recognizes Dify's own http.server.response.count, which it increases in recorded spans only: with its
+// default sampling, for one request in ten. Ours stands beside the histogram that it is made from.
+func isSampledCount(scope string, m pmetric.Metric) bool {
+	return scope == scopeResponseCount && m.Name() == difysemconv.MetricServerResponseCount
+}
+
+// dropSampledCount drops it by its rule.
+func dropSampledCount(md pmetric.Metrics, t *tally) {
+	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
+		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
+			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
+				if !isSampledCount(sm.Scope().Name(), m) {
+					return false
+				}
+				n := 0
+				eachPointOf(m, func(point) { n++ })
+				t.drop(ruleSampledResponseCount, kindDataPoint, n)
+				return true
+			})
+			return sm.Metrics().Len() == 0
+		})
+		return rm.ScopeMetrics().Len() == 0
+	})
+}
+
+// deriveCounts adds the counters that the duration histogram holds, which sampling does not touch: that of all responses
+// only where it takes the place of Dify's own. It answers how many points it added.
+func deriveCounts(metrics pmetric.MetricSlice, all bool) int {
+	source, found := durationOf(metrics)
+	if !found {
+		return 0
+	}
+	responses, failures := pmetric.NewMetric(), pmetric.NewMetric()
+	describe(responses, difysemconv.MetricServerResponseCount, "Responses, counted by "+source.Name()+".")
+	describe(failures, difysemconv.MetricServerErrorCount, "Responses with a status of 400 or more, counted by "+source.Name()+".")
+	switch source.Type() {
+	case pmetric.MetricTypeHistogram:
+		derive(source.Histogram().DataPoints(), source.Histogram().AggregationTemporality(), responses.Sum(), failures.Sum())
+	case pmetric.MetricTypeExponentialHistogram:
+		derive(source.ExponentialHistogram().DataPoints(), source.ExponentialHistogram().AggregationTemporality(), responses.Sum(), failures.Sum())
+	default:
+		return 0
+	}
+	added := 0
+	for _, m := range [...]pmetric.Metric{responses, failures} {
+		n := m.Sum().DataPoints().Len()
+		if n == 0 || (!all && m.Name() == difysemconv.MetricServerResponseCount) {
+			continue
+		}
+		added += n
+		m.MoveTo(metrics.AppendEmpty())
+	}
+	return added
+}
+
+// durationOf finds the histogram to count by; none where the counters are there already.
+func durationOf(metrics pmetric.MetricSlice) (pmetric.Metric, bool) {
+	var source pmetric.Metric
+	found := false
+	for _, m := range metrics.All() {
+		switch m.Name() {
+		case difysemconv.MetricServerResponseCount, difysemconv.MetricServerErrorCount:
+			return pmetric.Metric{}, false
+		case difysemconv.MetricServerDuration:
+			source, found = m, true
+		case metricServerRequestDuration:
+			if !found {
+				source, found = m, true
+			}
+		}
+	}
+	return source, found
+}
+
+func describe(m pmetric.Metric, name, description string) {
+	m.SetName(name)
+	m.SetDescription(description)
+	m.SetUnit("{response}")
+	m.SetEmptySum().SetIsMonotonic(true)
+}
+
+// countedPoint is a data point of a histogram of either kind.
+type countedPoint interface {
+	Attributes() pcommon.Map
+	StartTimestamp() pcommon.Timestamp
+	Timestamp() pcommon.Timestamp
+	Count() uint64
+	Flags() pmetric.DataPointFlags
+}
+
+func derive[P countedPoint, S interface {
+	Len() int
+	At(int) P
+}](from S, temporality pmetric.AggregationTemporality, responses, failures pmetric.Sum) {
+	responses.SetAggregationTemporality(temporality)
+	failures.SetAggregationTemporality(temporality)
+	for i := range from.Len() {
+		p := from.At(i)
+		copyCount(p, responses.DataPoints().AppendEmpty())
+		if statusCode(p.Attributes()) >= 400 {
+			copyCount(p, failures.DataPoints().AppendEmpty())
+		}
+	}
+}
+
+func copyCount(from countedPoint, to pmetric.NumberDataPoint) {
+	from.Attributes().CopyTo(to.Attributes())
+	to.SetStartTimestamp(from.StartTimestamp())
+	to.SetTimestamp(from.Timestamp())
+	to.SetFlags(from.Flags())
+	to.SetIntValue(int64(from.Count())) //nolint:gosec // a count of requests fits
+}

@@ -1,0 +1,83 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// stamper gives log records the id and the time that they lack. The id becomes the document's id in OpenSearch, so it must
+// be the same when a sender sends a batch again, and another for another record.
+type stamper struct {
+	now  time.Time
+	seen map[[sha256.Size]byte]uint64 // how often a content stood in this batch
+}
+
+func (s *stamper) stamp(res pcommon.Map, record plog.LogRecord) {
+	if !has(record.Attributes(), difysemconv.AttrLogRecordUID) {
+		record.Attributes().PutStr(difysemconv.AttrLogRecordUID, s.uid(res, record))
+	}
+	if record.Timestamp() != 0 {
+		return
+	}
+	if observed := record.ObservedTimestamp(); observed != 0 {
+		record.SetTimestamp(observed)
+		return
+	}
+	record.SetTimestamp(pcommon.NewTimestampFromTime(s.now))
+}
+
+// uid is made from the record's content where its own time tells it from others alike: a time finer than a second. Two
+// records that are the same to the nanosecond are told apart by their order in the batch. Else the id is random, for to
+// keep a record twice is better than to lose one.
+func (s *stamper) uid(res pcommon.Map, record plog.LogRecord) string {
+	if uint64(record.Timestamp())%uint64(time.Second) == 0 {
+		return uuid.NewString()
+	}
+	h := sha256.New()
+	writeMap(h, res)
+	writeRecord(h, record)
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	if s.seen == nil {
+		s.seen = map[[sha256.Size]byte]uint64{}
+	}
+	s.seen[sum]++
+	var order [8]byte
+	binary.BigEndian.PutUint64(order[:], s.seen[sum])
+	return uuid.NewSHA1(uuid.NameSpaceOID, append(sum[:], order[:]...)).String()
+}
+
+func writeRecord(h hash.Hash, record plog.LogRecord) {
+	trace, span := record.TraceID(), record.SpanID()
+	fmt.Fprintf(h, "%d %d %x %x %q %q ", record.Timestamp(), record.SeverityNumber(), trace[:], span[:],
+		record.SeverityText(), record.EventName())
+	writeValue(h, record.Body())
+	writeMap(h, record.Attributes())
+}
+
+func writeMap(h hash.Hash, m pcommon.Map) {
+	parts := make([]string, 0, m.Len())
+	for key, v := range m.All() {
+		if key == difysemconv.AttrRole {
+			continue // learned with time, so it may be missing when the same record comes again
+		}
+		parts = append(parts, fmt.Sprintf("%q=%d:%q", key, v.Type(), v.AsString()))
+	}
+	slices.Sort(parts)
+	fmt.Fprintf(h, "%q", parts)
+}
+
+func writeValue(h hash.Hash, v pcommon.Value) { fmt.Fprintf(h, "%d:%q ", v.Type(), v.AsString()) }

@@ -1,0 +1,97 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// memory is what the processor knows from earlier batches. Everything in it is bounded and forgotten after a time, and
+// everything can be lost: what a batch tells by itself is repaired without it.
+type memory struct {
+	now func() time.Time
+
+	mu      sync.Mutex                                // guards what follows
+	roles   *generations[string, string]              // service.instance.id -> role
+	tenants *generations[string, string]              // app id -> tenant id; an app never changes its tenant
+	traces  *generations[pcommon.TraceID, *traceRuns] // the runs of a trace
+	dropped *generations[spanKey, droppedSpan]        // where the children of a dropped span belong
+}
+
+func newMemory(cfg MemoryConfig) *memory {
+	return &memory{
+		now:     time.Now,
+		roles:   newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
+		tenants: newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
+		traces:  newGenerations[pcommon.TraceID, *traceRuns](cfg.MaxTraces, cfg.TTL),
+		dropped: newGenerations[spanKey, droppedSpan](cfg.MaxDroppedSpans, cfg.TTL),
+	}
+}
+
+// spanKey names a span for ever: a span id alone is unique within its trace only.
+type spanKey struct {
+	trace pcommon.TraceID
+	span  pcommon.SpanID
+}
+
+// generations is a map that forgets. It holds at most limit entries, and an entry at least ttl after its last use,
+// unless limit/2 others were used since. Two plain maps do that without a list and without a goroutine: the older one
+// is thrown away whole.
+type generations[K comparable, V any] struct {
+	limit    int
+	ttl      time.Duration
+	began    time.Time
+	current  map[K]V
+	previous map[K]V
+}
+
+func newGenerations[K comparable, V any](limit int, ttl time.Duration) *generations[K, V] {
+	return &generations[K, V]{limit: max(1, limit/2), ttl: ttl, current: map[K]V{}}
+}
+
+func (g *generations[K, V]) get(key K, now time.Time) (V, bool) {
+	g.age(now)
+	if v, ok := g.current[key]; ok {
+		return v, true
+	}
+	v, ok := g.previous[key]
+	if ok {
+		g.set(key, v, now)
+	}
+	return v, ok
+}
+
+func (g *generations[K, V]) set(key K, value V, now time.Time) {
+	g.age(now)
+	if _, ok := g.current[key]; !ok && len(g.current) >= g.limit {
+		g.turn(now)
+	}
+	g.current[key] = value
+}
+
+func (g *generations[K, V]) empty() bool {
+	return len(g.current) == 0 && len(g.previous) == 0
+}
+
+func (g *generations[K, V]) age(now time.Time) {
+	if len(g.current) == 0 && g.previous == nil {
+		g.began = now
+		return
+	}
+	age := now.Sub(g.began)
+	if age < g.ttl {
+		return
+	}
+	g.turn(now)
+	if age >= 2*g.ttl {
+		g.previous = nil
+	}
+}
+
+func (g *generations[K, V]) turn(now time.Time) {
+	g.previous, g.current, g.began = g.current, make(map[K]V), now
+}

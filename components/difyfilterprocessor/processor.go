@@ -1,0 +1,217 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// filter is the processor: the passes over one batch, in their order. It keeps nothing of a batch but what memory holds.
+type filter struct {
+	cfg       *Config
+	memory    *memory
+	noise     *noise
+	redactor  *redactor
+	telemetry *metadata.TelemetryBuilder
+}
+
+func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &filter{
+		cfg:       cfg,
+		memory:    mem,
+		noise:     newNoise(&cfg.Drop),
+		redactor:  newRedactor(&cfg.Redaction),
+		telemetry: telemetry,
+	}, nil
+}
+
+// processTraces: first who speaks, since rules ask for the role; then what the spans mean (their status decides whether
+// they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise; last
+// redaction, when nothing needs the content anymore.
+func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	var t tally
+	now := f.memory.now()
+	origins, roles := f.speakers(td, now)
+	f.repairSpans(td, origins)
+	f.link(td, origins, now)
+	f.prune(td, roles, now, &t)
+	if f.cfg.Redaction.Enabled {
+		r := f.redactor.with(&t)
+		for _, rs := range td.ResourceSpans().All() {
+			r.attributes(rs.Resource().Attributes())
+			for _, ss := range rs.ScopeSpans().All() {
+				r.spans(ss)
+			}
+		}
+	}
+	t.report(ctx, f.telemetry)
+	if td.SpanCount() == 0 {
+		return td, processorhelper.ErrSkipProcessingData
+	}
+	return td, nil
+}
+
+// speakers repairs the resources, and tells of each what it is.
+func (f *filter) speakers(td ptrace.Traces, now time.Time) ([]origin, []string) {
+	n := td.ResourceSpans().Len()
+	origins, roles := make([]origin, n), make([]string, n)
+	for i, rs := range td.ResourceSpans().All() {
+		res := rs.Resource().Attributes()
+		origins[i] = originOf(res, hasEnterpriseSpans(rs))
+		seen := ""
+		if origins[i] == originSDK {
+			seen = roleBySpans(rs)
+		}
+		roles[i] = f.repairResource(res, origins[i], seen, now)
+	}
+	return origins, roles
+}
+
+func hasEnterpriseSpans(rs ptrace.ResourceSpans) bool {
+	for _, ss := range rs.ScopeSpans().All() {
+		if ss.Scope().Name() == scopeEnterprise {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *filter) repairResource(res pcommon.Map, from origin, seen string, now time.Time) string {
+	identify(res, from)
+	if from.dify() {
+		f.enrich(res)
+	}
+	return f.role(res, from, seen, now)
+}
+
+func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
+	for i, rs := range td.ResourceSpans().All() {
+		if !origins[i].dify() {
+			continue
+		}
+		for _, ss := range rs.ScopeSpans().All() {
+			own := origins[i] == originSDK && !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation)
+			for _, span := range ss.Spans().All() {
+				modernizeSpan(span, origins[i])
+				repairStatus(span)
+				if own {
+					nameNode(span)
+				}
+			}
+		}
+	}
+}
+
+// processMetrics: identity and role first, from all points, also those that are dropped then; the labels before the counts
+// that are made from them; last the role on every point, since Prometheus shows the resource's attributes apart.
+func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
+	var t tally
+	now := f.memory.now()
+	for _, rm := range md.ResourceMetrics().All() {
+		f.repairMetrics(rm, now, &t)
+	}
+	if f.noise.sampledResponseCount {
+		dropSampledCount(md, &t)
+	}
+	if f.cfg.Redaction.Enabled {
+		r := f.redactor.with(&t)
+		for _, rm := range md.ResourceMetrics().All() {
+			r.metrics(rm)
+		}
+	}
+	t.report(ctx, f.telemetry)
+	if md.DataPointCount() == 0 {
+		return md, processorhelper.ErrSkipProcessingData
+	}
+	return md, nil
+}
+
+func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally) {
+	res := rm.Resource().Attributes()
+	from := originOf(res, hasEnterpriseMetrics(rm))
+	seen := ""
+	if from == originSDK {
+		seen = roleByMetrics(rm)
+		identify(res, from)
+		identifyByStart(rm)
+	}
+	role := f.repairResource(res, from, seen, now)
+	if from.dify() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				t.drop(ruleMergedSeries, kindDataPoint, modernizeMetric(m))
+			}
+			t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+		}
+	}
+	if role != "" && from != originOther {
+		eachPoint(rm, func(p point) { putAbsent(p.Attributes(), difysemconv.AttrRole, role) })
+	}
+}
+
+func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
+	for _, sm := range rm.ScopeMetrics().All() {
+		if sm.Scope().Name() == scopeEnterprise {
+			return true
+		}
+	}
+	return false
+}
+
+// processLogs: ids after noise, so that what falls costs no hash, and before redaction, which makes different records alike.
+func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
+	var t tally
+	now := f.memory.now()
+	s := stamper{now: now}
+	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		res := rl.Resource().Attributes()
+		f.repairResource(res, originOf(res, false), "", now)
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			f.filterRecords(res, sl, &s, &t)
+			return sl.LogRecords().Len() == 0
+		})
+		return rl.ScopeLogs().Len() == 0
+	})
+	if f.cfg.Redaction.Enabled {
+		r := f.redactor.with(&t)
+		for _, rl := range ld.ResourceLogs().All() {
+			r.attributes(rl.Resource().Attributes())
+			for _, sl := range rl.ScopeLogs().All() {
+				r.records(sl)
+			}
+		}
+	}
+	t.report(ctx, f.telemetry)
+	if ld.LogRecordCount() == 0 {
+		return ld, processorhelper.ErrSkipProcessingData
+	}
+	return ld, nil
+}
+
+func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *stamper, t *tally) {
+	sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
+		if r := f.noise.recordRule(record); r != nil {
+			t.drop(r.name, kindLogRecord, 1)
+			return true
+		}
+		s.stamp(res, record)
+		return false
+	})
+}

@@ -1,0 +1,290 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// contentKeys hold what users and models write. Dify's community edition has no switch for them.
+var contentKeys = map[string]string{
+	"gen_ai.prompt":              actionDrop,
+	"gen_ai.prompt.*":            actionDrop,
+	"gen_ai.completion":          actionDrop,
+	"gen_ai.completion.*":        actionDrop,
+	"gen_ai.input.messages":      actionDrop,
+	"gen_ai.output.messages":     actionDrop,
+	"gen_ai.system_instructions": actionDrop,
+	"gen_ai.tool.call.arguments": actionDrop,
+	"gen_ai.tool.call.result":    actionDrop,
+	"gen_ai.tool.definitions":    actionDrop,
+	"input.value":                actionDrop,
+	"output.value":               actionDrop,
+	"retrieval.query":            actionDrop,
+	"retrieval.document":         actionDrop,
+	"retrieval.documents":        actionDrop,
+	"http.request.body":          actionDrop,
+	"http.response.body":         actionDrop,
+	"messaging.message.body":     actionDrop,
+	"db.query.parameter.*":       actionDrop,
+}
+
+const (
+	truncatedMark = "…[truncated]"
+	hashMark      = "sha256:"
+)
+
+// redactor removes content by key and secrets wherever they stand.
+type redactor struct {
+	cfg      *RedactionConfig
+	exact    map[string]string
+	prefixes []prefixAction
+	first    [256]bool // the first bytes of all keys above: rules most keys out
+	scrubber scrubber
+	tally    *tally // of the batch at hand; see with
+}
+
+type prefixAction struct{ prefix, action string }
+
+func newRedactor(cfg *RedactionConfig) *redactor {
+	r := &redactor{cfg: cfg, exact: map[string]string{}}
+	keys := maps.Clone(contentKeys)
+	maps.Copy(keys, cfg.Keys)
+	for key, action := range keys {
+		r.first[key[0]] = true
+		if prefix, ok := strings.CutSuffix(key, "*"); ok {
+			r.prefixes = append(r.prefixes, prefixAction{prefix, action})
+		} else {
+			r.exact[key] = action
+		}
+	}
+	for _, pattern := range cfg.SecretPatterns {
+		r.scrubber.patterns = append(r.scrubber.patterns, regexp.MustCompile(pattern)) // Validate has compiled it
+	}
+	return r
+}
+
+// with returns the redactor that counts into t.
+func (r *redactor) with(t *tally) *redactor {
+	counting := *r
+	counting.tally = t
+	return &counting
+}
+
+func (r *redactor) spans(ss ptrace.ScopeSpans) {
+	r.scope(ss.Scope())
+	for _, span := range ss.Spans().All() {
+		r.attributes(span.Attributes())
+		r.set(span.Name(), span.SetName)
+		r.set(span.Status().Message(), span.Status().SetMessage)
+		for _, event := range span.Events().All() {
+			r.set(event.Name(), event.SetName)
+			r.attributes(event.Attributes())
+		}
+		for _, link := range span.Links().All() {
+			r.attributes(link.Attributes())
+			r.set(link.TraceState().AsRaw(), link.TraceState().FromRaw)
+		}
+		r.set(span.TraceState().AsRaw(), span.TraceState().FromRaw)
+	}
+}
+
+func (r *redactor) records(sl plog.ScopeLogs) {
+	r.scope(sl.Scope())
+	for _, record := range sl.LogRecords().All() {
+		r.attributes(record.Attributes())
+		r.value("", record.Body())
+		r.set(record.EventName(), record.SetEventName)
+	}
+}
+
+// metrics redacts the labels too. Points that become equal by that are added up, where they can be.
+func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
+	r.attributes(rm.Resource().Attributes())
+	for _, sm := range rm.ScopeMetrics().All() {
+		r.scope(sm.Scope())
+		for _, m := range sm.Metrics().All() {
+			changed := false
+			eachPointOf(m, func(p point) {
+				changed = r.attributes(p.Attributes()) || changed
+				r.exemplars(p)
+			})
+			if changed {
+				r.tally.drop(ruleMergedSeries, kindDataPoint, narrow(m, nil))
+			}
+		}
+	}
+}
+
+func (r *redactor) exemplars(p point) {
+	bearer, ok := p.(interface{ Exemplars() pmetric.ExemplarSlice })
+	if !ok {
+		return
+	}
+	for _, e := range bearer.Exemplars().All() {
+		r.attributes(e.FilteredAttributes())
+	}
+}
+
+func (r *redactor) scope(scope pcommon.InstrumentationScope) {
+	r.attributes(scope.Attributes())
+}
+
+// set scrubs a text that stands outside attributes.
+func (r *redactor) set(value string, to func(string)) {
+	if !r.cfg.Secrets || value == "" {
+		return
+	}
+	if clean, found := r.scrubber.scrub(value); found {
+		to(clean)
+		r.tally.redacted[reasonSecret]++
+	}
+}
+
+// attributes redacts a map of attributes, and says whether it changed one.
+func (r *redactor) attributes(attrs pcommon.Map) bool {
+	before := r.tally.redacted
+	system := ""
+	if r.cfg.SQL {
+		system = text(attrs, attrDBSystem)
+		if system == "" {
+			system = text(attrs, "db.system.name")
+		}
+	}
+	attrs.RemoveIf(func(key string, v pcommon.Value) bool { return r.attribute(key, v, system) })
+	return before != r.tally.redacted
+}
+
+// attribute redacts one attribute. It answers whether the attribute goes.
+func (r *redactor) attribute(key string, v pcommon.Value, system string) bool {
+	switch r.action(key) {
+	case actionDrop:
+		r.tally.redacted[reasonKey]++
+		return true
+	case actionHash:
+		r.hash(v)
+		return false
+	case actionTruncate:
+		r.value(key, v) // first, lest half a secret be left that nothing recognizes
+		r.truncate(v)
+	}
+	switch key {
+	case "db.statement", "db.query.text":
+		if clean, found := withoutLiterals(str(v), system); r.cfg.SQL && found {
+			v.SetStr(clean)
+			r.tally.redacted[reasonSQL]++
+		}
+	case attrOldURL, attrOldTarget, "url.full":
+		if bare, _, found := strings.Cut(str(v), "?"); r.cfg.URLQueries && found {
+			v.SetStr(bare)
+			r.tally.redacted[reasonQuery]++
+		}
+	case "url.query":
+		if r.cfg.URLQueries {
+			r.tally.redacted[reasonQuery]++
+			return true
+		}
+	}
+	r.value(key, v)
+	return false
+}
+
+func (r *redactor) action(key string) string {
+	if key == "" || !r.first[key[0]] {
+		return ""
+	}
+	if action, ok := r.exact[key]; ok {
+		return action
+	}
+	action, longest := "", -1
+	for _, p := range r.prefixes {
+		if len(p.prefix) > longest && strings.HasPrefix(key, p.prefix) {
+			action, longest = p.action, len(p.prefix)
+		}
+	}
+	return action
+}
+
+// value scrubs a value and what is in it. Under a key that is itself the name of a secret, every text is one.
+func (r *redactor) value(key string, v pcommon.Value) {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		r.str(key, v)
+	case pcommon.ValueTypeBytes:
+		r.set(string(v.Bytes().AsRaw()), func(clean string) { v.Bytes().FromRaw([]byte(clean)) })
+	case pcommon.ValueTypeSlice:
+		for _, child := range v.Slice().All() {
+			r.value(key, child)
+		}
+	case pcommon.ValueTypeMap:
+		if secretWord(key) == "" {
+			r.attributes(v.Map())
+			return
+		}
+		for _, child := range v.Map().All() {
+			r.value(key, child)
+		}
+	default: // numbers and booleans hold no secret
+	}
+}
+
+func (r *redactor) str(key string, v pcommon.Value) {
+	value := v.Str()
+	if !r.cfg.Secrets || value == "" {
+		return
+	}
+	if secretWord(key) != "" {
+		if value != mask && !saysNothing(value) && !isPlaceholder(value) {
+			v.SetStr(mask)
+			r.tally.redacted[reasonSecret]++
+		}
+		return
+	}
+	if clean, found := r.scrubber.scrub(value); found {
+		v.SetStr(clean)
+		r.tally.redacted[reasonSecret]++
+	}
+}
+
+// hash lets equal values be recognized without showing them.
+func (r *redactor) hash(v pcommon.Value) {
+	value := v.AsString()
+	if digest, ok := strings.CutPrefix(value, hashMark); ok && len(digest) == hex.EncodedLen(sha256.Size) && isHex(digest) {
+		return // hashed before
+	}
+	h := sha256.New()
+	if r.cfg.HashKey != "" {
+		h = hmac.New(sha256.New, []byte(r.cfg.HashKey))
+	}
+	h.Write([]byte(value))
+	v.SetStr(hashMark + hex.EncodeToString(h.Sum(nil)))
+	r.tally.redacted[reasonKey]++
+}
+
+// truncate cuts after TruncateTo bytes, never within a letter. A value that it cut before comes out the same.
+func (r *redactor) truncate(v pcommon.Value) {
+	value := v.AsString()
+	if len(value) <= r.cfg.TruncateTo {
+		return
+	}
+	end := r.cfg.TruncateTo
+	for end > 0 && !utf8.RuneStart(value[end]) {
+		end--
+	}
+	if cut := value[:end] + truncatedMark; cut != value {
+		v.SetStr(cut)
+		r.tally.redacted[reasonKey]++
+	}
+}

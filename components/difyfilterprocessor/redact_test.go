@@ -1,0 +1,222 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// canary is a secret with a mark; nothing that leaves may show the mark.
+const (
+	mark   = "CANARY7Zk3v9QwX7LmN2pR8"
+	canary = "app-" + mark
+)
+
+// ways are the shapes in which a secret can stand in a text.
+var ways = []string{
+	canary, "dataset-" + mark, "sk-" + mark, "Bearer " + mark, "redis://:" + mark + "@redis:6379/1", "api_key=" + mark,
+	`{"password": "` + mark + `"}`, "Authorization: Basic " + mark, "https://x/y?access_token=" + mark,
+}
+
+func canaries() string { return strings.Join(ways, "\n") }
+
+func fillWithCanaries(m pcommon.Map) {
+	m.PutStr("free.text", canaries())
+	m.PutStr("exception.message", canaries())
+	m.PutStr("exception.stacktrace", "Traceback\n"+canaries())
+	m.PutStr("x-api-key", mark)
+	m.PutStr("http.url", "https://h/p?q="+mark)
+	m.PutStr("url.query", mark)
+	m.PutStr("db.statement", "SELECT '"+mark+"'")
+	m.PutStr("dify.workflow_run.error", canaries())
+	for key := range contentKeys {
+		m.PutStr(strings.Replace(key, "*", "0", 1), mark)
+	}
+	m.PutEmptyBytes("bytes").FromRaw([]byte(canaries()))
+	m.PutEmptySlice("list").AppendEmpty().SetStr(canaries())
+	nested := m.PutEmptyMap("map")
+	nested.PutStr("password", mark)
+	nested.PutEmptyMap("credentials").PutStr("user", mark)
+	nested.PutStr("gen_ai.prompt", mark)
+	nested.PutEmptySlice("list").AppendEmpty().SetEmptyMap().PutStr("x", canaries())
+}
+
+func TestNoCanaryLeavesTraces(t *testing.T) {
+	b := newBench(t)
+	td := batchOf(difyProcess(1), startNode(1, 2, runA, appA, workflowA), spanSpec{id: 3, name: canaries(), err: canaries()})
+	fillWithCanaries(td.ResourceSpans().At(0).Resource().Attributes())
+	for _, ss := range td.ResourceSpans().At(0).ScopeSpans().All() {
+		fillWithCanaries(ss.Scope().Attributes())
+		for _, span := range ss.Spans().All() {
+			fillWithCanaries(span.Attributes())
+			span.SetName(canaries())
+			span.TraceState().FromRaw("k=" + canary)
+			event := span.Events().AppendEmpty()
+			event.SetName(canaries())
+			fillWithCanaries(event.Attributes())
+			link := span.Links().AppendEmpty()
+			fillWithCanaries(link.Attributes())
+			link.TraceState().FromRaw("k=" + canary)
+		}
+	}
+	text := wireTraces(t, b.traces(t, td))
+	assert.NotContains(t, text, mark)
+	assert.NotZero(t, sum(b.counter(t, "otelcol_dify_filter_redacted_values")))
+}
+
+func TestNoCanaryLeavesMetrics(t *testing.T) {
+	md := durations(difyProcess(1), flaskLabels("a", "/x", 200))
+	rm := md.ResourceMetrics().At(0)
+	fillWithCanaries(rm.Resource().Attributes())
+	fillWithCanaries(rm.ScopeMetrics().At(0).Scope().Attributes())
+	p := rm.ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
+	fillWithCanaries(p.Attributes())
+	fillWithCanaries(p.Exemplars().AppendEmpty().FilteredAttributes())
+	metrics := rm.ScopeMetrics().At(0).Metrics()
+	fillWithCanaries(metrics.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
+	fillWithCanaries(metrics.AppendEmpty().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
+	fillWithCanaries(metrics.AppendEmpty().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
+	assert.NotContains(t, wireMetrics(t, newBench(t).metrics(t, md)), mark)
+}
+
+func TestNoCanaryLeavesLogs(t *testing.T) {
+	ld := plog.NewLogs()
+	rl := ld.ResourceLogs().AppendEmpty()
+	fillWithCanaries(rl.Resource().Attributes())
+	sl := rl.ScopeLogs().AppendEmpty()
+	fillWithCanaries(sl.Scope().Attributes())
+	record := sl.LogRecords().AppendEmpty()
+	record.SetEventName(canary)
+	record.Body().SetStr(canaries())
+	fillWithCanaries(record.Attributes())
+	fillWithCanaries(sl.LogRecords().AppendEmpty().Body().SetEmptyMap())
+	assert.NotContains(t, wireLogs(t, newBench(t).logs(t, ld)), mark)
+}
+
+func TestRedactionOff(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Redaction.Enabled = false })
+	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1, name: canary, attrs: attrs{"gen_ai.prompt": mark}}))
+	span := byID(td, 1)
+	assert.Equal(t, canary, span.Name())
+	assert.Equal(t, mark, text(span.Attributes(), "gen_ai.prompt"))
+}
+
+func TestEachRedactionCanBeOff(t *testing.T) {
+	in := attrs{"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "url.query": "q=1", "x": canary}
+	b := newBench(t, func(c *Config) {
+		c.Redaction.SQL, c.Redaction.URLQueries, c.Redaction.Secrets = false, false, false
+	})
+	assert.Equal(t, in, byID(b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: in})), 1).Attributes().AsRaw())
+}
+
+func TestActionsByKey(t *testing.T) {
+	for name, tt := range map[string]struct {
+		action, in, want string
+	}{
+		"keep":                   {actionKeep, "content with " + canary, "content with app-***"},
+		"hash":                   {actionHash, "content", "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"},
+		"truncate":               {actionTruncate, "0123456789", "01234567…[truncated]"},
+		"truncate, short enough": {actionTruncate, "01234567", "01234567"},
+		"truncate between runes": {actionTruncate, "0123456开始", "0123456…[truncated]"},
+		"truncate, secret first": {actionTruncate, "012 " + canary, "012 app-…[truncated]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := func(c *Config) {
+				c.Redaction.Keys = map[string]string{"gen_ai.prompt": tt.action}
+				c.Redaction.TruncateTo = 8
+			}
+			td := newBench(t, config).traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"gen_ai.prompt": tt.in}}))
+			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"))
+			td = newBench(t, config).traces(t, td)
+			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"), "twice is once")
+		})
+	}
+}
+
+func TestHashWithKey(t *testing.T) {
+	hashed := func(key configopaque.String) string {
+		b := newBench(t, func(c *Config) {
+			c.Redaction.Keys = map[string]string{"user.*": actionHash}
+			c.Redaction.HashKey = key
+		})
+		return text(byID(b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"user.email": "a@b"}})), 1).Attributes(), "user.email")
+	}
+	assert.NotEqual(t, hashed(""), hashed("k"))
+	assert.NotEqual(t, hashed("k"), hashed("l"))
+	first := hashed("k")
+	assert.Equal(t, first, hashed("k"))
+}
+
+func TestLongestPrefixWins(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Redaction.Keys = map[string]string{"a.*": actionDrop, "a.b.*": actionKeep, "a.b.c": actionDrop}
+	})
+	td := b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"a.x": "1", "a.b.x": "2", "a.b.c": "3", "b": "4"}}))
+	assert.Equal(t, attrs{"a.b.x": "2", "b": "4"}, byID(td, 1).Attributes().AsRaw())
+}
+
+func TestRedactionIsCountedByReason(t *testing.T) {
+	b := newBench(t)
+	b.traces(t, batchOf(attrs{}, spanSpec{id: 1, name: canary, attrs: attrs{
+		"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "gen_ai.prompt": "x", "gen_ai.completion": "y",
+	}}))
+	counts := map[string]int64{}
+	for set, n := range b.counter(t, "otelcol_dify_filter_redacted_values") {
+		reason, _ := set.Value("reason")
+		counts[reason.AsString()] = n
+	}
+	assert.Equal(t, map[string]int64{"key": 2, "sql": 1, "query": 1, "secret": 1}, counts)
+}
+
+// Ids and times are no place for secrets, and must come out as they went in.
+func TestRedactionTouchesNoStructure(t *testing.T) {
+	in := batchOf(attrs{"service.name": "x"}, spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, attrs: attrs{"n": 7, "b": true, "f": 1.5}})
+	in.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetStartTimestamp(5)
+	want := wireTraces(t, in)
+	assert.JSONEq(t, want, wireTraces(t, newBench(t).traces(t, in)))
+	require.NotEmpty(t, want)
+}
+
+func BenchmarkRecordedTraces(b *testing.B) {
+	batches := recordedTraces(b)
+	f := newBench(b)
+	spans := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, td := range batches {
+			b.StopTimer()
+			in := copyTraces(td)
+			spans += in.SpanCount()
+			b.StartTimer()
+			f.traces(b, in)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(spans), "ns/span")
+}
+
+// BenchmarkNothingApplies walks spans that need nothing, as most are: there must be no allocation for each.
+func BenchmarkNothingApplies(b *testing.B) {
+	td := batchOf(difyProcess(1), spanSpec{id: 1, name: "GET /x", kind: serverSpan, scope: scopeFlask})
+	spans := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	for i := range 500 {
+		fill(spans.AppendEmpty(), spanSpec{id: byte(i), parent: 1, name: "SELECT dify", kind: clientSpan, attrs: attrs{
+			"db.system": "postgresql", "db.name": "dify", "net.peer.name": "db", "net.peer.port": 5432,
+			"db.statement": "SELECT accounts.id AS accounts_id FROM accounts WHERE accounts.id = %(id_1)s",
+		}})
+	}
+	f := newBench(b)
+	f.traces(b, td)
+	b.ReportAllocs()
+	for b.Loop() {
+		f.traces(b, td)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*501), "ns/span")
+}

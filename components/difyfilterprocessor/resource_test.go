@@ -1,0 +1,234 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+func TestResources(t *testing.T) {
+	// added is what a resource gains or changes; nil is what it loses.
+	for name, tt := range map[string]struct {
+		res   attrs
+		added attrs
+	}{
+		"today's": {
+			difyProcess(7),
+			attrs{
+				"service.instance.id": "vm:7", "service.namespace": "dify", "dify.version": "1.16.1", "dify.commit": "0123abc",
+				"dify.edition": "COMMUNITY", "deployment.environment.name": "PRODUCTION",
+			},
+		},
+		"up to 1.13.0": {
+			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.9.2-", "host.name": "h", "process.pid": "7", "deployment.environment": "STAGING-SELF_HOSTED"},
+			attrs{
+				"service.instance.id": "h:7", "service.namespace": "dify", "dify.version": "1.9.2", "dify.edition": "COMMUNITY",
+				"deployment.environment": nil, "deployment.environment.name": "STAGING",
+			},
+		},
+		"a release candidate without a commit": {
+			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.17.0-rc1", "deployment.environment.name": "PRODUCTION-CLOUD"},
+			attrs{"service.namespace": "dify", "dify.version": "1.17.0-rc1", "dify.edition": "CLOUD", "deployment.environment.name": "PRODUCTION"},
+		},
+		"what the operator set stays": {
+			difyProcess(7, attrs{
+				"service.instance.id": "mine", "service.namespace": "ns", "dify.version": "v", "dify.commit": "c", "dify.edition": "e", "dify.role": "r",
+				"deployment.environment": "old", "deployment.environment.name": "prod",
+			}),
+			attrs{},
+		},
+		"an environment that ends like an edition itself": {
+			attrs{"service.name": "langgenius/dify", "custom.deployment.git_commit": "", "deployment.environment.name": "DE-CLOUD-COMMUNITY"},
+			attrs{"service.namespace": "dify", "dify.edition": "COMMUNITY", "deployment.environment.name": "DE-CLOUD"},
+		},
+		"names tell the role": {
+			difyProcess(7, attrs{"service.name": "dify-worker-beat", "host.name": "api-1"}),
+			attrs{
+				"service.instance.id": "api-1:7", "service.namespace": "dify", "dify.version": "1.16.1", "dify.commit": "0123abc",
+				"dify.edition": "COMMUNITY", "deployment.environment.name": "PRODUCTION", "dify.role": "beat",
+			},
+		},
+		"the host's name tells the role": {
+			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "dify-worker-6d5f7c9b8d-x2k4z", "process.pid": 1},
+			attrs{
+				"service.instance.id": "dify-worker-6d5f7c9b8d-x2k4z:1", "service.namespace": "dify", "dify.version": "1.16.1",
+				"dify.commit": "0123abc", "dify.role": "worker",
+			},
+		},
+		"plugin daemon": {
+			attrs{"service.name": "dify-plugin-daemon", "service.version": "unknown"},
+			attrs{"service.namespace": "dify", "dify.role": "plugin_daemon"},
+		},
+		"container": {
+			attrs{"container.id": "abc", "container.name": "docker-worker_beat-1"},
+			attrs{"service.instance.id": "abc", "dify.role": "beat"},
+		},
+		"another SDK": {
+			attrs{"service.name": "shop-api", "telemetry.sdk.name": "opentelemetry", "host.name": "h", "process.pid": 1, "deployment.environment": "x-CLOUD"},
+			attrs{},
+		},
+		"a process of hostmetrics": {
+			attrs{"service.name": "x", "host.name": "h", "process.pid": 1, "process.executable.name": "gunicorn"},
+			attrs{},
+		},
+		"another receiver's": {attrs{"service.name": "dify", "service.instance.id": "x"}, attrs{}},
+		"nothing":            {attrs{}, attrs{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := maps.Clone(tt.res)
+			for key, v := range tt.added {
+				if want[key] = v; v == nil {
+					delete(want, key)
+				}
+			}
+			b := newBench(t)
+			got := b.traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x"})).ResourceSpans().At(0).Resource().Attributes()
+			assert.Equal(t, normal(t, want), got.AsRaw())
+			assert.Equal(t, got.AsRaw(), b.traces(t, batchOf(got.AsRaw(), spanSpec{id: 1, name: "x"})).ResourceSpans().At(0).Resource().Attributes().AsRaw(), "twice is once")
+		})
+	}
+}
+
+// normal has the number types that pdata has.
+func normal(t *testing.T, raw attrs) attrs {
+	t.Helper()
+	m := pcommon.NewMap()
+	require.NoError(t, m.FromRaw(raw))
+	return m.AsRaw()
+}
+
+func TestNamespaceOff(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.ServiceNamespace = "" })
+	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1}))
+	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceNamespace))
+}
+
+func TestEnterpriseTelemetryIsDify(t *testing.T) {
+	b := newBench(t)
+	td := b.traces(t, batchOf(attrs{"service.name": "dify", "host.name": "h"}, spanSpec{id: 1, scope: scopeEnterprise, name: "dify.workflow.run"}))
+	assert.Equal(t, "dify", text(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceNamespace))
+	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceInstanceID), "spans tell no process without a pid")
+}
+
+func TestRolesAreRemembered(t *testing.T) {
+	flask := spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan}
+	task := spanSpec{id: 1, scope: scopeCelery, name: "run/tasks.x", kind: consumerSpan}
+	call := spanSpec{id: 2, scope: scopeRedis, name: "GET", kind: clientSpan}
+	sends := spanSpec{id: 3, scope: scopeCelery, name: "apply_async/tasks.x", kind: producerSpan}
+
+	b := newBench(t)
+	role := func(pid int, spec spanSpec) string {
+		return text(b.traces(t, batchOf(difyProcess(pid), spec)).ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
+	}
+	assert.Empty(t, role(1, call))
+	assert.Empty(t, role(1, sends), "both send tasks")
+	assert.Equal(t, difysemconv.RoleAPI, role(1, flask))
+	assert.Equal(t, difysemconv.RoleAPI, role(1, call))
+	assert.Equal(t, difysemconv.RoleWorker, role(2, task))
+	assert.Equal(t, difysemconv.RoleWorker, role(2, call))
+	assert.Empty(t, role(3, call))
+	b.traces(t, batchOf(difyProcess(4), spanSpec{id: 1, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, attrs: attrs{"db.system": "redis"}}))
+	assert.Equal(t, difysemconv.RoleWorker, role(4, call), "who polls is a worker, though the polling falls")
+	assert.Empty(t, role(5, spanSpec{id: 1, parent: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan}))
+
+	// What traces told holds for metrics, and the other way round.
+	md := poolUsage(2)
+	got := b.metrics(t, md).ResourceMetrics().At(0)
+	assert.Equal(t, difysemconv.RoleWorker, text(got.Resource().Attributes(), difysemconv.AttrRole))
+	assert.Equal(t, difysemconv.RoleWorker, text(got.ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).Attributes(), difysemconv.AttrRole))
+	b.metrics(t, flower(3))
+	assert.Equal(t, difysemconv.RoleWorker, role(3, call))
+
+	b.clock = b.clock.Add(2 * b.cfg.Memory.TTL)
+	assert.Empty(t, role(1, call), "forgotten")
+}
+
+func poolUsage(pid int) pmetric.Metrics {
+	return metricOf(pid, scopeInstrumentation+"sqlalchemy", "db.client.connections.usage")
+}
+
+func flower(pid int) pmetric.Metrics {
+	return metricOf(pid, scopeCelery, "flower.task.runtime.seconds")
+}
+
+func metricOf(pid int, scope, name string) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	_ = rm.Resource().Attributes().FromRaw(difyProcess(pid))
+	sm := rm.ScopeMetrics().AppendEmpty()
+	sm.Scope().SetName(scope)
+	m := sm.Metrics().AppendEmpty()
+	m.SetName(name)
+	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+	return md
+}
+
+func TestStatusRepair(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spec     spanSpec
+		want     ptrace.StatusCode
+		original string
+	}{
+		"404":                            {spanSpec{kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND"},
+		"302, no message":                {spanSpec{kind: serverSpan, err: " ", attrs: attrs{"http.response.status_code": 302}}, ptrace.StatusCodeUnset, "ERROR:  "},
+		"400 with what the client broke": {spanSpec{kind: serverSpan, err: "400", attrs: attrs{"http.status_code": 400}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeUnset, "ERROR: 400"},
+		"500":                            {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
+		"200 with an exception":          {spanSpec{kind: serverSpan, err: "x", attrs: attrs{"http.status_code": 200}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
+		"a client's 404":                 {spanSpec{kind: clientSpan, err: "404", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeError, ""},
+		"no HTTP":                        {spanSpec{kind: serverSpan, err: "x"}, ptrace.StatusCodeError, ""},
+		"fine":                           {spanSpec{kind: serverSpan, attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.spec.id, tt.spec.name = 1, "GET /x"
+			span := byID(newBench(t).traces(t, batchOf(difyProcess(1), tt.spec)), 1)
+			assert.Equal(t, tt.want, span.Status().Code())
+			assert.Equal(t, tt.original, text(span.Attributes(), difysemconv.AttrOriginalStatus))
+			assert.Equal(t, len(tt.spec.events), span.Events().Len())
+		})
+	}
+}
+
+func TestSpanAttributesOfToday(t *testing.T) {
+	for name, tt := range map[string]struct {
+		res, in, want attrs
+	}{
+		"HTTP names are added": {
+			difyProcess(1),
+			attrs{"http.method": "GET", "http.status_code": 200, "http.target": "/x?y=1"},
+			attrs{
+				"http.method": "GET", "http.status_code": 200, "http.target": "/x", "http.request.method": "GET",
+				"http.response.status_code": 200, "url.path": "/x",
+			},
+		},
+		"ids up to 1.10.1": {
+			difyProcess(1), attrs{"service.tenant.id": "t", "service.user.id": "u"}, attrs{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
+		},
+		"today's win": {
+			difyProcess(1), attrs{"service.tenant.id": "t", "dify.tenant_id": "today"}, attrs{"dify.tenant_id": "today"},
+		},
+		"the plugin daemon's tenant": {
+			attrs{"service.name": "dify-plugin-daemon"}, attrs{"tenant_id": "t"}, attrs{"dify.tenant_id": "t"},
+		},
+		"tenant_id elsewhere is no tenant of ours": {difyProcess(1), attrs{"tenant_id": "t"}, attrs{"tenant_id": "t"}},
+		"others' names stay": {
+			attrs{"service.name": "shop", "telemetry.sdk.name": "x"},
+			attrs{"http.method": "GET", "service.tenant.id": "t"},
+			attrs{"http.method": "GET", "service.tenant.id": "t"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			span := byID(newBench(t).traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x", kind: serverSpan, attrs: tt.in})), 1)
+			assert.Equal(t, normal(t, tt.want), span.Attributes().AsRaw())
+		})
+	}
+}

@@ -1,0 +1,152 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+const (
+	scopeInstrumentation = "opentelemetry.instrumentation."
+	scopeFlask           = scopeInstrumentation + "flask"
+	scopeCelery          = scopeInstrumentation + "celery"
+	scopeRedis           = scopeInstrumentation + "redis"
+	scopeResponseCount   = "http_metrics"
+)
+
+// role tells which part of Dify a resource is. What the operator set wins, then what the process does, now or in an
+// earlier batch, then what it is called. Only what it does is remembered: a host's name can mislead.
+func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) string {
+	if set := text(res, difysemconv.AttrRole); set != "" {
+		return set
+	}
+	role := ""
+	switch from {
+	case originPluginDaemon:
+		role = difysemconv.RolePluginDaemon
+	case originSDK:
+		if role = f.rememberRole(text(res, attrServiceInstanceID), seen, now); role == "" {
+			role = roleByName(text(res, attrServiceName))
+		}
+		if role == "" {
+			role = roleByName(text(res, attrHostName))
+		}
+	case originContainer:
+		role = roleByContainer(res)
+	case originOther:
+	}
+	if role != "" {
+		res.PutStr(difysemconv.AttrRole, role)
+	}
+	return role
+}
+
+// rememberRole stores what was seen of a process, or tells what was seen of it before.
+func (f *filter) rememberRole(instance, seen string, now time.Time) string {
+	if instance == "" {
+		return seen
+	}
+	f.memory.mu.Lock()
+	defer f.memory.mu.Unlock()
+	known, ok := f.memory.roles.get(instance, now)
+	if seen == "" || (ok && known == seen) {
+		return known
+	}
+	f.memory.roles.set(instance, seen, now)
+	return seen
+}
+
+// roleBySpans reads the role from what a process does: only the API serves requests with Flask, only a worker runs tasks or
+// polls queues, which it does from its first second on.
+func roleBySpans(rs ptrace.ResourceSpans) string {
+	role := ""
+	for _, ss := range rs.ScopeSpans().All() {
+		switch ss.Scope().Name() {
+		case scopeFlask:
+			return difysemconv.RoleAPI
+		case scopeCelery:
+			if role == "" && runsTasks(ss.Spans()) {
+				role = difysemconv.RoleWorker
+			}
+		case scopeRedis:
+			if role == "" && pollsQueues(ss.Spans()) {
+				role = difysemconv.RoleWorker
+			}
+		}
+	}
+	return role
+}
+
+func runsTasks(spans ptrace.SpanSlice) bool {
+	for _, span := range spans.All() {
+		if span.Kind() == ptrace.SpanKindConsumer && strings.HasPrefix(span.Name(), "run/") {
+			return true
+		}
+	}
+	return false
+}
+
+// pollsQueues asks for roots: within a request, the API looks at queues too.
+func pollsQueues(spans ptrace.SpanSlice) bool {
+	for _, span := range spans.All() {
+		if span.ParentSpanID().IsEmpty() && isKombuCommand(span.Name()) {
+			return true
+		}
+	}
+	return false
+}
+
+func roleByMetrics(rm pmetric.ResourceMetrics) string {
+	role := ""
+	for _, sm := range rm.ScopeMetrics().All() {
+		switch sm.Scope().Name() {
+		case scopeFlask, scopeResponseCount:
+			return difysemconv.RoleAPI
+		case scopeCelery:
+			for _, m := range sm.Metrics().All() {
+				if strings.HasPrefix(m.Name(), "flower.") {
+					role = difysemconv.RoleWorker
+				}
+			}
+		}
+	}
+	return role
+}
+
+// roleByName reads names like dify-worker-beat-0 or worker. A beat and a plugin daemon may have worker or api in their
+// names too, so they come first.
+func roleByName(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
+		return c == '-' || c == '_' || c == '.' || c == '/' || c == ' '
+	})
+	switch {
+	case slices.Contains(words, "beat"):
+		return difysemconv.RoleBeat
+	case slices.Contains(words, "plugin") && slices.Contains(words, "daemon"):
+		return difysemconv.RolePluginDaemon
+	case slices.Contains(words, "worker"):
+		return difysemconv.RoleWorker
+	case slices.Contains(words, "api"):
+		return difysemconv.RoleAPI
+	default:
+		return ""
+	}
+}
+
+// roleByContainer knows the services of Dify's compose file by their label, or by the container's name
+// (<project>-<service>-<number>).
+func roleByContainer(res pcommon.Map) string {
+	if service := text(res, "com.docker.compose.service"); service != "" {
+		return roleByName(service)
+	}
+	return roleByName(text(res, "container.name"))
+}

@@ -1,0 +1,203 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+const (
+	runA      = "0bab5210-d1dd-467d-b368-3c479a101900"
+	runB      = "1bab5210-d1dd-467d-b368-3c479a101900"
+	appA      = "a0c1b529-3371-408b-b396-bf6b69ff4b33"
+	appB      = "b0c1b529-3371-408b-b396-bf6b69ff4b33"
+	workflowA = "41497ee5-b26a-4c8b-8c3d-e76dceb42c0f"
+	workflowB = "51497ee5-b26a-4c8b-8c3d-e76dceb42c0f"
+	tenant    = "4062b193-7acf-49d8-88fa-e1cb22331307"
+)
+
+func output(runID, app, workflow string) string {
+	return fmt.Sprintf(`{"sys.files": [], "sys.app_id": %q, "sys.workflow_id": %q, "sys.workflow_run_id": %q, "q": "x"}`, app, workflow, runID)
+}
+
+func startNode(id, parent byte, runID, app, workflow string) spanSpec {
+	return spanSpec{
+		id: id, parent: parent, scope: scopeNodes, name: "开始", kind: internalSpan,
+		attrs: attrs{"node.id": "start", "node.type": "start", "output.value": output(runID, app, workflow)},
+	}
+}
+
+func node(id, parent byte, kind string) spanSpec {
+	return spanSpec{id: id, parent: parent, scope: scopeNodes, name: "My " + kind, kind: internalSpan, attrs: attrs{"node.id": "n", "node.type": kind}}
+}
+
+func runner(id, parent byte, app, workflow string) spanSpec {
+	return spanSpec{
+		id: id, parent: parent, scope: scopeRunners, name: "core.app.apps.workflow.app_runner.WorkflowAppRunner.run", kind: internalSpan,
+		attrs: attrs{"dify.app_id": app, "dify.tenant_id": tenant, "dify.workflow_id": workflow},
+	}
+}
+
+func sqlCall(id, parent byte) spanSpec {
+	return spanSpec{id: id, parent: parent, scope: scopeInstrumentation + "sqlalchemy", name: "SELECT dify", kind: clientSpan, attrs: attrs{"db.system": "postgresql"}}
+}
+
+func request() spanSpec {
+	return spanSpec{id: 1, scope: scopeFlask, name: "POST /v1/workflows/run", kind: serverSpan}
+}
+
+func generate(id byte) spanSpec {
+	return spanSpec{
+		id: id, parent: 1, scope: scopeRunners, name: "services.app_generate_service.AppGenerateService.generate", kind: internalSpan,
+		attrs: attrs{"dify.app_id": appA, "dify.tenant_id": tenant, "dify.workflow_id": "unknown"},
+	}
+}
+
+// linked runs batches of one trace through and tells which spans carry which run.
+func linked(t *testing.T, b *bench, batches ...[]spanSpec) map[byte]string {
+	t.Helper()
+	runs := map[byte]string{}
+	for _, specs := range batches {
+		for _, s := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
+			if id := text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
+				runs[s.SpanID()[7]] = id
+			}
+		}
+	}
+	return runs
+}
+
+func TestRunIDs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		batches [][]spanSpec
+		want    map[byte]string
+	}{
+		"one batch": {
+			[][]spanSpec{{request(), sqlCall(2, 1), generate(3), sqlCall(4, 3), runner(5, 3, appA, workflowA), sqlCall(6, 5), startNode(7, 5, runA, appA, workflowA), node(8, 5, "code"), sqlCall(9, 8)}},
+			map[byte]string{1: runA, 3: runA, 5: runA, 6: runA, 7: runA, 8: runA, 9: runA},
+		},
+		"parents come later, as they end later": {
+			[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {sqlCall(9, 8)}, {node(8, 5, "code"), sqlCall(10, 8)}, {runner(5, 3, appA, workflowA)}, {sqlCall(4, 3), generate(3)}, {request(), sqlCall(2, 1)}},
+			map[byte]string{7: runA, 8: runA, 10: runA, 5: runA, 3: runA, 1: runA},
+		},
+		"the request comes before what lies between": {
+			[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {request()}, {runner(5, 3, appA, workflowA), generate(3)}},
+			map[byte]string{7: runA, 1: runA, 5: runA, 3: runA},
+		},
+		"a child of an asynchronous call comes last": {
+			[][]spanSpec{
+				{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA), {id: 8, parent: 5, name: "apply_async/x", kind: producerSpan, scope: scopeCelery}},
+				{{id: 9, parent: 8, name: "run/x", kind: consumerSpan, scope: scopeCelery}},
+			},
+			map[byte]string{5: runA, 7: runA, 8: runA, 9: runA},
+		},
+		"two runs in one trace": {
+			[][]spanSpec{{request(), generate(2), runner(3, 2, appA, workflowA), startNode(4, 3, runA, appA, workflowA), runner(5, 2, appB, workflowB), startNode(6, 5, runB, appB, workflowB), node(7, 5, "code")}},
+			map[byte]string{3: runA, 4: runA, 5: runB, 6: runB, 7: runB},
+		},
+		"a run within a run, called as a tool": {
+			[][]spanSpec{{request(), runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"), runner(5, 4, appB, workflowB), startNode(6, 5, runB, appB, workflowB), sqlCall(7, 5), node(8, 2, "end")}},
+			map[byte]string{2: runA, 3: runA, 4: runA, 5: runB, 6: runB, 7: runB, 8: runA},
+		},
+		"spans that carry the id already": {
+			[][]spanSpec{{
+				{id: 5, scope: scopeRunners, name: "x.WorkflowAppRunner.run", attrs: attrs{"dify.workflow_run_id": runA}}, sqlCall(6, 5),
+			}},
+			map[byte]string{5: runA, 6: runA},
+		},
+		"an ancestor that carries it is no source": {
+			[][]spanSpec{{{id: 1, scope: scopeFlask, name: "POST /x", kind: serverSpan, attrs: attrs{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
+			map[byte]string{1: runA},
+		},
+		"what a user's variable says is not believed": {
+			[][]spanSpec{{
+				{id: 1, scope: scopeNodes, name: "Code", attrs: attrs{"node.id": "c", "node.type": "code", "output.value": output(runA, appA, workflowA)}},
+				{id: 2, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"o": {"sys.workflow_run_id": "` + runA + `"}, "p": "\"sys.workflow_run_id\": \"` + runA + `\""}`}},
+				{id: 3, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "not an id"}`}},
+			}},
+			map[byte]string{},
+		},
+		"output that was cut off": {
+			[][]spanSpec{{{id: 1, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "` + runA + `", "q": "abc`}}}},
+			map[byte]string{1: runA},
+		},
+		"a cycle of parents": {
+			[][]spanSpec{{node(1, 2, "code"), node(2, 1, "code"), startNode(4, 3, runA, appA, workflowA)}},
+			map[byte]string{4: runA},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, tt.want, linked(t, newBench(t), tt.batches...))
+			for _, specs := range tt.batches {
+				slices.Reverse(specs)
+			}
+			assert.Equal(t, tt.want, linked(t, newBench(t), tt.batches...), "the order within a batch does not matter")
+		})
+	}
+}
+
+func TestRunsAreForgotten(t *testing.T) {
+	b := newBench(t)
+	linked(t, b, []spanSpec{startNode(7, 5, runA, appA, workflowA)})
+	b.clock = b.clock.Add(2 * b.cfg.Memory.TTL)
+	assert.Empty(t, linked(t, b, []spanSpec{node(8, 5, "code")}))
+}
+
+func TestNodeIDs(t *testing.T) {
+	full := ids{tenant: tenant, app: appA, workflow: workflowA}
+	for name, tt := range map[string]struct {
+		batches [][]spanSpec
+		want    map[byte]ids
+	}{
+		"from the parent":                         {[][]spanSpec{{runner(5, 1, appA, workflowA), node(6, 5, "code"), node(7, 6, "code")}}, map[byte]ids{6: full, 7: full}},
+		"workflow unknown":                        {[][]spanSpec{{generate(5), node(6, 5, "code")}}, map[byte]ids{6: {tenant: tenant, app: appA}}},
+		"before its parent, from the start node":  {[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: {app: appA, workflow: workflowA}, 7: {app: appA, workflow: workflowA}}},
+		"the tenant from an earlier run":          {[][]spanSpec{{runner(1, 0, appA, workflowA)}, {startNode(7, 5, runA, appA, workflowA)}}, map[byte]ids{7: full}},
+		"after its parent":                        {[][]spanSpec{{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: full, 7: full}},
+		"of the trace, where it is plain":         {[][]spanSpec{{generate(3), node(6, 5, "code")}}, map[byte]ids{6: {tenant: tenant, app: appA}}},
+		"not of the trace, where two apps are in": {[][]spanSpec{{runner(3, 1, appA, workflowA), runner(4, 1, appB, workflowB), node(6, 5, "code")}}, map[byte]ids{6: {}}},
+		"of the inner run": {
+			[][]spanSpec{{runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"), startNode(6, 5, runB, appB, workflowB), node(8, 5, "end")}},
+			map[byte]ids{3: full, 4: full, 6: {app: appB, workflow: workflowB}, 8: {app: appB, workflow: workflowB}},
+		},
+		"its own stay": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", attrs: attrs{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]ids{6: {app: appB}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			got := map[byte]ids{}
+			for _, specs := range tt.batches {
+				for _, s := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
+					if has(s.Attributes(), difysemconv.AttrNodeID) {
+						got[s.SpanID()[7]] = idsOf(s.Attributes())
+					}
+				}
+			}
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestNodesAreNamedByType(t *testing.T) {
+	b := newBench(t)
+	td := b.traces(t, batchOf(difyProcess(1), startNode(7, 5, runA, appA, workflowA)))
+	span := byID(td, 7)
+	assert.Equal(t, "start", span.Name())
+	assert.Equal(t, "开始", text(span.Attributes(), difysemconv.AttrNodeTitle))
+	assert.False(t, has(span.Attributes(), "output.value"))
+}
+
+// The bounds hold against input that is made to break them.
+func TestMemoryOfATraceIsBounded(t *testing.T) {
+	var trace traceRuns
+	for i := range 2 * maxRunsPerTrace {
+		trace.add(run{id: runA, root: spanID(byte(i + 1))})
+	}
+	assert.Len(t, trace.runs, maxRunsPerTrace)
+}

@@ -1,0 +1,195 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"strings"
+)
+
+// withoutLiterals takes the values out of a statement, in the language of its database.
+func withoutLiterals(statement, system string) (string, bool) {
+	if system == "redis" {
+		return redisArguments(statement)
+	}
+	clean, found := literals(statement, system)
+	for again, left := found, maxPasses; again && left > 0; left-- { // a literal that is gone may have hidden another in text that is no SQL
+		clean, again = literals(clean, system)
+	}
+	return clean, found
+}
+
+// redisArguments leaves the command of each line. Today's instrumentation writes ? for the arguments by itself.
+func redisArguments(statement string) (string, bool) {
+	var out strings.Builder
+	for line := range strings.Lines(statement) {
+		command, newline := strings.CutSuffix(line, "\n")
+		words := strings.Split(command, " ")
+		for i := range words {
+			if i > 0 && words[i] != "" && (i > 1 || !isSubcommand(words[0], words[1])) {
+				words[i] = "?"
+			}
+		}
+		out.WriteString(strings.Join(words, " "))
+		if newline {
+			out.WriteByte('\n')
+		}
+	}
+	return out.String(), out.String() != statement
+}
+
+func isSubcommand(command, word string) bool {
+	switch command {
+	case "ACL", "CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "MEMORY", "OBJECT", "PUBSUB", "SCRIPT", "XGROUP", "XINFO":
+		return strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	}
+	return false
+}
+
+// literals replaces the literals of a statement by ? and removes its comments. It reads SQL as far as that needs: quotes,
+// comments, numbers. Where it can't tell how a string ends, it takes all that follows: rather too much than a literal.
+func literals(statement, system string) (string, bool) {
+	s := sqlScan{text: statement, system: system}
+	for s.at < len(s.text) {
+		s.step()
+	}
+	if s.kept == 0 && s.out.Len() == 0 {
+		return statement, false
+	}
+	s.out.WriteString(s.text[s.kept:])
+	clean := strings.TrimSpace(s.out.String())
+	return clean, clean != statement
+}
+
+// plainSQL marks the bytes that mean nothing here.
+var plainSQL = func() (set [256]bool) {
+	for c := range set {
+		set[c] = true
+	}
+	for _, c := range "'\"`$-/#0123456789" {
+		set[c] = false
+	}
+	return set
+}()
+
+type sqlScan struct {
+	text   string
+	system string
+	at     int
+	kept   int // what stands before is in out
+	out    strings.Builder
+}
+
+func (s *sqlScan) step() {
+	for s.at < len(s.text) && plainSQL[s.text[s.at]] {
+		s.at++
+	}
+	if s.at == len(s.text) {
+		return
+	}
+	rest := s.text[s.at:]
+	switch c := rest[0]; {
+	case c == '\'':
+		s.replace(s.stringEnd(c), "?")
+	case c == '"' && (s.mysql() || s.system == ""):
+		s.replace(s.stringEnd(c), "?")
+	case c == '"' || c == '`':
+		s.at = s.identifierEnd(c)
+	case strings.HasPrefix(rest, "--") || (c == '#' && s.mysql()):
+		s.replace(s.after("\n", 0), " ")
+	case strings.HasPrefix(rest, "/*"):
+		s.replace(s.after("*/", 2), " ")
+	case c == '$':
+		s.dollar()
+	case c >= '0' && c <= '9':
+		s.number()
+	default:
+		s.at++
+	}
+}
+
+func (s *sqlScan) mysql() bool {
+	switch s.system {
+	case "mysql", "mariadb", "oceanbase", "seekdb":
+		return true
+	}
+	return false
+}
+
+func (s *sqlScan) replace(end int, by string) {
+	s.out.WriteString(s.text[s.kept:s.at])
+	s.out.WriteString(by)
+	s.at, s.kept = end, end
+}
+
+// stringEnd finds the closing quote. In PostgreSQL a backslash is a letter, but in E'...'; in MySQL it escapes; of an
+// unknown system both can be, and the rest of the statement goes.
+func (s *sqlScan) stringEnd(quote byte) int {
+	escapes := s.mysql() || (s.at > 0 && (s.text[s.at-1]|0x20) == 'e' && (s.at < 2 || !isWord(s.text[s.at-2])))
+	known := s.mysql() || strings.HasPrefix(s.system, "postgres")
+	for i := s.at + 1; i < len(s.text); i++ {
+		switch s.text[i] {
+		case '\\':
+			if escapes {
+				i++
+			} else if !known {
+				return len(s.text)
+			}
+		case quote:
+			if i+1 < len(s.text) && s.text[i+1] == quote {
+				i++
+				continue
+			}
+			return i + 1
+		}
+	}
+	return len(s.text)
+}
+
+func (s *sqlScan) identifierEnd(quote byte) int {
+	if n := strings.IndexByte(s.text[s.at+1:], quote); n >= 0 {
+		return s.at + 1 + n + 1
+	}
+	return len(s.text)
+}
+
+func (s *sqlScan) after(end string, from int) int {
+	if n := strings.Index(s.text[s.at+from:], end); n >= 0 {
+		return s.at + from + n + len(end)
+	}
+	return len(s.text)
+}
+
+// dollar knows PostgreSQL's $1, which stays, and $tag$text$tag$, which is a literal.
+func (s *sqlScan) dollar() {
+	end := s.at + 1
+	for end < len(s.text) && isWord(s.text[end]) {
+		end++
+	}
+	if end == len(s.text) || s.text[end] != '$' || (s.at > 0 && isWord(s.text[s.at-1])) {
+		s.at = end
+		return
+	}
+	tag := s.text[s.at : end+1]
+	s.replace(s.after(tag, len(tag)), "?")
+}
+
+// number replaces a number that is no part of a name or of a parameter (%(id_1)s, :id_1, $1).
+func (s *sqlScan) number() {
+	end := s.at
+	for end < len(s.text) && (isWord(s.text[end]) || s.text[end] == '.') {
+		end++
+	}
+	if s.at > 0 && (isWord(s.text[s.at-1]) || s.text[s.at-1] == ':') {
+		s.at = end
+		return
+	}
+	if c := s.text[end-1] | 0x20; c == 'e' && end < len(s.text) && (s.text[end] == '-' || s.text[end] == '+') {
+		for end++; end < len(s.text) && s.text[end] >= '0' && s.text[end] <= '9'; {
+			end++
+		}
+	}
+	s.replace(end, "?")
+}
+
+func isWord(c byte) bool { return isAlnum(c) || c == '_' || c >= 0x80 }
