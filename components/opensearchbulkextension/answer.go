@@ -1,0 +1,158 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// verdict is what OpenSearch decided about one document.
+type verdict int
+
+const (
+	taken     verdict = iota
+	duplicate         // exists already under our id: an earlier attempt was taken
+	notNow            // to be sent again
+	refused           // for good
+)
+
+// itemResult is OpenSearch's answer for one document.
+type itemResult struct {
+	verdict verdict
+	status  int
+	kind    string // the error's type, as `mapper_parsing_exception`
+	reason  string // may quote the document: for the dead letter only, never for a log
+}
+
+type answerItem struct {
+	Status int          `json:"status"`
+	Error  *answerError `json:"error"`
+}
+
+type answerError struct {
+	Type     string       `json:"type"`
+	Reason   string       `json:"reason"`
+	CausedBy *answerError `json:"caused_by"`
+}
+
+func (e *answerError) text() string {
+	parts := []string{e.Reason}
+	for cause := e.CausedBy; cause != nil; cause = cause.CausedBy {
+		parts = append(parts, "caused by "+cause.Type+": "+cause.Reason)
+	}
+	return strings.Join(parts, "; ")
+}
+
+var errNotBulkAnswer = errors.New("the answer is not one to this bulk request")
+
+// readAnswer takes the body of a successful answer apart: one result for each item.
+func readAnswer(body []byte, items []item) ([]itemResult, error) {
+	var answer struct {
+		Items []map[string]answerItem `json:"items"`
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Items) != len(items) {
+		return nil, errNotBulkAnswer // the parser's error may quote a document
+	}
+	results := make([]itemResult, len(items))
+	for i, sent := range items {
+		if len(answer.Items[i]) != 1 {
+			return nil, errNotBulkAnswer
+		}
+		for _, got := range answer.Items[i] {
+			results[i] = judge(got, sent.create)
+		}
+	}
+	return results, nil
+}
+
+func judge(got answerItem, create bool) itemResult {
+	result := itemResult{status: got.Status}
+	if got.Error != nil {
+		result.kind, result.reason = got.Error.Type, got.Error.text()
+	}
+	switch {
+	case got.Status >= http.StatusOK && got.Status < http.StatusMultipleChoices && got.Error == nil:
+		result.verdict = taken
+	case got.Status == http.StatusConflict && create:
+		result.verdict = duplicate
+	case temporary(got.Status, result.kind):
+		result.verdict = notNow
+	default:
+		result.verdict = refused
+	}
+	return result
+}
+
+// temporary tells what an operator or time can mend from what is wrong with the document itself.
+func temporary(status int, kind string) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true // 403 is a block on the cluster or index (a full disk, a snapshot restored) or a role that lacks the index
+	case http.StatusNotFound:
+		return kind == "index_not_found_exception" // the cluster does not create indices by itself
+	case http.StatusBadRequest:
+		return kind == "validation_exception" // no room for another index's shards
+	default:
+		return status >= http.StatusInternalServerError || status < http.StatusOK
+	}
+}
+
+// readError is the type and reason in the body of an answer that is an error, if it is OpenSearch's own.
+func readError(body []byte) (answerError, bool) {
+	var answer struct {
+		Error answerError `json:"error"`
+	}
+	if json.Unmarshal(body, &answer) != nil || answer.Error.Type == "" {
+		return answerError{}, false
+	}
+	return answer.Error, true
+}
+
+// success is the answer that the exporter gets: every document was created. Its client reads only status and error of each item.
+func success(req *http.Request, items []item) *http.Response {
+	size := 64
+	for i := range items {
+		size += items[i].action + len(`,"status":201},`)
+	}
+	body := make([]byte, 0, size)
+	body = append(body, `{"took":0,"errors":false,"items":[`...)
+	for i := range items {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, bytes.TrimSuffix(items[i].actionLine(), []byte("}}"))...)
+		body = append(body, `,"status":201}}`...)
+	}
+	body = append(body, "]}"...)
+	return &http.Response{
+		Status:        "200 OK",
+		StatusCode:    http.StatusOK,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        http.Header{"Content-Type": []string{"application/json; charset=UTF-8"}},
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
+		Request:       req,
+	}
+}
+
+// retryAfter reads the header in both of its forms, seconds and a date; 0 if there is none.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}

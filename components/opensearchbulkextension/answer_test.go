@@ -1,0 +1,94 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadatatest"
+)
+
+// TestJudge holds the answers of a real node (OpenSearch 3.6) for one document.
+func TestJudge(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		kind   string
+		create bool
+		want   verdict
+	}{
+		{http.StatusCreated, "", true, taken},
+		{http.StatusOK, "", false, taken},
+		{http.StatusConflict, "version_conflict_engine_exception", true, duplicate},
+		{http.StatusConflict, "version_conflict_engine_exception", false, refused},
+		{http.StatusUnauthorized, "security_exception", true, notNow},
+		{http.StatusForbidden, "cluster_block_exception", true, notNow},
+		{http.StatusForbidden, "security_exception", true, notNow},
+		{http.StatusNotFound, "index_not_found_exception", true, notNow},
+		{http.StatusNotFound, "document_missing_exception", true, refused},
+		{http.StatusTooManyRequests, "rejected_execution_exception", true, notNow},
+		{http.StatusTooManyRequests, "circuit_breaking_exception", true, notNow},
+		{http.StatusInternalServerError, "i_o_exception", true, notNow},
+		{http.StatusServiceUnavailable, "unavailable_shards_exception", true, notNow},
+		{http.StatusBadRequest, "validation_exception", true, notNow},
+		{http.StatusBadRequest, "mapper_parsing_exception", true, refused},
+		{http.StatusBadRequest, "strict_dynamic_mapping_exception", true, refused},
+		{http.StatusBadRequest, "invalid_index_name_exception", true, refused},
+		{http.StatusBadRequest, "index_closed_exception", true, refused},
+		{0, "", true, notNow},
+	} {
+		got := answerItem{Status: tt.status}
+		if tt.kind != "" {
+			got.Error = &answerError{Type: tt.kind}
+		}
+		assert.Equal(t, tt.want, judge(got, tt.create).verdict, "%d %s", tt.status, tt.kind)
+	}
+}
+
+func TestReadAnswerGivesCauses(t *testing.T) {
+	results, err := readAnswer([]byte(`{"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":{"type":"number_format_exception","reason":"for input"}}}}]}`), make([]item, 1))
+	require.NoError(t, err)
+	assert.Equal(t, "failed to parse; caused by number_format_exception: for input", results[0].reason)
+}
+
+func TestOwnTelemetry(t *testing.T) {
+	node := newFakeNode(t, status(http.StatusServiceUnavailable, ""), status(http.StatusTooManyRequests, ""), status(http.StatusOK, "junk"))
+	r := start(t, testConfig(), newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t"), logDoc("b", "t")))
+	require.NoError(t, err)
+	require.NoError(t, r.courier.store.put(t.Context(), someItems(t, "c")))
+
+	var retries []metricdata.DataPoint[int64]
+	for _, why := range []reason{reasonRefused, reasonThrottled, reasonNotJSON} {
+		retries = append(retries, metricdata.DataPoint[int64]{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", string(why)))})
+	}
+	ignore := []metricdatatest.Option{metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreValue()}
+	metadatatest.AssertEqualOpensearchBulkRetries(t, r.tel, retries, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualOpensearchBulkRequests(t, r.tel, []metricdata.DataPoint[int64]{{Value: 4}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualOpensearchBulkHoldDuration(t, r.tel, []metricdata.HistogramDataPoint[float64]{{}}, ignore...)
+	metadatatest.AssertEqualOpensearchBulkStoredItems(t, r.tel, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualOpensearchBulkStoredBytes(t, r.tel, []metricdata.DataPoint[int64]{{Value: int64(len(join(someItems(t, "c"))))}}, metricdatatest.IgnoreTimestamp())
+	r.requireItems(t, map[outcome]int64{outcomeDelivered: 2})
+}
+
+func TestNetworkFailureHidesTheURL(t *testing.T) {
+	r := start(t, testConfig(), newTestHost(t))
+	client := newOwnTarget(&http.Client{Transport: roundTripperFunc(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("refused")
+	})}, "http://user:secret@127.0.0.1:1")
+	resp, err := client.send(t.Context(), nil)
+	if resp != nil {
+		require.NoError(t, resp.Body.Close())
+	}
+	require.Error(t, err)
+	assert.Equal(t, "refused", networkFailure(err).text)
+	assertNoContent(t, r)
+}

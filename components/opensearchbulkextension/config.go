@@ -1,0 +1,129 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
+)
+
+// Config is what an operator writes under `opensearch_bulk`.
+type Config struct {
+	// Storage is the id of the storage extension that keeps what is in flight when the collector stops during an outage.
+	Storage *component.ID `mapstructure:"storage"`
+
+	// HTTP is the client for what the extension sends by itself: set-up, replay, dead letters. Without an endpoint
+	// replay and dead letters go the way of the exporter's requests.
+	HTTP confighttp.ClientConfig `mapstructure:"http"`
+
+	// Setup installs index templates on start.
+	Setup SetupConfig `mapstructure:"setup"`
+
+	// IndexKeys are the attributes that may stand as `{key}` in an exporter's index name. Each value that occurs makes
+	// an index per day, so ids of users or runs don't belong here.
+	IndexKeys []string `mapstructure:"index_keys"`
+
+	// DeadLetterIndex takes the documents that OpenSearch refuses for good.
+	DeadLetterIndex string `mapstructure:"dead_letter_index"`
+
+	// AttemptTimeout ends an attempt that gets no answer; the request is then sent again.
+	AttemptTimeout time.Duration `mapstructure:"attempt_timeout"`
+
+	// Retry is the pause between attempts.
+	Retry RetryConfig `mapstructure:"retry"`
+
+	_ struct{}
+}
+
+// SetupConfig is what an operator writes under `setup`.
+type SetupConfig struct {
+	// Enabled turns the set-up of OpenSearch on.
+	Enabled bool `mapstructure:"enabled"`
+
+	// AutoExpandReplicas is the templates' setting of that name. `0-1` makes one replica as soon as there is a second node.
+	AutoExpandReplicas string `mapstructure:"auto_expand_replicas"`
+
+	_ struct{}
+}
+
+// RetryConfig is what an operator writes under `retry`. There is no end to it: a request is held until it is taken.
+type RetryConfig struct {
+	// InitialInterval is the first pause; each further one is twice as long, and half of each is random.
+	InitialInterval time.Duration `mapstructure:"initial_interval"`
+
+	// MaxInterval is the longest pause. A longer Retry-After from the server is respected.
+	MaxInterval time.Duration `mapstructure:"max_interval"`
+
+	_ struct{}
+}
+
+var (
+	autoExpandPattern = regexp.MustCompile(`^(false|\d+-(\d+|all))$`)
+	indexNamePattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+)
+
+// Validate reports all faults at once.
+func (cfg *Config) Validate() error {
+	errs := []error{cfg.validateHTTP(), cfg.validateRetry()}
+	if cfg.Storage == nil {
+		errs = append(errs, errors.New("`storage` is required: name a storage extension, e.g. `storage: file_storage`"))
+	}
+	if !indexNamePattern.MatchString(cfg.DeadLetterIndex) {
+		errs = append(errs, errors.New("`dead_letter_index` must be an index name: lower-case letters, digits, `.`, `_` and `-`"))
+	}
+	for _, key := range cfg.IndexKeys {
+		if key == "" || strings.ContainsAny(key, "{}") {
+			errs = append(errs, fmt.Errorf("`index_keys` has %q: write attribute names without braces", key))
+		}
+	}
+	if !autoExpandPattern.MatchString(cfg.Setup.AutoExpandReplicas) {
+		errs = append(errs, errors.New("`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`"))
+	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateHTTP() error {
+	var errs []error
+	if cfg.Setup.Enabled && cfg.HTTP.Endpoint == "" {
+		errs = append(errs, errors.New("`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"))
+	}
+	if cfg.HTTP.Endpoint != "" {
+		// The parser's error quotes the URL, which may hold a password.
+		parsed, err := url.Parse(cfg.HTTP.Endpoint)
+		if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
+			errs = append(errs, errors.New("`http::endpoint` must be a URL such as `http://opensearch:9200`"))
+		} else if parsed.User != nil {
+			errs = append(errs, errors.New("`http::endpoint` must not contain a login: use `http::auth` with a basicauth extension"))
+		}
+	}
+	for _, middleware := range cfg.HTTP.Middlewares {
+		if middleware.ID.Type() == metadata.Type {
+			errs = append(errs, fmt.Errorf("`http::middlewares` must not name %q: the extension would hold its own requests", middleware.ID))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateRetry() error {
+	var errs []error
+	if cfg.AttemptTimeout <= 0 {
+		errs = append(errs, errors.New("`attempt_timeout` must be positive: without it a hung server would hold a request for ever"))
+	}
+	if cfg.Retry.InitialInterval <= 0 {
+		errs = append(errs, errors.New("`retry::initial_interval` must be positive"))
+	}
+	if cfg.Retry.MaxInterval < cfg.Retry.InitialInterval {
+		errs = append(errs, errors.New("`retry::max_interval` must not be less than `retry::initial_interval`"))
+	}
+	return errors.Join(errs...)
+}

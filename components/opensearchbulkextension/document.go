@@ -1,0 +1,173 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// Places in documentPaths.
+const (
+	pathTimestamp = iota
+	pathStartTime
+	pathParentSpanID
+	pathTraceID
+	pathSpanID
+	pathUID
+	pathUIDEcs
+	pathUIDFlat
+	firstPlaceholder
+)
+
+// pathsPerPlaceholder is the number of paths that placeholderPaths gives.
+const pathsPerPlaceholder = 4
+
+// documentPaths are the values that are looked for in every document, in the order of the constants above. The exporter
+// writes spans in one way (ss4o) and log records in three.
+var documentPaths = []string{
+	"@timestamp",
+	"startTime",
+	"parentSpanId",
+	"traceId",
+	"spanId",
+	"attributes." + difysemconv.AttrLogRecordUID,
+	"Attributes." + difysemconv.AttrLogRecordUID,
+	difysemconv.AttrLogRecordUID,
+}
+
+// maxIDBytes is OpenSearch's limit for a document id. A longer one would make it refuse the whole request.
+const maxIDBytes = 512
+
+// dayLayout is the day as it ends an index name.
+const dayLayout = "2006.01.02"
+
+// document is what the scanner found in one document.
+type document struct {
+	raw    []byte
+	found  []span
+	isSpan bool
+}
+
+// newDocument tells spans from log records: only a span has a start and a parent, even if it is empty.
+func newDocument(raw []byte, found []span) document {
+	return document{raw: raw, found: found, isSpan: found[pathStartTime].found() && found[pathParentSpanID].found()}
+}
+
+func (d *document) value(path int) []byte {
+	return d.raw[d.found[path].start:d.found[path].end]
+}
+
+// appendID writes the document's id, as it stands in a JSON string: a span's from its trace and span id, a log record's
+// from its `log.record.uid`. Nothing is written for a document that has none.
+func (d *document) appendID(out []byte) []byte {
+	if d.isSpan {
+		trace, id := text(d.value(pathTraceID)), text(d.value(pathSpanID))
+		if len(trace) == 0 || len(id) == 0 {
+			return out
+		}
+		out = append(out, trace...)
+		out = append(out, '-')
+		return append(out, id...)
+	}
+	for _, path := range []int{pathUID, pathUIDEcs, pathUIDFlat} {
+		if uid := text(d.value(path)); len(uid) > 0 {
+			return append(out, boundedID(uid)...)
+		}
+	}
+	return out
+}
+
+// placeholder is the value of the index name's key-th placeholder, empty if the document has none.
+func (d *document) placeholder(key int) string {
+	first := firstPlaceholder + key*pathsPerPlaceholder
+	for path := first; path < first+pathsPerPlaceholder; path++ {
+		if value := decoded(d.value(path)); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// time is the raw value of the document's own time.
+func (d *document) time() []byte {
+	if d.isSpan {
+		return d.value(pathStartTime)
+	}
+	return d.value(pathTimestamp)
+}
+
+// appendDay writes the day of a raw JSON time in UTC; that of now if there is no time to read.
+func appendDay(out, raw []byte, now time.Time) []byte {
+	// What Go writes for a time in UTC: "2026-11-23T…Z".
+	if n := len(raw); n > len(`"2026-11-23T"`) && raw[0] == '"' && raw[n-2] == 'Z' && raw[11] == 'T' && isDate(raw[1:11]) {
+		out = append(out, raw[1:5]...)
+		out = append(out, '.')
+		out = append(out, raw[6:8]...)
+		out = append(out, '.')
+		return append(out, raw[9:11]...)
+	}
+	return parseTime(raw, now).UTC().AppendFormat(out, dayLayout)
+}
+
+func isDate(date []byte) bool {
+	for i, b := range date {
+		if i == 4 || i == 7 {
+			if b != '-' {
+				return false
+			}
+		} else if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// parseTime reads RFC 3339, and milliseconds as the exporter's `unix_timestamp` writes them.
+func parseTime(raw []byte, now time.Time) time.Time {
+	if parsed, err := time.Parse(time.RFC3339Nano, string(text(raw))); err == nil {
+		return parsed
+	}
+	if millis, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return time.UnixMilli(millis)
+	}
+	return now
+}
+
+// text is a raw JSON string without its quotes, escapes as they are. Of a number or a boolean it is the value as written.
+func text(raw []byte) []byte {
+	if n := len(raw); n >= 2 && raw[0] == '"' {
+		return raw[1 : n-1]
+	}
+	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || string(raw) == "null" {
+		return nil
+	}
+	return raw
+}
+
+// decoded is like text, with escapes resolved.
+func decoded(raw []byte) string {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(text(raw))
+	}
+	var value string
+	if json.Unmarshal(raw, &value) != nil {
+		return ""
+	}
+	return value
+}
+
+func boundedID(id []byte) []byte {
+	if len(id) <= maxIDBytes {
+		return id
+	}
+	sum := sha256.Sum256(id)
+	return hex.AppendEncode(nil, sum[:])
+}

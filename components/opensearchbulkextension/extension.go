@@ -1,0 +1,222 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
+)
+
+var (
+	_ extensionmiddleware.HTTPClient        = (*bulkExtension)(nil)
+	_ extensioncapabilities.PipelineWatcher = (*bulkExtension)(nil)
+	_ extensioncapabilities.ConfigWatcher   = (*bulkExtension)(nil)
+	_ extensioncapabilities.Dependent       = (*bulkExtension)(nil)
+)
+
+// bulkExtension is the shell: it owns the goroutines, the storage and the moment when requests are released.
+type bulkExtension struct {
+	cfg       *Config
+	id        component.ID
+	settings  component.TelemetrySettings
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	rewriter  *rewriter
+
+	// releasing ends when the collector begins to stop its pipelines, life when it stops the extension.
+	releasing context.Context
+	release   context.CancelFunc
+	life      context.Context
+	end       context.CancelFunc
+	tasks     sync.WaitGroup
+
+	// Set by Start.
+	courier   *courier
+	setup     *setupTask
+	ownClient *http.Client
+
+	lastTarget atomic.Pointer[exporterTarget]
+	firstSeen  chan struct{}
+	seenOnce   sync.Once
+}
+
+func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	e := &bulkExtension{
+		cfg:       cfg,
+		id:        set.ID,
+		settings:  set.TelemetrySettings,
+		logger:    set.Logger,
+		telemetry: telemetry,
+		rewriter: &rewriter{
+			indexKeys:       cfg.IndexKeys,
+			deadLetterIndex: cfg.DeadLetterIndex,
+			newID:           rand.Text,
+			now:             time.Now,
+		},
+		firstSeen: make(chan struct{}),
+	}
+	e.releasing, e.release = context.WithCancel(context.Background())
+	e.life, e.end = context.WithCancel(context.Background())
+	return e, nil
+}
+
+// Dependencies makes the service start storage and login before the extension, and stop them after it.
+func (e *bulkExtension) Dependencies() []component.ID {
+	var ids []component.ID
+	if e.cfg.Storage != nil {
+		ids = append(ids, *e.cfg.Storage)
+	}
+	if e.cfg.HTTP.Auth.HasValue() {
+		ids = append(ids, e.cfg.HTTP.Auth.Get().AuthenticatorID)
+	}
+	for _, middleware := range e.cfg.HTTP.Middlewares {
+		ids = append(ids, middleware.ID)
+	}
+	return ids
+}
+
+// Start opens the storage and begins the set-up of OpenSearch and the replay of stored documents. It does not wait for OpenSearch.
+func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
+	kept, err := e.openStorage(ctx, host)
+	if err != nil {
+		return err
+	}
+	own, err := e.ownTarget(ctx, host)
+	if err != nil {
+		return errors.Join(err, kept.close(ctx))
+	}
+	if err := e.observe(kept); err != nil {
+		return errors.Join(err, kept.close(ctx))
+	}
+	held := newHolds(e.cfg.Retry, e.logger, e.telemetry)
+	held.report = func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }
+	e.courier = &courier{
+		cfg:       e.cfg,
+		telemetry: e.telemetry,
+		holds:     held,
+		store:     kept,
+		letters:   &letterLog{logger: e.logger, message: "OpenSearch refused documents for good: they go to the dead-letter index"},
+		lost:      &letterLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again after each start"},
+		releasing: e.releasing,
+	}
+	if own != nil {
+		e.courier.own = own
+	}
+	e.setup = newSetupTask(e.cfg, own, e.logger)
+	e.tasks.Go(func() { e.setup.run(e.life, e.releasing) })
+	e.tasks.Go(e.replay)
+	return nil
+}
+
+func (e *bulkExtension) openStorage(ctx context.Context, host component.Host) (*store, error) {
+	if e.cfg.Storage == nil {
+		return nil, errors.New("`storage` is required")
+	}
+	found, ok := host.GetExtensions()[*e.cfg.Storage]
+	if !ok {
+		return nil, fmt.Errorf("`storage` names %q, which is not among `service::extensions`", e.cfg.Storage)
+	}
+	provider, ok := found.(storage.Extension)
+	if !ok {
+		return nil, fmt.Errorf("`storage` names %q, which is not a storage extension", e.cfg.Storage)
+	}
+	client, err := provider.GetClient(ctx, component.KindExtension, e.id, "")
+	if err != nil {
+		return nil, fmt.Errorf("open storage %q: %w", e.cfg.Storage, err)
+	}
+	kept, err := openStore(ctx, client)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("storage %q: %w", e.cfg.Storage, err), client.Close(ctx))
+	}
+	return kept, nil
+}
+
+func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host) (*ownTarget, error) {
+	if e.cfg.HTTP.Endpoint == "" {
+		return nil, nil
+	}
+	client, err := e.cfg.HTTP.ToClient(ctx, host, e.settings)
+	if err != nil {
+		return nil, fmt.Errorf("`http`: %w", err)
+	}
+	e.ownClient = client
+	return newOwnTarget(client, e.cfg.HTTP.Endpoint), nil
+}
+
+func (e *bulkExtension) observe(kept *store) error {
+	return errors.Join(
+		e.telemetry.RegisterOpensearchBulkStoredItemsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			items, _ := kept.size()
+			o.Observe(items)
+			return nil
+		}),
+		e.telemetry.RegisterOpensearchBulkStoredBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			_, bytes := kept.size()
+			o.Observe(bytes)
+			return nil
+		}),
+	)
+}
+
+// GetHTTPRoundTripper puts the middleware into an exporter's HTTP client.
+func (e *bulkExtension) GetHTTPRoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
+	if e.courier == nil {
+		return nil, fmt.Errorf("%q is not started: list it among `service::extensions`", e.id)
+	}
+	return &roundTripper{ext: e, base: base}, nil
+}
+
+// seen remembers how the exporter reaches OpenSearch, for replay without `http::endpoint`.
+func (e *bulkExtension) seen(to *exporterTarget) {
+	e.lastTarget.Store(to)
+	e.seenOnce.Do(func() { close(e.firstSeen) })
+}
+
+// Ready has nothing to do: requests are taken from the start.
+func (*bulkExtension) Ready() error { return nil }
+
+// NotReady comes before the pipelines stop: from now on, what can't be delivered at once is stored.
+func (e *bulkExtension) NotReady() error {
+	e.release()
+	return nil
+}
+
+// Shutdown comes after the pipelines have stopped.
+func (e *bulkExtension) Shutdown(ctx context.Context) error {
+	e.release()
+	e.end()
+	e.tasks.Wait()
+	e.telemetry.Shutdown()
+	if e.ownClient != nil {
+		e.ownClient.CloseIdleConnections()
+	}
+	if e.courier == nil {
+		return nil
+	}
+	if items, bytes := e.courier.store.size(); items > 0 {
+		e.logger.Info("Documents wait in storage and are delivered after the next start", zap.Int64("documents", items), zap.Int64("bytes", bytes))
+	}
+	return e.courier.store.close(ctx)
+}

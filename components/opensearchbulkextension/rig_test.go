@@ -1,0 +1,148 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
+)
+
+var (
+	storageID = component.MustNewID("test_storage")
+	bulkID    = component.NewID(metadata.Type)
+)
+
+type testHost struct {
+	extensions map[component.ID]component.Component
+
+	mu       sync.Mutex
+	statuses []componentstatus.Status
+}
+
+func (h *testHost) Report(event *componentstatus.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.statuses = append(h.statuses, event.Status())
+}
+
+func (h *testHost) reported() []componentstatus.Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.statuses
+}
+
+func (h *testHost) GetExtensions() map[component.ID]component.Component { return h.extensions }
+
+// newTestHost has a real file storage of its own.
+func newTestHost(t *testing.T) *testHost {
+	t.Helper()
+	return newHostWithStorage(t, t.TempDir())
+}
+
+func newHostWithStorage(t *testing.T, directory string) *testHost {
+	t.Helper()
+	factory := filestorage.NewFactory()
+	cfg := factory.CreateDefaultConfig().(*filestorage.Config)
+	cfg.Directory = directory
+	ext, err := factory.Create(t.Context(), extensiontest.NewNopSettings(factory.Type()), cfg)
+	require.NoError(t, err)
+	require.NoError(t, ext.Start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, ext.Shutdown(context.Background())) })
+	return &testHost{extensions: map[component.ID]component.Component{storageID: ext}}
+}
+
+func testConfig() *Config {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Storage = &storageID
+	cfg.Retry = RetryConfig{InitialInterval: time.Millisecond, MaxInterval: 5 * time.Millisecond}
+	cfg.AttemptTimeout = 10 * time.Second
+	return cfg
+}
+
+// rig is a started extension with what it says about itself.
+type rig struct {
+	*bulkExtension
+	host *testHost
+	tel  *componenttest.Telemetry
+	logs *observer.ObservedLogs
+}
+
+func start(t *testing.T, cfg *Config, host *testHost) *rig {
+	t.Helper()
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	core, logs := observer.New(zap.DebugLevel)
+	set := extension.Settings{ID: bulkID, TelemetrySettings: tel.NewTelemetrySettings()}
+	set.Logger = zap.New(core)
+	ext, err := newExtension(cfg, set)
+	require.NoError(t, err)
+	require.NoError(t, ext.Start(t.Context(), host))
+	t.Cleanup(func() { require.NoError(t, ext.Shutdown(context.Background())) })
+	host.extensions[bulkID] = ext
+	return &rig{ext, host, tel, logs}
+}
+
+// client is what an exporter's HTTP client is made of.
+func (r *rig) client(t *testing.T) *http.Client {
+	t.Helper()
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	transport, err := r.GetHTTPRoundTripper(base)
+	require.NoError(t, err)
+	return &http.Client{Transport: transport}
+}
+
+// post sends a bulk request and returns the answer's status and body.
+func post(ctx context.Context, client *http.Client, url string, body []byte, headers ...string) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/_bulk", strings.NewReader(string(body)))
+	if err != nil {
+		return 0, "", err
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(answer), err
+}
+
+// logDoc is a log record as the exporter's ss4o mode writes it.
+func logDoc(uid, tenant string) string {
+	return fmt.Sprintf(`{"attributes":{"dify.tenant_id":%q,"log.record.uid":%q,"data_stream":{"dataset":"default"}},"body":"b \"{[ \\","severity":{},"observedTimestamp":"2026-12-01T00:00:00Z","@timestamp":"2026-11-23T23:59:59.999999999Z"}`, tenant, uid)
+}
+
+// spanDoc is a span as the exporter writes it.
+func spanDoc(trace, id, start string) string {
+	return fmt.Sprintf(`{"attributes":{"dify.app_id":"app"},"droppedAttributesCount":0,"endTime":"2026-11-24T00:00:01Z","kind":"Server","name":"n","parentSpanId":"","spanId":%q,"startTime":%q,"status":{"code":"Unset","message":""},"@timestamp":"0001-01-01T00:00:00Z","traceId":%q,"traceState":""}`, id, start, trace)
+}
+
+func bulk(index string, docs ...string) []byte {
+	var body strings.Builder
+	for _, doc := range docs {
+		fmt.Fprintf(&body, "{\"create\":{\"_index\":%q}}\n%s\n", index, doc)
+	}
+	return []byte(body.String())
+}

@@ -1,0 +1,119 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// releaseGrace is what a request gets to be answered once the collector stops. After it, it is stored.
+const releaseGrace = time.Second
+
+// storeRetry is the pause before storing is tried again.
+const storeRetry = time.Second
+
+var errStopped = errors.New("opensearch_bulk: the extension is stopped")
+
+// roundTripper stands in the exporter's HTTP client, after compression and login, before the transport.
+type roundTripper struct {
+	ext  *bulkExtension
+	base http.RoundTripper
+}
+
+// RoundTrip answers a bulk request with success for every document, once each is delivered, a dead letter or stored. An
+// error would be no use: the exporter makes a permanent one of it and drops the batch. It returns one only when the
+// caller has gone away, or when the request is none that it understands.
+func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !isBulk(req) {
+		return rt.base.RoundTrip(req)
+	}
+	encoding := strings.ToLower(req.Header.Get("Content-Encoding"))
+	body, err := readBody(req, encoding)
+	if err != nil {
+		return nil, err
+	}
+	items, err := rt.ext.rewriter.rewrite(body, urlIndex(req.URL.Path))
+	if err != nil {
+		return nil, err
+	}
+	template := req.Clone(context.WithoutCancel(req.Context()))
+	template.Body, template.GetBody = http.NoBody, nil // what is kept must not keep the documents
+	to := &exporterTarget{base: rt.base, req: template, encoding: encoding}
+	rt.ext.seen(to)
+	if err := rt.ext.bring(req.Context(), to, items); err != nil {
+		return nil, err
+	}
+	return success(req, items), nil
+}
+
+func isBulk(req *http.Request) bool {
+	return (req.Method == http.MethodPost || req.Method == http.MethodPut) && req.Body != nil && strings.HasSuffix(req.URL.Path, "/_bulk")
+}
+
+// urlIndex is the index in a path like `/prefix/index/_bulk`. Where the path is a bare prefix, its name is taken for one;
+// that has no effect, since the exporter names the index in every action.
+func urlIndex(path string) string {
+	path = strings.TrimSuffix(path, "/_bulk")
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+func readBody(req *http.Request, encoding string) ([]byte, error) {
+	defer req.Body.Close()
+	return decode(encoding, req.Body)
+}
+
+// bring delivers items, or stores those that could not be delivered in the time that was left.
+func (e *bulkExtension) bring(ctx context.Context, to target, items []item) error {
+	bounded, cancel := e.untilRelease(ctx)
+	defer cancel()
+	left := items
+	if e.setup.wait(bounded, e.releasing) {
+		left = e.courier.deliver(bounded, to, items)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	// Stopping, or a deadline that the operator gave: the exporter can't send again, so the documents are kept here.
+	if _, deadline := ctx.Deadline(); e.releasing.Err() == nil && ctx.Err() != nil && !deadline {
+		return ctx.Err()
+	}
+	return e.keep(ctx, left)
+}
+
+// untilRelease is ctx, cut off a short time after the collector began to stop, or from now if it already has.
+func (e *bulkExtension) untilRelease(ctx context.Context) (context.Context, context.CancelFunc) {
+	bounded, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(e.releasing, func() { time.AfterFunc(releaseGrace, cancel) })
+	return bounded, func() {
+		stop()
+		cancel()
+	}
+}
+
+// keep writes items to storage. While that fails it goes on trying and gives no answer: the exporter's queue then still
+// has the batch, even if the collector has to be killed. It is called because ctx has ended or soon will, which must not stop it.
+func (e *bulkExtension) keep(ctx context.Context, items []item) error {
+	ctx = context.WithoutCancel(ctx)
+	for failed := false; ; failed = true {
+		err := e.courier.store.put(ctx, items)
+		if err == nil {
+			e.courier.telemetry.OpensearchBulkItems.Add(ctx, int64(len(items)), outcomeStored.option())
+			return nil
+		}
+		if !failed {
+			e.logger.Error("Documents can't be stored: their requests stay open until they can, and the exporter's queue keeps them", zap.Error(err))
+		}
+		select {
+		case <-time.After(storeRetry):
+		case <-e.life.Done():
+			return errStopped
+		}
+	}
+}

@@ -1,0 +1,586 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/opensearch-project/opensearch-go/v4/opensearchapi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadatatest"
+)
+
+const (
+	day      = "-2026.11.23/"
+	testTime = 10 * time.Second
+	testTick = time.Millisecond
+)
+
+// requireSuccess checks the answer as the exporter's client reads it.
+func requireSuccess(t *testing.T, code int, answer string, documents int) {
+	t.Helper()
+	require.Equal(t, http.StatusOK, code)
+	var parsed opensearchapi.BulkResp
+	require.NoError(t, json.Unmarshal([]byte(answer), &parsed))
+	require.False(t, parsed.Errors)
+	require.Len(t, parsed.Items, documents)
+	for _, item := range parsed.Items {
+		require.Len(t, item, 1)
+		require.Equal(t, http.StatusCreated, item["create"].Status)
+		require.Nil(t, item["create"].Error)
+		require.NotEmpty(t, item["create"].ID)
+		require.NotEmpty(t, item["create"].Index)
+	}
+}
+
+func (r *rig) requireItems(t *testing.T, want map[outcome]int64) {
+	t.Helper()
+	var points []metricdata.DataPoint[int64]
+	for what, n := range want {
+		points = append(points, metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("outcome", string(what))), Value: n})
+	}
+	metadatatest.AssertEqualOpensearchBulkItems(t, r.tel, points, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
+// waitHeld waits until a request is held.
+func (r *rig) waitHeld(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		r.courier.holds.mu.Lock()
+		defer r.courier.holds.mu.Unlock()
+		return r.courier.holds.held > 0
+	}, testTime, testTick)
+}
+
+func TestEveryFaultInSequence(t *testing.T) {
+	half := func(i int) bool { return i%2 == 0 }
+	clusterBlock := `{"error":{"type":"cluster_block_exception","reason":"blocked"},"status":403}`
+	node := newFakeNode(t,
+		reset(false),
+		reset(true), // accepted, then dies before it answers
+		status(http.StatusUnauthorized, "Unauthorized"),
+		status(http.StatusForbidden, clusterBlock),
+		status(http.StatusNotFound, "no such backend"),
+		status(http.StatusRequestTimeout, ""),
+		status(http.StatusTooManyRequests, `{"error":{"type":"circuit_breaking_exception","reason":"x"},"status":429}`),
+		status(http.StatusTooManyRequests, "", "Retry-After", "0"),
+		status(http.StatusInternalServerError, "{}"),
+		status(http.StatusBadGateway, "<html>"),
+		status(http.StatusServiceUnavailable, "", "Retry-After", time.Now().UTC().Format(http.TimeFormat)),
+		status(http.StatusGatewayTimeout, ""),
+		status(http.StatusFound, "", "Location", "/login"),
+		status(http.StatusBadRequest, "The plain HTTP request was sent to HTTPS port"),
+		status(http.StatusOK, "<html>hello</html>"),
+		status(http.StatusOK, `{"took":1,"errors":false,"items":[]}`),
+		status(http.StatusOK, `{"took":1,"errors":true,"items":[{},{},{},{}]}`),
+		status(http.StatusOK, ""),
+		some(http.StatusTooManyRequests, "rejected_execution_exception", half),
+		some(http.StatusForbidden, "cluster_block_exception", half),
+		some(http.StatusServiceUnavailable, "unavailable_shards_exception", half),
+	)
+	r := start(t, testConfig(), newTestHost(t))
+	faults := len(node.faults)
+	code, answer, err := post(t.Context(), r.client(t), node.URL,
+		bulk("workflow-logs-{dify.tenant_id}", logDoc("a", "t1"), logDoc("b", "t2"), logDoc("c", "t1"), logDoc("d", "t2")))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 4)
+	assert.Greater(t, node.requests(), faults-1)
+	assert.Empty(t, node.faults)
+	node.once(t, "workflow-logs-t1"+day+"a", "workflow-logs-t2"+day+"b", "workflow-logs-t1"+day+"c", "workflow-logs-t2"+day+"d")
+	r.requireItems(t, map[outcome]int64{outcomeDuplicate: 4}) // the node that died had taken them
+
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("holding them").Len(), "one line when holding begins")
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("takes documents again").Len(), "one line when it ends")
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.reported())
+	metadatatest.AssertEqualOpensearchBulkHeldRequests(t, r.tel, []metricdata.DataPoint[int64]{{Value: 0}}, metricdatatest.IgnoreTimestamp())
+}
+
+func TestRefusedConnection(t *testing.T) {
+	node := newFakeNode(t)
+	r := start(t, testConfig(), newTestHost(t))
+	refusing := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		if r.logs.FilterMessageSnippet("holding them").Len() == 0 {
+			return nil, errors.New("dial tcp 127.0.0.1:9200: connect: connection refused")
+		}
+		return http.DefaultTransport.RoundTrip(req)
+	})
+	transport, err := r.GetHTTPRoundTripper(refusing)
+	require.NoError(t, err)
+	code, answer, err := post(t.Context(), &http.Client{Transport: transport}, node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 1)
+	held := r.logs.FilterMessageSnippet("holding them").All()
+	require.Len(t, held, 1)
+	assert.Equal(t, "unreachable", held[0].ContextMap()["reason"])
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+}
+
+type roundTripperFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestTLSFailureIsHeld(t *testing.T) {
+	node := newFakeNode(t)
+	secure := newTLSNode(t, node)
+	r := start(t, testConfig(), newTestHost(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	client := r.client(t)
+	go func() {
+		_, _, err := post(ctx, client, secure.URL, bulk("l", logDoc("a", "t")))
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("holding them").Len() == 1 }, testTime, testTick)
+	assert.Contains(t, r.logs.FilterMessageSnippet("holding them").All()[0].ContextMap()["failure"], "certificate")
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	assert.Zero(t, r.courier.store.entries(), "the caller went away and knows that it was not taken")
+}
+
+func TestHungServer(t *testing.T) {
+	node := newFakeNode(t, reset(false), hang)
+	cfg := testConfig()
+	cfg.AttemptTimeout = 50 * time.Millisecond
+	r := start(t, cfg, newTestHost(t))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 1)
+	node.once(t, "l"+day+"a")
+	assert.Equal(t, "timeout", r.logs.FilterMessageSnippet("holding them").All()[0].ContextMap()["reason"])
+}
+
+func TestDeadlineStoresInsteadOfLosing(t *testing.T) {
+	node := newFakeNode(t, hang)
+	r := start(t, testConfig(), newTestHost(t))
+	client := r.client(t)
+	client.Timeout = 100 * time.Millisecond // an `http::timeout` that an operator set
+	code, answer, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 1)
+	require.Len(t, r.courier.store.entries(), 1)
+	r.requireItems(t, map[outcome]int64{outcomeStored: 1})
+}
+
+func TestEncodings(t *testing.T) {
+	for _, encoding := range []string{"", encodingIdentity, encodingGzip, encodingZstd} {
+		t.Run(encoding, func(t *testing.T) {
+			seen := ""
+			node := newFakeNode(t, func(_ *fakeNode, _ http.ResponseWriter, r *http.Request, _ []byte) bool {
+				seen = r.Header.Get("Content-Encoding")
+				return false
+			})
+			body, err := encode(encoding, bulk("l", logDoc("a", "t")))
+			require.NoError(t, err)
+			r := start(t, testConfig(), newTestHost(t))
+			code, answer, err := post(t.Context(), r.client(t), node.URL, body, "Content-Encoding", encoding)
+			require.NoError(t, err)
+			requireSuccess(t, code, answer, 1)
+			node.once(t, "l"+day+"a")
+			assert.Equal(t, encoding, seen)
+		})
+	}
+	t.Run("snappy", func(t *testing.T) {
+		r := start(t, testConfig(), newTestHost(t))
+		_, _, err := post(t.Context(), r.client(t), "http://127.0.0.1:1", bulk("l", logDoc("a", "t")), "Content-Encoding", "snappy")
+		require.ErrorContains(t, err, "set the exporter's `http::compression` to `gzip`, `zstd` or `none`")
+	})
+}
+
+func TestOtherRequestsPass(t *testing.T) {
+	node := newFakeNode(t)
+	node.other = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
+	r := start(t, testConfig(), newTestHost(t))
+	resp, err := r.client(t).Get(node.URL + "/_cluster/health")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, http.StatusTeapot, resp.StatusCode)
+}
+
+func TestRefusedDocumentsBecomeDeadLetters(t *testing.T) {
+	node := newFakeNode(t)
+	node.judge = func(index, id, _ string) (int, string) {
+		if strings.HasPrefix(index, "l-") && (id == "b" || id == "d") {
+			return http.StatusBadRequest, "mapper_parsing_exception"
+		}
+		return 0, ""
+	}
+	r := start(t, testConfig(), newTestHost(t))
+	for range 2 { // the same batch comes twice
+		code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t"), logDoc("b", "t"), logDoc("c", "t"), logDoc("d", "secret")))
+		require.NoError(t, err)
+		requireSuccess(t, code, answer, 4)
+	}
+	const dead = "otelcol-dify-dead-letter/"
+	node.once(t, "l"+day+"a", "l"+day+"c", dead+"l"+day+"b", dead+"l"+day+"d")
+	var letter deadLetter
+	require.NoError(t, json.Unmarshal([]byte(node.doc(t, "otelcol-dify-dead-letter", "l"+day+"d")), &letter))
+	assert.Equal(t, logDoc("d", "secret"), letter.Document)
+	assert.Equal(t, "l-2026.11.23", letter.Index)
+	assert.Equal(t, "d", letter.ID)
+	assert.Equal(t, http.StatusBadRequest, letter.Status)
+	assert.Equal(t, "mapper_parsing_exception", letter.Type)
+	assert.Contains(t, letter.Reason, "because of")
+	assert.WithinDuration(t, time.Now(), letter.Timestamp, time.Minute)
+	r.requireItems(t, map[outcome]int64{outcomeDelivered: 2, outcomeDuplicate: 2, outcomeDeadLetter: 4})
+	assertNoContent(t, r)
+}
+
+// assertNoContent searches everything that was logged for the text that test documents carry.
+func assertNoContent(t *testing.T, r *rig) {
+	t.Helper()
+	for _, entry := range r.logs.All() {
+		line := entry.Message + fmt.Sprint(entry.ContextMap())
+		assert.NotContains(t, line, "secret")
+		assert.NotContains(t, line, "because of")
+	}
+}
+
+func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
+	node := newFakeNode(t)
+	node.judge = func(string, string, string) (int, string) { return http.StatusBadRequest, "mapper_parsing_exception" }
+	host := newTestHost(t)
+	r := start(t, testConfig(), host)
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t"), logDoc("b", "t")))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 2)
+	r.requireItems(t, map[outcome]int64{outcomeDeadLetterStored: 2})
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("The dead-letter index refused").Len())
+	require.Len(t, r.courier.store.entries(), 1)
+	require.NoError(t, r.Shutdown(t.Context()))
+
+	// After the next start the dead-letter index takes them.
+	node.mu.Lock()
+	node.judge = nil
+	node.mu.Unlock()
+	cfg := testConfig()
+	cfg.HTTP.Endpoint = node.URL
+	next := start(t, cfg, host)
+	require.Eventually(t, func() bool { return len(next.courier.store.entries()) == 0 }, testTime, testTick)
+	node.once(t, "otelcol-dify-dead-letter/l"+day+"a", "otelcol-dify-dead-letter/l"+day+"b")
+}
+
+func TestTooLargeIsSplit(t *testing.T) {
+	docs := make([]string, 20)
+	want := make([]string, 20)
+	for i := range docs {
+		docs[i] = logDoc(strconv.Itoa(i), "t")
+		want[i] = "l" + day + strconv.Itoa(i)
+	}
+	docs[7] = strings.Replace(logDoc("7", "t"), `"body":"`, `"body":"`+strings.Repeat("x", 3000), 1)
+	want[7] = "otelcol-dify-dead-letter/l" + day + "7"
+	limit := len(docs[0]) * 4
+	node := newFakeNode(t)
+	for range 100 {
+		node.faults = append(node.faults, func(n *fakeNode, w http.ResponseWriter, r *http.Request, body []byte) bool {
+			if bytes.Contains(body, []byte("dead-letter")) {
+				return false
+			}
+			return tooLarge(limit)(n, w, r, body)
+		})
+	}
+	r := start(t, testConfig(), newTestHost(t))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", docs...))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 20)
+	node.once(t, want...)
+	assert.Zero(t, r.logs.FilterMessageSnippet("holding them").Len())
+}
+
+func TestBadRequestIsSplitUntilTheCulpritIsAlone(t *testing.T) {
+	docs := make([]string, 9)
+	var want []string
+	for i := range docs {
+		docs[i] = logDoc(strconv.Itoa(i), "t")
+		if i != 4 {
+			want = append(want, "l"+day+strconv.Itoa(i))
+		}
+	}
+	want = append(want, "otelcol-dify-dead-letter/l"+day+"4")
+	node := newFakeNode(t)
+	for range 50 {
+		node.faults = append(node.faults, func(_ *fakeNode, w http.ResponseWriter, _ *http.Request, body []byte) bool {
+			if !bytes.Contains(body, []byte(`"_index":"l-2026.11.23","_id":"4"`)) {
+				return false
+			}
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":{"type":"action_request_validation_exception","reason":"Validation Failed"},"status":400}`)
+			return true
+		})
+	}
+	r := start(t, testConfig(), newTestHost(t))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", docs...))
+	require.NoError(t, err)
+	requireSuccess(t, code, answer, 9)
+	node.once(t, want...)
+}
+
+func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
+	for name, ownClient := range map[string]bool{"own client": true, "the exporter's way": false} {
+		t.Run(name, func(t *testing.T) {
+			node := newFakeNode(t)
+			down := true
+			var mu sync.Mutex
+			for range 100000 {
+				node.faults = append(node.faults, func(_ *fakeNode, w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					if down {
+						w.WriteHeader(http.StatusServiceUnavailable)
+					}
+					return down
+				})
+			}
+			host := newHostWithStorage(t, t.TempDir())
+			r := start(t, testConfig(), host)
+			const requests = 5
+			results := make(chan error, requests)
+			for i := range requests {
+				client := r.client(t)
+				go func() {
+					code, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc(strconv.Itoa(i), "t")), "Authorization", "Basic secret")
+					if err == nil && code != http.StatusOK {
+						err = fmt.Errorf("status %d", code)
+					}
+					results <- err
+				}()
+			}
+			require.Eventually(t, func() bool {
+				r.courier.holds.mu.Lock()
+				defer r.courier.holds.mu.Unlock()
+				return r.courier.holds.held == requests
+			}, testTime, testTick)
+
+			stopping := time.Now()
+			require.NoError(t, r.NotReady())
+			for range requests {
+				require.NoError(t, <-results)
+			}
+			// One that comes later still is tried once, then stored.
+			code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("late", "t")))
+			require.NoError(t, err)
+			requireSuccess(t, code, answer, 1)
+			require.NoError(t, r.Shutdown(t.Context()))
+			assert.Less(t, time.Since(stopping), 5*time.Second)
+			r.requireStored(t, host, requests+1)
+
+			mu.Lock()
+			down = false
+			mu.Unlock()
+			cfg := testConfig()
+			if ownClient {
+				cfg.HTTP.Endpoint = node.URL
+			}
+			next := start(t, cfg, host)
+			want := []string{"l" + day + "late"}
+			for i := range requests {
+				want = append(want, "l"+day+strconv.Itoa(i))
+			}
+			if !ownClient {
+				code, _, err := post(t.Context(), next.client(t), node.URL, bulk("l", logDoc("new", "t")))
+				require.NoError(t, err)
+				require.Equal(t, http.StatusOK, code)
+				want = append(want, "l"+day+"new")
+			}
+			require.Eventually(t, func() bool { return len(next.courier.store.entries()) == 0 }, testTime, testTick)
+			node.once(t, want...)
+		})
+	}
+}
+
+// requireStored looks into the storage as the next start would, and for what must never be in it.
+func (r *rig) requireStored(t *testing.T, host *testHost, items int64) {
+	t.Helper()
+	kept, err := r.openStorage(t.Context(), host)
+	require.NoError(t, err)
+	got, _ := kept.size()
+	assert.Equal(t, items, got)
+	for _, entry := range kept.entries() {
+		body, err := kept.load(t.Context(), entry)
+		require.NoError(t, err)
+		assert.NotContains(t, string(body), "Basic")
+	}
+	require.NoError(t, kept.close(t.Context()))
+}
+
+func TestReleaseCutsAHungAttempt(t *testing.T) {
+	node := newFakeNode(t, hang)
+	r := start(t, testConfig(), newTestHost(t))
+	client := r.client(t)
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return node.requests() == 1 }, testTime, testTick)
+	stopping := time.Now()
+	require.NoError(t, r.NotReady())
+	require.NoError(t, <-done)
+	assert.Less(t, time.Since(stopping), 5*time.Second)
+	assert.Len(t, r.courier.store.entries(), 1)
+}
+
+func TestReleaseLetsAnAnswerIn(t *testing.T) {
+	node := newFakeNode(t)
+	var r *rig
+	node.faults = []fault{func(*fakeNode, http.ResponseWriter, *http.Request, []byte) bool {
+		assert.NoError(t, r.NotReady())
+		return false
+	}}
+	r = start(t, testConfig(), newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	assert.Empty(t, r.courier.store.entries())
+	node.once(t, "l"+day+"a")
+}
+
+func TestFullDiskKeepsTheRequestOpen(t *testing.T) {
+	node := newFakeNode(t, hang)
+	r := start(t, testConfig(), newTestHost(t))
+	full := &failingStorage{Client: r.courier.store.client}
+	full.fail.Store(true)
+	r.courier.store.client = full
+	client := r.client(t)
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return node.requests() == 1 }, testTime, testTick)
+	require.NoError(t, r.NotReady())
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("can't be stored").Len() == 1 }, testTime, testTick)
+	require.Empty(t, done)
+	full.fail.Store(false)
+	require.NoError(t, <-done)
+	assert.Len(t, r.courier.store.entries(), 1)
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"":                              0,
+		"7":                             7 * time.Second,
+		"-1":                            0,
+		"soon":                          0,
+		"Mon, 23 Nov 2026 10:00:30 GMT": 30 * time.Second,
+		"Mon, 23 Nov 2026 09:00:00 GMT": 0,
+	} {
+		assert.Equal(t, want, retryAfter(http.Header{"Retry-After": []string{value}}, now), value)
+	}
+	f := statusFailure(http.StatusServiceUnavailable, http.Header{"Retry-After": []string{"86400"}})
+	assert.Equal(t, maxRetryAfter, f.after)
+
+	h := hold{all: newHolds(testConfig().Retry, zap.NewNop(), start(t, testConfig(), newTestHost(t)).telemetry)}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	assert.False(t, h.pause(ctx, t.Context(), failure{reason: reasonThrottled, after: time.Hour}))
+}
+
+func TestBackoffGrowsToItsLimit(t *testing.T) {
+	h := hold{all: &holds{retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: time.Second}}}
+	for n, most := range map[int]time.Duration{1: 100, 2: 200, 3: 400, 4: 800, 5: 1000, 500: 1000} {
+		most *= time.Millisecond
+		for range 100 {
+			got := h.backoff(n)
+			require.LessOrEqual(t, got, most)
+			require.GreaterOrEqual(t, got, most/2)
+		}
+	}
+}
+
+func TestRecoveryWakesAllThatAreHeld(t *testing.T) {
+	node := newFakeNode(t)
+	for range 8 {
+		node.faults = append(node.faults, status(http.StatusServiceUnavailable, ""))
+	}
+	cfg := testConfig()
+	cfg.Retry = RetryConfig{InitialInterval: time.Millisecond, MaxInterval: time.Hour}
+	r := start(t, cfg, newTestHost(t))
+	h := r.courier.holds
+	sleeper := hold{all: h, failures: 40}
+	woken := make(chan bool, 1)
+	go func() { woken <- sleeper.pause(t.Context(), r.releasing, failure{reason: reasonUnreachable}) }()
+	r.waitHeld(t)
+	require.Eventually(t, func() bool {
+		h.answered()
+		return len(woken) == 1
+	}, testTime, testTick)
+	assert.True(t, <-woken)
+	sleeper.end(t.Context(), true)
+}
+
+// TestEachDocumentOnce sends many requests at once through random faults.
+func TestEachDocumentOnce(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	kinds := []fault{
+		reset(false), reset(true),
+		status(http.StatusUnauthorized, "Unauthorized"), status(http.StatusTooManyRequests, ""), status(http.StatusServiceUnavailable, ""),
+		status(http.StatusOK, "junk"), tooLarge(1500), tooLarge(700),
+		some(http.StatusTooManyRequests, "rejected_execution_exception", func(i int) bool { return i%3 == 0 }),
+		some(http.StatusInternalServerError, "x", func(i int) bool { return i > 2 }),
+		nil, nil,
+	}
+	for round := range 20 {
+		node := newFakeNode(t)
+		for range random.IntN(60) {
+			node.faults = append(node.faults, kinds[random.IntN(len(kinds))])
+		}
+		host := newTestHost(t)
+		r := start(t, testConfig(), host)
+		var want []string
+		var group sync.WaitGroup
+		stopAt := random.IntN(12)
+		for i := range 6 {
+			var docs []string
+			for j := range 1 + random.IntN(10) {
+				tenant := fmt.Sprintf("t%d", random.IntN(3))
+				id := fmt.Sprintf("%d-%d-%d", round, i, j)
+				if random.IntN(2) == 0 {
+					docs = append(docs, logDoc(id, tenant))
+					want = append(want, "x-"+tenant+day+id)
+				} else {
+					docs = append(docs, spanDoc("trace", id, "2026-11-23T00:00:00Z"))
+					want = append(want, "x-unknown"+day+"trace-"+id)
+				}
+			}
+			client := r.client(t)
+			group.Go(func() {
+				code, _, err := post(t.Context(), client, node.URL, bulk("x-{dify.tenant_id}", docs...))
+				assert.Equal(t, http.StatusOK, code, err)
+			})
+			if i == stopAt {
+				require.NoError(t, r.NotReady())
+			}
+		}
+		group.Wait()
+		require.NoError(t, r.Shutdown(t.Context()))
+
+		cfg := testConfig()
+		cfg.HTTP.Endpoint = node.URL
+		next := start(t, cfg, host)
+		require.Eventually(t, func() bool { return len(next.courier.store.entries()) == 0 }, 20*time.Second, time.Millisecond)
+		require.NoError(t, next.Shutdown(t.Context()))
+		node.once(t, want...)
+	}
+}

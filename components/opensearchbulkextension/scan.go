@@ -1,0 +1,168 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import "bytes"
+
+// span is a part of a document: the raw JSON of one value.
+type span struct{ start, end int }
+
+func (s span) found() bool { return s.end > s.start }
+
+// scanner finds the few values that are wanted in a JSON document without decoding the rest. Paths are dotted, and it
+// makes no difference whether a dot stands in a key or between two objects: `attributes` → `log.record.uid` is found as
+// well as `attributes` → `log` → `record` → `uid`, since the exporter's mapping modes write either. Of several values on
+// one path the first wins. What is not wanted is skipped, not checked.
+type scanner struct {
+	doc    []byte
+	pos    int
+	path   []byte
+	wanted []string
+	found  []span
+}
+
+// scan looks into doc and reports whether it is a JSON object as far as was read. found keeps its place for the next document.
+func (s *scanner) scan(doc []byte, wanted []string) bool {
+	s.doc, s.pos, s.path, s.wanted = doc, 0, s.path[:0], wanted
+	s.found = append(s.found[:0], make([]span, len(wanted))...)
+	return s.next() == '{' && s.object()
+}
+
+func (s *scanner) object() bool {
+	s.pos++
+	if s.next() == '}' {
+		s.pos++
+		return true
+	}
+	for {
+		if s.next() != '"' {
+			return false
+		}
+		start := s.pos + 1
+		if !s.skipString() {
+			return false
+		}
+		key := s.doc[start : s.pos-1]
+		if s.next() != ':' {
+			return false
+		}
+		s.pos++
+		if !s.member(key) {
+			return false
+		}
+		switch s.next() {
+		case ',':
+			s.pos++
+		case '}':
+			s.pos++
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func (s *scanner) member(key []byte) bool {
+	base := len(s.path)
+	s.path = append(s.path, key...)
+	defer func() { s.path = s.path[:base] }()
+
+	if s.next() == '{' && s.leads() {
+		s.path = append(s.path, '.')
+		return s.object()
+	}
+	start := s.pos
+	if !s.skipValue() {
+		return false
+	}
+	for i, path := range s.wanted {
+		if path == string(s.path) && !s.found[i].found() {
+			s.found[i] = span{start, s.pos}
+		}
+	}
+	return true
+}
+
+// leads reports whether something wanted may lie below the current path.
+func (s *scanner) leads() bool {
+	n := len(s.path)
+	for _, path := range s.wanted {
+		if len(path) > n && path[n] == '.' && path[:n] == string(s.path) {
+			return true
+		}
+	}
+	return false
+}
+
+// next skips white space and returns the byte it stands on, 0 at the end.
+func (s *scanner) next() byte {
+	for s.pos < len(s.doc) {
+		switch b := s.doc[s.pos]; b {
+		case ' ', '\t', '\r', '\n':
+			s.pos++
+		default:
+			return b
+		}
+	}
+	return 0
+}
+
+func (s *scanner) skipString() bool {
+	from := s.pos + 1
+	for {
+		quote := bytes.IndexByte(s.doc[from:], '"')
+		if quote < 0 {
+			return false
+		}
+		end := from + quote
+		escapes := 0
+		for s.doc[end-1-escapes] == '\\' { // ends at the opening quote at the latest
+			escapes++
+		}
+		from = end + 1
+		if escapes%2 == 0 {
+			s.pos = from
+			return true
+		}
+	}
+}
+
+func (s *scanner) skipValue() bool {
+	switch s.next() {
+	case '"':
+		return s.skipString()
+	case '{', '[':
+		return s.skipNested()
+	default:
+		start := s.pos
+		if end := bytes.IndexAny(s.doc[start:], ",}] \t\r\n"); end >= 0 {
+			s.pos += end
+		} else {
+			s.pos = len(s.doc)
+		}
+		return s.pos > start
+	}
+}
+
+func (s *scanner) skipNested() bool {
+	depth := 0
+	for s.pos < len(s.doc) {
+		switch s.doc[s.pos] {
+		case '"':
+			if !s.skipString() {
+				return false
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		s.pos++
+		if depth == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,54 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// outcome is what became of a document; a value of the attribute `outcome`.
+type outcome string
+
+const (
+	outcomeDelivered        outcome = "delivered"
+	outcomeDuplicate        outcome = "duplicate"
+	outcomeDeadLetter       outcome = "dead_letter"
+	outcomeDeadLetterStored outcome = "dead_letter_stored"
+	outcomeStored           outcome = "stored"
+)
+
+var outcomeOptions = options("outcome",
+	outcomeDelivered, outcomeDuplicate, outcomeDeadLetter, outcomeDeadLetterStored, outcomeStored)
+
+func (o outcome) option() metric.MeasurementOption { return outcomeOptions[o] }
+
+// reason is why a request is sent again; a value of the attribute `reason`.
+type reason string
+
+const (
+	reasonUnreachable reason = "unreachable"
+	reasonTimeout     reason = "timeout"
+	reasonThrottled   reason = "throttled"
+	reasonRefused     reason = "refused"
+	reasonNotJSON     reason = "not_json"
+	reasonItems       reason = "items"
+	reasonTooLarge    reason = "too_large"
+	reasonBadRequest  reason = "bad_request"
+	reasonStorage     reason = "storage"
+)
+
+var reasonOptions = options("reason", reasonUnreachable, reasonTimeout, reasonThrottled, reasonRefused,
+	reasonNotJSON, reasonItems, reasonTooLarge, reasonBadRequest, reasonStorage)
+
+func (r reason) option() metric.MeasurementOption { return reasonOptions[r] }
+
+// options builds each attribute set once.
+func options[T ~string](key string, values ...T) map[T]metric.MeasurementOption {
+	built := make(map[T]metric.MeasurementOption, len(values))
+	for _, value := range values {
+		built[value] = metric.WithAttributeSet(attribute.NewSet(attribute.String(key, string(value))))
+	}
+	return built
+}
