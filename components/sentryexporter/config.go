@@ -1,0 +1,185 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configcompression"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// Config is what operators write under `sentry:`.
+type Config struct {
+	// DSN of the Sentry project for all that no route names. Empty: such telemetry is not sent.
+	DSN configopaque.String `mapstructure:"dsn"`
+
+	// Environment and Release, if set, stand in for what the telemetry's resource says.
+	Environment string `mapstructure:"environment"`
+	Release     string `mapstructure:"release"`
+
+	// TracesSampleRate is the part of all traces whose transactions are sent, 0 to 1. It is decided by trace id, so a
+	// trace is whole or absent. Errors are always sent.
+	TracesSampleRate float64 `mapstructure:"traces_sample_rate"`
+
+	// IgnoreErrors are exception classes, with or without their module, that are not told. Known subclasses are ignored
+	// with them.
+	IgnoreErrors []string `mapstructure:"ignore_errors"`
+
+	// Routes send telemetry with a certain attribute to another project. The first that matches wins.
+	Routes []Route `mapstructure:"routes"`
+
+	// MaxAge is how old an item may be when it is sent; older ones are counted instead. 0 is no limit.
+	MaxAge time.Duration `mapstructure:"max_age"`
+
+	// Storage is the id of a storage extension in which failed runs wait. Without it they wait in memory.
+	Storage *component.ID `mapstructure:"storage"`
+
+	// RunWindow is how long a failed run waits for an exception of its own before it is told itself.
+	RunWindow time.Duration `mapstructure:"run_window"`
+
+	// Logs says which log records become Sentry logs.
+	Logs LogsConfig `mapstructure:"logs"`
+
+	// ClientReports tells Sentry what was discarded here. Servers older than Sentry 21.9 do not know this item.
+	ClientReports bool `mapstructure:"client_reports"`
+
+	// ClientConfig are the collector's HTTP client settings; the DSN takes the place of `endpoint`.
+	ClientConfig confighttp.ClientConfig         `mapstructure:",squash"`
+	QueueConfig  exporterhelper.QueueBatchConfig `mapstructure:"sending_queue"`
+	RetryConfig  configretry.BackOffConfig       `mapstructure:"retry_on_failure"`
+}
+
+// Route is one rule of `routes`.
+type Route struct {
+	// Attribute is looked up on the resource, then on the log record or on any span of the transaction.
+	Attribute string `mapstructure:"attribute"`
+	// Values of the attribute that this route takes.
+	Values []string `mapstructure:"values"`
+	// DSN of the project. Empty: what matches is not sent.
+	DSN configopaque.String `mapstructure:"dsn"`
+}
+
+// LogsConfig is the section `logs`.
+type LogsConfig struct {
+	// MinSeverity of the log records that become Sentry logs: trace, debug, info, warn, error, fatal or off.
+	MinSeverity string `mapstructure:"min_severity"`
+}
+
+var (
+	_ component.Config   = (*Config)(nil)
+	_ xconfmap.Validator = (*Config)(nil)
+)
+
+// Validate reports every fault of the configuration at once.
+func (cfg *Config) Validate() error {
+	return errors.Join(
+		validateDSN("dsn", string(cfg.DSN)),
+		validateRoutes(cfg.Routes),
+		validateName("environment", cfg.Environment, protocol.MaxEnvironment),
+		validateName("release", cfg.Release, protocol.MaxRelease),
+		cfg.validateNumbers(),
+		cfg.validateIgnored(),
+		cfg.validateTransport(),
+	)
+}
+
+func validateDSN(key, dsn string) error {
+	if dsn == "" {
+		return nil
+	}
+	if _, err := parseDSN(dsn); err != nil {
+		return fmt.Errorf("`%s` is no Sentry DSN: %w; it looks like https://<key>@<host>/<project number>", key, err)
+	}
+	return nil
+}
+
+func validateRoutes(routes []Route) error {
+	var errs []error
+	seen := map[string]int{}
+	for i, r := range routes {
+		key := fmt.Sprintf("routes[%d]", i)
+		if r.Attribute == "" {
+			errs = append(errs, fmt.Errorf("`%s::attribute` must name the attribute to route by, like dify.tenant_id", key))
+		}
+		if len(r.Values) == 0 {
+			errs = append(errs, fmt.Errorf("`%s::values` must list at least one value of the attribute", key))
+		}
+		for _, v := range r.Values {
+			if first, ok := seen[r.Attribute+"\x00"+v]; ok {
+				errs = append(errs, fmt.Errorf("`%s::values`: %q is already routed by routes[%d]; remove one", key, v, first))
+				continue
+			}
+			seen[r.Attribute+"\x00"+v] = i
+		}
+		errs = append(errs, validateDSN(key+"::dsn", string(r.DSN)))
+	}
+	return errors.Join(errs...)
+}
+
+// validateName checks what Sentry would remove from the event without a word.
+func validateName(key, name string, limit int) error {
+	if name == "" {
+		return nil
+	}
+	if len(name) > limit || strings.ContainsAny(name, protocol.ForbiddenInName) || protocol.Reserved(name) {
+		return fmt.Errorf("`%s` must have at most %d characters without / \\ tab or line break and not be a reserved word like none or latest, or Sentry removes it",
+			key, limit)
+	}
+	return nil
+}
+
+func (cfg *Config) validateNumbers() error {
+	var errs []error
+	if cfg.TracesSampleRate < 0 || cfg.TracesSampleRate > 1 {
+		errs = append(errs, errors.New("`traces_sample_rate` must be from 0 (no transactions) to 1 (all)"))
+	}
+	if cfg.MaxAge < 0 {
+		errs = append(errs, errors.New("`max_age` must not be negative; 0 is no limit"))
+	}
+	if cfg.RunWindow < 0 {
+		errs = append(errs, errors.New("`run_window` must not be negative; 0 tells a failed run at once"))
+	}
+	if cfg.ClientConfig.Timeout < 0 {
+		errs = append(errs, errors.New("`timeout` must not be negative; 0 is no limit"))
+	}
+	if _, ok := severityByName[cfg.Logs.MinSeverity]; !ok {
+		errs = append(errs, errors.New("`logs::min_severity` must be trace, debug, info, warn, error, fatal or off"))
+	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateIgnored() error {
+	if slices.Contains(cfg.IgnoreErrors, "") {
+		return errors.New("`ignore_errors` must list class names, like ValueError or httpx.ConnectError; one is empty")
+	}
+	return nil
+}
+
+func (cfg *Config) validateTransport() error {
+	var errs []error
+	if cfg.ClientConfig.Endpoint != "" {
+		errs = append(errs, errors.New("`endpoint` is not used: the address is part of `dsn`; remove it"))
+	}
+	switch cfg.ClientConfig.Compression {
+	case configcompression.TypeGzip, configcompression.TypeDeflate, configcompression.TypeZstd, "none", "":
+	default:
+		errs = append(errs, errors.New("`compression` must be gzip, deflate, zstd or none: Sentry takes no other"))
+	}
+	if cfg.QueueConfig.Batch.HasValue() {
+		errs = append(errs, errors.New("`sending_queue::batch` must stay unset: Sentry takes one event or transaction a request"))
+	}
+	return errors.Join(errs...)
+}

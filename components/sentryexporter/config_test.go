@@ -1,0 +1,144 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
+)
+
+func loadConfig(t *testing.T, name string) (*Config, error) {
+	t.Helper()
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := conf.Sub(component.NewIDWithName(metadata.Type, name).String())
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := sub.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, xconfmap.Validate(cfg)
+}
+
+func TestDefaultConfigIsOff(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, xconfmap.Validate(cfg))
+	assert.True(t, cfg.off())
+	assert.Equal(t, 24*time.Hour, cfg.MaxAge)
+	assert.Equal(t, 30*time.Second, cfg.RunWindow)
+	assert.Equal(t, "error", cfg.Logs.MinSeverity)
+	assert.True(t, cfg.QueueConfig.Enabled)
+	assert.True(t, cfg.RetryConfig.Enabled)
+}
+
+func TestConfigLoads(t *testing.T) {
+	cfg, err := loadConfig(t, "all")
+	require.NoError(t, err)
+	storage := component.MustNewIDWithName("file_storage", "queue")
+	assert.Equal(t, "STAGING", cfg.Environment)
+	assert.Equal(t, "dify-1.16.1-0123abc", cfg.Release)
+	assert.InDelta(t, 0.25, cfg.TracesSampleRate, 0)
+	assert.Equal(t, []string{"openai.APIStatusError"}, cfg.IgnoreErrors)
+	assert.Equal(t, time.Hour, cfg.MaxAge)
+	assert.Equal(t, time.Minute, cfg.RunWindow)
+	assert.Equal(t, &storage, cfg.Storage)
+	assert.Equal(t, &storage, cfg.QueueConfig.StorageID)
+	assert.Equal(t, "warn", cfg.Logs.MinSeverity)
+	assert.False(t, cfg.ClientReports)
+	assert.Equal(t, 7*time.Second, cfg.ClientConfig.Timeout)
+	assert.Equal(t, "http://proxy:3128", cfg.ClientConfig.ProxyURL)
+	assert.EqualValues(t, "zstd", cfg.ClientConfig.Compression)
+	assert.Zero(t, cfg.RetryConfig.MaxElapsedTime)
+	assert.EqualValues(t, 50, cfg.QueueConfig.QueueSize)
+	require.Len(t, cfg.Routes, 2)
+	assert.Equal(t, []string{"a", "b"}, cfg.Routes[0].Values)
+	assert.Empty(t, string(cfg.Routes[1].DSN))
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", cfg.DSN, cfg, cfg.Routes), "secretkey", "a printed configuration hides the keys")
+}
+
+func TestEmptySectionIsValid(t *testing.T) {
+	_, err := loadConfig(t, "empty")
+	require.NoError(t, err)
+}
+
+func TestConfigErrors(t *testing.T) {
+	for name, want := range map[string][]string{
+		"unknown_key":      {"invalid keys: dns"},
+		"wrong_type":       {"traces_sample_rate"},
+		"dsn_no_url":       {"`dsn` is no Sentry DSN: it is not a URL; it looks like https://<key>@<host>/<project number>"},
+		"dsn_scheme":       {"`dsn` is no Sentry DSN: it does not begin with http:// or https://"},
+		"dsn_no_key":       {"`dsn` is no Sentry DSN: it has no public key before the @"},
+		"dsn_no_host":      {"`dsn` is no Sentry DSN: it has no host"},
+		"dsn_no_project":   {"`dsn` is no Sentry DSN: it has no project number at its end"},
+		"dsn_word_project": {"`dsn` is no Sentry DSN: its project is not a number"},
+		"names":            {"`environment` must have at most 64 characters", "`release` must have at most 200 characters"},
+		"numbers": {
+			"`traces_sample_rate` must be from 0 (no transactions) to 1 (all)", "`max_age` must not be negative; 0 is no limit",
+			"`run_window` must not be negative; 0 tells a failed run at once", "`timeout` must not be negative; 0 is no limit",
+			"`logs::min_severity` must be trace, debug, info, warn, error, fatal or off",
+		},
+		"routes": {
+			"`routes[0]::attribute` must name the attribute to route by, like dify.tenant_id",
+			"`routes[0]::values` must list at least one value of the attribute",
+			"`routes[1]::dsn` is no Sentry DSN: it has no public key before the @",
+			"`routes[2]::values`: \"a\" is already routed by routes[1]; remove one",
+		},
+		"ignored": {"`ignore_errors` must list class names, like ValueError or httpx.ConnectError; one is empty"},
+		"transport": {
+			"`endpoint` is not used: the address is part of `dsn`; remove it",
+			"`compression` must be gzip, deflate, zstd or none: Sentry takes no other",
+			"`sending_queue::batch` must stay unset: Sentry takes one event or transaction a request",
+		},
+		"queue": {"`queue_size` must be positive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadConfig(t, name)
+			require.Error(t, err)
+			for _, w := range want {
+				require.ErrorContains(t, err, w)
+			}
+			assert.NotContains(t, err.Error(), "secretkey")
+		})
+	}
+}
+
+// TestDSNErrorsHideTheKey attacks the parser with what makes URL errors quote their input.
+func TestDSNErrorsHideTheKey(t *testing.T) {
+	for _, dsn := range []string{
+		"https://secretkey@host:port/1", "https://secretkey@[::1/1", "https://secretkey@host/%zz", "://secretkey@host/1",
+		"https://secretkey@host /1", "ftp://secretkey@host/1", "https://secretkey@host/\x7f1", "https://secretkey:pass%word@host/1",
+		"https://secretkey@host/", "https://secretkey@/1", "secretkey", "https://secretkey@host/secretkey",
+	} {
+		_, err := parseDSN(dsn)
+		require.Error(t, err, dsn)
+		assert.NotContains(t, err.Error(), "secretkey", dsn)
+	}
+}
+
+func TestParseDSN(t *testing.T) {
+	for dsn, want := range map[string]target{
+		"https://key@o1.ingest.sentry.io/42":    {url: "https://o1.ingest.sentry.io/api/42/envelope/", host: "o1.ingest.sentry.io"},
+		"http://key:secret@host:9000/path/to/7": {url: "http://host:9000/path/to/api/7/envelope/", host: "host"},
+		"http://key@[::1]:9000/7":               {url: "http://[::1]:9000/api/7/envelope/", host: "::1"},
+	} {
+		got, err := parseDSN(dsn)
+		require.NoError(t, err)
+		assert.True(t, strings.HasPrefix(got.auth, "Sentry sentry_version=7, sentry_client=otelcol-dify.sentry/"), got.auth)
+		assert.Contains(t, got.auth, ", sentry_key=key")
+		assert.Equal(t, strings.Contains(dsn, "secret"), strings.HasSuffix(got.auth, ", sentry_secret=secret"))
+		got.auth = ""
+		assert.Equal(t, want, got)
+	}
+}

@@ -1,0 +1,62 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// conversion makes items of one push. It decides nothing about delivery.
+type conversion struct {
+	ctx context.Context
+	hub *hub
+	cfg *Config
+	now time.Time
+
+	events []*item // error events
+	runs   []*item // failed runs, which may have to wait
+	rest   []*item // transactions or logs
+}
+
+func newConversion(ctx context.Context, h *hub) *conversion {
+	return &conversion{ctx: ctx, hub: h, cfg: h.cfg, now: h.now()}
+}
+
+func (c *conversion) identity(res pcommon.Resource) *identity { return newIdentity(c.cfg, res) }
+
+// discard counts what is left out.
+func (c *conversion) discard(why reason, route routeKey, category protocol.Category, n int) {
+	if n > 0 {
+		c.hub.counters.discard(c.ctx, why, route, category, int64(n))
+	}
+}
+
+func (c *conversion) traces(td ptrace.Traces) {
+	nodes := newTree(td, c.identity, c.now)
+	all := segments(nodes, c.hub.router)
+	c.exceptions(nodes)
+	for _, s := range all {
+		c.transaction(s)
+	}
+}
+
+func (c *conversion) logs(ld plog.Logs) {
+	batches := newLogBatches()
+	for _, rl := range ld.ResourceLogs().All() {
+		id := c.identity(rl.Resource())
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, rec := range sl.LogRecords().All() {
+				c.record(id, sl.Scope().Name(), rec, batches)
+			}
+		}
+	}
+	c.rest = append(c.rest, batches.items(c)...)
+}

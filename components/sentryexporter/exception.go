@@ -1,0 +1,136 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
+)
+
+// exceptionOf reads the stack trace of what was recorded. The attributes say more surely than the text what the exception
+// itself is. What no rule reads is kept in extra.
+func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
+	exc, before, ok := stacktrace.ParsePython(r.stack)
+	if !ok {
+		protocol.Extra(extra, "exception.stacktrace", r.stack)
+		return &stacktrace.Exception{Type: r.typ, Message: r.message}
+	}
+	if r.typ != "" {
+		exc.Type = r.typ
+	}
+	if r.message != "" {
+		exc.Message = r.message
+	}
+	protocol.Extra(extra, "exception.before", before)
+	protocol.Extra(extra, "exception.notes", strings.Join(notesOf(exc, nil), "\n"))
+	return exc
+}
+
+func notesOf(exc *stacktrace.Exception, notes []string) []string {
+	for e := exc; e != nil; e = e.Cause {
+		notes = append(notes, e.Notes...)
+		for _, m := range e.Members {
+			notes = notesOf(m, notes)
+		}
+	}
+	return notes
+}
+
+// chainBuilder lists exceptions the way Sentry's Python SDK does: root cause first, the one caught last. With a group
+// among them each says which other it belongs to.
+type chainBuilder struct {
+	mechanism protocol.Mechanism
+	tree      bool
+	out       []*protocol.Exception
+}
+
+// maxExceptions of one event; the oldest causes and last members beyond it are left out.
+const maxExceptions = 100
+
+func payloadExceptions(exc *stacktrace.Exception, mechanism protocol.Mechanism) []*protocol.Exception {
+	b := &chainBuilder{mechanism: mechanism, tree: hasGroup(exc)}
+	b.add(exc, 0, "")
+	slices.Reverse(b.out)
+	return b.out
+}
+
+func hasGroup(exc *stacktrace.Exception) bool {
+	for e := exc; e != nil; e = e.Cause {
+		if len(e.Members) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// add counts ids depth first, a cause before the members.
+func (b *chainBuilder) add(exc *stacktrace.Exception, parent int, source string) {
+	for exc != nil && len(b.out) < maxExceptions {
+		id := len(b.out)
+		b.out = append(b.out, payloadException(exc, b.mechanismOf(exc, id, parent, source)))
+		if !b.tree {
+			exc = exc.Cause
+			continue
+		}
+		if exc.Cause != nil {
+			b.add(exc.Cause, id, exc.Relation)
+		}
+		for i, member := range exc.Members {
+			b.add(member, id, "exceptions["+strconv.Itoa(i)+"]")
+		}
+		return
+	}
+}
+
+func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, source string) *protocol.Mechanism {
+	m := b.mechanism
+	if !b.tree {
+		return &m
+	}
+	m.ExceptionID = &id
+	m.IsExceptionGroup = len(exc.Members) > 0
+	if id > 0 {
+		m.Type, m.ParentID, m.Source = "chained", &parent, source
+	}
+	return &m
+}
+
+func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) *protocol.Exception {
+	module, class := stacktrace.SplitType(exc.Type)
+	out := &protocol.Exception{
+		Type: protocol.Line(class, protocol.MaxType), Module: protocol.Line(module, protocol.MaxType),
+		Value: protocol.Text(exc.Message, protocol.MaxValue), Mechanism: mechanism,
+	}
+	if out.Type == "" && out.Value == "" { // one of them is required
+		out.Type = "Exception"
+	}
+	if len(exc.Frames) > 0 {
+		frames := make([]protocol.Frame, len(exc.Frames))
+		for i, f := range exc.Frames {
+			frames[i] = payloadFrame(f)
+		}
+		out.Stacktrace = &protocol.Stacktrace{Frames: protocol.Frames(frames)}
+	}
+	return out
+}
+
+func payloadFrame(f stacktrace.Frame) protocol.Frame {
+	at := stacktrace.LocatePython(f.File)
+	out := protocol.Frame{
+		Filename: protocol.Text(at.Filename, protocol.MaxPath), AbsPath: protocol.Text(f.File, protocol.MaxPath),
+		Module: protocol.Text(at.Module, protocol.MaxPath), Function: protocol.Text(f.Function, protocol.MaxFunction),
+		Lineno: f.Line, ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: at.InApp,
+	}
+	for _, line := range f.More[:min(len(f.More), 5)] {
+		out.PostContext = append(out.PostContext, protocol.Text(line, protocol.MaxSource))
+	}
+	if f.Note != "" {
+		out.Vars = map[string]string{"note": protocol.Text(f.Note, protocol.MaxTagValue)}
+	}
+	return out
+}

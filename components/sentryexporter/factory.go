@@ -1,0 +1,124 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configcompression"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
+)
+
+// NewFactory creates the factory of the sentry exporter.
+func NewFactory() exporter.Factory {
+	f := &factory{hubs: map[*Config]*sharedHub{}}
+	return exporter.NewFactory(
+		metadata.Type,
+		createDefaultConfig,
+		exporter.WithTraces(f.createTraces, metadata.TracesStability),
+		exporter.WithLogs(f.createLogs, metadata.LogsStability),
+	)
+}
+
+func createDefaultConfig() component.Config {
+	client := confighttp.NewDefaultClientConfig()
+	client.Timeout = 30 * time.Second
+	client.Compression = configcompression.TypeGzip
+	client.MaxIdleConnsPerHost = 20 // more than the consumers of one queue, so that each keeps its connection
+	return &Config{
+		TracesSampleRate: 1,
+		IgnoreErrors:     defaultIgnoreErrors(),
+		MaxAge:           24 * time.Hour,
+		RunWindow:        30 * time.Second,
+		Logs:             LogsConfig{MinSeverity: "error"},
+		ClientReports:    true,
+		ClientConfig:     client,
+		QueueConfig:      exporterhelper.NewDefaultQueueConfig(),
+		RetryConfig:      configretry.NewDefaultBackOffConfig(),
+	}
+}
+
+// factory shares a hub between the traces and the logs instance of one exporter, which get the same *Config.
+type factory struct {
+	mu   sync.Mutex
+	hubs map[*Config]*sharedHub // guarded by mu
+}
+
+type sharedHub struct {
+	*hub
+	refs int
+}
+
+// hub of a configuration, with one more reference to it.
+func (f *factory) hub(ctx context.Context, set exporter.Settings, cfg *Config) (*hub, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if shared, ok := f.hubs[cfg]; ok {
+		shared.refs++
+		return shared.hub, nil
+	}
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHub(ctx, set, cfg, telemetry)
+	if err != nil {
+		return nil, err
+	}
+	h.release = func() bool { return f.unref(cfg) }
+	f.hubs[cfg] = &sharedHub{hub: h, refs: 1}
+	return h, nil
+}
+
+func (f *factory) unref(cfg *Config) (last bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	shared := f.hubs[cfg]
+	shared.refs--
+	if shared.refs > 0 {
+		return false
+	}
+	delete(f.hubs, cfg)
+	return true
+}
+
+func (f *factory) createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	c := cfg.(*Config)
+	if c.off() {
+		return &offExporter{logger: set.Logger}, nil
+	}
+	h, err := f.hub(ctx, set, c)
+	if err != nil {
+		return nil, err
+	}
+	q, err := newTracesQueue(ctx, set, c, h.pusher.push)
+	if err != nil {
+		return nil, err
+	}
+	return newExporter(h, q), nil
+}
+
+func (f *factory) createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	c := cfg.(*Config)
+	if c.off() {
+		return &offExporter{logger: set.Logger}, nil
+	}
+	h, err := f.hub(ctx, set, c)
+	if err != nil {
+		return nil, err
+	}
+	q, err := newLogsQueue(ctx, set, c, h.pusher.push)
+	if err != nil {
+		return nil, err
+	}
+	return newExporter(h, q), nil
+}

@@ -1,0 +1,307 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
+)
+
+const (
+	// What was told is remembered for one to two hours and up to this many events, transactions and log records.
+	rememberedItems = 200_000
+	rememberedFor   = time.Hour
+
+	// reportEvery is how often discards are told where no envelope takes them along.
+	reportEvery = time.Minute
+	// drainFor is how long a shutdown lets requests go on; the collector is to end in five seconds.
+	drainFor = 3 * time.Second
+
+	// errorsQueue is the name of the errors' queue in telemetry and storage. A component id cannot have such a name.
+	errorsQueue = "~errors"
+)
+
+// hub is what the traces and the logs instance of one exporter share: the way to Sentry, the queue of errors and what was
+// told. It starts with the first instance and ends with the last.
+type hub struct {
+	cfg       *Config
+	set       exporter.Settings
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	router    *router
+	counters  *counters
+	sender    *sender
+	ignored   *ignoreRules
+	told      *memory
+	runs      *runs
+	errors    *queue
+	pusher    *pusher
+	now       func() time.Time
+
+	startOnce sync.Once
+	startErr  error
+	release   func() (last bool) // gives back one reference
+	cancel    context.CancelFunc // of pusher.closing
+	wake      chan struct{}      // a run began to wait
+	stop      chan struct{}
+	done      sync.WaitGroup
+}
+
+func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *metadata.TelemetryBuilder) (*hub, error) {
+	router, err := newRouter(cfg)
+	if err != nil {
+		return nil, err
+	}
+	h := &hub{
+		cfg: cfg, set: set, logger: set.Logger, telemetry: telemetry, router: router, now: time.Now,
+		counters: &counters{telemetry: telemetry, router: router, reports: cfg.ClientReports},
+		ignored:  newIgnoreRules(cfg.IgnoreErrors),
+		told:     newMemory(rememberedItems, rememberedFor),
+		runs:     &runs{},
+		wake:     make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+	}
+	h.sender = &sender{now: func() time.Time { return h.now() }}
+	closing, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives the creation
+	h.cancel = cancel
+	h.pusher = &pusher{
+		sender: h.sender, router: router, counters: h.counters, logger: set.Logger, retry: cfg.RetryConfig, maxAge: cfg.MaxAge,
+		closing: closing, kept: cfg.QueueConfig.Enabled && cfg.QueueConfig.StorageID != nil, backedOff: map[*item]struct{}{},
+	}
+	errorsSet := set
+	errorsSet.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+errorsQueue)
+	if h.errors, err = newLogsQueue(ctx, errorsSet, cfg, h.pusher.push); err != nil {
+		return nil, fmt.Errorf("create the queue of errors: %w", err)
+	}
+	return h, telemetry.RegisterExporterSentryRunsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(h.runs.waiting()))
+		return nil
+	})
+}
+
+// start is called by each instance; the first one starts the hub.
+func (h *hub) start(ctx context.Context, host component.Host) error {
+	h.startOnce.Do(func() { h.startErr = h.doStart(ctx, host) })
+	return h.startErr
+}
+
+func (h *hub) doStart(ctx context.Context, host component.Host) error {
+	client, err := h.cfg.ClientConfig.ToClient(ctx, host, h.set.TelemetrySettings)
+	if err != nil {
+		return fmt.Errorf("create the HTTP client: %w", err)
+	}
+	// A redirect would turn the POST into a GET, be answered 200 and lose the envelope.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.sender.client = client
+	if err := h.openStorage(ctx, host); err != nil {
+		return err
+	}
+	if err := h.errors.Start(ctx, host); err != nil {
+		return errors.Join(err, h.closeStorage(ctx))
+	}
+	h.done.Go(h.loop)
+	return nil
+}
+
+func (h *hub) openStorage(ctx context.Context, host component.Host) error {
+	if h.cfg.Storage == nil {
+		return nil
+	}
+	ext, ok := host.GetExtensions()[*h.cfg.Storage]
+	if !ok {
+		return fmt.Errorf("`storage`: extension %q is not configured; add it under `extensions` and `service::extensions`", h.cfg.Storage)
+	}
+	store, ok := ext.(storage.Extension)
+	if !ok {
+		return fmt.Errorf("`storage`: extension %q is no storage extension", h.cfg.Storage)
+	}
+	client, err := store.GetClient(ctx, component.KindExporter, h.set.ID, "runs")
+	if err != nil {
+		return fmt.Errorf("open `storage`: %w", err)
+	}
+	h.runs.client = client
+	if err := h.runs.load(ctx); err != nil {
+		return errors.Join(err, h.closeStorage(ctx))
+	}
+	return nil
+}
+
+func (h *hub) closeStorage(ctx context.Context) error {
+	if h.runs.client == nil {
+		return nil
+	}
+	err := h.runs.client.Close(ctx)
+	h.runs.client = nil
+	return err
+}
+
+// beginShutdown is called before an instance's queue is shut down: from then on nothing is tried twice, and after a while
+// what is under way is broken off.
+func (h *hub) beginShutdown() {
+	if h.pusher.draining.CompareAndSwap(false, true) {
+		timer := time.AfterFunc(drainFor, h.cancel)
+		context.AfterFunc(h.pusher.closing, func() { timer.Stop() })
+	}
+}
+
+// shutdown is called once by each instance, after its own queue is shut down; the last one ends the hub.
+func (h *hub) shutdown(ctx context.Context) error {
+	if !h.release() {
+		return nil
+	}
+	defer h.cancel()
+	defer h.telemetry.Shutdown()
+	if h.sender.client == nil { // never started
+		return h.errors.Shutdown(ctx)
+	}
+	close(h.stop)
+	h.done.Wait()
+	if h.runs.client == nil {
+		h.tell(ctx, h.runs.due(h.now().Add(h.cfg.RunWindow)))
+	}
+	err := h.errors.Shutdown(ctx)
+	h.pusher.countLost(ctx)
+	h.report(ctx)
+	h.sender.client.CloseIdleConnections()
+	return errors.Join(err, h.closeStorage(ctx))
+}
+
+// loop tells runs whose time has come, and what was discarded.
+func (h *hub) loop() {
+	reports := time.NewTicker(reportEvery)
+	defer reports.Stop()
+	for {
+		timer := h.untilDue()
+		select {
+		case <-h.stop:
+			timer.Stop()
+			return
+		case <-h.wake:
+		case <-timer.C:
+			h.tell(h.pusher.closing, h.runs.due(h.now()))
+		case <-reports.C:
+			h.report(h.pusher.closing)
+		}
+		timer.Stop()
+	}
+}
+
+func (h *hub) untilDue() *time.Timer {
+	wait := reportEvery
+	if next, ok := h.runs.next(); ok {
+		wait = max(next.Sub(h.now()), 0)
+	}
+	return time.NewTimer(wait)
+}
+
+// report tells each server what was discarded, once and without trying again.
+func (h *hub) report(ctx context.Context) {
+	ctx, cancel := h.pusher.breakable(ctx)
+	defer cancel()
+	for _, dest := range h.router.all {
+		h.sender.report(ctx, dest)
+	}
+}
+
+// tell hands failed runs that nothing explained to the queue.
+func (h *hub) tell(ctx context.Context, items []*item) {
+	if len(items) == 0 {
+		return
+	}
+	refused, err := h.errors.put(ctx, items)
+	if err != nil { // counted by the pusher; nobody upstream to ask
+		h.logger.Warn("A failed run could not be told to Sentry.", zap.Error(err))
+	}
+	h.counters.discarded(ctx, reasonQueueFull, refused...)
+	if err := h.runs.remove(ctx, items); err != nil {
+		h.logger.Warn("Runs that were told stay in the storage and will be told again, under the same id.", zap.Error(err))
+	}
+}
+
+// accept takes error events: each is told once, and the failed runs that they explain are not.
+func (h *hub) accept(ctx context.Context, events []*item) error {
+	events = h.unknown(ctx, events)
+	refused, err := h.errors.put(ctx, events)
+	if err != nil {
+		h.forget(events)
+		return err
+	}
+	h.forget(refused)
+	h.counters.discarded(ctx, reasonQueueFull, refused...)
+	if len(refused) > 0 {
+		return nil
+	}
+	return h.explain(ctx, events)
+}
+
+func (h *hub) explain(ctx context.Context, events []*item) error {
+	var ids []string
+	for _, it := range events {
+		if it.run != "" {
+			ids = append(ids, it.run)
+		}
+	}
+	released, err := h.runs.explain(ctx, h.now(), ids...)
+	if err != nil {
+		h.logger.Warn("What was told about failed runs could not be stored; after a restart they may be told twice.", zap.Error(err))
+	}
+	h.counters.discarded(ctx, reasonRunExplained, released...)
+	return nil
+}
+
+// fail takes a failed run.
+func (h *hub) fail(ctx context.Context, it *item) error {
+	if h.told.known(it.mark, h.now()) {
+		h.counters.discarded(ctx, reasonDuplicate, it)
+		return nil
+	}
+	held, explained := h.runs.hold(ctx, it, h.now().Add(h.cfg.RunWindow))
+	switch {
+	case explained:
+		h.counters.discarded(ctx, reasonRunExplained, it)
+		return nil
+	case held:
+		h.told.add(it.mark, h.now())
+		select {
+		case h.wake <- struct{}{}:
+		default:
+		}
+		return nil
+	default:
+		it.run = "" // it explains nothing itself
+		return h.accept(ctx, []*item{it})
+	}
+}
+
+// unknown leaves out what was told before, and remembers the rest.
+func (h *hub) unknown(ctx context.Context, items []*item) []*item {
+	out := items[:0]
+	for _, it := range items {
+		if h.told.add(it.mark, h.now()) {
+			out = append(out, it)
+			continue
+		}
+		h.counters.discarded(ctx, reasonDuplicate, it)
+	}
+	return out
+}
+
+func (h *hub) forget(items []*item) {
+	for _, it := range items {
+		h.told.forget(it.mark)
+		h.told.forget(it.marks...)
+	}
+}

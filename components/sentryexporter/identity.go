@@ -1,0 +1,124 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"maps"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// identity is what a resource says about all that comes from it, such that it meets what Dify's own Sentry SDK says.
+type identity struct {
+	release, environment, serverName string
+	platform                         string
+	tags                             map[string]string
+	contexts                         map[string]any
+	attributes                       pcommon.Map
+	fingerprint                      string
+}
+
+// editions that Dify appends to its environment's name; its Sentry SDK does not.
+var editions = []string{"SELF_HOSTED", "COMMUNITY", "ENTERPRISE", "CLOUD"}
+
+// platforms that Sentry knows, by telemetry.sdk.language. Dify's resource does not say it: Python.
+var platforms = map[string]string{
+	"": "python", "python": "python", "nodejs": "node", "webjs": "javascript", "go": "go", "java": "java", "ruby": "ruby",
+	"php": "php", "dotnet": "csharp", "cpp": "native", "rust": "native", "swift": "cocoa", "elixir": "elixir", "erlang": "other",
+}
+
+func newIdentity(cfg *Config, res pcommon.Resource) *identity {
+	attrs := res.Attributes()
+	environment, edition := splitEdition(text(attrs, difysemconv.AttrEnvironment, difysemconv.AttrOldEnvironment))
+	id := &identity{
+		release:     protocol.Name(firstOf(cfg.Release, text(attrs, "service.version")), protocol.MaxRelease),
+		environment: protocol.Name(firstOf(cfg.Environment, environment), protocol.MaxEnvironment),
+		serverName:  protocol.Line(text(attrs, "host.name"), protocol.MaxServerName),
+		platform:    "other",
+		tags:        map[string]string{},
+		contexts:    resourceContexts(attrs),
+		attributes:  attrs,
+		fingerprint: fingerprintOf(attrs),
+	}
+	if p, ok := platforms[text(attrs, "telemetry.sdk.language")]; ok {
+		id.platform = p
+	}
+	for key, v := range attrs.All() {
+		switch {
+		case key == "service.name", key == "service.namespace", key == "service.instance.id",
+			key == difysemconv.AttrRole, key == difysemconv.AttrEdition, key == "container.name", strings.HasPrefix(key, "k8s."):
+			protocol.Tag(id.tags, key, v.AsString())
+		}
+	}
+	if edition != "" {
+		protocol.Tag(id.tags, difysemconv.AttrEdition, edition)
+	}
+	return id
+}
+
+// splitEdition takes PRODUCTION-COMMUNITY apart.
+func splitEdition(name string) (environment, edition string) {
+	for _, e := range editions {
+		if rest, ok := strings.CutSuffix(name, "-"+e); ok && rest != "" {
+			return rest, e
+		}
+	}
+	return name, ""
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// contextFields are the fields of Sentry's contexts that a resource fills.
+var contextFields = map[string][][2]string{ // context → field, attribute
+	"runtime": {{"name", "process.runtime.name"}, {"version", "process.runtime.version"}, {"raw_description", "process.runtime.description"}},
+	"os":      {{"name", "os.name"}, {"name", "os.type"}, {"version", "os.version"}, {"raw_description", "os.description"}},
+	"device":  {{"arch", "host.arch"}},
+	"cloud_resource": {
+		{"cloud.provider", "cloud.provider"},
+		{"cloud.account.id", "cloud.account.id"},
+		{"cloud.region", "cloud.region"},
+		{"cloud.availability_zone", "cloud.availability_zone"},
+		{"cloud.platform", "cloud.platform"},
+		{"host.id", "host.id"},
+		{"host.type", "host.type"},
+	},
+}
+
+func resourceContexts(attrs pcommon.Map) map[string]any {
+	out := map[string]any{}
+	for name, fields := range contextFields {
+		if name == "cloud_resource" && text(attrs, "cloud.provider", "cloud.platform") == "" {
+			continue // a host id alone is no cloud
+		}
+		ctx := map[string]any{}
+		for _, f := range fields {
+			if v := text(attrs, f[1]); v != "" && ctx[f[0]] == nil {
+				ctx[f[0]] = protocol.Text(v, protocol.MaxTagValue)
+			}
+		}
+		if len(ctx) > 0 {
+			out[name] = ctx
+		}
+	}
+	return out
+}
+
+// fill sets what comes from the resource.
+func (id *identity) fill(ev *protocol.Event) {
+	ev.Release, ev.Environment, ev.ServerName, ev.Platform = id.release, id.environment, id.serverName, id.platform
+	ev.Tags = maps.Clone(id.tags)
+	ev.Contexts = maps.Clone(id.contexts)
+	ev.SDK = sdkInfo()
+}

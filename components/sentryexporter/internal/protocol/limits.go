@@ -1,0 +1,231 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protocol
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of Relay's defaults, in characters unless said. What is longer is cut here, with "..." at its end, so that the
+// server never has to; what Relay would remove altogether is replaced.
+const (
+	MaxEnvironment  = 64
+	MaxRelease      = 200
+	MaxServerName   = 200
+	MaxTransaction  = 200
+	MaxLogger       = 64
+	MaxTagKey       = 200
+	MaxTagValue     = 200
+	MaxType         = 256
+	MaxValue        = 8192
+	MaxFunction     = 512
+	MaxPath         = 256
+	MaxUserID       = 128
+	MaxURL          = 256
+	MaxOp           = 128
+	MaxDescription  = 2000
+	MaxSource       = 512  // of a source line: no limit of Relay's, but one of good sense
+	MaxString       = 4096 // of a value in span data: no limit of Relay's either
+	MaxContextBytes = 8192
+	MaxDataBytes    = 32 << 10
+	MaxExtraValue   = 16 << 10 // bytes
+	MaxExtraValues  = 15       // so that all stay below the 256 KiB of `extra`
+	MaxFrames       = 250
+	keptOldest      = 50
+
+	MaxSpans     = 1000
+	MaxSpanBytes = 800_000 // Relay cuts the list at 819,200
+	MaxPayload   = 1 << 20 // of an event or a transaction, in bytes
+)
+
+// ForbiddenInName must not stand in a release or environment.
+const ForbiddenInName = "/\\\t\r\n"
+
+const mark = "..."
+
+// Text cuts a text to at most n characters and makes it valid UTF-8.
+func Text(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n || utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	keep := n - len(mark)
+	for i := range s {
+		if keep == 0 {
+			return s[:i] + mark
+		}
+		keep--
+	}
+	return s
+}
+
+// Line is Text for fields that may not have line breaks.
+func Line(s string, n int) string {
+	return Text(strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, s)), n)
+}
+
+// Name makes a release or environment that Sentry keeps, or none.
+func Name(s string, n int) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(ForbiddenInName, r) {
+			return '-'
+		}
+		return r
+	}, s))
+	if Reserved(s) {
+		return ""
+	}
+	for s = strings.ToValidUTF8(s, ""); len(s) > n; { // counted in bytes
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return strings.TrimSpace(s)
+}
+
+// URL is encoded before it is cut, since Relay counts what it encodes.
+func URL(raw string) string {
+	u, err := url.Parse(strings.ToValidUTF8(raw, "\uFFFD"))
+	if err != nil {
+		return ""
+	}
+	s := u.String()
+	if len(s) <= MaxURL {
+		return s
+	}
+	s = s[:MaxURL-len(mark)]
+	if at := strings.LastIndexByte(s, '%'); at >= len(s)-2 { // no half of an escape
+		s = s[:at]
+	}
+	return s + mark
+}
+
+// Reserved tells whether Sentry refuses the name of a release or environment.
+func Reserved(s string) bool {
+	switch strings.ToLower(s) {
+	case "", ".", "..", "latest", "none":
+		return true
+	}
+	return false
+}
+
+// Tag adds a tag in a form that Sentry keeps.
+func Tag(tags map[string]string, key, value string) {
+	key = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_.:-", r):
+			return r
+		}
+		return '_'
+	}, key)
+	switch key {
+	case "release", "environment", "server_name", "dist", "user": // fields of their own: as tags they are moved or dropped
+		key = "otel." + key
+	}
+	if value = Line(value, MaxTagValue); value != "" && key != "" {
+		tags[Text(key, MaxTagKey)] = value
+	}
+}
+
+// Origin makes `auto.CATEGORY.otel.PART` of a scope's name: only letters, digits, `_` and `.` are allowed.
+func Origin(category, scope string) string {
+	part := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.':
+			return r
+		}
+		return '_'
+	}, scope)
+	origin := "auto." + category + ".otel"
+	if part != "" {
+		origin += "." + part
+	}
+	return origin[:min(len(origin), MaxOp)]
+}
+
+// Frames keeps the oldest and the newest of too many frames, as the server would.
+func Frames(all []Frame) []Frame {
+	if len(all) <= MaxFrames {
+		return all
+	}
+	return slices.Concat(all[:keptOldest], all[len(all)-MaxFrames+keptOldest:])
+}
+
+// trimmedKey marks a map from which Fit took something.
+const trimmedKey = "otelcol.trimmed"
+
+// Fit makes a map of plain values small enough: long texts are cut first, then the largest entries are left out and named.
+func Fit(m map[string]any, maxBytes int) map[string]any {
+	sizes, total := sizesOf(m)
+	if total <= maxBytes {
+		return m
+	}
+	for key, value := range m {
+		if s, ok := value.(string); ok && len(s) > maxBytes/16 {
+			m[key] = Text(s, maxBytes/16)
+		}
+	}
+	sizes, total = sizesOf(m)
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		if sizes[a] != sizes[b] {
+			return sizes[b] - sizes[a]
+		}
+		return strings.Compare(a, b)
+	})
+	left := 0
+	for _, key := range keys {
+		if total <= maxBytes-len(trimmedKey)-16 {
+			break
+		}
+		total -= sizes[key]
+		delete(m, key)
+		left++
+	}
+	if left > 0 {
+		m[trimmedKey] = left
+	}
+	return m
+}
+
+func sizesOf(m map[string]any) (sizes map[string]int, total int) {
+	sizes = make(map[string]int, len(m))
+	for key, value := range m {
+		b, err := json.Marshal(value)
+		if err != nil { // never with plain values; the entry is left out first
+			b = make([]byte, MaxPayload)
+		}
+		sizes[key] = len(key) + len(b) + len(`"":,`)
+		total += sizes[key]
+	}
+	return sizes, total
+}
+
+// Extra puts a text of any length into `extra`, in numbered pieces where one is too small.
+func Extra(extra map[string]string, key, text string) {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	room := MaxExtraValue - 512
+	for n := 1; text != "" && n <= MaxExtraValues; n++ {
+		name := key
+		if n > 1 {
+			name += "." + string(rune('0'+n/10)) + string(rune('0'+n%10))
+		}
+		at := min(len(text), room)
+		for at < len(text) && !utf8.RuneStart(text[at]) {
+			at--
+		}
+		extra[name], text = text[:at], text[at:]
+	}
+}

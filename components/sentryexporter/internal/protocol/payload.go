@@ -1,0 +1,154 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package protocol holds what Sentry's ingestion protocol asks for: payloads, envelopes, limits, rate limits and client
+// reports. It knows neither OpenTelemetry's data nor HTTP clients.
+package protocol
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+)
+
+// Event is an error event or, with Type "transaction", a transaction. sentry-go's own type cannot leave `in_app` unset,
+// wrap exceptions in `values` (which all servers take), or carry `logentry` and `extra`; what it does well is used here.
+type Event struct {
+	EventID     string              `json:"event_id"`
+	Type        string              `json:"type,omitempty"`
+	Timestamp   time.Time           `json:"timestamp"`
+	Platform    string              `json:"platform"`
+	Level       sentry.Level        `json:"level,omitempty"`
+	Logger      string              `json:"logger,omitempty"`
+	Transaction string              `json:"transaction,omitempty"`
+	Release     string              `json:"release,omitempty"`
+	Environment string              `json:"environment,omitempty"`
+	ServerName  string              `json:"server_name,omitempty"`
+	Tags        map[string]string   `json:"tags,omitempty"`
+	User        *User               `json:"user,omitempty"`
+	Contexts    map[string]any      `json:"contexts,omitempty"`
+	Extra       map[string]string   `json:"extra,omitempty"`
+	SDK         sentry.SdkInfo      `json:"sdk"`
+	Request     *Request            `json:"request,omitempty"`
+	LogEntry    *LogEntry           `json:"logentry,omitempty"`
+	Exception   *Values[*Exception] `json:"exception,omitempty"`
+	Fingerprint []string            `json:"fingerprint,omitempty"`
+
+	// Of transactions only.
+	StartTimestamp  *time.Time              `json:"start_timestamp,omitempty"`
+	TransactionInfo *sentry.TransactionInfo `json:"transaction_info,omitempty"`
+	// Spans are encoded one by one, so that their size is known before they are put in.
+	Spans []json.RawMessage `json:"spans,omitempty"`
+}
+
+// TypeTransaction is the Event.Type of a transaction.
+const TypeTransaction = "transaction"
+
+// Values is the list form that every server knows.
+type Values[T any] struct {
+	Values []T `json:"values"`
+}
+
+// User carries ids only: names and addresses are never sent.
+type User struct {
+	ID string `json:"id"`
+}
+
+// Request is the HTTP request in which an error happened.
+type Request struct {
+	URL    string `json:"url,omitempty"`
+	Method string `json:"method,omitempty"`
+}
+
+// LogEntry is the log message of an event.
+type LogEntry struct {
+	Message string `json:"message"`
+}
+
+// Exception of a chain.
+type Exception struct {
+	Type       string      `json:"type,omitempty"`
+	Value      string      `json:"value,omitempty"`
+	Module     string      `json:"module,omitempty"`
+	Mechanism  *Mechanism  `json:"mechanism,omitempty"`
+	Stacktrace *Stacktrace `json:"stacktrace,omitempty"`
+}
+
+// Mechanism tells how an exception was caught and how exceptions of a group belong together.
+type Mechanism struct {
+	Type             string `json:"type"`
+	Handled          *bool  `json:"handled,omitempty"`
+	Source           string `json:"source,omitempty"`
+	ExceptionID      *int   `json:"exception_id,omitempty"`
+	ParentID         *int   `json:"parent_id,omitempty"`
+	IsExceptionGroup bool   `json:"is_exception_group,omitempty"`
+}
+
+// Stacktrace holds the frames, oldest call first.
+type Stacktrace struct {
+	Frames []Frame `json:"frames"`
+}
+
+// Frame of a stack trace. InApp nil leaves it to the server.
+type Frame struct {
+	Filename    string            `json:"filename,omitempty"`
+	AbsPath     string            `json:"abs_path,omitempty"`
+	Module      string            `json:"module,omitempty"`
+	Function    string            `json:"function,omitempty"`
+	Lineno      int               `json:"lineno,omitempty"`
+	ContextLine string            `json:"context_line,omitempty"`
+	PostContext []string          `json:"post_context,omitempty"`
+	InApp       *bool             `json:"in_app,omitempty"`
+	Vars        map[string]string `json:"vars,omitempty"`
+}
+
+// Span of a transaction.
+type Span struct {
+	TraceID        string         `json:"trace_id"`
+	SpanID         string         `json:"span_id"`
+	ParentSpanID   string         `json:"parent_span_id,omitempty"`
+	Op             string         `json:"op,omitempty"`
+	Description    string         `json:"description,omitempty"`
+	Status         string         `json:"status,omitempty"`
+	Origin         string         `json:"origin,omitempty"`
+	StartTimestamp time.Time      `json:"start_timestamp"`
+	Timestamp      time.Time      `json:"timestamp"`
+	Data           map[string]any `json:"data,omitempty"`
+	Links          []Link         `json:"links,omitempty"`
+}
+
+// Link to a span of this or another trace.
+type Link struct {
+	TraceID string `json:"trace_id"`
+	SpanID  string `json:"span_id"`
+}
+
+// TraceContext is `contexts.trace`: the span an event happened in, or a transaction's root span.
+type TraceContext struct {
+	TraceID      string         `json:"trace_id"`
+	SpanID       string         `json:"span_id"`
+	ParentSpanID string         `json:"parent_span_id,omitempty"`
+	Op           string         `json:"op,omitempty"`
+	Status       string         `json:"status,omitempty"`
+	Origin       string         `json:"origin,omitempty"`
+	Data         map[string]any `json:"data,omitempty"`
+	Links        []Link         `json:"links,omitempty"`
+}
+
+// Log is one record of Sentry's log product.
+type Log struct {
+	Timestamp      float64                 `json:"timestamp"`
+	TraceID        string                  `json:"trace_id"`
+	SpanID         string                  `json:"span_id,omitempty"`
+	Level          sentry.LogLevel         `json:"level"`
+	SeverityNumber int                     `json:"severity_number,omitempty"`
+	Body           string                  `json:"body"`
+	Attributes     map[string]LogAttribute `json:"attributes,omitempty"`
+}
+
+// LogAttribute is a typed value: string, boolean, integer or double.
+type LogAttribute struct {
+	Value any    `json:"value"`
+	Type  string `json:"type"`
+}

@@ -1,0 +1,358 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stacktrace
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const (
+	pythonHeader      = "Traceback (most recent call last):"
+	pythonGroupHeader = "Exception Group Traceback (most recent call last):"
+	pythonGroupTop    = "+ " + pythonGroupHeader
+
+	// remoteType ends the class names under which a traceback of another process is quoted.
+	remoteType = "RemoteTraceback"
+	quote      = `"""`
+)
+
+// pythonJoins are the lines between two exceptions of a chain, each with an empty line before and after.
+var pythonJoins = map[string]string{
+	"The above exception was the direct cause of the following exception:": RelationCause,
+	"During handling of the above exception, another exception occurred:":  RelationContext,
+}
+
+var (
+	pythonType   = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_.<>]*$`)
+	groupRule    = regexp.MustCompile(`^\+-{10,}(?: (?:\d+|\.{3}) -{10,})?$`)
+	pythonMarker = regexp.MustCompile(`^[ ~^]*[~^][ ~^]*$`)
+)
+
+// ParsePython reads what Python's traceback module prints, in all versions since 3.8: chains, exception groups, markers,
+// repeated lines, frames without source. The result is the exception raised last; before is the text that stands above
+// the traceback and the prefix that a logger gave each line. ok is false if the text holds no traceback.
+func ParsePython(text string) (exc *Exception, before string, ok bool) {
+	all, prefix := unprefixed(lines(text))
+	start := pythonStart(all)
+	if start < 0 {
+		return nil, "", false
+	}
+	p := &pythonParser{lines: all, i: start}
+	exc = p.chain(topLevel)
+	if exc == nil {
+		return nil, "", false
+	}
+	if p.i < len(all) { // margins that do not fit together
+		exc.Notes = append(exc.Notes, strings.Join(all[p.i:], "\n"))
+	}
+	return mergeRemote(exc), strings.TrimSpace(strings.Join(append([]string{prefix}, all[:start]...), "\n")), true
+}
+
+// pythonStart finds the line at which the first exception begins. One that was never raised has no header: the text then
+// begins with its type.
+func pythonStart(all []string) int {
+	header := -1
+	for i, l := range all {
+		if isPythonHeader(l) {
+			header = i
+			break
+		}
+	}
+	for i := range max(header, 0) {
+		if _, ok := pythonJoins[all[i]]; ok || strings.HasSuffix(all[i], remoteType+": ") || strings.HasSuffix(all[i], remoteType+":") {
+			return 0
+		}
+	}
+	return header
+}
+
+func isPythonHeader(line string) bool {
+	return line == pythonHeader || strings.TrimLeft(line, " ") == pythonGroupTop
+}
+
+// unprefixed takes a constant prefix off all lines, as a logger writes it before each line of a message, or off the
+// header alone.
+func unprefixed(all []string) (rest []string, prefix string) {
+	for i, l := range all {
+		prefix, header, ok := cutHeader(l)
+		switch {
+		case !ok:
+			continue
+		case prefix == "":
+			return all, ""
+		}
+		out := make([]string, 0, len(all)+1)
+		out = append(out, all[:i]...)
+		if i+1 >= len(all) || !strings.HasPrefix(all[i+1], prefix) {
+			return append(append(out, strings.TrimRight(prefix, " "), header), all[i+1:]...), ""
+		}
+		for _, rest := range all[i:] {
+			out = append(out, strings.TrimPrefix(rest, prefix))
+		}
+		return out, prefix
+	}
+	return all, ""
+}
+
+// cutHeader parts a line that ends with a header from what stands before it.
+func cutHeader(line string) (prefix, header string, ok bool) {
+	for _, header := range []string{"  " + pythonGroupTop, pythonHeader} {
+		if prefix, ok := strings.CutSuffix(line, header); ok {
+			return prefix, header, true
+		}
+	}
+	return "", "", false
+}
+
+// topLevel is the level of lines without a margin; any other level is the column of the margin's bar.
+const topLevel = -1
+
+type pythonParser struct {
+	lines []string
+	i     int
+}
+
+// content is the current line without its margin, if it belongs to the level.
+func (p *pythonParser) content(level int) (string, bool) {
+	return contentAt(p.lines, p.i, level)
+}
+
+func contentAt(all []string, i, level int) (string, bool) {
+	if i >= len(all) {
+		return "", false
+	}
+	if level == topLevel {
+		return all[i], true
+	}
+	rest, ok := cutIndent(all[i], level)
+	if !ok {
+		return "", false
+	}
+	if rest, ok = strings.CutPrefix(rest, "|"); !ok {
+		return "", false
+	}
+	return strings.TrimPrefix(rest, " "), true
+}
+
+func cutIndent(line string, n int) (string, bool) {
+	if len(line) < n || strings.Trim(line[:n], " ") != "" {
+		return "", false
+	}
+	return line[n:], true
+}
+
+// chain reads exceptions of one level as long as they lead to one another and returns the last.
+func (p *pythonParser) chain(level int) *Exception {
+	var last *Exception
+	relation := ""
+	for {
+		text, ok := p.content(level)
+		if !ok {
+			return last
+		}
+		if strings.TrimSpace(text) == "" {
+			p.i++
+			continue
+		}
+		if r, isJoin := pythonJoins[text]; isJoin && last != nil {
+			relation = r
+			p.i++
+			continue
+		}
+		exc := p.exception(level, text)
+		if last != nil {
+			exc.Cause, exc.Relation = last, relation
+			if relation == "" { // text that follows without a joining line
+				exc.Relation = RelationContext
+			}
+		}
+		last, relation = exc, ""
+	}
+}
+
+func (p *pythonParser) exception(level int, text string) *Exception {
+	exc := &Exception{}
+	switch {
+	case text == pythonHeader || text == pythonGroupHeader:
+		p.i++
+		p.frames(level, exc)
+	case level == topLevel && strings.TrimLeft(text, " ") == pythonGroupTop:
+		level = strings.Index(text, "+")
+		p.i++
+		p.frames(level, exc)
+	}
+	p.final(level, exc)
+	if p.opens(level) {
+		p.members(level, exc)
+	}
+	return exc
+}
+
+func (p *pythonParser) frames(level int, exc *Exception) {
+	for {
+		text, ok := p.content(level)
+		switch {
+		case !ok:
+			return
+		case strings.HasPrefix(text, `  File "`):
+			frame, isCall, valid := parsePythonFrame(text)
+			if !valid {
+				return
+			}
+			p.i++
+			p.source(level, &frame)
+			if isCall {
+				exc.Frames = append(exc.Frames, frame)
+			} else { // where a SyntaxError is: no call
+				exc.Notes = append(exc.Notes, strings.TrimSpace(text+"\n    "+frame.Source))
+			}
+		case strings.HasPrefix(text, "  [Previous line repeated ") && len(exc.Frames) > 0:
+			exc.Frames[len(exc.Frames)-1].Note = strings.TrimSpace(text)
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+// source reads the code lines below a frame; a marker line below one points into it and is dropped.
+func (p *pythonParser) source(level int, frame *Frame) {
+	for {
+		text, ok := p.content(level)
+		if !ok || !strings.HasPrefix(text, "    ") {
+			return
+		}
+		p.i++
+		code := text[4:]
+		switch {
+		case pythonMarker.MatchString(code):
+		case frame.Source == "":
+			frame.Source = code
+		default:
+			frame.More = append(frame.More, code)
+		}
+	}
+}
+
+// parsePythonFrame reads `  File "PATH", line N[, in FUNC]`. The path may hold quotes and commas, so the last `", line `
+// counts.
+func parsePythonFrame(text string) (frame Frame, isCall, valid bool) {
+	rest := strings.TrimPrefix(text, `  File "`)
+	at := strings.LastIndex(rest, `", line `)
+	if at < 0 {
+		return Frame{}, false, false
+	}
+	number, function, isCall := strings.Cut(rest[at+len(`", line `):], ", in ")
+	line, err := strconv.Atoi(number)
+	if err != nil || line < 0 {
+		return Frame{}, false, false
+	}
+	return Frame{File: rest[:at], Line: line, Function: function}, isCall, true
+}
+
+// final reads type and message. The message runs on to the next joining line, a change of margin or the end.
+func (p *pythonParser) final(level int, exc *Exception) {
+	var text []string
+	quoted := false // joining lines within a quoted traceback are its own
+	for {
+		line, ok := p.content(level)
+		if !ok || !quoted && p.joinFollows(level, line) {
+			break
+		}
+		if line == quote {
+			quoted = !quoted && len(text) > 0 && strings.Contains(text[0], remoteType)
+		}
+		text = append(text, line)
+		p.i++
+	}
+	whole := strings.TrimRight(strings.Join(text, "\n"), "\n ")
+	if head, message, found := strings.Cut(whole, ":"); found && pythonType.MatchString(head) {
+		exc.Type, exc.Message = head, strings.TrimPrefix(message, " ")
+		return
+	}
+	head, notes, _ := strings.Cut(whole, "\n")
+	if pythonType.MatchString(head) {
+		exc.Type, exc.Message = head, notes
+		return
+	}
+	exc.Message = whole
+}
+
+// joinFollows tells whether the empty line at hand stands before a joining line.
+func (p *pythonParser) joinFollows(level int, line string) bool {
+	if strings.TrimSpace(line) != "" {
+		return false
+	}
+	next, ok := contentAt(p.lines, p.i+1, level)
+	if !ok && level != topLevel { // a group at the top is joined outside its margin
+		next, ok = contentAt(p.lines, p.i+1, topLevel)
+	}
+	if _, isJoin := pythonJoins[next]; !ok || !isJoin {
+		return false
+	}
+	after, ok := contentAt(p.lines, p.i+2, level)
+	return ok && strings.TrimSpace(after) == ""
+}
+
+// opens tells whether the members of a group follow.
+func (p *pythonParser) opens(level int) bool {
+	if level == topLevel || p.i >= len(p.lines) {
+		return false
+	}
+	rest, ok := cutIndent(p.lines[p.i], level)
+	return ok && strings.HasPrefix(rest, "+-") && groupRule.MatchString(rest[2:])
+}
+
+// members reads `+-+---- 1 ----`, a chain, `+---- 2 ----`, a chain, and so on up to a line without a number. That line
+// lacks where a member is a group itself.
+func (p *pythonParser) members(level int, exc *Exception) {
+	level += 2
+	p.i++
+	for {
+		if member := p.chain(level); member != nil {
+			if member.Type == "" && len(member.Frames) == 0 { // "and 3 more exceptions"
+				exc.Notes = append(exc.Notes, member.Message)
+			} else {
+				exc.Members = append(exc.Members, member)
+			}
+		}
+		if p.i >= len(p.lines) {
+			return
+		}
+		rest, ok := cutIndent(p.lines[p.i], level)
+		if !ok || !groupRule.MatchString(rest) {
+			return
+		}
+		p.i++
+		if strings.Trim(rest, "+-") == "" {
+			return
+		}
+	}
+}
+
+// mergeRemote joins the traceback of another process, which multiprocessing and concurrent.futures pass on as quoted text
+// in the cause, with the exception that it belongs to.
+func mergeRemote(exc *Exception) *Exception {
+	for e := exc; e != nil && e.Cause != nil; e = e.Cause {
+		if !strings.HasSuffix(e.Cause.Type, remoteType) {
+			continue
+		}
+		inner, _, ok := ParsePython(strings.Trim(e.Cause.Message, "\n\""))
+		if !ok {
+			continue
+		}
+		if inner.Type != e.Type || inner.Message != e.Message {
+			e.Cause = inner
+			continue
+		}
+		e.Frames = append(e.Frames, inner.Frames...)
+		e.Cause, e.Relation = inner.Cause, inner.Relation
+		if e.Cause == nil {
+			break
+		}
+	}
+	return exc
+}

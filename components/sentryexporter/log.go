@@ -1,0 +1,241 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// severityByName are the values of logs::min_severity, each the lowest number of its range.
+var severityByName = map[string]plog.SeverityNumber{
+	"trace": plog.SeverityNumberTrace, "debug": plog.SeverityNumberDebug, "info": plog.SeverityNumberInfo,
+	"warn": plog.SeverityNumberWarn, "error": plog.SeverityNumberError, "fatal": plog.SeverityNumberFatal,
+	"off": plog.SeverityNumberFatal4 + 1,
+}
+
+// severityOf is the number, else what the text says, else info.
+func severityOf(rec plog.LogRecord) plog.SeverityNumber {
+	if n := rec.SeverityNumber(); n >= plog.SeverityNumberTrace && n <= plog.SeverityNumberFatal4 {
+		return n
+	}
+	name := strings.ToLower(rec.SeverityText())
+	switch name {
+	case "warning":
+		name = "warn"
+	case "critical":
+		name = "fatal"
+	}
+	if n, ok := severityByName[name]; ok && name != "off" {
+		return n
+	}
+	return plog.SeverityNumberInfo
+}
+
+// logLevelOf is the level of Sentry's logs, where a warning is "warn".
+func logLevelOf(n plog.SeverityNumber) sentry.LogLevel {
+	switch {
+	case n >= plog.SeverityNumberFatal:
+		return sentry.LogLevelFatal
+	case n >= plog.SeverityNumberError:
+		return sentry.LogLevelError
+	case n >= plog.SeverityNumberWarn:
+		return sentry.LogLevelWarn
+	case n >= plog.SeverityNumberInfo:
+		return sentry.LogLevelInfo
+	case n >= plog.SeverityNumberDebug:
+		return sentry.LogLevelDebug
+	default:
+		return sentry.LogLevelTrace
+	}
+}
+
+func (c *conversion) timeOfRecord(rec plog.LogRecord) time.Time {
+	for _, ts := range []pcommon.Timestamp{rec.Timestamp(), rec.ObservedTimestamp()} {
+		if ts != 0 {
+			return ts.AsTime()
+		}
+	}
+	return c.now
+}
+
+// record makes of a log record an error event, if it is a failed run or carries an exception, and a Sentry log, if it is
+// severe enough; both where both hold.
+func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batches *logBatches) {
+	at := c.timeOfRecord(rec)
+	if isFailedRun(rec) {
+		c.run(id, rec, at)
+	} else if r, ok := recordedIn(rec, at); ok {
+		r.logger = firstOf(text(rec.Attributes(), "log.logger", "logger"), scope)
+		c.loggedException(id, rec, r)
+	}
+	if severityOf(rec) < severityByName[c.cfg.Logs.MinSeverity] {
+		return
+	}
+	route := c.hub.router.find(id.attributes, rec.Attributes())
+	if isNoise(rec.Body().AsString()) {
+		c.discard(reasonEventFilter, route, protocol.CategoryLogItem, 1)
+		return
+	}
+	mark := identify("record", text(rec.Attributes(), difysemconv.AttrLogRecordUID))
+	if hasUID := text(rec.Attributes(), difysemconv.AttrLogRecordUID) != ""; hasUID && !c.hub.told.add(mark, c.now) {
+		c.discard(reasonDuplicate, route, protocol.CategoryLogItem, 1)
+		return
+	}
+	batches.add(c, route, payloadLog(id, scope, rec, at), at, mark)
+}
+
+// loggedException makes the event of an exception in a log record. Its id is the one the exception has on spans.
+func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorded) {
+	attrs := rec.Attributes()
+	route := c.hub.router.find(id.attributes, attrs)
+	extra := map[string]string{}
+	exc := exceptionOf(r, extra)
+	if c.ignore(r, exc, route) {
+		return
+	}
+	ev := c.newEvent(id, r, exc, extra)
+	trace := rec.TraceID()
+	context := hex.EncodeToString(trace[:])
+	if trace.IsEmpty() { // nothing else tells this occurrence from the next
+		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint)
+	}
+	mark := exceptionID(context, r, exc)
+	ev.EventID = mark.String()
+	ev.Fingerprint = fingerprint(exc, text(attrs, difysemconv.AttrNodeType), text(attrs, "celery.task_name"))
+	fillFromRecord(ev, rec)
+	c.addEvent(ev, mark, route, text(attrs, difysemconv.AttrWorkflowRunID))
+}
+
+func traceOf(rec plog.LogRecord) (protocol.TraceContext, bool) {
+	trace, span := rec.TraceID(), rec.SpanID()
+	if trace.IsEmpty() || span.IsEmpty() {
+		return protocol.TraceContext{}, false
+	}
+	return protocol.TraceContext{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(span[:])}, true
+}
+
+func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *protocol.Log {
+	trace, span := rec.TraceID(), rec.SpanID()
+	if trace.IsEmpty() { // required; the same again on redelivery
+		trace = pcommon.TraceID(identify("log", id.fingerprint, at.String(), rec.Body().AsString()))
+	}
+	out := &protocol.Log{
+		Timestamp: unixSeconds(at), TraceID: hex.EncodeToString(trace[:]),
+		Level: logLevelOf(severityOf(rec)), SeverityNumber: int(severityOf(rec)),
+		Body: protocol.Text(rec.Body().AsString(), protocol.MaxValue), Attributes: map[string]protocol.LogAttribute{},
+	}
+	if !span.IsEmpty() {
+		out.SpanID = hex.EncodeToString(span[:])
+	}
+	for key, value := range protocol.Fit(plainMap(rec.Attributes()), protocol.MaxDataBytes) {
+		setLogAttribute(out, key, value)
+	}
+	for key, value := range map[string]string{
+		"sentry.environment": id.environment, "sentry.release": id.release, "sentry.sdk.name": clientName,
+		"sentry.sdk.version": clientVersion, "server.address": id.serverName, "sentry.origin": protocol.Origin("log", scope),
+		difysemconv.AttrEventName: rec.EventName(), "user.id": text(rec.Attributes(), keysUser...),
+	} {
+		if value != "" {
+			setLogAttribute(out, key, value)
+		}
+	}
+	for key, value := range id.tags {
+		if _, own := out.Attributes[key]; !own {
+			setLogAttribute(out, key, value)
+		}
+	}
+	return out
+}
+
+func setLogAttribute(l *protocol.Log, key string, value any) {
+	a := protocol.LogAttribute{Value: value}
+	switch value.(type) {
+	case bool:
+		a.Type = "boolean"
+	case int, int64:
+		a.Type = "integer"
+	case float64:
+		a.Type = "double"
+	default:
+		a.Type = "string"
+	}
+	l.Attributes[key] = a
+}
+
+const (
+	// maxLogs of one item, as SDKs do, and maxLogBytes of it.
+	maxLogs     = 100
+	maxLogBytes = 1 << 20
+)
+
+// logBatches gathers the records of a push by route.
+type logBatches struct {
+	done []*item
+	open map[routeKey]*logBatch
+}
+
+type logBatch struct {
+	logs  []json.RawMessage
+	size  int
+	time  time.Time
+	marks []identifier
+}
+
+func newLogBatches() *logBatches { return &logBatches{open: map[routeKey]*logBatch{}} }
+
+func (b *logBatches) add(c *conversion, route routeKey, l *protocol.Log, at time.Time, mark identifier) {
+	encoded, err := json.Marshal(l)
+	if err != nil {
+		c.discard(reasonInternal, route, protocol.CategoryLogItem, 1)
+		return
+	}
+	batch := b.open[route]
+	if batch == nil || len(batch.logs) >= maxLogs || batch.size+len(encoded) > maxLogBytes {
+		b.close(c, route)
+		batch = &logBatch{}
+		b.open[route] = batch
+	}
+	batch.logs = append(batch.logs, encoded)
+	batch.marks = append(batch.marks, mark)
+	batch.size += len(encoded) + 1
+	if at.After(batch.time) {
+		batch.time = at
+	}
+}
+
+func (b *logBatches) close(c *conversion, route routeKey) {
+	batch := b.open[route]
+	if batch == nil {
+		return
+	}
+	delete(b.open, route)
+	payload, err := json.Marshal(struct {
+		Items []json.RawMessage `json:"items"`
+	}{batch.logs})
+	if err != nil {
+		c.discard(reasonInternal, route, protocol.CategoryLogItem, len(batch.logs))
+		return
+	}
+	b.done = append(b.done, &item{
+		Category: protocol.CategoryLogItem, Route: route, Time: batch.time, Count: len(batch.logs),
+		Size: len(payload), payload: payload, marks: batch.marks,
+	})
+}
+
+func (b *logBatches) items(c *conversion) []*item {
+	for route := range b.open {
+		b.close(c, route)
+	}
+	return b.done
+}

@@ -1,0 +1,120 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// recorded is an exception as telemetry tells it: a span event, a pair of them or a log record.
+type recorded struct {
+	at                         time.Time
+	typ, message, stack        string
+	escaped                    bool
+	logged                     bool // by Python's logging, whose line follows
+	level                      sentry.Level
+	logger, logMessage, source string
+}
+
+const (
+	eventException    = "exception"
+	eventLogException = "log.exception"
+	// loggingScope is the tracer of Dify 1.3.1 to 1.11.2, which made a span of each logged exception.
+	loggingScope = "dify.exception.logging"
+)
+
+// recordedBy finds the exceptions on a span. Dify's logging handler writes `log.exception` and, right after it, the
+// exception that was logged: a pair is one exception.
+func recordedBy(n *node) []recorded {
+	var out []recorded
+	var line *recorded
+	if n.scope == loggingScope && n.span.Name() == eventLogException {
+		line = logLine(n.start, n.span.Attributes())
+	}
+	for _, ev := range n.span.Events().All() {
+		at := timeOf(ev.Timestamp())
+		if at.IsZero() {
+			at = n.end
+		}
+		switch ev.Name() {
+		case eventLogException:
+			out = appendLine(out, line)
+			line = logLine(at, ev.Attributes())
+		case eventException:
+			r := exceptionIn(ev.Attributes())
+			r.at, r.level = at, sentry.LevelError
+			if line != nil {
+				line.typ, line.message, line.stack, line.escaped = r.typ, r.message, r.stack, r.escaped
+				r, line = *line, nil
+			}
+			out = append(out, r)
+		default:
+			out, line = appendLine(out, line), nil
+		}
+	}
+	return appendLine(out, line)
+}
+
+func appendLine(out []recorded, line *recorded) []recorded {
+	if line == nil {
+		return out
+	}
+	return append(out, *line)
+}
+
+// logLine is a logged exception; versions before 1.11.3 put type and message beside it.
+func logLine(at time.Time, attrs pcommon.Map) *recorded {
+	r := exceptionIn(attrs)
+	r.at, r.logged = at, true
+	r.level = levelOf(text(attrs, "log.level"))
+	r.logger, r.logMessage = text(attrs, "log.logger"), text(attrs, "log.message")
+	if file := text(attrs, "log.file.path"); file != "" {
+		r.source = file + ":" + text(attrs, "log.file.line")
+	}
+	return &r
+}
+
+func exceptionIn(attrs pcommon.Map) recorded {
+	return recorded{
+		typ: text(attrs, "exception.type"), message: text(attrs, "exception.message"), stack: text(attrs, "exception.stacktrace"),
+		escaped: text(attrs, "exception.escaped") == "true" || text(attrs, "exception.escaped") == "True",
+	}
+}
+
+// levelOf reads Python's names of levels.
+func levelOf(name string) sentry.Level {
+	switch name {
+	case "DEBUG":
+		return sentry.LevelDebug
+	case "INFO":
+		return sentry.LevelInfo
+	case "WARNING", "WARN":
+		return sentry.LevelWarning
+	case "CRITICAL", "FATAL":
+		return sentry.LevelFatal
+	default:
+		return sentry.LevelError
+	}
+}
+
+// recordedIn is the exception that an error log record carries.
+func recordedIn(rec plog.LogRecord, at time.Time) (recorded, bool) {
+	r := exceptionIn(rec.Attributes())
+	if r.typ == "" && r.message == "" && r.stack == "" {
+		return recorded{}, false
+	}
+	if number := severityOf(rec); number < plog.SeverityNumberError && rec.SeverityNumber() != plog.SeverityNumberUnspecified {
+		return recorded{}, false
+	}
+	r.at, r.logged, r.level = at, true, sentry.LevelError
+	if severityOf(rec) >= plog.SeverityNumberFatal {
+		r.level = sentry.LevelFatal
+	}
+	r.logMessage = rec.Body().AsString()
+	return r, true
+}

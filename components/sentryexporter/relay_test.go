@@ -1,0 +1,336 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const testKey = "0123456789abcdef0123456789abcdef"
+
+// relay is a server that refuses what Sentry's Relay refuses or silently drops, and remembers what it took.
+type relay struct {
+	*httptest.Server
+	// answer may decide otherwise before an envelope is looked at: 0 lets it in, a negative number has been written.
+	answer func(w http.ResponseWriter, e *envelope) int
+	// anyTime is for a clock that is not today's.
+	anyTime bool
+
+	mu        sync.Mutex
+	envelopes []*envelope
+	faults    []string
+	requests  int
+}
+
+type envelope struct {
+	header map[string]any
+	items  []envelopeItem
+}
+
+type envelopeItem struct {
+	header  map[string]any
+	payload []byte
+}
+
+func newRelay(t *testing.T) *relay {
+	r := &relay{}
+	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// newRelayOn listens where nobody did before.
+func newRelayOn(t *testing.T, address string) *relay {
+	t.Helper()
+	r := &relay{}
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
+	require.NoError(t, r.Listener.Close())
+	r.Listener = listener
+	r.Start()
+	t.Cleanup(r.Close)
+	return r
+}
+
+// dsn of a project of the server.
+func (r *relay) dsn(project int) string {
+	return fmt.Sprintf("http://%s@%s/%d", testKey, strings.TrimPrefix(r.URL, "http://"), project)
+}
+
+func (r *relay) serve(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests++
+	env, status, err := decodeRequest(req)
+	if err == nil && r.answer != nil {
+		if s := r.answer(w, env); s != 0 {
+			if s > 0 {
+				w.WriteHeader(s)
+			}
+			return
+		}
+	}
+	if err == nil {
+		status, err = env.check(r.anyTime)
+	}
+	if err != nil {
+		r.faults = append(r.faults, err.Error())
+		w.WriteHeader(status)
+		return
+	}
+	env.header["project"] = strings.Split(req.URL.Path, "/")[2]
+	r.envelopes = append(r.envelopes, env)
+	_, _ = io.WriteString(w, `{}`)
+}
+
+var authHeader = regexp.MustCompile(`^Sentry sentry_version=7, sentry_client=[a-z.-]+/[0-9.]+, sentry_key=` + testKey + `$`)
+
+func decodeRequest(req *http.Request) (*envelope, int, error) {
+	if req.Method != http.MethodPost || !regexp.MustCompile(`^/api/\d+/envelope/$`).MatchString(req.URL.Path) {
+		return nil, http.StatusNotFound, fmt.Errorf("no such endpoint: %s %s", req.Method, req.URL.Path)
+	}
+	if !authHeader.MatchString(req.Header.Get("X-Sentry-Auth")) {
+		return nil, http.StatusUnauthorized, errors.New("bad auth")
+	}
+	if ct := req.Header.Get("Content-Type"); ct != "application/x-sentry-envelope" {
+		return nil, http.StatusBadRequest, fmt.Errorf("content type %q", ct)
+	}
+	if enc := req.Header.Get("Content-Encoding"); enc != "gzip" {
+		return nil, http.StatusBadRequest, fmt.Errorf("content encoding %q", enc)
+	}
+	body, err := gzip.NewReader(req.Body)
+	if err != nil {
+		return nil, http.StatusBadRequest, err
+	}
+	env, err := parseEnvelope(body)
+	return env, http.StatusBadRequest, err
+}
+
+// parseEnvelope is as strict as the format allows: each item has a length, and a line break or the end follows it.
+func parseEnvelope(r io.Reader) (*envelope, error) {
+	in := bufio.NewReader(r)
+	env := &envelope{}
+	line, err := in.ReadBytes('\n')
+	if err != nil || bytes.Contains(line, []byte("\r")) {
+		return nil, errors.New("envelope header is no line")
+	}
+	if err := json.Unmarshal(line, &env.header); err != nil {
+		return nil, fmt.Errorf("envelope header: %w", err)
+	}
+	for {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return env, nil
+		}
+		if err != nil {
+			return nil, errors.New("item header is no line")
+		}
+		item := envelopeItem{}
+		if err := json.Unmarshal(line, &item.header); err != nil {
+			return nil, fmt.Errorf("item header: %w", err)
+		}
+		length, ok := item.header["length"].(float64)
+		if !ok {
+			return nil, errors.New("item without length")
+		}
+		item.payload = make([]byte, int(length))
+		if _, err := io.ReadFull(in, item.payload); err != nil {
+			return nil, errors.New("item is shorter than its length")
+		}
+		if next, err := in.ReadByte(); err == nil && next != '\n' {
+			return nil, errors.New("item is longer than its length")
+		}
+		env.items = append(env.items, item)
+	}
+}
+
+var hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// check refuses what Relay refuses with a status, and what it drops after a 200.
+func (e *envelope) check(anyTime bool) (int, error) {
+	sentAt, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.header["sent_at"]))
+	if err != nil || !anyTime && time.Since(sentAt).Abs() > 55*time.Minute {
+		return http.StatusBadRequest, fmt.Errorf("sent_at %v would move all times", e.header["sent_at"])
+	}
+	singles := 0
+	for _, item := range e.items {
+		switch item.header["type"] {
+		case "event", "transaction":
+			singles++
+			if err := item.checkEvent(e.header["event_id"]); err != nil {
+				return http.StatusBadRequest, err
+			}
+			if len(item.payload) > 1<<20 {
+				return http.StatusRequestEntityTooLarge, errors.New("event larger than 1 MiB")
+			}
+		case "log":
+			if err := item.checkLogs(); err != nil {
+				return http.StatusBadRequest, err
+			}
+		case "client_report":
+			if len(item.payload) > 4<<10 || !json.Valid(item.payload) {
+				return http.StatusBadRequest, errors.New("bad client report")
+			}
+		default:
+			return http.StatusBadRequest, fmt.Errorf("unknown item type %v", item.header["type"])
+		}
+	}
+	switch {
+	case singles > 1:
+		return http.StatusRequestEntityTooLarge, errors.New("more than one event or transaction")
+	case len(e.items) == 0 || len(e.items) > 500:
+		return http.StatusBadRequest, errors.New("wrong number of items")
+	}
+	return 0, nil
+}
+
+func (i envelopeItem) checkEvent(id any) error {
+	var ev struct {
+		EventID string `json:"event_id"`
+		Type    string
+		Start   time.Time `json:"start_timestamp"`
+		End     time.Time `json:"timestamp"`
+		Spans   []struct {
+			TraceID string    `json:"trace_id"`
+			SpanID  string    `json:"span_id"`
+			Start   time.Time `json:"start_timestamp"`
+			End     time.Time `json:"timestamp"`
+		}
+		Contexts struct {
+			Trace struct {
+				TraceID string `json:"trace_id"`
+				SpanID  string `json:"span_id"`
+			}
+		}
+	}
+	if err := json.Unmarshal(i.payload, &ev); err != nil {
+		return err
+	}
+	if !hex32.MatchString(ev.EventID) || ev.EventID != id {
+		return fmt.Errorf("event id %q in an envelope of %v", ev.EventID, id)
+	}
+	if ev.Type != "transaction" {
+		return nil
+	}
+	if !hex32.MatchString(ev.Contexts.Trace.TraceID) || len(ev.Contexts.Trace.SpanID) != 16 || ev.Start.IsZero() || ev.End.Before(ev.Start) {
+		return errors.New("invalid transaction")
+	}
+	size := 0
+	for _, s := range ev.Spans {
+		b, _ := json.Marshal(s)
+		size += len(b)
+		if !hex32.MatchString(s.TraceID) || len(s.SpanID) != 16 || s.SpanID == "0000000000000000" || s.End.Before(s.Start) {
+			return errors.New("invalid span")
+		}
+	}
+	if len(ev.Spans) > 1000 || len(i.payload) > 819_200+100_000 {
+		return errors.New("too many spans")
+	}
+	return nil
+}
+
+func (i envelopeItem) checkLogs() error {
+	var logs struct {
+		Items []struct {
+			TraceID    string `json:"trace_id"`
+			Timestamp  float64
+			Level      string
+			Body       *string
+			Attributes map[string]struct {
+				Type  string
+				Value any
+			}
+		}
+	}
+	if err := json.Unmarshal(i.payload, &logs); err != nil {
+		return err
+	}
+	if i.header["content_type"] != "application/vnd.sentry.items.log+json" || i.header["item_count"] != float64(len(logs.Items)) || len(logs.Items) == 0 {
+		return fmt.Errorf("log item header %v with %d logs", i.header, len(logs.Items))
+	}
+	for _, l := range logs.Items {
+		if !hex32.MatchString(l.TraceID) || l.Timestamp == 0 || l.Body == nil || !slices.Contains([]string{"trace", "debug", "info", "warn", "error", "fatal"}, l.Level) {
+			return errors.New("invalid log")
+		}
+		for key, a := range l.Attributes {
+			if a.Type == "" || a.Value == nil {
+				return fmt.Errorf("invalid log attribute %s", key)
+			}
+		}
+	}
+	return nil
+}
+
+// payloads are the payloads of a type that were taken, in order, decoded.
+func (r *relay) payloads(t *testing.T, typ string) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for _, p := range r.raw(typ) {
+		m := map[string]any{}
+		require.NoError(t, json.Unmarshal(p, &m))
+		out = append(out, m)
+	}
+	return out
+}
+
+func (r *relay) raw(typ string) [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out [][]byte
+	for _, e := range r.envelopes {
+		for _, i := range e.items {
+			if i.header["type"] == typ {
+				out = append(out, i.payload)
+			}
+		}
+	}
+	return out
+}
+
+// discards are the quantities of all client reports, by reason and category.
+func (r *relay) discards(t *testing.T) map[string]float64 {
+	t.Helper()
+	out := map[string]float64{}
+	for _, p := range r.payloads(t, "client_report") {
+		for _, e := range p["discarded_events"].([]any) {
+			e := e.(map[string]any)
+			out[fmt.Sprint(e["reason"], " ", e["category"])] += e["quantity"].(float64)
+		}
+	}
+	return out
+}
+
+func (r *relay) requireNoFaults(t *testing.T) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	assert.Empty(t, r.faults)
+}
+
+// taken waits until the server took n items of a type.
+func (r *relay) taken(t *testing.T, typ string, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(r.raw(typ)) >= n }, 20*time.Second, 5*time.Millisecond,
+		"%d items of type %s, faults %v", n, typ, r.faults)
+	require.Len(t, r.raw(typ), n)
+}

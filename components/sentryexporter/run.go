@@ -1,0 +1,74 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
+)
+
+// runFailure is the type of an event of which only the run's error text is known.
+const runFailure = "WorkflowRunFailed"
+
+// isFailedRun tells workflow_log's record of a run that failed.
+func isFailedRun(rec plog.LogRecord) bool {
+	return firstOf(rec.EventName(), text(rec.Attributes(), difysemconv.AttrEventName)) == difysemconv.EventWorkflowRun &&
+		text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
+}
+
+var errorClass = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Timeout|Exceeded)): `)
+
+// run makes the event of a failed run. It waits until it is clear that no exception tells more.
+func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
+	attrs := rec.Attributes()
+	route := c.hub.router.find(id.attributes, attrs)
+	message := firstOf(text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
+	nodeType := firstOf(text(attrs, difysemconv.AttrNodeType), "run")
+	exc := &stacktrace.Exception{Type: runFailure, Message: message}
+	group := normalised(message)
+	if m := errorClass.FindStringSubmatch(message); m != nil {
+		exc.Type, exc.Message, group = m[1], message[len(m[0]):], m[1]
+	}
+	if isNoise(message) {
+		c.discard(reasonEventFilter, route, protocol.CategoryError, 1)
+		return
+	}
+	handled := true
+	ev := &protocol.Event{Timestamp: at.UTC(), Level: sentry.LevelError, Transaction: difysemconv.EventWorkflowRun}
+	id.fill(ev)
+	ev.Exception = &protocol.Values[*protocol.Exception]{
+		Values: payloadExceptions(exc, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
+	}
+	ev.Fingerprint = []string{"dify.workflow", nodeType, protocol.Text(group, protocol.MaxTagValue)}
+	run := text(attrs, difysemconv.AttrWorkflowRunID)
+	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs)))
+	ev.EventID = mark.String()
+	fillFromRecord(ev, rec)
+	it := c.eventItem(ev, mark, route, run)
+	switch {
+	case it == nil:
+	case run == "": // no exception could be known as its own
+		c.events = append(c.events, it)
+	default:
+		c.runs = append(c.runs, it)
+	}
+}
+
+// fillFromRecord sets what a log record says about an event.
+func fillFromRecord(ev *protocol.Event, rec plog.LogRecord) {
+	for _, key := range eventTags {
+		tag(ev, key, text(rec.Attributes(), key))
+	}
+	ev.User = userOf(text(rec.Attributes(), keysUser...))
+	if trace, ok := traceOf(rec); ok {
+		ev.Contexts["trace"] = trace
+	}
+}

@@ -1,0 +1,255 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+var storageID = component.MustNewIDWithName("file_storage", "queue")
+
+// diskHost has a real file_storage in a directory.
+func diskHost(t *testing.T, dir string) (hostWith, func()) {
+	t.Helper()
+	factory := filestorage.NewFactory()
+	cfg := factory.CreateDefaultConfig().(*filestorage.Config)
+	cfg.Directory = dir
+	ext, err := factory.Create(t.Context(), extensiontest.NewNopSettings(factory.Type()), cfg)
+	require.NoError(t, err)
+	require.NoError(t, ext.Start(t.Context(), nil))
+	return hostWith{storageID: ext}, func() { require.NoError(t, ext.Shutdown(context.Background())) }
+}
+
+// storedConfig waits and queues on disk.
+func storedConfig(r *relay) *Config {
+	cfg := testConfig(r.dsn(1))
+	cfg.Storage = &storageID
+	cfg.QueueConfig.StorageID = &storageID
+	return cfg
+}
+
+func runRecord(run string) plog.Logs {
+	l := newRecords(time.Now())
+	l.failedRun(run, "Run failed: node 'LLM 1' took 12 s")
+	return l.Logs
+}
+
+func exceptionOfRun(p *push, run string) *push {
+	s := p.request(p.resource(), 1, 1, difysemconv.AttrWorkflowRunID, run)
+	p.exception(s, "RuntimeError", "the true cause", "/app/api/a.py")
+	return p
+}
+
+func TestFailedRunIsToldIfNothingExplainsIt(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, func(c *Config) { c.RunWindow = 20 * time.Millisecond }, nil)
+	for range 2 {
+		require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
+	}
+	r.taken(t, "event", 1)
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")), "redelivered later")
+	h.stop(t)
+	r.requireNoFaults(t)
+	require.Len(t, r.raw("event"), 1)
+	ev := r.payloads(t, "event")[0]
+	assert.Equal(t, []any{"dify.workflow", "run", "Run failed: node <text> took <n> s"}, ev["fingerprint"])
+	assert.Equal(t, "WorkflowRunFailed", at(t, ev, "exception", "values", 0, "type"))
+	assert.Equal(t, "Run failed: node 'LLM 1' took 12 s", at(t, ev, "exception", "values", 0, "value"))
+	assert.Equal(t, "run-1", at(t, ev, "tags", "dify.workflow_run_id"))
+	assert.Equal(t, "app-1", at(t, ev, "tags", "dify.app_id"))
+	assert.Equal(t, "Main", at(t, ev, "tags", "dify.workspace.name"))
+	assert.Equal(t, map[string]any{"id": "user-1"}, ev["user"])
+	assert.EqualValues(t, 2, h.discarded(t)["duplicate error"])
+	assert.Len(t, r.payloads(t, "log"), 1, "the record is a Sentry log as well, once")
+}
+
+func TestFailedRunOfAKnownClass(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, func(c *Config) { c.RunWindow = 0 }, nil)
+	l := newRecords(time.Now())
+	l.failedRun("run-1", "core.errors.SandboxError: code 7")
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
+	r.taken(t, "event", 1)
+	ev := r.payloads(t, "event")[0]
+	assert.Equal(t, []any{"dify.workflow", "run", "core.errors.SandboxError"}, ev["fingerprint"])
+	assert.Equal(t, "SandboxError", at(t, ev, "exception", "values", 0, "type"))
+	assert.Equal(t, "code 7", at(t, ev, "exception", "values", 0, "value"))
+}
+
+func TestOtherRunsAreNotTold(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, func(c *Config) { c.RunWindow = 0 }, nil)
+	l := newRecords(time.Now())
+	for i, status := range []string{difysemconv.StatusSucceeded, difysemconv.StatusPartialSucceeded, difysemconv.StatusStopped} {
+		rec := l.failedRun(fmt.Sprint("run-", i), "x")
+		rec.Attributes().PutStr(difysemconv.AttrRunStatus, status)
+		rec.SetSeverityNumber(plog.SeverityNumberInfo)
+	}
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
+	h.stop(t)
+	assert.Empty(t, r.envelopes)
+}
+
+func TestExceptionExplainsTheRun(t *testing.T) {
+	for name, order := range map[string][]string{"before": {"exception", "run"}, "after": {"run", "exception"}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelay(t)
+			h := startAt(t, r, nil, nil)
+			for _, what := range order {
+				if what == "run" {
+					require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
+				} else {
+					require.NoError(t, h.traces.ConsumeTraces(t.Context(), exceptionOfRun(newPush(time.Now()), "run-1").Traces))
+				}
+			}
+			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-2")))
+			h.stop(t) // tells what waits in memory
+			var got []any
+			for _, ev := range r.payloads(t, "event") {
+				got = append(got, at(t, ev, "exception", "values", 0, "value"))
+			}
+			assert.ElementsMatch(t, []any{"the true cause", "Run failed: node 'LLM 1' took 12 s"}, got)
+			assert.EqualValues(t, 1, h.discarded(t)["run_explained error"])
+		})
+	}
+}
+
+func TestIgnoredExceptionDoesNotExplain(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, nil, nil)
+	p := newPush(time.Now())
+	s := p.request(p.resource(), 1, 1, difysemconv.AttrWorkflowRunID, "run-1")
+	p.exception(s, "ValueError", "ignored", "/app/api/a.py")
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
+	h.stop(t)
+	assert.Len(t, r.raw("event"), 1)
+}
+
+func TestRunsWaitOnDiskAcrossARestart(t *testing.T) {
+	dir := t.TempDir()
+	r := newRelay(t)
+	cfg := storedConfig(r)
+	host, closeDisk := diskHost(t, dir)
+	h := startHarness(t, cfg, host, nil)
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("waits")))
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), exceptionOfRun(newPush(time.Now()), "explained").Traces))
+	h.stop(t)
+	closeDisk()
+	require.Len(t, r.raw("event"), 1, "what waits stays on disk")
+
+	cfg = storedConfig(r)
+	cfg.RunWindow = time.Hour
+	host, closeDisk = diskHost(t, dir)
+	later := func() time.Time { return time.Now().Add(time.Minute) }
+	h = startHarness(t, cfg, host, later)
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("explained")), "told before the restart")
+	r.taken(t, "event", 2)
+	assert.Equal(t, "waits", at(t, r.payloads(t, "event")[1], "tags", "dify.workflow_run_id"))
+	h.stop(t)
+	closeDisk()
+
+	host, closeDisk = diskHost(t, dir)
+	h = startHarness(t, storedConfig(r), host, later)
+	assert.Zero(t, h.traces.hub.runs.waiting(), "nothing is left behind")
+	h.stop(t)
+	closeDisk()
+	assert.Len(t, r.raw("event"), 2)
+}
+
+func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
+	dir := t.TempDir()
+	r := newRelay(t)
+	var down atomic.Bool
+	down.Store(true)
+	r.answer = func(http.ResponseWriter, *envelope) int {
+		if down.Load() {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	host, closeDisk := diskHost(t, dir)
+	h := startHarness(t, storedConfig(r), host, nil)
+	for i := range uint64(25) {
+		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
+	}
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 3)))
+	h.stop(t)
+	closeDisk()
+	assert.Empty(t, h.discarded(t), "kept, not lost")
+
+	down.Store(false)
+	host, closeDisk = diskHost(t, dir)
+	h = startHarness(t, storedConfig(r), host, nil)
+	r.taken(t, "event", 25)
+	r.taken(t, "transaction", 25)
+	r.taken(t, "log", 1)
+	h.stop(t)
+	closeDisk()
+	r.requireNoFaults(t)
+	ids := map[any]bool{}
+	for _, e := range r.envelopes {
+		if id := e.header["event_id"]; id != nil {
+			assert.False(t, ids[id])
+			ids[id] = true
+		}
+	}
+	assert.Len(t, ids, 50)
+}
+
+func TestDamagedRunsStopTheStart(t *testing.T) {
+	dir := t.TempDir()
+	host, closeDisk := diskHost(t, dir)
+	defer closeDisk()
+	client, err := host[storageID].(storage.Extension).GetClient(t.Context(), component.KindExporter, component.MustNewID("sentry"), "runs")
+	require.NoError(t, err)
+	require.NoError(t, client.Set(t.Context(), shardKey(7), []byte(`{"version":99}`)))
+	require.NoError(t, client.Close(t.Context()))
+	r := newRelay(t)
+	set := testSettings()
+	traces, err := NewFactory().CreateTraces(t.Context(), set, storedConfig(r))
+	require.NoError(t, err)
+	require.ErrorContains(t, traces.Start(t.Context(), host), "the waiting runs in `storage` are damaged or of a newer version")
+	require.NoError(t, traces.Shutdown(t.Context()))
+}
+
+func TestRunsAreBounded(t *testing.T) {
+	r := &runs{}
+	now := time.Now()
+	held, told := 0, 0
+	for i := range 10_000 {
+		it := &item{run: fmt.Sprint("run-", i)}
+		if ok, explained := r.hold(t.Context(), it, now); ok {
+			held++
+		} else {
+			assert.False(t, explained, "one that finds no place is told at once")
+			told++
+		}
+	}
+	assert.Equal(t, held, r.waiting())
+	assert.LessOrEqual(t, held, shards*maxHeld)
+	assert.Equal(t, 10_000, held+told)
+	for i := range 40_000 {
+		_, err := r.explain(t.Context(), now, fmt.Sprint("other-", i))
+		require.NoError(t, err)
+	}
+	for i := range r.shards {
+		assert.LessOrEqual(t, len(r.shards[i].Told), maxTold)
+	}
+}

@@ -1,0 +1,288 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"encoding/hex"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// description is what a span is called in Sentry, by its conventions.
+type description struct {
+	op, name string
+	source   sentry.TransactionSource
+	origin   string // category of the origin
+}
+
+// transactionName is the name of a transaction that begins with the span. It must not differ from one time to the next:
+// a statement is no such name.
+func (d description) transactionName(span ptrace.Span) string {
+	if d.op == "http.client" {
+		attrs := span.Attributes()
+		return sanitized(text(attrs, keysMethod...) + " " + pathOf(text(attrs, keysPath...)))
+	}
+	if strings.HasPrefix(d.op, "db") || d.op == "dify.node" {
+		return firstOf(span.Name(), d.op)
+	}
+	if d.source == sourceSanitized {
+		return sanitized(d.name)
+	}
+	return firstOf(d.name, span.Name(), d.op)
+}
+
+// sourceSanitized is the source of a name made of a URL without ids; sentry-go lacks it.
+const sourceSanitized sentry.TransactionSource = "sanitized"
+
+// idSegment is a part of a path that Sentry takes for an id: with two digits in a row, a UUID, a hash or a hex number.
+var idSegment = regexp.MustCompile(`([/\\])[^/\\]*(?:\d\d|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{32,40}\b|\b0[xX][0-9a-fA-F]+\b)[^/\\]*`)
+
+// sanitized replaces ids in a path by `*`, as Sentry would.
+func sanitized(name string) string { return idSegment.ReplaceAllString(name, "${1}*") }
+
+// Both generations of OpenTelemetry's names occur: the older ones come from Dify's instrumentations.
+var (
+	keysMethod      = []string{"http.request.method", "http.method"}
+	keysStatus      = []string{"http.response.status_code", "http.status_code"}
+	keysURL         = []string{"url.full", "http.url"}
+	keysPath        = []string{"url.path", "http.target", "url.full", "http.url"}
+	keysDBSystem    = []string{"db.system.name", "db.system"}
+	keysStatement   = []string{"db.query.text", "db.statement"}
+	keysDestination = []string{"celery.task_name", "messaging.destination.name", "messaging.destination"}
+	keysUser        = []string{"gen_ai.user.id", "user.id", "enduser.id", difysemconv.AttrCreatedBy}
+)
+
+func describe(n *node) description {
+	attrs := n.span.Attributes()
+	switch {
+	case text(attrs, keysMethod...) != "":
+		return describeHTTP(n.span, attrs)
+	case genAIOperation(attrs) != "":
+		return describeGenAI(n.span, attrs)
+	case text(attrs, keysDBSystem...) != "":
+		return describeDB(n.span, attrs)
+	case n.span.Kind() == ptrace.SpanKindProducer:
+		return description{"queue.publish", firstOf(text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
+	case n.span.Kind() == ptrace.SpanKindConsumer:
+		return description{"queue.process", firstOf(text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
+	case text(attrs, "rpc.system", "rpc.service") != "":
+		return describeRPC(n.span, attrs)
+	case text(attrs, difysemconv.AttrNodeType) != "":
+		return description{"dify.node", firstOf(text(attrs, difysemconv.AttrNodeTitle), n.span.Name()), sentry.SourceCustom, "function"}
+	case n.span.Kind() == ptrace.SpanKindInternal:
+		return description{"function", n.span.Name(), sentry.SourceComponent, "function"}
+	default:
+		return description{"default", n.span.Name(), sentry.SourceCustom, "default"}
+	}
+}
+
+func describeHTTP(span ptrace.Span, attrs pcommon.Map) description {
+	method := text(attrs, keysMethod...)
+	if span.Kind() == ptrace.SpanKindServer {
+		if route := text(attrs, "http.route"); route != "" {
+			return description{"http.server", method + " " + route, sentry.SourceRoute, "http"}
+		}
+		if path := pathOf(text(attrs, keysPath...)); path != "" {
+			return description{"http.server", method + " " + path, sourceSanitized, "http"}
+		}
+		return description{"http.server", span.Name(), sentry.SourceCustom, "http"}
+	}
+	op := "http"
+	if span.Kind() == ptrace.SpanKindClient {
+		op = "http.client"
+	}
+	return description{op, strings.TrimSpace(method + " " + bareURL(text(attrs, keysURL...))), sourceSanitized, "http"}
+}
+
+func describeDB(span ptrace.Span, attrs pcommon.Map) description {
+	op := "db"
+	if system := text(attrs, keysDBSystem...); system == "redis" {
+		op = "db.redis"
+	}
+	return description{op, firstOf(text(attrs, keysStatement...), span.Name()), sentry.SourceCustom, "db"}
+}
+
+func describeRPC(span ptrace.Span, attrs pcommon.Map) description {
+	name := strings.Trim(text(attrs, "rpc.service")+"/"+text(attrs, "rpc.method"), "/")
+	return description{"rpc", firstOf(name, span.Name()), sentry.SourceRoute, "rpc"}
+}
+
+// genAIOperations are what Dify leaves out, by node type and by gen_ai.span.kind.
+var genAIOperations = map[string]string{
+	"llm": "chat", "agent": "invoke_agent", "tool": "execute_tool", "embedding": "embeddings",
+}
+
+func genAIOperation(attrs pcommon.Map) string {
+	if op := text(attrs, "gen_ai.operation.name"); op != "" {
+		return op
+	}
+	if op := genAIOperations[text(attrs, difysemconv.AttrNodeType)]; op != "" {
+		return op
+	}
+	return genAIOperations[strings.ToLower(text(attrs, "gen_ai.span.kind"))]
+}
+
+func describeGenAI(span ptrace.Span, attrs pcommon.Map) description {
+	op := genAIOperation(attrs)
+	subject := text(attrs, "gen_ai.request.model")
+	switch op {
+	case "invoke_agent":
+		subject = text(attrs, "gen_ai.agent.name", difysemconv.AttrNodeTitle)
+	case "execute_tool":
+		subject = text(attrs, "gen_ai.tool.name", difysemconv.AttrNodeTitle)
+	}
+	return description{"gen_ai." + op, op + " " + firstOf(subject, span.Name()), sentry.SourceCustom, "ai"}
+}
+
+// statusOf is Sentry's status: an explicit code first, then OpenTelemetry's. A request follows its answer, not the
+// exceptions on its way.
+func statusOf(span ptrace.Span) string {
+	attrs := span.Attributes()
+	if code, err := strconv.Atoi(text(attrs, keysStatus...)); err == nil && code >= 100 && code < 600 {
+		return sentry.HTTPtoSpanStatus(code).String()
+	}
+	if code, err := strconv.Atoi(text(attrs, "rpc.grpc.status_code")); err == nil && code >= 0 && code <= 16 {
+		return (sentry.SpanStatusOK + sentry.SpanStatus(code)).String() // the same order
+	}
+	switch span.Status().Code() {
+	case ptrace.StatusCodeError:
+		return sentry.SpanStatusInternalError.String()
+	case ptrace.StatusCodeOk:
+		return sentry.SpanStatusOK.String()
+	default:
+		return ""
+	}
+}
+
+// aliases are today's names, and those that Sentry's pages read, beside older ones.
+var aliases = [][2]string{
+	{"http.request.method", "http.method"},
+	{"http.response.status_code", "http.status_code"},
+	{"messaging.destination.name", "messaging.destination"},
+	{"db.system", "db.system.name"},
+}
+
+// clientAliases hold for spans that call: the peer is the server then.
+var clientAliases = [][2]string{{"server.address", "net.peer.name"}, {"server.port", "net.peer.port"}}
+
+// moved are names that Sentry removes with a complaint, and what they are called instead; "" is said elsewhere already.
+var moved = map[string]string{
+	"db.operation": "db.operation.name", "db.statement": "", "db.query.text": "", "url.query": "",
+	"gen_ai.system": "gen_ai.provider.name", "environment": "otel.environment", "release": "otel.release",
+	"transaction": "otel.transaction", "method": "otel.method",
+}
+
+// spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already.
+func spanData(n *node) map[string]any {
+	attrs := n.span.Attributes()
+	data := plainMap(attrs)
+	for _, key := range []string{"http.url", "url.full", "http.target"} {
+		if raw, ok := data[key].(string); ok {
+			data[key] = bareURL(raw)
+		}
+	}
+	alias(data, aliases)
+	if n.span.Kind() != ptrace.SpanKindServer {
+		alias(data, clientAliases)
+	}
+	for old, name := range moved {
+		if value, ok := data[old]; ok {
+			delete(data, old)
+			if name != "" && data[name] == nil {
+				data[name] = value
+			}
+		}
+	}
+	if op := genAIOperation(attrs); op != "" {
+		supplyGenAI(data, op, attrs)
+	}
+	if _, ok := data["celery.task_name"]; ok && data["messaging.system"] == nil {
+		data["messaging.system"] = "celery" // the instrumentation leaves it out
+	}
+	if n.span.Status().Message() != "" {
+		data["otel.status_description"] = protocol.Text(n.span.Status().Message(), protocol.MaxString)
+	}
+	return data
+}
+
+func alias(data map[string]any, names [][2]string) {
+	for _, name := range names {
+		if value, ok := data[name[1]]; ok && data[name[0]] == nil {
+			data[name[0]] = value
+		}
+	}
+}
+
+func supplyGenAI(data map[string]any, op string, attrs pcommon.Map) {
+	data["gen_ai.operation.name"] = op
+	supply := func(key string, from ...string) {
+		if v := text(attrs, from...); v != "" && data[key] == nil {
+			data[key] = protocol.Text(v, protocol.MaxString)
+		}
+	}
+	if reason, ok := data["gen_ai.response.finish_reason"].(string); ok {
+		delete(data, "gen_ai.response.finish_reason")
+		data["gen_ai.response.finish_reasons"] = []string{reason}
+	}
+	switch op {
+	case "invoke_agent":
+		supply("gen_ai.agent.name", difysemconv.AttrNodeTitle)
+	case "execute_tool":
+		supply("gen_ai.tool.name", difysemconv.AttrNodeTitle)
+	default:
+		supply("gen_ai.response.model", "gen_ai.request.model")
+	}
+}
+
+func linksOf(span ptrace.Span, most int) []protocol.Link {
+	var out []protocol.Link
+	for _, l := range span.Links().All() {
+		trace, id := l.TraceID(), l.SpanID()
+		if !trace.IsEmpty() && !id.IsEmpty() {
+			out = append(out, protocol.Link{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(id[:])})
+		}
+	}
+	return out[:min(len(out), most)]
+}
+
+// maxLinks of a span; SDKs keep 128.
+const maxLinks = 128
+
+// payloadSpan is a span within a transaction.
+func payloadSpan(n *node) *protocol.Span {
+	d := describe(n)
+	return &protocol.Span{
+		TraceID: n.traceID, SpanID: n.spanID, ParentSpanID: n.parentID,
+		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
+		Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
+		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),
+		Data: protocol.Fit(spanData(n), protocol.MaxDataBytes), Links: linksOf(n.span, maxLinks),
+	}
+}
+
+// requestOfSpan is the HTTP request of a server span.
+func requestOfSpan(n *node) *protocol.Request {
+	attrs := n.span.Attributes()
+	method := text(attrs, keysMethod...)
+	if n.span.Kind() != ptrace.SpanKindServer || method == "" {
+		return nil
+	}
+	u := bareURL(text(attrs, keysURL...))
+	if u == "" {
+		u = pathOf(text(attrs, keysPath...))
+	}
+	if len(method) > len(http.MethodOptions)+9 {
+		method = ""
+	}
+	return &protocol.Request{Method: method, URL: protocol.URL(u)}
+}

@@ -1,0 +1,141 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"math"
+
+	"github.com/getsentry/sentry-go"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// transaction makes one transaction of a segment, or several of the same trace where one would be larger than Sentry
+// takes: each later one begins with the first span that had no room.
+func (c *conversion) transaction(s *segment) {
+	if !sampled(s.root.traceID, c.cfg.TracesSampleRate) {
+		c.discard(reasonSampled, s.route, protocol.CategoryTransaction, 1)
+		c.discard(reasonSampled, s.route, protocol.CategorySpan, len(s.nodes))
+		return
+	}
+	for left := s.nodes; len(left) > 0; {
+		left = c.onePart(s, left)
+	}
+}
+
+// onePart makes a transaction of as many nodes as it can hold and returns the others.
+func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
+	root := nodes[0]
+	spans, taken, err := fitting(nodes[1:])
+	left = nodes[1+taken:]
+	id := identify("transaction", root.traceID, root.spanID)
+	if c.hub.told.known(id, c.now) {
+		c.discard(reasonDuplicate, s.route, protocol.CategoryTransaction, 1)
+		c.discard(reasonDuplicate, s.route, protocol.CategorySpan, 1+taken)
+		return left
+	}
+	var payload []byte
+	if err == nil {
+		payload, err = json.Marshal(c.transactionEvent(s, root, nodes[:1+taken], spans, id))
+	}
+	if err != nil {
+		c.discard(reasonInternal, s.route, protocol.CategoryTransaction, 1)
+		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+taken)
+		return left
+	}
+	c.hub.told.add(id, c.now)
+	c.rest = append(c.rest, &item{
+		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.route, Time: root.end, Count: 1, Spans: 1 + taken,
+		Size: len(payload), payload: payload, mark: id,
+	})
+	return left
+}
+
+// fitting encodes spans as long as there is room.
+func fitting(nodes []*node) (spans []json.RawMessage, taken int, err error) {
+	size := 0
+	for _, n := range nodes[:min(len(nodes), protocol.MaxSpans)] {
+		b, err := json.Marshal(payloadSpan(n))
+		if err != nil {
+			return nil, len(nodes), err
+		}
+		if size += len(b) + 1; size > protocol.MaxSpanBytes {
+			break
+		}
+		spans = append(spans, b)
+	}
+	return spans, len(spans), nil
+}
+
+func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, spans []json.RawMessage, id identifier) *protocol.Event {
+	d := describe(root)
+	start := root.start.UTC()
+	ev := &protocol.Event{
+		EventID: id.String(), Type: protocol.TypeTransaction, StartTimestamp: &start, Timestamp: root.end.UTC(),
+		Transaction:     protocol.Line(d.transactionName(root.span), protocol.MaxTransaction),
+		TransactionInfo: &sentry.TransactionInfo{Source: d.source},
+		Spans:           spans,
+		Request:         requestOfSpan(root),
+	}
+	root.identity.fill(ev)
+	ev.User = userOf(attributeOf(nodes, keysUser...))
+	for _, key := range eventTags {
+		if key != "node.type" && key != "node.id" || len(nodes) == 1 { // of single spans
+			tag(ev, key, attributeOf(nodes, key))
+		}
+	}
+	data := spanData(root)
+	protocol.Tag(ev.Tags, "http.status_code", text(root.span.Attributes(), keysStatus...))
+	if status, ok := data["http.response.status_code"].(int64); ok {
+		ev.Contexts["response"] = map[string]any{"status_code": status}
+	}
+	ev.Contexts["otel"] = map[string]any{"resource": protocol.Fit(plainMap(root.identity.attributes), protocol.MaxContextBytes-1024)}
+	ev.Contexts["trace"] = protocol.TraceContext{
+		TraceID: root.traceID, SpanID: root.spanID, ParentSpanID: root.parentID,
+		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.span), Origin: protocol.Origin(d.origin, root.scope),
+		Data: protocol.Fit(data, protocol.MaxContextBytes-3072), Links: linksOf(root.span, 16),
+	}
+	if root != s.root {
+		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.spanID)
+	}
+	return ev
+}
+
+// attributeOf is the first of the attributes found on any of the spans, the root first.
+func attributeOf(nodes []*node, keys ...string) string {
+	for _, n := range nodes {
+		if v := text(n.span.Attributes(), keys...); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// sampled decides by trace id, so that all parts of a trace are sent or none. The id is mixed first: samplers before this
+// one may have chosen by its bits.
+func sampled(traceID string, rate float64) bool {
+	if rate >= 1 {
+		return true
+	}
+	if rate <= 0 {
+		return false
+	}
+	b, err := hex.DecodeString(traceID)
+	if err != nil || len(b) != 16 {
+		return true
+	}
+	x := binary.BigEndian.Uint64(b[:8]) ^ mix(binary.BigEndian.Uint64(b[8:]))
+	return float64(mix(x)) < rate*math.MaxUint64
+}
+
+// mix is the finalizer of splitmix64.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9
+	x = (x ^ (x >> 27)) * 0x94d049bb133111eb
+	return x ^ (x >> 31)
+}
