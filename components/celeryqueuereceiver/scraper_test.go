@@ -39,7 +39,6 @@ func startRedis(t *testing.T) string {
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 
-	//nolint:gosec // the binary is the system's redis-server
 	cmd := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", testPassword)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
