@@ -5,6 +5,7 @@ package celeryqueuereceiver
 
 import (
 	"context"
+	"errors"
 	"net"
 )
 
@@ -18,9 +19,8 @@ func failLater(dial dialer) dialer {
 		if err == nil {
 			return conn, nil
 		}
-		idle, other := net.Pipe() // deadlines and addresses
-		_ = other.Close()
-		return failedConn{Conn: idle, err: err}, nil
+		idle, _ := net.Pipe() // for deadlines and addresses; both ends are memory only
+		return failedConn{Conn: idle, err: errors.New(err.Error())}, nil // the driver would unwrap it and lose the address
 	}
 }
 

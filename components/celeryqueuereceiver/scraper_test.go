@@ -154,6 +154,7 @@ func TestScrape(t *testing.T) {
 func TestScrapeWithoutServer(t *testing.T) {
 	md, err := newTestScraper(t, "redis://:"+testPassword+"@127.0.0.1:1/1", nil).scrape(t.Context())
 	require.ErrorContains(t, err, "no queue could be read")
+	require.ErrorContains(t, err, "127.0.0.1:1: connect: connection refused")
 	assert.NotContains(t, err.Error(), testPassword)
 	assert.Zero(t, md.MetricCount(), "an error is a gap, never a number")
 }

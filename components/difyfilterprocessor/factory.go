@@ -5,7 +5,9 @@ package difyfilterprocessor
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -42,35 +44,36 @@ func NewFactory() processor.Factory {
 }
 
 func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
-	p, options, err := f.create(set, cfg)
+	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, cfg, next, p.processTraces, options...)
+	return processorhelper.NewTraces(ctx, set, cfg, next, gated(gate, p.processTraces), options...)
 }
 
 func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
-	p, options, err := f.create(set, cfg)
+	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewMetrics(ctx, set, cfg, next, p.processMetrics, options...)
+	return processorhelper.NewMetrics(ctx, set, cfg, next, gated(gate, p.processMetrics), options...)
 }
 
 func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	p, options, err := f.create(set, cfg)
+	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, p.processLogs, options...)
+	return processorhelper.NewLogs(ctx, set, cfg, next, gated(gate, p.processLogs), options...)
 }
 
-func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, []processorhelper.Option, error) {
+func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, *atomic.Bool, []processorhelper.Option, error) {
 	p, err := newFilter(cfg.(*Config), set, f.acquire(cfg))
 	if err != nil {
 		f.release(cfg)
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
+	var gate atomic.Bool
 	var once sync.Once
 	shutdown := func(context.Context) error {
 		once.Do(func() {
@@ -79,10 +82,30 @@ func (f *factory) create(set processor.Settings, cfg component.Config) (*filter,
 		})
 		return nil
 	}
-	return p, []processorhelper.Option{
+	start := func(context.Context, component.Host) error {
+		gate.Store(true)
+		return nil
+	}
+	return p, &gate, []processorhelper.Option{
 		processorhelper.WithCapabilities(capabilities),
+		processorhelper.WithStart(start),
 		processorhelper.WithShutdown(shutdown),
 	}, nil
+}
+
+// errNotStarted is retryable: receivers tell their clients to try again.
+var errNotStarted = errors.New("dify_filter: the pipeline has not started yet")
+
+// gated refuses what comes before Start. A receiver of several signals takes all of them once its first pipeline has
+// started (open-telemetry/opentelemetry-collector#15495); the exporters behind this one may not have, and a persistent
+// queue that is offered something then panics. They have once this component is started, since it is started after them.
+func gated[T any](gate *atomic.Bool, process func(context.Context, T) (T, error)) func(context.Context, T) (T, error) {
+	return func(ctx context.Context, data T) (T, error) {
+		if !gate.Load() {
+			return data, errNotStarted
+		}
+		return process(ctx, data)
+	}
 }
 
 func (f *factory) acquire(cfg component.Config) *memory {

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processortest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
@@ -31,6 +33,25 @@ func TestShutdownBeforeAndTwice(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 }
 
+// What comes before the exporters behind it have started is refused, so that its sender keeps it.
+func TestNothingPassesBeforeStart(t *testing.T) {
+	f := NewFactory()
+	sink := new(consumertest.TracesSink)
+	p, err := f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), sink)
+	require.NoError(t, err)
+	batch := func() ptrace.Traces {
+		return batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan})
+	}
+	err = p.ConsumeTraces(t.Context(), batch())
+	require.ErrorIs(t, err, errNotStarted)
+	assert.False(t, consumererror.IsPermanent(err))
+	assert.Zero(t, sink.SpanCount())
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, p.ConsumeTraces(t.Context(), batch()))
+	assert.Equal(t, 1, sink.SpanCount())
+	require.NoError(t, p.Shutdown(t.Context()))
+}
+
 // The pipelines of one processor share what they know; another processor knows nothing of it.
 func TestPipelinesShareAMemory(t *testing.T) {
 	f := NewFactory()
@@ -46,6 +67,7 @@ func TestPipelinesShareAMemory(t *testing.T) {
 	host := componenttest.NewNopHost()
 	require.NoError(t, traces.Start(t.Context(), host))
 	require.NoError(t, metrics.Start(t.Context(), host))
+	require.NoError(t, strangers.Start(t.Context(), host))
 
 	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan})))
 	require.NoError(t, metrics.ConsumeMetrics(t.Context(), poolUsage(1)))

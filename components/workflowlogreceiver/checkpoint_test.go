@@ -71,7 +71,7 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 			stored := newMemory()
 			require.NoError(t, stored.Set(t.Context(), checkpointKey, []byte(test.stored)))
 			r := newRig(t, checkpointConfig(), stored, &sink{})
-			err := r.receiver.Start(t.Context(), r.host)
+			err := r.start(t.Context(), r.host)
 			for _, want := range test.want {
 				require.ErrorContains(t, err, want)
 			}
@@ -116,9 +116,9 @@ func TestStorageThatCannotBeUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, checkpointConfig(), test.extension, &sink{})
-			require.ErrorContains(t, r.receiver.Start(t.Context(), r.host), test.want)
+			require.ErrorContains(t, r.start(t.Context(), r.host), test.want)
 		})
 	}
 	r := newRig(t, checkpointConfig(), nil, &sink{})
-	require.ErrorContains(t, r.receiver.Start(t.Context(), componenttest.NewNopHost()), `there is no extension "file_storage/checkpoint"`)
+	require.ErrorContains(t, r.start(t.Context(), componenttest.NewNopHost()), `there is no extension "file_storage/checkpoint"`)
 }

@@ -258,7 +258,7 @@ func testRefusal(t *testing.T, db *database) {
 	cfg.PageSize = 3
 	storage := newMemory()
 	r := newRig(t, cfg, storage, &sink{refuse: func() error { return errRefused }})
-	require.NoError(t, r.receiver.Start(t.Context(), r.host))
+	require.NoError(t, r.start(t.Context(), r.host))
 	require.Eventually(t, func() bool { return r.attempts() >= 4 }, waitFor, tick)
 	assert.NotContains(t, string(storage.checkpoint()), `"seen"`)
 	assert.Equal(t, 1, r.logged("The logs pipeline refuses"))
@@ -272,7 +272,7 @@ func testRefusalForGood(t *testing.T, db *database) {
 	lost := newRun()
 	db.insert(t, lost)
 	r := newRig(t, db.config(), newMemory(), &sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }})
-	require.NoError(t, r.receiver.Start(t.Context(), r.host))
+	require.NoError(t, r.start(t.Context(), r.host))
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 	r.setRefuse(nil)
 	next := newRun()

@@ -35,6 +35,7 @@ type workflowLogReceiver struct {
 	metrics consumer.Metrics
 
 	mu      sync.Mutex // guards what follows
+	started int        // pipelines that have started
 	client  storage.Client
 	cancel  context.CancelFunc
 	stopped bool
@@ -58,12 +59,14 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLo
 	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget}, nil
 }
 
-// Start is called once by each pipeline; the first call starts the work. The database may be away.
+// Start is called once by each pipeline; the last call starts the work: before it, exporters of the other pipeline may
+// not have started, and a persistent queue that is offered something then panics. The database may be away.
 func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.add(host)
-	if r.client != nil || r.stopped {
+	r.started++
+	if r.started != r.pipelines() || r.stopped {
 		return nil
 	}
 	connector, err := r.connector(ctx)
@@ -81,6 +84,17 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 	r.client = client
 	r.work(ctx, r.newReader(connector, client, tail, metrics))
 	return nil
+}
+
+func (r *workflowLogReceiver) pipelines() int {
+	n := 0
+	if r.logs != nil {
+		n++
+	}
+	if r.metrics != nil {
+		n++
+	}
+	return n
 }
 
 func (r *workflowLogReceiver) connector(ctx context.Context) (source.Connector, error) {

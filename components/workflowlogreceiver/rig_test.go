@@ -287,8 +287,18 @@ type rig struct {
 func startRig(t *testing.T, cfg *Config, extension component.Component) *rig {
 	t.Helper()
 	r := newRig(t, cfg, extension, &sink{})
-	require.NoError(t, r.receiver.Start(t.Context(), r.host))
+	require.NoError(t, r.start(t.Context(), r.host))
 	return r
+}
+
+// start is what the service does: Start once for each pipeline.
+func (r *rig) start(ctx context.Context, h component.Host) error {
+	for range 2 {
+		if err := r.receiver.Start(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newRig(t *testing.T, cfg *Config, extension component.Component, into *sink) *rig {

@@ -98,7 +98,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.WorkflowLogReading, err = builder.meter.Int64Gauge(
 		"otelcol_workflow_log_reading",
 		metric.WithDescription("1 while this receiver is the one that reads the database, 0 while it waits for another or for the database."),
-		metric.WithUnit("1"),
+		metric.WithUnit("{reader}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogRuns, err = builder.meter.Int64Counter(

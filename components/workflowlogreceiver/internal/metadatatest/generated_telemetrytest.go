@@ -103,7 +103,7 @@ func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dp
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_reading",
 		Description: "1 while this receiver is the one that reads the database, 0 while it waits for another or for the database.",
-		Unit:        "1",
+		Unit:        "{reader}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
 		},

@@ -1,0 +1,132 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+// Folders of config/ whose files are for other programs.
+var notOurs = map[string]bool{"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true}
+
+// What the shipped files need to have set: values that have no default on purpose.
+var requiredEnv = map[string]string{"OTLP_API_KEY": apiKey}
+
+// shippedConfigs returns what an operator may start with: each file under config/, overlays over the main one.
+func shippedConfigs(t *testing.T) map[string][]string {
+	t.Helper()
+	root := repo.Path("config")
+	configs := map[string][]string{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && notOurs[entry.Name()] {
+			return fs.SkipDir
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		configs[name] = []string{path}
+		if strings.HasPrefix(name, "overlays"+string(filepath.Separator)) {
+			configs[name] = []string{collector.ShippedConfig(), path}
+		}
+		return nil
+	}))
+	require.Contains(t, configs, "collector.yaml")
+	return configs
+}
+
+func TestShippedConfigsAreValid(t *testing.T) {
+	for name, files := range shippedConfigs(t) {
+		t.Run(name, func(t *testing.T) {
+			result := collector.Validate(t, requiredEnv, files...)
+			assert.Zero(t, result.Code, result.Output)
+		})
+	}
+}
+
+// pipelines is what the rules below are about.
+type pipelines struct {
+	Processors map[string]any `yaml:"processors"`
+	Exporters  map[string]struct {
+		SendingQueue map[string]any `yaml:"sending_queue"`
+	} `yaml:"exporters"`
+	Service struct {
+		Pipelines map[string]struct {
+			Receivers  []string `yaml:"receivers"`
+			Processors []string `yaml:"processors"`
+			Exporters  []string `yaml:"exporters"`
+		} `yaml:"pipelines"`
+	} `yaml:"service"`
+}
+
+func TestShippedConfigsKeepTheRules(t *testing.T) {
+	for name, files := range shippedConfigs(t) {
+		t.Run(name, func(t *testing.T) {
+			// Each file for itself: an overlay replaces the lists it names as a whole, and leaves the others.
+			text, err := os.ReadFile(files[len(files)-1])
+			require.NoError(t, err)
+			var config pipelines
+			require.NoError(t, yaml.Unmarshal(text, &config))
+			if len(files) == 1 {
+				assert.NotEmpty(t, config.Service.Pipelines)
+			}
+			checkRules(t, config)
+		})
+	}
+}
+
+func checkRules(t *testing.T, config pipelines) {
+	t.Helper()
+	for id := range config.Processors {
+		assert.NotEqual(t, "batch", componentType(id), "it acknowledges before delivery")
+	}
+	for id, exporter := range config.Exporters {
+		assert.NotContainsf(t, exporter.SendingQueue, "batch", "%s: it loses data at this version", id)
+	}
+	for id, pipeline := range config.Service.Pipelines {
+		if len(pipeline.Processors) == 0 && len(pipeline.Exporters) == 0 {
+			continue // an overlay that changes only the receivers
+		}
+		assert.NotEmptyf(t, pipeline.Processors, "pipeline %s", id)
+		if n := len(pipeline.Processors); n > 0 {
+			assert.Equalf(t, "dify_filter", componentType(pipeline.Processors[n-1]),
+				"pipeline %s: what reaches an exporter has passed it last", id)
+		}
+	}
+}
+
+func componentType(id string) string {
+	kind, _, _ := strings.Cut(id, "/")
+	return kind
+}
+
+func TestRulesFindViolations(t *testing.T) {
+	var config pipelines
+	require.NoError(t, yaml.Unmarshal([]byte(`
+processors: {batch/x: {}}
+exporters: {otlp: {sending_queue: {batch: {}}}}
+service: {pipelines: {traces: {receivers: [otlp], processors: [dify_filter, transform], exporters: [otlp]}}}
+`), &config))
+	for _, broken := range []pipelines{
+		{Processors: config.Processors}, {Exporters: config.Exporters}, {Service: config.Service},
+	} {
+		probe := &testing.T{}
+		checkRules(probe, broken)
+		assert.True(t, probe.Failed())
+	}
+}

@@ -1,0 +1,103 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
+)
+
+// engine is a Docker engine: the one that answers, or one of this test's own.
+type engine struct {
+	env []string // for docker and what calls it
+}
+
+// startEngine needs root or sudo, as an engine does, but neither networks nor a storage driver of the machine's.
+func startEngine(t *testing.T) *engine {
+	t.Helper()
+	e := &engine{env: os.Environ()}
+	if e.ready(t.Context()) == nil {
+		return e
+	}
+	dockerd, err := exec.LookPath("/usr/sbin/dockerd")
+	if err != nil {
+		dockerd, err = exec.LookPath("dockerd")
+	}
+	require.NoError(t, err, "no Docker engine answers and there is none to start: install docker.io or run tests/setup.sh")
+	dir, err := os.MkdirTemp("", "dockerd-") //nolint:usetesting // short, for the sockets in it, and root may have to remove it
+	require.NoError(t, err)
+	host := "unix://" + filepath.Join(dir, "docker.sock")
+	e.env = append(e.env, "DOCKER_HOST="+host)
+	pidFile := filepath.Join(dir, "pid")
+	command := asRoot(
+		dockerd, "--host", host, "--group", strconv.Itoa(os.Getgid()), "--pidfile", pidFile,
+		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "run"),
+		"--storage-driver", "vfs", "--bridge", "none", "--iptables=false",
+	)
+	process, err := proc.Start(proc.Spec{
+		Name: "dockerd", Dir: dir, Path: command[0], Args: command[1:],
+		Env: []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		stop := asRoot("sh", "-c", "kill $(cat "+pidFile+")") // no signal reaches sudo itself
+		_, err := e.run(ctx, stop[0], stop[1:]...)
+		assert.NoError(t, err)
+		_, err = process.Wait(ctx)
+		assert.NoError(t, err)
+		assert.NoError(t, process.Stop())
+		// A network namespace may stay mounted.
+		remove := asRoot("sh", "-c", "grep -o '"+dir+"[^ ]*' /proc/mounts | xargs -r umount; rm -rf "+dir)
+		_, err = e.run(ctx, remove[0], remove[1:]...)
+		assert.NoError(t, err)
+	})
+	require.NoError(t, process.UntilReady(t.Context(), time.Minute, e.ready), "start the Docker engine")
+	return e
+}
+
+// asRoot puts sudo before a command unless root runs the tests.
+func asRoot(command ...string) []string {
+	if os.Geteuid() == 0 {
+		return command
+	}
+	return append([]string{"/usr/bin/sudo", "-n"}, command...)
+}
+
+func (e *engine) ready(ctx context.Context) error {
+	_, err := e.run(ctx, "docker", "version")
+	return err
+}
+
+// docker runs a command of the client and returns its output without the last line break.
+func (e *engine) docker(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := e.run(t.Context(), "docker", args...)
+	require.NoError(t, err)
+	return out
+}
+
+func (e *engine) run(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = e.env
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, text)
+	}
+	return text, nil
+}

@@ -1,0 +1,132 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package pyenv
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+const startTimeout = time.Minute
+
+// App is the Dify-like application: gunicorn with three workers, and a Celery worker.
+type App struct {
+	url    string
+	client *http.Client
+}
+
+// StartApp runs it until the end of the test. The environment names its database, its broker and the collector.
+func StartApp(tb testing.TB, environment map[string]string) *App {
+	tb.Helper()
+	ports, err := proc.FreePorts(1)
+	require.NoError(tb, err)
+	address := "127.0.0.1:" + strconv.Itoa(ports[0])
+	app := &App{
+		url: "http://" + address,
+		// A connection per request, so that the kernel spreads them over the workers.
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
+	}
+	env := append(appEnv(environment), "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health")
+
+	api := startProgram(tb, "gunicorn", env, "--config", repo.Path("tests", "python", "gunicorn.conf.py"), "app:flask_app")
+	startProgram(tb, "celery", env, "--app", "app:celery_app", "worker", "--pool", "gevent", "--concurrency", "4",
+		"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO")
+	require.NoError(tb, api.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
+		_, err := app.Get(ctx, "/v1/ready") // 404 is an answer; not /v1/info, whose requests are counted
+		return err
+	}), "start the application")
+	return app
+}
+
+// Enqueue puts tasks that nobody takes into a Celery queue.
+func Enqueue(tb testing.TB, environment map[string]string, queue string, count int) {
+	tb.Helper()
+	out, err := run(tb, appEnv(environment), nil, "app.py", "enqueue", queue, strconv.Itoa(count))
+	require.NoErrorf(tb, err, "enqueue: %s", out)
+}
+
+func appEnv(environment map[string]string) []string {
+	env := make([]string, 0, len(environment))
+	for key, value := range environment {
+		env = append(env, key+"="+value)
+	}
+	return append(env, "PATH="+os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH="+repo.Path("tests", "python"))
+}
+
+// startProgram runs a program of the Python environment until the end of the test and prints its log if that fails.
+func startProgram(tb testing.TB, name string, env []string, args ...string) *proc.Process {
+	tb.Helper()
+	process, err := proc.Start(proc.Spec{
+		Name: name, Dir: tb.TempDir(), Path: Program(tb, name), Args: args, Env: env,
+	})
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		if err := process.Stop(); err != nil {
+			tb.Error(err)
+		}
+		if tb.Failed() {
+			tb.Log(process.Tail())
+		}
+	})
+	return process
+}
+
+// Answer is what the application answered.
+type Answer struct {
+	Status  int
+	PID     int    `json:"pid"`
+	RunID   string `json:"workflow_run_id"`
+	TraceID string `json:"trace_id"`
+}
+
+// Get requests a path.
+func (a *App) Get(ctx context.Context, path string) (Answer, error) {
+	return a.do(ctx, http.MethodGet, path, nil)
+}
+
+// Post sends a JSON body to a path.
+func (a *App) Post(ctx context.Context, path string, body any) (Answer, error) {
+	return a.do(ctx, http.MethodPost, path, body)
+}
+
+func (a *App) do(ctx context.Context, method, path string, body any) (answer Answer, err error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return answer, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, a.url+path, bytes.NewReader(text))
+	if err != nil {
+		return answer, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return answer, err
+	}
+	defer resp.Body.Close()
+	if text, err = io.ReadAll(resp.Body); err != nil {
+		return answer, err
+	}
+	answer.Status = resp.StatusCode
+	if resp.StatusCode != http.StatusOK {
+		return answer, nil
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return answer, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return answer, nil
+}

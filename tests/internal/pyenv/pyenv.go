@@ -1,0 +1,46 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package pyenv runs the tests' Python programs in the environment that tests/setup.sh makes.
+package pyenv
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+// Program is the path of a program of the environment.
+func Program(tb testing.TB, name string) string {
+	tb.Helper()
+	path := repo.Path(".cache", "python", "bin", name)
+	_, err := os.Stat(path)
+	require.NoErrorf(tb, err, "no Python environment with %s: run tests/setup.sh", name)
+	return path
+}
+
+// Normalise gives events and transactions of Sentry's protocol to Sentry's own normaliser and fails the test with what it
+// objects to.
+func Normalise(tb testing.TB, payloads ...string) {
+	tb.Helper()
+	require.NotEmpty(tb, payloads, "nothing to normalise")
+	env := []string{"PATH=" + os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1"}
+	out, err := run(tb, env, strings.NewReader(strings.Join(payloads, "\n")), "normalise.py")
+	require.NoErrorf(tb, err, "Sentry's normaliser objects:\n%s", out)
+}
+
+func run(tb testing.TB, env []string, stdin io.Reader, script string, args ...string) (string, error) {
+	tb.Helper()
+	args = append([]string{repo.Path("tests", "python", script)}, args...)
+	cmd := exec.CommandContext(tb.Context(), Program(tb, "python"), args...)
+	cmd.Env = env
+	cmd.Stdin = stdin
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
