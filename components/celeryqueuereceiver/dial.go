@@ -19,7 +19,7 @@ func failLater(dial dialer) dialer {
 		if err == nil {
 			return conn, nil
 		}
-		idle, _ := net.Pipe() // for deadlines and addresses; both ends are memory only
+		idle, _ := net.Pipe()                                            // for deadlines and addresses; both ends are memory only
 		return failedConn{Conn: idle, err: errors.New(err.Error())}, nil // the driver would unwrap it and lose the address
 	}
 }
