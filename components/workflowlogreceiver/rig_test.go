@@ -32,7 +32,7 @@ import (
 
 // waitFor is how long an effect may take before a test gives it up; it is no promise.
 const (
-	waitFor = 20 * time.Second
+	waitFor = 60 * time.Second
 	tick    = 5 * time.Millisecond
 )
 
