@@ -51,7 +51,7 @@ $(TOOLS)/.installed: tools/go.mod tools/go.sum
 	@touch $@
 
 .PHONY: setup
-setup: ## Install what the tests need: servers, Python packages, tools
+setup: $(TOOLS)/.installed ## Install what the tests need: servers, Python packages, tools
 	@tests/setup.sh
 
 .PHONY: test
@@ -76,10 +76,14 @@ generate: $(TOOLS)/.installed ## Write distro/ from builder-config.yaml, and wha
 bench: $(TOOLS)/.installed ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./components/... ./cmd/...
 
+# The certificate authorities that the image trusts.
+CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
+
 .PHONY: image
-image: bin/otelcol-dify bin/healthcheck ## Build the container image otelcol-dify:latest from the built binary
+image: bin/otelcol-dify bin/healthcheck ## Build the container image otelcol-dify:latest from the built binary (on Linux)
+	@[ "$$($(GO) env GOOS)" = linux ] || { echo "make image takes the binary of a Linux host; elsewhere: docker build -f build.Dockerfile -t otelcol-dify:latest ." >&2; exit 1; }
 	@mkdir -p bin/storage
-	@cp "$${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" bin/ca-certificates.crt
+	@cp "$(CA_BUNDLE)" bin/ca-certificates.crt
 	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" -t otelcol-dify:latest .
 
 # The versions in builder-config.yaml are the pin; the go.mod files follow it.
@@ -98,5 +102,5 @@ upgrade: ## Make go.mod, tools and distro/ follow the versions in builder-config
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: clean
-clean: ## Remove everything that the other targets made
+clean: ## Remove what was built here: bin, tools, caches of this folder
 	rm -rf bin .tools .cache .demo

@@ -6,7 +6,8 @@ FROM golang:1.26-bookworm AS build
 ARG VERSION=0.0.0-dev
 WORKDIR /src
 COPY . .
-RUN make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck && mkdir -p bin/storage
+# bin/ may hold what the host built for itself
+RUN rm -rf bin && make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck && mkdir -p bin/storage
 
 FROM scratch
 

@@ -112,8 +112,8 @@ func (b *broker) setDB(text string) error {
 // setTLS reads the options that kombu and redis-py take in a rediss:// URL.
 func (b *broker) setTLS(q url.Values) error {
 	switch strings.TrimPrefix(strings.ToLower(q.Get("ssl_cert_reqs")), "cert_") {
-	case "", "required":
-	case "none", "optional":
+	case "", "required", "optional": // for a client both mean that the server's certificate is checked
+	case "none":
 		b.skipVerify = true
 	default:
 		return fmt.Errorf("ssl_cert_reqs must be %q, %q or %q", "required", "optional", "none")

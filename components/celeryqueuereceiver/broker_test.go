@@ -19,6 +19,9 @@ func TestParseBroker(t *testing.T) {
 		"rediss://redis/1?ssl_cert_reqs=CERT_NONE": {
 			network: "tcp", addrs: []string{"redis:6379"}, db: 1, tls: true, skipVerify: true,
 		},
+		"rediss://redis/1?ssl_cert_reqs=CERT_OPTIONAL": {
+			network: "tcp", addrs: []string{"redis:6379"}, db: 1, tls: true,
+		},
 		"rediss://redis/1?ssl_cert_reqs=required&ssl_ca_certs=/ca&ssl_certfile=/c&ssl_keyfile=/k": {
 			network: "tcp", addrs: []string{"redis:6379"}, db: 1, tls: true, caFile: "/ca", certFile: "/c", keyFile: "/k",
 		},

@@ -124,7 +124,7 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 	if own != nil {
 		e.courier.own = own
 	}
-	e.setup = newSetupTask(e.cfg, own, e.logger)
+	e.setup = newSetupTask(e.cfg, own, held, e.logger)
 	e.tasks.Go(func() { e.setup.run(e.life, e.releasing) })
 	e.tasks.Go(e.replay)
 	return nil

@@ -54,7 +54,7 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 		_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("can't be set up yet").Len() == 1 }, testTime, testTick)
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("holding them until it does").Len() == 1 }, testTime, testTick)
 	require.Empty(t, done)
 	require.Zero(t, node.requests(), "no document before the templates")
 	node.mu.Lock()
@@ -63,6 +63,7 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 	require.NoError(t, <-done)
 	node.once(t, "l"+day+"a")
 	assert.Equal(t, 4, r.logs.FilterMessage("The index template is written").Len())
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("takes documents again").Len())
 }
 
 func TestSetupThatIsRefusedDoesNotHoldDocuments(t *testing.T) {

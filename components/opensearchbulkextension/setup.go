@@ -21,16 +21,16 @@ type setupTask struct {
 	client    *ownTarget
 	timeout   time.Duration
 	logger    *zap.Logger
-	pauses    hold
+	waits     hold // counted, told and repeated like a document's request
 	done      chan struct{}
 }
 
-func newSetupTask(cfg *Config, own *ownTarget, logger *zap.Logger) *setupTask {
+func newSetupTask(cfg *Config, own *ownTarget, held *holds, logger *zap.Logger) *setupTask {
 	task := &setupTask{
 		client:  own,
 		timeout: cfg.AttemptTimeout,
 		logger:  logger,
-		pauses:  hold{all: &holds{retry: cfg.Retry}},
+		waits:   hold{all: held},
 		done:    make(chan struct{}),
 	}
 	if cfg.Setup.Enabled {
@@ -61,21 +61,19 @@ func (t *setupTask) wait(ctx, releasing context.Context) bool {
 
 // run applies the templates until each is in place or refused for good.
 func (t *setupTask) run(life, releasing context.Context) {
-	for attempt := 1; ; attempt++ {
+	for {
 		err := t.apply(life)
-		var permanent *setup.RefusedError
-		switch {
-		case err == nil:
-			close(t.done)
-			return
-		case errors.As(err, &permanent):
+		_, refused := errors.AsType[*setup.RefusedError](err)
+		if refused {
 			t.logger.Error("OpenSearch refuses the set-up: documents are sent without it, so their fields may get guessed types", zap.Error(err))
+		}
+		if refused || err == nil {
+			t.waits.end(life, !refused)
 			close(t.done)
 			return
-		case attempt == 2: // one failure alone is no news
-			t.logger.Warn("OpenSearch can't be set up yet: documents wait until it can", zap.Error(err))
 		}
-		if !wait(life, releasing, nil, t.pauses.backoff(attempt)) {
+		if !t.waits.pause(life, releasing, failure{reason: reasonSetup, text: err.Error()}) {
+			t.waits.end(life, false)
 			return
 		}
 	}

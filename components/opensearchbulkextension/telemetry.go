@@ -37,10 +37,11 @@ const (
 	reasonTooLarge    reason = "too_large"
 	reasonBadRequest  reason = "bad_request"
 	reasonStorage     reason = "storage"
+	reasonSetup       reason = "setup"
 )
 
 var reasonOptions = options("reason", reasonUnreachable, reasonTimeout, reasonThrottled, reasonRefused,
-	reasonNotJSON, reasonItems, reasonTooLarge, reasonBadRequest, reasonStorage)
+	reasonNotJSON, reasonItems, reasonTooLarge, reasonBadRequest, reasonStorage, reasonSetup)
 
 func (r reason) option() metric.MeasurementOption { return reasonOptions[r] }
 

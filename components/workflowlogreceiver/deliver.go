@@ -26,6 +26,7 @@ type deliverer struct {
 	obs       *receiverhelper.ObsReport
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
+	pause     backoff // between two offers
 	trouble   trouble
 }
 
@@ -35,6 +36,7 @@ func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *
 		obs:       obs,
 		telemetry: telemetry,
 		logger:    logger,
+		pause:     backoff{first: firstRetry, longest: longestRetry},
 		trouble: trouble{
 			logger: logger,
 			began:  "The logs pipeline refuses; the runs wait in the database and are offered again",
@@ -49,7 +51,7 @@ func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (refuse
 	if d.next == nil {
 		return 0, nil
 	}
-	pause := backoff{first: firstRetry, longest: longestRetry}
+	d.pause.reset()
 	for {
 		logs := build()
 		records := logs.LogRecordCount()
@@ -70,7 +72,7 @@ func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (refuse
 		}
 		d.trouble.failed(err, time.Now())
 		d.telemetry.WorkflowLogDeliverRetries.Add(ctx, 1)
-		if !pause.wait(ctx) {
+		if !d.pause.wait(ctx) {
 			return 0, ctx.Err()
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -30,6 +31,7 @@ type workflowLogReceiver struct {
 	obs       *receiverhelper.ObsReport
 	forget    func()
 	status    status
+	longest   time.Duration // pause between two offers to a pipeline that refuses
 
 	logs    consumer.Logs
 	metrics consumer.Metrics
@@ -56,7 +58,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLo
 	if err != nil {
 		return nil, err
 	}
-	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget}, nil
+	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget, longest: longestRetry}, nil
 }
 
 // Start is called once by each pipeline; the last call starts the work: before it, exporters of the other pipeline may
@@ -150,6 +152,7 @@ func (r *workflowLogReceiver) newReader(connector source.Connector, client stora
 		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger),
 		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge},
 	}
+	rd.deliverer.pause.longest = r.longest
 	rd.database = trouble{
 		logger: r.set.Logger,
 		began:  "Reading Dify's database failed; the receiver tries again until it works, and no run is lost",

@@ -21,7 +21,7 @@ const (
 	stuckVisit = time.Minute
 )
 
-// tail decides which runs are due. It does no I/O, and its state changes only by apply, after what was due has been
+// tail decides which runs are due. It does no I/O, and what it counts as told changes only by apply, after what was due has been
 // delivered.
 //
 // The table is walked in the order of (created_at, id). A run may become visible behind the place where the walk stands,
