@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
@@ -92,22 +93,22 @@ func (f *factory) unref(cfg *Config) (last bool) {
 }
 
 func (f *factory) createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	c := cfg.(*Config)
-	if c.off() {
-		return &offExporter{logger: set.Logger}, nil
-	}
-	h, err := f.hub(ctx, set, c)
-	if err != nil {
-		return nil, err
-	}
-	q, err := newTracesQueue(ctx, set, c, h.pusher.push)
-	if err != nil {
-		return nil, err
-	}
-	return newExporter(h, q), nil
+	return f.create(ctx, set, cfg, newTracesQueue)
 }
 
 func (f *factory) createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	return f.create(ctx, set, cfg, newLogsQueue)
+}
+
+// instance serves either signal; the pipelines decide which.
+type instance interface {
+	exporter.Traces
+	exporter.Logs
+}
+
+type newQueueFunc func(context.Context, exporter.Settings, *Config, xexporterhelper.RequestConsumeFunc) (*queue, error)
+
+func (f *factory) create(ctx context.Context, set exporter.Settings, cfg component.Config, newQueue newQueueFunc) (instance, error) {
 	c := cfg.(*Config)
 	if c.off() {
 		return &offExporter{logger: set.Logger}, nil
@@ -116,7 +117,7 @@ func (f *factory) createLogs(ctx context.Context, set exporter.Settings, cfg com
 	if err != nil {
 		return nil, err
 	}
-	q, err := newLogsQueue(ctx, set, c, h.pusher.push)
+	q, err := newQueue(ctx, set, c, h.pusher.push)
 	if err != nil {
 		return nil, err
 	}

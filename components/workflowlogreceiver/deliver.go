@@ -30,13 +30,13 @@ type deliverer struct {
 	trouble   trouble
 }
 
-func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *deliverer {
+func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, logger *zap.Logger, longest time.Duration) *deliverer {
 	return &deliverer{
 		next:      next,
 		obs:       obs,
 		telemetry: telemetry,
 		logger:    logger,
-		pause:     backoff{first: firstRetry, longest: longestRetry},
+		pause:     backoff{first: firstRetry, longest: longest},
 		trouble: trouble{
 			logger: logger,
 			began:  "The logs pipeline refuses; the runs wait in the database and are offered again",

@@ -149,10 +149,9 @@ func (r *workflowLogReceiver) newReader(connector source.Connector, client stora
 		tail:      t,
 		metrics:   m,
 		enricher:  newEnricher(),
-		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger),
+		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger, r.longest),
 		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge},
 	}
-	rd.deliverer.pause.longest = r.longest
 	rd.database = trouble{
 		logger: r.set.Logger,
 		began:  "Reading Dify's database failed; the receiver tries again until it works, and no run is lost",

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package difysemconv holds the name of every attribute, event and metric of Dify that our components read or
-// write, once. Names that OpenTelemetry's semantic conventions define are repeated here only where Dify's
-// generation of them differs from the convention in force, or where more than one component needs the name.
+// write, once; celery_queue's stand in its metadata.yaml, from which their code is made. Names that OpenTelemetry's
+// semantic conventions define are repeated here only where Dify's generation of them differs from the convention in
+// force, or where more than one component needs the name.
 package difysemconv
 
 // Attributes that Dify's OpenTelemetry set-up writes (api/extensions/otel/semconv in Dify's source).
@@ -12,7 +13,6 @@ const (
 	AttrTenantID   = "dify.tenant_id"
 	AttrWorkflowID = "dify.workflow_id"
 	AttrUserType   = "dify.user_type"
-	AttrStreaming  = "dify.streaming"
 
 	AttrNodeID          = "node.id"
 	AttrNodeType        = "node.type"
@@ -63,8 +63,6 @@ const (
 
 	AttrUsageTotalPrice = "dify.usage.total_price"
 	AttrUsageCurrency   = "dify.usage.currency"
-
-	AttrCeleryQueue = "celery.queue"
 )
 
 // Attributes of OpenTelemetry's conventions that more than one component needs.
@@ -110,8 +108,6 @@ const (
 	MetricServerDuration      = "http.server.duration"
 	MetricServerResponseCount = "http.server.response.count"
 	MetricServerErrorCount    = "http.server.error.count"
-
-	MetricCeleryQueueLength = "celery.queue.length"
 
 	MetricRunDuration = "app.workflow.run.duration"
 	MetricRunSuccess  = "app.workflow.run.success"
