@@ -73,8 +73,8 @@ generate: $(TOOLS)/.installed ## Write distro/ from builder-config.yaml, and wha
 	builder --config builder-config.yaml --skip-compilation
 
 .PHONY: bench
-bench: $(TOOLS)/.installed ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./components/... ./cmd/...
+bench: setup build ## Run the benchmarks: ratios against a peer in the same run
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./components/... ./cmd/... ./tests/...
 
 # The certificate authorities that the image trusts.
 CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
