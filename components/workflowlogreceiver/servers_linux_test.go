@@ -73,23 +73,23 @@ type postgresServer struct {
 }
 
 // startPostgres uses the server that OTELCOL_TEST_POSTGRES_DSN names, or starts one.
-func startPostgres(t *testing.T) *postgresServer {
-	t.Helper()
+func startPostgres(tb testing.TB) *postgresServer {
+	tb.Helper()
 	dsn := os.Getenv("OTELCOL_TEST_POSTGRES_DSN")
 	if dsn == "" {
-		dir, port := serverDir(t), freePort(t)
-		runAs(t, dir, filepath.Join(postgresBinaries, "initdb"), "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-		startProcess(t, dir, syscall.SIGQUIT, filepath.Join(postgresBinaries, "postgres"), "-D", dir+"/data", "-k", dir, "-p", strconv.Itoa(port),
+		dir, port := serverDir(tb), freePort(tb)
+		runAs(tb, dir, filepath.Join(postgresBinaries, "initdb"), "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+		startProcess(tb, dir, syscall.SIGQUIT, filepath.Join(postgresBinaries, "postgres"), "-D", dir+"/data", "-k", dir, "-p", strconv.Itoa(port),
 			"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "timezone=Asia/Shanghai")
 		dsn = fmt.Sprintf("postgres://postgres:hunter2@127.0.0.1:%d/postgres?sslmode=disable", port)
 	}
 	admin, err := pgx.ParseConfig(dsn)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s := &postgresServer{admin: admin}
-	require.Eventually(t, func() bool { return s.run("SELECT 1") == nil }, time.Minute, 50*time.Millisecond)
+	require.Eventually(tb, func() bool { return s.run("SELECT 1") == nil }, time.Minute, 50*time.Millisecond)
 	s.template = nextDatabase()
-	require.NoError(t, s.run("CREATE DATABASE "+s.template))
-	s.load(t, s.template, false)
+	require.NoError(tb, s.run("CREATE DATABASE "+s.template))
+	s.load(tb, s.template, false)
 	return s
 }
 
@@ -109,12 +109,12 @@ func (s *postgresServer) run(statement string) error {
 	return err
 }
 
-func (s *postgresServer) newDatabase(t *testing.T) *database {
+func (s *postgresServer) newDatabase(tb testing.TB) *database {
 	name := nextDatabase()
-	require.NoError(t, s.run("CREATE DATABASE "+name+" TEMPLATE "+s.template))
+	require.NoError(tb, s.run("CREATE DATABASE "+name+" TEMPLATE "+s.template))
 	conn, err := s.connect(name)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
 	var mu sync.Mutex // a connection serves one goroutine at a time
 	return &database{
 		driver: driverPostgreSQL, host: s.admin.Host, port: int(s.admin.Port), user: s.admin.User, password: s.admin.Password, name: name,
@@ -138,31 +138,31 @@ func (s *postgresServer) newDatabase(t *testing.T) *database {
 }
 
 // load runs the recorded dump, with its rows or with its schema alone.
-func (s *postgresServer) load(t *testing.T, database string, withRows bool) {
+func (s *postgresServer) load(tb testing.TB, database string, withRows bool) {
 	conn, err := s.connect(database)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer func() { _ = conn.Close(context.Background()) }()
-	schema, rows := readDump(t)
+	schema, rows := readDump(tb)
 	_, err = conn.Exec(context.Background(), schema)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	if !withRows {
 		return
 	}
 	for statement, data := range rows {
 		_, err = conn.PgConn().CopyFrom(context.Background(), strings.NewReader(data), statement)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
 }
 
 // readDump parts the recorded dump into its schema and its rows by COPY statement.
-func readDump(t *testing.T) (schema string, rows map[string]string) {
+func readDump(tb testing.TB) (schema string, rows map[string]string) {
 	f, err := os.Open(filepath.Join("testdata", "rows.sql.gz"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer func() { _ = f.Close() }()
 	unzipped, err := gzip.NewReader(f)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	content, err := io.ReadAll(unzipped)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	rows = map[string]string{}
 	var statements, data strings.Builder
@@ -277,19 +277,19 @@ func (s *mysqlServer) newDatabase(t *testing.T) *database {
 // --- processes ---
 
 // serverDir is a short path, for the socket in it, that the server's user may write.
-func serverDir(t *testing.T) string {
+func serverDir(tb testing.TB) string {
 	dir, err := os.MkdirTemp("", "wl") //nolint:usetesting // a path of a test's name is too long for a socket
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if os.Geteuid() == 0 {
-		require.NoError(t, os.Chown(dir, nobody, nobody))
+		require.NoError(tb, os.Chown(dir, nobody, nobody))
 	}
 	return dir
 }
 
-func freePort(t *testing.T) int {
+func freePort(tb testing.TB) int {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer func() { _ = listener.Close() }()
 	return listener.Addr().(*net.TCPAddr).Port
 }
@@ -304,32 +304,32 @@ func command(dir, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func runAs(t *testing.T, dir, program string, args ...string) {
-	t.Helper()
-	require.FileExists(t, program, "install the Debian packages postgresql-15 and mariadb-server")
+func runAs(tb testing.TB, dir, program string, args ...string) {
+	tb.Helper()
+	require.FileExists(tb, program, "install the Debian packages postgresql-15 and mariadb-server")
 	output, err := command(dir, program, args...).CombinedOutput()
-	require.NoError(t, err, string(output))
+	require.NoError(tb, err, string(output))
 }
 
-func startProcess(t *testing.T, dir string, stop syscall.Signal, program string, args ...string) {
-	t.Helper()
+func startProcess(tb testing.TB, dir string, stop syscall.Signal, program string, args ...string) {
+	tb.Helper()
 	output, err := os.Create(filepath.Join(dir, "output"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	cmd := command(dir, program, args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	require.NoError(tb, cmd.Start())
+	tb.Cleanup(func() {
 		_ = cmd.Process.Signal(stop)
 		_ = cmd.Wait()
 		_ = output.Close()
-		if t.Failed() {
-			logTail(t, output.Name())
+		if tb.Failed() {
+			logTail(tb, output.Name())
 		}
 	})
 }
 
-func logTail(t *testing.T, name string) {
+func logTail(tb testing.TB, name string) {
 	f, err := os.Open(name)
 	if err != nil {
 		return
@@ -339,5 +339,5 @@ func logTail(t *testing.T, name string) {
 	for scanner := bufio.NewScanner(f); scanner.Scan(); {
 		lines = append(lines, scanner.Text())
 	}
-	t.Logf("end of the server's output:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	tb.Logf("end of the server's output:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
 }
