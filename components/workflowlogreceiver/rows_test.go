@@ -80,9 +80,9 @@ func (d *database) insert(t *testing.T, runs ...runRow) {
 	}
 }
 
-func (d *database) end(t *testing.T, run runRow, status string) {
-	t.Helper()
-	d.exec(t, "UPDATE workflow_runs SET status = '%s', finished_at = %s, elapsed_time = 2 WHERE id = '%s'", status, sqlTime(time.Now()), run.id)
+func (d *database) end(tb testing.TB, run runRow, status string) {
+	tb.Helper()
+	d.exec(tb, "UPDATE workflow_runs SET status = '%s', finished_at = %s, elapsed_time = 2 WHERE id = '%s'", status, sqlTime(time.Now()), run.id)
 }
 
 func (d *database) insertAppLog(t *testing.T, run runRow) (id string) {

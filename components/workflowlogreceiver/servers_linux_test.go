@@ -43,9 +43,9 @@ type database struct {
 	connections                func(t *testing.T) int
 }
 
-func (d *database) exec(t *testing.T, statement string, args ...any) {
-	t.Helper()
-	require.NoError(t, d.run(fmt.Sprintf(statement, args...)))
+func (d *database) exec(tb testing.TB, statement string, args ...any) {
+	tb.Helper()
+	require.NoError(tb, d.run(fmt.Sprintf(statement, args...)))
 }
 
 func (d *database) config() *Config {
@@ -263,7 +263,7 @@ func (s *mysqlServer) newDatabase(t *testing.T) *database {
 	}
 	return &database{
 		driver: driverMySQL, host: host, port: portNumber, user: s.config.User, password: s.config.Passwd, name: name,
-		run: func(statement string) error { _, err := db.ExecContext(context.Background(), statement); return err },
+		run: func(statement string) error { _, err := db.ExecContext(context.Background(), statement); return err }, //nolint:gosec // a test's own statements
 		cutConnections: func(t *testing.T) {
 			for _, id := range ids(t) {
 				_, err := db.ExecContext(context.Background(), "KILL "+strconv.Itoa(id))
