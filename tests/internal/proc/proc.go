@@ -126,8 +126,13 @@ func (p *Process) ExitCode() int {
 // Stop asks the process to end and kills it if it does not; the rest of its group is killed in any case. A process
 // that had to be killed is an error.
 func (p *Process) Stop() error {
+	return p.StopWith(p.stop)
+}
+
+// StopWith is Stop with another signal.
+func (p *Process) StopWith(signal os.Signal) error {
 	defer func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }()
-	if err := p.cmd.Process.Signal(p.stop); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
 	select {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 
@@ -46,6 +47,11 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 		err = pg.ping(ctx)
 		return pg, err
 	}
+	return StartOwnPostgres(ctx)
+}
+
+// StartOwnPostgres starts one whatever is in the environment, for tests that halt it.
+func StartOwnPostgres(ctx context.Context) (*Postgres, error) {
 	pg := &Postgres{Host: "127.0.0.1", User: "postgres", Password: "difyai123456"}
 	if err := pg.boot(ctx); err != nil {
 		_ = pg.Stop()
@@ -68,6 +74,7 @@ func (pg *Postgres) boot(ctx context.Context) error {
 		return err
 	}
 	pg.Port = ports[0]
+	pg.crash = syscall.SIGQUIT // its processes are no group, and one that is left holds the shared memory
 	if pg.dir, err = proc.NewDir("postgres"); err != nil {
 		return err
 	}
@@ -95,28 +102,15 @@ func (pg *Postgres) initdb(ctx context.Context, initdb string) error {
 	if err := os.WriteFile(passwords, []byte(pg.Password+"\n"), 0o644); err != nil { //nolint:gosec // another user reads it
 		return err
 	}
-	process, err := proc.Start(proc.Spec{
+	return pg.run(ctx, proc.Spec{
 		Name: "initdb",
-		Dir:  pg.dir,
 		Path: initdb,
 		Args: []string{
 			"-D", pg.data(), "-U", pg.User, "--pwfile", passwords, "--auth", "scram-sha-256",
 			"--encoding", "UTF8", "--no-locale", "--no-sync",
 		},
-		Env:          []string{"PATH=" + os.Getenv("PATH")},
 		Unprivileged: true,
 	})
-	if err != nil {
-		return err
-	}
-	code, err := process.Wait(ctx)
-	if err != nil {
-		return err
-	}
-	if code != 0 {
-		return fmt.Errorf("initdb: exit code %d\n%s", code, process.Tail())
-	}
-	return nil
 }
 
 func (pg *Postgres) ping(ctx context.Context) error {

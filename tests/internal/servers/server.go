@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
@@ -24,6 +25,9 @@ const startTimeout = 2 * time.Minute
 type server struct {
 	process *proc.Process // nil if it is not ours
 	dir     string
+	spec    proc.Spec
+	ready   func(context.Context) error
+	crash   syscall.Signal // what ends it at once and leaves it to recover; SIGKILL if zero
 }
 
 // Stop ends the server and removes its folder.
@@ -38,18 +42,57 @@ func (s *server) Stop() error {
 	return err
 }
 
-// start runs spec in the server's folder and waits until ready.
-func (s *server) start(ctx context.Context, spec proc.Spec, ready func(context.Context) error) error {
+// run runs a program that prepares the server's folder to its end.
+func (s *server) run(ctx context.Context, spec proc.Spec) error {
+	process, err := proc.Start(s.complete(spec))
+	if err != nil {
+		return err
+	}
+	code, err := process.Wait(ctx)
+	if err != nil {
+		process.Kill()
+		return err
+	}
+	if code != 0 {
+		return fmt.Errorf("%s: exit code %d\n%s", spec.Name, code, process.Tail())
+	}
+	return nil
+}
+
+func (s *server) complete(spec proc.Spec) proc.Spec {
 	spec.Dir = s.dir
 	spec.Env = append(spec.Env, "PATH="+os.Getenv("PATH"), "HOME="+s.dir, "LC_ALL=C.UTF-8")
-	process, err := proc.Start(spec)
+	return spec
+}
+
+// start runs spec in the server's folder and waits until ready.
+func (s *server) start(ctx context.Context, spec proc.Spec, ready func(context.Context) error) error {
+	s.spec, s.ready = s.complete(spec), ready
+	return s.Resume(ctx)
+}
+
+// Halt ends a server that was started here, cleanly or as a crash does. Its data stay.
+func (s *server) Halt(crash bool) error {
+	switch {
+	case !crash:
+		return s.process.Stop()
+	case s.crash == 0:
+		s.process.Kill()
+		return nil
+	default:
+		return s.process.StopWith(s.crash)
+	}
+}
+
+// Resume starts a server that was halted, on the same port and data.
+func (s *server) Resume(ctx context.Context) error {
+	process, err := proc.Start(s.spec)
 	if err != nil {
 		return err
 	}
 	s.process = process
-	err = s.process.UntilReady(ctx, startTimeout, ready)
-	if err != nil {
-		return fmt.Errorf("start %s: %w\n%s", spec.Name, err, process.Tail())
+	if err := process.UntilReady(ctx, startTimeout, s.ready); err != nil {
+		return fmt.Errorf("start %s: %w\n%s", s.spec.Name, err, process.Tail())
 	}
 	return nil
 }

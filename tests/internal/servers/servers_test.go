@@ -5,9 +5,11 @@ package servers
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"testing"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -75,4 +77,37 @@ func TestOpenSearchForgets(t *testing.T) {
 func TestMissingProgramSaysWhatToInstall(t *testing.T) {
 	_, err := program("some-package", []string{"no-such-program"})
 	assert.ErrorContains(t, err, "no-such-program not found: install the Debian package some-package or run tests/setup.sh")
+}
+
+func TestDatabasesKeepWhatWasCommittedBeforeACrash(t *testing.T) {
+	pg, err := StartOwnPostgres(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
+	maria, err := StartMariaDB(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, maria.Stop()) })
+
+	for _, s := range []struct {
+		driver, dsn string
+		*server
+	}{
+		{"pgx", pg.URL("postgres"), &pg.server},
+		{"mysql", maria.Config().FormatDSN(), &maria.server},
+	} {
+		db, err := sql.Open(s.driver, s.dsn)
+		require.NoError(t, err)
+		defer db.Close()
+		_, err = db.ExecContext(t.Context(), "CREATE TABLE kept (n int)")
+		require.NoError(t, err)
+		for _, crash := range []bool{false, true} {
+			_, err = db.ExecContext(t.Context(), "INSERT INTO kept VALUES (1)")
+			require.NoError(t, err)
+			require.NoError(t, s.Halt(crash))
+			require.Error(t, db.PingContext(t.Context()))
+			require.NoError(t, s.Resume(t.Context()))
+		}
+		var rows int
+		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM kept").Scan(&rows))
+		assert.Equal(t, 2, rows, s.driver)
+	}
 }
