@@ -6,12 +6,12 @@ package workflowlogreceiver
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -23,53 +23,86 @@ const (
 	checkpointKey     = "checkpoint"
 	checkpointVersion = 1
 
-	// seenLength is a run's key and the time it carries.
-	seenLength = len(runKey{}) + 8
+	runsName     = "runs"
+	messagesName = "messages"
+	censusKey    = "census"
 
 	startAfresh = "To start afresh at `start_at`, stop the collector and remove the receiver's file from the storage's directory"
 )
 
-// checkpoint is what is stored: the tail and the metrics, which must agree, in one value.
+// state is all that outlives the process: what has been told, and what was counted of it. It is saved as a whole, so
+// that one never says more than the other, and in parts, of which only those that have changed are written.
+type state struct {
+	start    time.Time
+	runs     *tail
+	messages *tail
+	orphans  *orphans
+	census   *census
+	metrics  *runMetrics
+
+	header  []byte               // as it was saved last
+	dropped []*storage.Operation // parts of ledgers that are no longer needed
+}
+
+// checkpoint is the part that changes each time.
 type checkpoint struct {
-	Version  int             `json:"version"`
-	Database string          `json:"database"`
-	Start    time.Time       `json:"start"`
-	Settled  source.Position `json:"settled"`
+	Version  int         `json:"version"`
+	Database string      `json:"database"`
+	Start    time.Time   `json:"start"`
+	Runs     tailEntry   `json:"runs"`
+	Messages tailEntry   `json:"messages"`
+	AppLogs  orphanState `json:"app_logs"`
+	Apps     int         `json:"apps"` // how many have metrics
+}
+
+type tailEntry struct {
+	Floor    time.Time       `json:"floor"`
 	Position source.Position `json:"position"`
-	Seen     []byte          `json:"seen,omitempty"`
-	Open     []openEntry     `json:"open,omitempty"`
-	Metrics  metricsEntry    `json:"metrics"`
 }
 
 type openEntry struct {
 	ID        string `json:"id"`
 	CreatedAt int64  `json:"created_at"` // Unix time in microseconds
-	Stuck     bool   `json:"stuck,omitempty"`
 }
 
-// loadCheckpoint reads the checkpoint. Without one both answers are nil: a first start. One that cannot be used is an
-// error that says what to do, since to go on without it would lose runs or tell them twice.
-func loadCheckpoint(ctx context.Context, client storage.Client, cfg *Config) (*tail, *runMetrics, error) {
+func newState(cfg *Config, start, now time.Time) *state {
+	return &state{
+		start:    start,
+		runs:     newTail(runsName, cfg, start, now),
+		messages: newTail(messagesName, messagesConfig(cfg), start, now),
+		orphans:  newOrphans(cfg, start),
+		census:   &census{},
+		metrics:  newRunMetrics(cfg.MaxApps),
+	}
+}
+
+// messagesConfig is the same for messages: one that has no answer after outcome_wait never gets one.
+func messagesConfig(cfg *Config) *Config {
+	c := *cfg
+	c.MaxRunAge = max(cfg.OutcomeWait, 2*cfg.LookBack)
+	return &c
+}
+
+// loadState reads the checkpoint. Without one the answer is nil: a first start. One that cannot be used is an error
+// that says what to do, since to go on without it would lose runs or tell them twice.
+func loadState(ctx context.Context, client storage.Client, cfg *Config) (*state, error) {
 	data, err := client.Get(ctx, checkpointKey)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the checkpoint from storage %q: %w", cfg.Storage, err)
+		return nil, fmt.Errorf("read the checkpoint from storage %q: %w", cfg.Storage, err)
 	}
 	if data == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
 	stored, err := decodeCheckpoint(data, cfg)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the checkpoint in storage %q %w", cfg.Storage, err)
+		return nil, fmt.Errorf("the checkpoint in storage %q %w", cfg.Storage, err)
 	}
-	t, err := stored.tail(cfg)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the checkpoint in storage %q %w", cfg.Storage, unreadable(err))
+	s := stored.state(cfg)
+	s.header = data
+	if err := s.loadParts(ctx, client, stored.Apps); err != nil {
+		return nil, fmt.Errorf("the checkpoint in storage %q %w", cfg.Storage, unreadable(err))
 	}
-	m, err := stored.Metrics.runMetrics(cfg.MaxApps)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the checkpoint in storage %q %w", cfg.Storage, unreadable(err))
-	}
-	return t, m, nil
+	return s, nil
 }
 
 func unreadable(err error) error {
@@ -90,10 +123,8 @@ func decodeCheckpoint(data []byte, cfg *Config) (*checkpoint, error) {
 	case header.Version < 1:
 		return nil, unreadable(fmt.Errorf("it has no valid version (%d)", header.Version))
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
 	stored := &checkpoint{}
-	if err := decoder.Decode(stored); err != nil {
+	if err := decodeStrictly(data, stored); err != nil {
 		return nil, unreadable(err)
 	}
 	if stored.Database != cfg.address() && stored.Database != cfg.AdoptCheckpoint {
@@ -103,40 +134,165 @@ func decodeCheckpoint(data []byte, cfg *Config) (*checkpoint, error) {
 	return stored, nil
 }
 
-func (c *checkpoint) tail(cfg *Config) (*tail, error) {
-	if len(c.Seen)%seenLength != 0 {
-		return nil, errors.New("the list of runs read is cut off")
-	}
-	t := emptyTail(cfg)
-	t.start, t.settled, t.position = c.Start, c.Settled, c.Position
-	for entry := range slices.Chunk(c.Seen, seenLength) {
-		createdAt := binary.BigEndian.Uint64(entry[len(runKey{}):])
-		t.seen[runKey(entry[:len(runKey{})])] = int64(createdAt) //nolint:gosec // written from an int64
-	}
-	for _, entry := range c.Open {
-		t.open[entry.ID] = &openRun{createdAt: time.UnixMicro(entry.CreatedAt).UTC(), stuck: entry.Stuck}
-	}
-	return t, nil
+func decodeStrictly(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
 }
 
-func encodeCheckpoint(cfg *Config, t *tail, m *runMetrics) ([]byte, error) {
-	seen := make([]byte, 0, len(t.seen)*seenLength)
-	for key, createdAt := range t.seen {
-		seen = append(seen, key[:]...)
-		seen = binary.BigEndian.AppendUint64(seen, uint64(createdAt)) //nolint:gosec // read back as an int64
+func (c *checkpoint) state(cfg *Config) *state {
+	s := newState(cfg, c.Start, c.Start)
+	s.runs.floor, s.runs.position = c.Runs.Floor, c.Runs.Position
+	s.messages.floor, s.messages.position = c.Messages.Floor, c.Messages.Position
+	s.orphans.orphanState = c.AppLogs
+	return s
+}
+
+// loadParts reads what does not stand in the header. A missing part is an error where the header promises it.
+func (s *state) loadParts(ctx context.Context, client storage.Client, apps int) error {
+	for number := range apps {
+		var e appEntry
+		if err := loadPart(ctx, client, appKey(number), true, &e); err != nil {
+			return err
+		}
+		if err := s.metrics.restore(e); err != nil {
+			return err
+		}
 	}
-	open := make([]openEntry, 0, len(t.open))
-	for _, id := range slices.Sorted(maps.Keys(t.open)) {
-		open = append(open, openEntry{ID: id, CreatedAt: t.open[id].createdAt.UnixMicro(), Stuck: t.open[id].stuck})
+	return errors.Join(
+		s.runs.loadOpen(ctx, client),
+		s.messages.loadOpen(ctx, client),
+		loadPart(ctx, client, censusKey, false, s.census),
+	)
+}
+
+func loadPart(ctx context.Context, client storage.Client, key string, required bool, into any) error {
+	data, err := client.Get(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case data == nil && required:
+		return fmt.Errorf("its part %s is missing", key)
+	case data == nil:
+		return nil
 	}
-	return json.Marshal(checkpoint{
+	if err := decodeStrictly(data, into); err != nil {
+		return fmt.Errorf("its part %s: %w", key, err)
+	}
+	return nil
+}
+
+func appKey(number int) string { return "app/" + strconv.Itoa(number) }
+
+func (t *tail) openKey(stuck bool) string {
+	if stuck {
+		return t.ledger.name + "/stuck"
+	}
+	return t.ledger.name + "/open"
+}
+
+func (t *tail) loadOpen(ctx context.Context, client storage.Client) error {
+	for _, stuck := range []bool{false, true} {
+		var entries []openEntry
+		if err := loadPart(ctx, client, t.openKey(stuck), false, &entries); err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			t.open[entry.ID] = &openRun{createdAt: time.UnixMicro(entry.CreatedAt).UTC(), stuck: stuck}
+		}
+	}
+	return nil
+}
+
+// save writes what has changed since it was saved last. It reports whether there was anything.
+func (s *state) save(ctx context.Context, client storage.Client, cfg *Config) (bool, error) {
+	operations, header, err := s.changes(cfg)
+	if err != nil || len(operations) == 0 {
+		return false, err
+	}
+	if err := client.Batch(ctx, operations...); err != nil {
+		return false, err
+	}
+	s.saved(header)
+	return true, nil
+}
+
+func (s *state) changes(cfg *Config) ([]*storage.Operation, []byte, error) {
+	parts := &parts{}
+	for _, t := range []*tail{s.runs, s.messages} {
+		if t.openChanged {
+			parts.add(t.openKey(false), t.openEntries(false))
+		}
+		if t.stuckChanged {
+			parts.add(t.openKey(true), t.openEntries(true))
+		}
+	}
+	for number, a := range s.metrics.stored {
+		if a.changed {
+			parts.add(appKey(number), a.entry())
+		}
+	}
+	if s.census.changed {
+		parts.add(censusKey, s.census)
+	}
+	header, err := json.Marshal(checkpoint{
 		Version:  checkpointVersion,
 		Database: cfg.address(),
-		Start:    t.start,
-		Settled:  t.settled,
-		Position: t.position,
-		Seen:     seen,
-		Open:     open,
-		Metrics:  m.entry(),
+		Start:    s.start,
+		Runs:     tailEntry{s.runs.floor, s.runs.position},
+		Messages: tailEntry{s.messages.floor, s.messages.position},
+		AppLogs:  s.orphans.orphanState,
+		Apps:     len(s.metrics.stored),
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	operations := parts.operations
+	if !bytes.Equal(header, s.header) {
+		operations = append(operations, storage.SetOperation(checkpointKey, header))
+	}
+	for _, l := range s.ledgers() {
+		operations = append(operations, l.changes()...)
+	}
+	return append(operations, s.dropped...), header, parts.err
+}
+
+func (s *state) ledgers() []*ledger {
+	return []*ledger{s.runs.ledger, s.messages.ledger, s.orphans.ledger}
+}
+
+func (s *state) saved(header []byte) {
+	for _, t := range []*tail{s.runs, s.messages} {
+		t.openChanged, t.stuckChanged = false, false
+	}
+	for _, a := range s.metrics.stored {
+		a.changed = false
+	}
+	for _, l := range s.ledgers() {
+		l.saved()
+	}
+	s.census.changed = false
+	s.header, s.dropped = header, nil
+}
+
+func (t *tail) openEntries(stuck bool) []openEntry {
+	entries := []openEntry{}
+	for _, id := range slices.Sorted(maps.Keys(t.open)) {
+		if run := t.open[id]; run.stuck == stuck {
+			entries = append(entries, openEntry{ID: id, CreatedAt: run.createdAt.UnixMicro()})
+		}
+	}
+	return entries
+}
+
+// parts gathers values to be written.
+type parts struct {
+	operations []*storage.Operation
+	err        error
+}
+
+func (p *parts) add(key string, value any) {
+	data, err := json.Marshal(value)
+	p.err = errors.Join(p.err, err)
+	p.operations = append(p.operations, storage.SetOperation(key, data))
 }

@@ -29,27 +29,32 @@ func checkpointConfig() *Config {
 func TestCheckpointRoundTrip(t *testing.T) {
 	cfg := checkpointConfig()
 	now := time.Date(2026, 11, 23, 9, 0, 0, 123456000, time.UTC)
-	before, counters := newTail(cfg, now), newRunMetrics(cfg.MaxApps)
+	before := newState(cfg, now, now)
 	odd := source.Run{Key: source.Key{ID: "not a uuid", CreatedAt: now}, Status: difysemconv.StatusRunning}
 	stuck := source.Run{Key: source.Key{ID: testApp, CreatedAt: now.Add(-25 * time.Hour)}, Status: difysemconv.StatusPaused}
 	future := source.Run{Key: source.Key{ID: testUser, CreatedAt: time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)}, Status: difysemconv.StatusRunning}
-	before.apply(before.walked([]source.Run{stuck, odd, future}, now))
-	before.open[stuck.ID].visited = time.Time{}
-	counters.count(outcome{Run: source.Run{AppID: "a", Status: "failed", ElapsedTime: 3}, usage: usage{tokens: 5, prices: map[string]float64{"USD": 0.1}}}, now)
-
+	rows := outcomesOf([]source.Run{stuck, odd, future})
 	stored := newMemory()
-	data, err := encodeCheckpoint(cfg, before, counters)
+	require.NoError(t, before.runs.ledger.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
+	before.runs.apply(before.runs.walked(rows, now))
+	count(before.metrics, outcome{Run: source.Run{AppID: "a", Status: "failed", ElapsedTime: 3}, usage: usage{total: 5, prices: []price{{"USD", 0.1}}}})
+	before.metrics.countUsage(&outcome{Run: source.Run{AppID: "b"}, usage: usage{input: 5, output: 2, model: modelLabels{"gpt", "openai"}}}, now)
+	saved, err := before.save(t.Context(), stored, cfg)
 	require.NoError(t, err)
-	require.NoError(t, stored.Set(t.Context(), checkpointKey, data))
-	after, metrics, err := loadCheckpoint(t.Context(), stored, cfg)
+	require.True(t, saved)
+
+	after, err := loadState(t.Context(), stored, cfg)
 	require.NoError(t, err)
+	require.NoError(t, after.runs.ledger.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
 	assert.Equal(t, before, after)
-	assert.Equal(t, counters, metrics)
+	saved, err = after.save(t.Context(), stored, cfg)
+	require.NoError(t, err)
+	assert.False(t, saved, "nothing has changed")
 }
 
 func TestCheckpointThatCannotBeUsed(t *testing.T) {
-	good, err := encodeCheckpoint(checkpointConfig(), newTail(checkpointConfig(), time.Now()), newRunMetrics(1))
-	require.NoError(t, err)
+	whole := savedState(t, checkpointConfig())
+	good := whole.checkpoint()
 	with := func(old, replacement string) string {
 		require.Contains(t, string(good), old)
 		return strings.Replace(string(good), old, replacement, 1)
@@ -62,13 +67,12 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 		"empty":            {"", []string{"cannot be read"}},
 		"no version":       {"{}", []string{"no valid version"}},
 		"newer version":    {with(`"version":1`, `"version":2`), []string{"is of format 2 and this version reads up to 1", "newer otelcol-dify"}},
-		"unknown field":    {with(`"settled"`, `"unsettled"`), []string{"cannot be read"}},
-		"seen cut off":     {with(`"metrics"`, `"seen":"AAAA","metrics"`), []string{"list of runs read is cut off"}},
-		"other histogram":  {with(`"metrics":{}`, `"metrics":{"runs":[{"app":{},"start":"2026-11-23T00:00:00Z","count":1,"buckets":[1]}]}`), []string{"1 buckets instead of 15"}},
+		"unknown field":    {with(`"runs"`, `"walks"`), []string{"cannot be read"}},
+		"a part missing":   {with(`"apps":1`, `"apps":2`), []string{"its part app/1 is missing"}},
 		"another database": {with("localhost", "elsewhere"), []string{"is of database postgresql://elsewhere:5432/dify", "adopt_checkpoint: postgresql://elsewhere:5432/dify"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stored := newMemory()
+			stored := savedState(t, checkpointConfig())
 			require.NoError(t, stored.Set(t.Context(), checkpointKey, []byte(test.stored)))
 			r := newRig(t, checkpointConfig(), stored, &sink{})
 			err := r.start(t.Context(), r.host)
@@ -81,16 +85,41 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+func TestPartOfCheckpointThatCannotBeUsed(t *testing.T) {
+	for key, test := range map[string]struct{ stored, want string }{
+		"app/0":         {`{"runs":[{"start":"2026-11-23T00:00:00Z","count":1,"buckets":[1]}]}`, "1 buckets instead of 15"},
+		"runs/open":     {`[{"id"`, "its part runs/open"},
+		"messages/open": {`{}`, "its part messages/open"},
+		"census":        {`{"days": 1}`, "its part census"},
+	} {
+		t.Run(key, func(t *testing.T) {
+			stored := savedState(t, checkpointConfig())
+			require.NoError(t, stored.Set(t.Context(), key, []byte(test.stored)))
+			r := newRig(t, checkpointConfig(), stored, &sink{})
+			err := r.start(t.Context(), r.host)
+			require.ErrorContains(t, err, test.want)
+			require.ErrorContains(t, err, "Restore it from a backup")
+		})
+	}
+}
+
+// savedState is a storage with a checkpoint in which one app has metrics.
+func savedState(t *testing.T, cfg *Config) *memory {
+	t.Helper()
+	stored, s := newMemory(), newState(cfg, noon, noon)
+	s.metrics.see(appLabels{AppID: "a"}, "app-run", noon)
+	_, err := s.save(t.Context(), stored, cfg)
+	require.NoError(t, err)
+	return stored
+}
+
 func TestCheckpointAdopted(t *testing.T) {
 	old := checkpointConfig()
 	old.Host = "old"
-	data, err := encodeCheckpoint(old, newTail(old, time.Now()), newRunMetrics(1))
-	require.NoError(t, err)
-	stored := newMemory()
-	require.NoError(t, stored.Set(t.Context(), checkpointKey, data))
+	stored := savedState(t, old)
 	cfg := checkpointConfig()
 	cfg.AdoptCheckpoint = "postgresql://old:5432/dify"
-	adopted, _, err := loadCheckpoint(t.Context(), stored, cfg)
+	adopted, err := loadState(t.Context(), stored, cfg)
 	require.NoError(t, err)
 	assert.NotNil(t, adopted)
 }

@@ -52,7 +52,7 @@ type Config struct {
 	Host string `mapstructure:"host"`
 	// Port is the server's port. Zero means the driver's usual one.
 	Port int `mapstructure:"port"`
-	// Username is the role that reads. It needs SELECT on five tables and nothing else.
+	// Username is the role that reads. It needs SELECT on six tables and nothing else.
 	Username string `mapstructure:"username"`
 	// Password of Username.
 	Password configopaque.String `mapstructure:"password"`
@@ -73,7 +73,7 @@ type Config struct {
 	PollInterval time.Duration `mapstructure:"poll_interval"`
 	// LookBack is how late a run may become visible, after the time it carries, and still be told.
 	LookBack time.Duration `mapstructure:"look_back"`
-	// OutcomeWait is how long an app log row may be without its run.
+	// OutcomeWait is how long an app log row may be without its run before it is told alone.
 	OutcomeWait time.Duration `mapstructure:"outcome_wait"`
 	// MaxRunAge is the age at which a run that has not ended is told as stuck.
 	MaxRunAge time.Duration `mapstructure:"max_run_age"`

@@ -55,7 +55,8 @@ func TestEmitter(t *testing.T) {
 		}
 
 		refuse.Store(true)
-		m.count(endedRun("a", difysemconv.StatusFailed, 1), time.Now())
+		run := endedRun("a", difysemconv.StatusFailed, 1)
+		m.count(&run, time.Now())
 		e.publish(built(m))
 		sleepAndWait(time.Minute)
 		assert.Len(t, into.emissions(), 5)

@@ -5,16 +5,12 @@ package workflowlogreceiver
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// lookUpSize is the number of runs whose app logs and node executions are read at once.
-const lookUpSize = 200
-
-// outcome is a run with what other tables know of it.
+// outcome is a run, or a message, with what other tables know of it.
 type outcome struct {
 	source.Run
 	appLog    source.AppLog
@@ -23,7 +19,7 @@ type outcome struct {
 	usage     usage
 }
 
-func (o outcome) labels() appLabels {
+func (o *outcome) labels() appLabels {
 	return appLabels{AppID: o.AppID, AppName: o.app.Name, Workspace: o.workspace}
 }
 
@@ -40,61 +36,70 @@ func newEnricher() *enricher {
 	}
 }
 
-// name finds the names of a run's app and workspace.
-func (e *enricher) name(ctx context.Context, conn source.Conn, runs []source.Run, now time.Time) ([]outcome, error) {
-	appIDs, tenantIDs := make([]string, len(runs)), make([]string, len(runs))
-	for i, run := range runs {
-		appIDs[i], tenantIDs[i] = run.AppID, run.TenantID
+// name finds the names of the apps and their workspaces. A message does not say its tenant: its app does.
+func (e *enricher) name(ctx context.Context, conn source.Conn, outcomes []outcome, now time.Time) error {
+	ids := make([]string, len(outcomes))
+	for i := range outcomes {
+		ids[i] = outcomes[i].AppID
 	}
-	if err := e.apps.load(ctx, appIDs, now, conn.Apps); err != nil {
-		return nil, err
+	if err := e.apps.load(ctx, ids, now, conn.Apps); err != nil {
+		return err
 	}
-	if err := e.tenants.load(ctx, tenantIDs, now, conn.Tenants); err != nil {
-		return nil, err
+	for i := range outcomes {
+		o := &outcomes[i]
+		o.app = e.apps.get(o.AppID)
+		if o.TenantID == "" {
+			o.TenantID = o.app.TenantID
+		}
+		ids[i] = o.TenantID
 	}
-	outcomes := make([]outcome, len(runs))
-	for i, run := range runs {
-		outcomes[i] = outcome{Run: run, app: e.apps.get(run.AppID), workspace: e.tenants.get(run.TenantID).Name}
+	if err := e.tenants.load(ctx, ids, now, conn.Tenants); err != nil {
+		return err
 	}
-	return outcomes, nil
+	for i := range outcomes {
+		outcomes[i].workspace = e.tenants.get(outcomes[i].TenantID).Name
+	}
+	return nil
 }
 
-// complete adds the app log, the tokens and the price. It answers the number of node executions it could not read.
-func (e *enricher) complete(ctx context.Context, conn source.Conn, outcomes []outcome) (unreadable int, err error) {
-	for part := range slices.Chunk(outcomes, lookUpSize) {
-		ids := make([]string, len(part))
-		for i, o := range part {
-			ids[i] = o.ID
+// complete adds the app log, the tokens and the price of those runs that are wanted. It answers the number of node
+// executions it could not read.
+func complete(ctx context.Context, conn source.Conn, outcomes []outcome, wanted func(source.Run) bool) (unreadable int, err error) {
+	runs := make([]source.Run, 0, len(outcomes))
+	for i := range outcomes {
+		if wanted(outcomes[i].Run) {
+			runs = append(runs, outcomes[i].Run)
 		}
-		appLogs, err := conn.AppLogs(ctx, ids)
-		if err != nil {
-			return 0, err
-		}
-		nodes, err := conn.Nodes(ctx, ids)
-		if err != nil {
-			return 0, err
-		}
-		unreadable += fill(part, appLogs, nodes)
 	}
-	return unreadable, nil
+	if len(runs) == 0 {
+		return 0, nil
+	}
+	appLogs, nodes, err := conn.Details(ctx, runs)
+	if err != nil {
+		return 0, err
+	}
+	return fill(outcomes, appLogs, nodes), nil
 }
 
 func fill(outcomes []outcome, appLogs []source.AppLog, nodes []source.Node) (unreadable int) {
-	logs := make(map[string]source.AppLog, len(appLogs))
+	byRun := make(map[string]int, len(outcomes))
+	for i := range outcomes {
+		byRun[outcomes[i].ID] = i
+	}
 	for _, l := range appLogs {
 		// A run has one. Should there be more, the choice is the same at each telling.
-		if known, ok := logs[l.RunID]; !ok || l.ID < known.ID {
-			logs[l.RunID] = l
+		if i, ok := byRun[l.RunID]; ok && (outcomes[i].appLog.ID == "" || l.ID < outcomes[i].appLog.ID) {
+			outcomes[i].appLog = l
 		}
 	}
-	used, unreadable := addUp(nodes)
+	for _, node := range nodes {
+		if i, ok := byRun[node.RunID]; ok && !outcomes[i].usage.add(node) {
+			unreadable++
+		}
+	}
 	for i := range outcomes {
-		o := &outcomes[i]
-		o.appLog = logs[o.ID]
-		if u, ok := used[o.ID]; ok {
-			o.usage = *u
-		} else {
-			o.usage.tokens = o.TotalTokens // no node said what it used
+		if o := &outcomes[i]; !o.usage.said {
+			o.usage.total = max(o.TotalTokens, 0)
 		}
 	}
 	return unreadable

@@ -33,25 +33,40 @@ func (*fakeDatabase) Lock(context.Context) (bool, error)           { return true
 func (*fakeDatabase) Close(context.Context) error                  { return nil }
 func (f *fakeDatabase) Now(ctx context.Context) (time.Time, error) { return f.now, ctx.Err() }
 
-func (f *fakeDatabase) Page(_ context.Context, after source.Position, limit int) ([]source.Run, error) {
-	var page []source.Run
-	for _, run := range f.sorted() {
-		if order(run.Position(), after) > 0 && len(page) < limit {
-			page = append(page, run)
-		}
-	}
-	return page, nil
+func (*fakeDatabase) Inspect(context.Context) (source.Schema, error) {
+	return source.Schema{RunsByTime: true, AppLogsByRun: true, NodesByRun: source.NodesByRunID, MessagesByTime: true}, nil
 }
 
-func (f *fakeDatabase) Keys(_ context.Context, after, upTo source.Position, limit int) ([]source.Key, error) {
+func (f *fakeDatabase) RunsAfter(_ context.Context, after source.Position, limit int) ([]source.Run, error) {
+	return f.between(after, source.Position{CreatedAt: f.now.AddDate(1, 0, 0)}, limit), nil
+}
+
+func (f *fakeDatabase) Keys(_ context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
+	if table == source.Messages {
+		return nil, nil
+	}
 	var keys []source.Key
-	for _, run := range f.sorted() {
-		if order(run.Position(), after) > 0 && order(run.Position(), upTo) <= 0 && len(keys) < limit {
-			keys = append(keys, run.Key)
-		}
+	for _, run := range f.between(after, upTo, limit) {
+		keys = append(keys, run.Key)
 	}
 	return keys, nil
 }
+
+func (f *fakeDatabase) between(after, upTo source.Position, limit int) []source.Run {
+	var runs []source.Run
+	for _, run := range f.sorted() {
+		if order(run.Position(), after) > 0 && order(run.Position(), upTo) <= 0 && len(runs) < limit {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+func (*fakeDatabase) MessagesAfter(context.Context, source.Position, int) ([]source.Message, error) {
+	return nil, nil
+}
+
+func (*fakeDatabase) Messages(context.Context, []string) ([]source.Message, error) { return nil, nil }
 
 func (f *fakeDatabase) Runs(_ context.Context, ids []string) ([]source.Run, error) {
 	var runs []source.Run
@@ -63,17 +78,31 @@ func (f *fakeDatabase) Runs(_ context.Context, ids []string) ([]source.Run, erro
 	return runs, nil
 }
 
-func (*fakeDatabase) AppLogs(context.Context, []string) ([]source.AppLog, error) { return nil, nil }
+func (f *fakeDatabase) Existing(_ context.Context, ids []string) ([]string, error) {
+	var existing []string
+	for _, run := range f.runs {
+		if slices.Contains(ids, run.ID) {
+			existing = append(existing, run.ID)
+		}
+	}
+	return existing, nil
+}
 
-func (f *fakeDatabase) Nodes(_ context.Context, runIDs []string) ([]source.Node, error) {
+func (f *fakeDatabase) Details(_ context.Context, runs []source.Run) ([]source.AppLog, []source.Node, error) {
 	var nodes []source.Node
 	for _, node := range f.nodes {
-		if slices.Contains(runIDs, node.RunID) {
+		if slices.ContainsFunc(runs, func(run source.Run) bool { return run.ID == node.RunID }) {
 			nodes = append(nodes, node)
 		}
 	}
-	return nodes, nil
+	return nil, nodes, nil
 }
+
+func (*fakeDatabase) WalkAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {
+	return nil, "", nil
+}
+
+func (*fakeDatabase) AppLogsEnd(context.Context) (string, error) { return "0", nil }
 
 func (*fakeDatabase) Apps(_ context.Context, ids []string) ([]source.App, error) {
 	apps := make([]source.App, len(ids))

@@ -8,9 +8,6 @@ import (
 	"sort"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -18,34 +15,47 @@ import (
 // by default. A change of them needs a new checkpointVersion.
 var durationBounds = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 3600}
 
-const (
-	attrTokenType = "gen_ai.token.type" //nolint:gosec // a name
-	attrOverflow  = "otel.metric.overflow"
+// maxModels is the number of models of one app that get series of their own.
+const maxModels = 50
 
-	// tokenTypeTotal is told where Dify keeps only the sum of input and output.
-	tokenTypeTotal = "total"
+// Values of gen_ai.token.type. Of a run Dify keeps only the sum.
+const (
+	tokenTypeInput  = "input"
+	tokenTypeOutput = "output"
+	tokenTypeTotal  = "total"
 )
 
 // appLabels name an app in the metrics. A renamed app goes on under its new name as a series of its own, so that no
 // series ever jumps; the sum over both is the app's.
 type appLabels struct {
-	AppID     string `json:"app_id"`
-	AppName   string `json:"app_name"`
-	Workspace string `json:"workspace"`
+	AppID     string `json:"app_id,omitempty"`
+	AppName   string `json:"app_name,omitempty"`
+	Workspace string `json:"workspace,omitempty"`
 	Overflow  bool   `json:"overflow,omitempty"`
 }
 
 var overflowLabels = appLabels{Overflow: true}
 
 type runLabels struct {
-	App     appLabels `json:"app"`
-	Trigger string    `json:"trigger,omitempty"`
-	Status  string    `json:"status,omitempty"`
+	Trigger string `json:"trigger,omitempty"`
+	Status  string `json:"status,omitempty"`
 }
 
-type usageLabels struct {
-	App      appLabels `json:"app"`
-	Currency string    `json:"currency,omitempty"`
+type modelLabels struct {
+	Model    string `json:"model,omitempty"`
+	Provider string `json:"provider,omitempty"`
+}
+
+type tokenLabels struct {
+	modelLabels
+	Trigger string `json:"trigger,omitempty"`
+	Type    string `json:"type,omitempty"`
+}
+
+type costLabels struct {
+	modelLabels
+	Trigger  string `json:"trigger,omitempty"`
+	Currency string `json:"currency,omitempty"`
 }
 
 // duration is a histogram; its count is also the number of runs.
@@ -65,85 +75,143 @@ type sum[N int64 | float64] struct {
 // told, no more and no less.
 type runMetrics struct {
 	maxApps int
-	apps    map[appLabels]bool
+	named   int // of the apps, all but the overflow
+	apps    map[appLabels]*appMetrics
+	stored  []*appMetrics // in the order of their keys in the storage
+}
+
+// appMetrics are the series of one app, or of all apps that have none of their own.
+type appMetrics struct {
+	labels  appLabels
+	models  map[modelLabels]bool
 	runs    map[runLabels]*duration
-	tokens  map[usageLabels]*sum[int64]
-	cost    map[usageLabels]*sum[float64]
+	tokens  map[tokenLabels]*sum[int64]
+	cost    map[costLabels]*sum[float64]
+	changed bool // since it was saved
 }
 
 func newRunMetrics(maxApps int) *runMetrics {
-	return &runMetrics{
-		maxApps: maxApps,
-		apps:    map[appLabels]bool{},
-		runs:    map[runLabels]*duration{},
-		tokens:  map[usageLabels]*sum[int64]{},
-		cost:    map[usageLabels]*sum[float64]{},
-	}
+	return &runMetrics{maxApps: maxApps, apps: map[appLabels]*appMetrics{}}
 }
 
-// admit answers the labels to count an app under: its own while there is room, then those of the overflow.
-func (m *runMetrics) admit(app appLabels) appLabels {
-	if m.apps[app] {
-		return app
+// app answers the series to count an app in: its own while there is room, then those of the overflow.
+func (m *runMetrics) app(labels appLabels) *appMetrics {
+	if a, ok := m.apps[labels]; ok {
+		return a
 	}
-	if len(m.apps) >= m.maxApps {
-		return overflowLabels
+	if !labels.Overflow && m.named >= m.maxApps {
+		return m.app(overflowLabels)
 	}
-	m.apps[app] = true
-	return app
+	return m.add(labels)
 }
 
-// see makes an app's series exist, with 0, as soon as one of its runs is seen. It reports whether any is new.
-func (m *runMetrics) see(app appLabels, trigger string, now time.Time) bool {
-	before := len(m.runs)
-	app = m.admit(app)
-	if app.Overflow {
-		for _, status := range overflowStatuses {
-			m.run(runLabels{App: app, Status: status}, now)
-		}
-	} else {
-		for _, status := range endedStatuses {
-			m.run(runLabels{App: app, Trigger: triggerLabel(trigger), Status: status}, now)
-		}
+func (m *runMetrics) add(labels appLabels) *appMetrics {
+	a := &appMetrics{
+		labels: labels,
+		models: map[modelLabels]bool{},
+		runs:   map[runLabels]*duration{},
+		tokens: map[tokenLabels]*sum[int64]{},
+		cost:   map[costLabels]*sum[float64]{},
 	}
-	return len(m.runs) > before
-}
-
-// count adds a run that has ended.
-func (m *runMetrics) count(run outcome, now time.Time) {
-	m.see(run.labels(), run.TriggeredFrom, now)
-	app := m.admit(run.labels())
-	if app.Overflow {
-		m.countOverflow(run, now)
-	} else {
-		m.run(runLabels{App: app, Trigger: triggerLabel(run.TriggeredFrom), Status: statusLabel(run.Status)}, now).add(run.ElapsedTime)
+	if !labels.Overflow {
+		m.named++
 	}
-	if run.usage.tokens > 0 {
-		at(m.tokens, usageLabels{App: app}, now).value += run.usage.tokens
-	}
-	for currency, price := range run.usage.prices {
-		at(m.cost, usageLabels{App: app, Currency: currency}, now).value += price
-	}
+	m.apps[labels] = a
+	m.stored = append(m.stored, a)
+	return a
 }
 
 // The overflow is one series in each metric: the status "" stands for all runs, the others for success and failure.
 var overflowStatuses = []string{"", difysemconv.StatusSucceeded, difysemconv.StatusFailed}
 
-func (m *runMetrics) countOverflow(run outcome, now time.Time) {
-	m.run(runLabels{App: overflowLabels}, now).add(run.ElapsedTime)
-	switch run.Status {
-	case difysemconv.StatusSucceeded, difysemconv.StatusPartialSucceeded:
-		m.run(runLabels{App: overflowLabels, Status: difysemconv.StatusSucceeded}, now).add(run.ElapsedTime)
-	case difysemconv.StatusFailed:
-		m.run(runLabels{App: overflowLabels, Status: difysemconv.StatusFailed}, now).add(run.ElapsedTime)
+// see makes an app's series exist, with 0, as soon as one of its runs is seen.
+func (m *runMetrics) see(app appLabels, trigger string, now time.Time) *appMetrics {
+	a := m.app(app)
+	statuses, trigger := endedStatuses, triggerLabel(trigger)
+	if a.labels.Overflow {
+		statuses, trigger = overflowStatuses, ""
+	}
+	if _, ok := a.runs[runLabels{trigger, statuses[0]}]; ok {
+		return a
+	}
+	for _, status := range statuses {
+		a.run(runLabels{trigger, status}, now)
+	}
+	return a
+}
+
+// count adds a run that has ended.
+func (m *runMetrics) count(run *outcome, now time.Time) {
+	a := m.see(run.labels(), run.TriggeredFrom, now)
+	a.changed = true
+	trigger := triggerLabel(run.TriggeredFrom)
+	if !a.labels.Overflow {
+		a.run(runLabels{trigger, statusLabel(run.Status)}, now).add(run.ElapsedTime)
+	} else {
+		a.run(runLabels{}, now).add(run.ElapsedTime)
+		switch run.Status {
+		case difysemconv.StatusSucceeded, difysemconv.StatusPartialSucceeded:
+			a.run(runLabels{Status: difysemconv.StatusSucceeded}, now).add(run.ElapsedTime)
+		case difysemconv.StatusFailed:
+			a.run(runLabels{Status: difysemconv.StatusFailed}, now).add(run.ElapsedTime)
+		}
+	}
+	a.use(run.usage, trigger, now)
+}
+
+// countUsage adds a message: it is no run.
+func (m *runMetrics) countUsage(message *outcome, now time.Time) {
+	if u := message.usage; u.input > 0 || u.output > 0 || len(u.prices) > 0 {
+		m.app(message.labels()).use(u, triggerLabel(message.TriggeredFrom), now)
 	}
 }
 
-func (m *runMetrics) run(labels runLabels, now time.Time) *duration {
-	d, ok := m.runs[labels]
+func (a *appMetrics) use(u usage, trigger string, now time.Time) {
+	if a.labels.Overflow {
+		a.tokensOf(tokenLabels{}, u.total+u.input+u.output, now)
+		trigger = ""
+	} else {
+		model := a.model(u.model)
+		a.tokensOf(tokenLabels{model, trigger, tokenTypeTotal}, u.total, now)
+		a.tokensOf(tokenLabels{model, trigger, tokenTypeInput}, u.input, now)
+		a.tokensOf(tokenLabels{model, trigger, tokenTypeOutput}, u.output, now)
+	}
+	for _, p := range u.prices {
+		labels := costLabels{Currency: p.currency}
+		if !a.labels.Overflow {
+			labels.modelLabels, labels.Trigger = a.model(u.model), trigger
+		}
+		at(a.cost, labels, now).value += p.amount
+		a.changed = true
+	}
+}
+
+func (a *appMetrics) tokensOf(labels tokenLabels, tokens int64, now time.Time) {
+	if tokens > 0 {
+		at(a.tokens, labels, now).value += tokens
+		a.changed = true
+	}
+}
+
+// model admits a model, as app does an app: models' names are the users'.
+func (a *appMetrics) model(labels modelLabels) modelLabels {
+	switch {
+	case labels == modelLabels{} || a.models[labels]:
+		return labels
+	case len(a.models) >= maxModels:
+		return modelLabels{Model: other, Provider: other}
+	default:
+		a.models[labels] = true
+		return labels
+	}
+}
+
+func (a *appMetrics) run(labels runLabels, now time.Time) *duration {
+	d, ok := a.runs[labels]
 	if !ok {
 		d = newDuration(birth(now))
-		m.runs[labels] = d
+		a.runs[labels] = d
+		a.changed = true
 	}
 	return d
 }
@@ -161,7 +229,7 @@ func (d *duration) add(seconds float64) {
 	d.buckets[sort.SearchFloat64s(durationBounds, seconds)]++
 }
 
-func at[N int64 | float64](series map[usageLabels]*sum[N], labels usageLabels, now time.Time) *sum[N] {
+func at[L comparable, N int64 | float64](series map[L]*sum[N], labels L, now time.Time) *sum[N] {
 	s, ok := series[labels]
 	if !ok {
 		s = &sum[N]{start: birth(now)}
@@ -173,121 +241,4 @@ func at[N int64 | float64](series map[usageLabels]*sum[N], labels usageLabels, n
 // birth is when a series that is made now was 0: just before, so that its first point has a later time.
 func birth(now time.Time) time.Time {
 	return now.UTC().Truncate(time.Millisecond).Add(-time.Millisecond)
-}
-
-// build makes the metrics. Their points have no time yet: the emitter sets it.
-func (m *runMetrics) build(resource pcommon.Resource, scope pcommon.InstrumentationScope) pmetric.Metrics {
-	md := pmetric.NewMetrics()
-	rm := md.ResourceMetrics().AppendEmpty()
-	resource.CopyTo(rm.Resource())
-	sm := rm.ScopeMetrics().AppendEmpty()
-	scope.CopyTo(sm.Scope())
-	m.buildRuns(sm.Metrics())
-	m.buildUsage(sm.Metrics())
-	return md
-}
-
-func (m *runMetrics) buildRuns(metrics pmetric.MetricSlice) {
-	if len(m.runs) == 0 {
-		return
-	}
-	durations := metrics.AppendEmpty()
-	durations.SetName(difysemconv.MetricRunDuration)
-	durations.SetDescription("How long runs of workflows took, from start or resumption to end.")
-	durations.SetUnit("s")
-	histogram := durations.SetEmptyHistogram()
-	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-
-	total := newSum(metrics, difysemconv.MetricRunTotal, "Runs of workflows that have ended.", "{run}")
-	success := newSum(metrics, difysemconv.MetricRunSuccess, "Runs of workflows that succeeded, if only in part.", "{run}")
-	failure := newSum(metrics, difysemconv.MetricRunFailure, "Runs of workflows that failed.", "{run}")
-	for labels, d := range m.runs {
-		if !labels.App.Overflow || labels.Status == "" {
-			d.point(labels, histogram.DataPoints().AppendEmpty())
-			d.countPoint(labels, total)
-		}
-		switch labels.Status {
-		case difysemconv.StatusSucceeded, difysemconv.StatusPartialSucceeded:
-			d.countPoint(labels, success)
-		case difysemconv.StatusFailed:
-			d.countPoint(labels, failure)
-		}
-	}
-}
-
-func (m *runMetrics) buildUsage(metrics pmetric.MetricSlice) {
-	if len(m.tokens) > 0 {
-		points := newSum(metrics, difysemconv.MetricTokenUsage, "Tokens that language models used in runs of workflows.", "{token}")
-		for labels, s := range m.tokens {
-			point := points.AppendEmpty()
-			labels.App.put(point.Attributes())
-			if !labels.App.Overflow {
-				point.Attributes().PutStr(attrTokenType, tokenTypeTotal)
-			}
-			point.SetStartTimestamp(pcommon.NewTimestampFromTime(s.start))
-			point.SetIntValue(s.value)
-		}
-	}
-	if len(m.cost) > 0 {
-		points := newSum(metrics, difysemconv.MetricCost, "Price of the tokens that language models used in runs of workflows.", "{currency}")
-		for labels, s := range m.cost {
-			point := points.AppendEmpty()
-			labels.App.put(point.Attributes())
-			point.Attributes().PutStr(difysemconv.AttrUsageCurrency, labels.Currency)
-			point.SetStartTimestamp(pcommon.NewTimestampFromTime(s.start))
-			point.SetDoubleValue(s.value)
-		}
-	}
-}
-
-func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric.NumberDataPointSlice {
-	metric := metrics.AppendEmpty()
-	metric.SetName(name)
-	metric.SetDescription(description)
-	metric.SetUnit(unit)
-	s := metric.SetEmptySum()
-	s.SetIsMonotonic(true)
-	s.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	return s.DataPoints()
-}
-
-func (d *duration) point(labels runLabels, point pmetric.HistogramDataPoint) {
-	labels.put(point.Attributes())
-	point.SetStartTimestamp(pcommon.NewTimestampFromTime(d.start))
-	point.SetCount(d.count)
-	point.SetSum(d.sum)
-	point.ExplicitBounds().FromRaw(durationBounds)
-	point.BucketCounts().FromRaw(d.buckets)
-}
-
-func (d *duration) countPoint(labels runLabels, points pmetric.NumberDataPointSlice) {
-	point := points.AppendEmpty()
-	labels.put(point.Attributes())
-	point.SetStartTimestamp(pcommon.NewTimestampFromTime(d.start))
-	point.SetIntValue(int64(d.count)) //nolint:gosec // runs
-}
-
-func (l runLabels) put(attrs pcommon.Map) {
-	l.App.put(attrs)
-	if !l.App.Overflow {
-		attrs.PutStr(difysemconv.AttrRunStatus, l.Status)
-		attrs.PutStr(difysemconv.AttrRunTriggeredFrom, l.Trigger)
-	}
-}
-
-func (a appLabels) put(attrs pcommon.Map) {
-	if a.Overflow {
-		attrs.PutBool(attrOverflow, true)
-		return
-	}
-	attrs.PutStr(difysemconv.AttrAppID, a.AppID)
-	putStr(attrs, difysemconv.AttrAppName, a.AppName)
-	putStr(attrs, difysemconv.AttrWorkspaceName, a.Workspace)
-}
-
-// putStr leaves out what is not known.
-func putStr(attrs pcommon.Map, key, value string) {
-	if value != "" {
-		attrs.PutStr(key, value)
-	}
 }

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// metricsEntry is runMetrics as the checkpoint holds it.
-type metricsEntry struct {
-	Runs   []runsEntry           `json:"runs,omitempty"`
-	Tokens []usageEntry[int64]   `json:"tokens,omitempty"`
-	Cost   []usageEntry[float64] `json:"cost,omitempty"`
+// appEntry is appMetrics as the checkpoint holds it.
+type appEntry struct {
+	appLabels
+	Runs   []runsEntry                        `json:"runs,omitempty"`
+	Tokens []seriesEntry[tokenLabels, int64]  `json:"tokens,omitempty"`
+	Cost   []seriesEntry[costLabels, float64] `json:"cost,omitempty"`
 }
 
 type runsEntry struct {
@@ -23,55 +24,59 @@ type runsEntry struct {
 	Buckets []uint64  `json:"buckets,omitempty"` // none while the count is 0
 }
 
-type usageEntry[N int64 | float64] struct {
-	usageLabels
-	Start time.Time `json:"start"`
-	Value N         `json:"value"`
+type seriesEntry[L comparable, N int64 | float64] struct {
+	Labels L         `json:"labels"`
+	Start  time.Time `json:"start"`
+	Value  N         `json:"value"`
 }
 
-func (m *runMetrics) entry() metricsEntry {
-	var e metricsEntry
-	for labels, d := range m.runs {
+func (a *appMetrics) entry() appEntry {
+	e := appEntry{appLabels: a.labels, Tokens: seriesEntries(a.tokens), Cost: seriesEntries(a.cost)}
+	for labels, d := range a.runs {
 		run := runsEntry{runLabels: labels, Start: d.start, Count: d.count, Sum: d.sum}
 		if d.count > 0 {
 			run.Buckets = d.buckets
 		}
 		e.Runs = append(e.Runs, run)
 	}
-	e.Tokens = usageEntries(m.tokens)
-	e.Cost = usageEntries(m.cost)
 	return e
 }
 
-func usageEntries[N int64 | float64](series map[usageLabels]*sum[N]) []usageEntry[N] {
-	var entries []usageEntry[N]
+func seriesEntries[L comparable, N int64 | float64](series map[L]*sum[N]) []seriesEntry[L, N] {
+	var entries []seriesEntry[L, N]
 	for labels, s := range series {
-		entries = append(entries, usageEntry[N]{usageLabels: labels, Start: s.start, Value: s.value})
+		entries = append(entries, seriesEntry[L, N]{Labels: labels, Start: s.start, Value: s.value})
 	}
 	return entries
 }
 
-func (e metricsEntry) runMetrics(maxApps int) (*runMetrics, error) {
-	m := newRunMetrics(maxApps)
+// restore adds a stored app.
+func (m *runMetrics) restore(e appEntry) error {
+	a := m.add(e.appLabels)
 	for _, run := range e.Runs {
 		d := newDuration(run.Start)
 		d.count, d.sum = run.Count, run.Sum
 		if run.Count > 0 {
 			if len(run.Buckets) != len(d.buckets) {
-				return nil, fmt.Errorf("a histogram has %d buckets instead of %d", len(run.Buckets), len(d.buckets))
+				return fmt.Errorf("a histogram has %d buckets instead of %d", len(run.Buckets), len(d.buckets))
 			}
 			copy(d.buckets, run.Buckets)
 		}
-		m.runs[run.runLabels] = d
-		if !run.App.Overflow {
-			m.apps[run.App] = true
-		}
+		a.runs[run.runLabels] = d
 	}
-	for _, usage := range e.Tokens {
-		m.tokens[usage.usageLabels] = &sum[int64]{start: usage.Start, value: usage.Value}
+	for _, s := range e.Tokens {
+		a.tokens[s.Labels] = &sum[int64]{start: s.Start, value: s.Value}
+		a.remember(s.Labels.modelLabels)
 	}
-	for _, usage := range e.Cost {
-		m.cost[usage.usageLabels] = &sum[float64]{start: usage.Start, value: usage.Value}
+	for _, s := range e.Cost {
+		a.cost[s.Labels] = &sum[float64]{start: s.Start, value: s.Value}
+		a.remember(s.Labels.modelLabels)
 	}
-	return m, nil
+	return nil
+}
+
+func (a *appMetrics) remember(model modelLabels) {
+	if model != (modelLabels{}) && model.Model != other {
+		a.models[model] = true
+	}
 }

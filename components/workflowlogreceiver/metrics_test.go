@@ -20,8 +20,10 @@ import (
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func built(m *runMetrics) pmetric.Metrics {
-	return m.build(pcommon.NewResource(), pcommon.NewInstrumentationScope())
+	return (&builder{now: noon.AddDate(10, 0, 0)}).build(m, pcommon.NewResource(), pcommon.NewInstrumentationScope())
 }
+
+func count(m *runMetrics, run outcome) { m.count(&run, noon) }
 
 func endedRun(app, status string, seconds float64) outcome {
 	return outcome{
@@ -44,8 +46,9 @@ func metricNamed(t *testing.T, md pmetric.Metrics, name string) pmetric.Metric {
 func TestSeriesExistWithZero(t *testing.T) {
 	m := newRunMetrics(10)
 	assert.Equal(t, 0, built(m).DataPointCount())
-	assert.True(t, m.see(appLabels{AppID: "a"}, "app-run", noon))
-	assert.False(t, m.see(appLabels{AppID: "a"}, "app-run", noon.Add(time.Hour)))
+	assert.True(t, m.see(appLabels{AppID: "a"}, "app-run", noon).changed)
+	m.stored[0].changed = false
+	assert.False(t, m.see(appLabels{AppID: "a"}, "app-run", noon.Add(time.Hour)).changed)
 	md := built(m)
 	assert.Equal(t, 4+4+2+1, md.DataPointCount())
 	for _, name := range []string{difysemconv.MetricRunTotal, difysemconv.MetricRunSuccess, difysemconv.MetricRunFailure} {
@@ -62,7 +65,7 @@ func TestSeriesExistWithZero(t *testing.T) {
 func TestDurations(t *testing.T) {
 	m := newRunMetrics(10)
 	for _, seconds := range []float64{0.1, 0.11, 5000, math.NaN(), math.Inf(1), -1} {
-		m.count(endedRun("a", difysemconv.StatusFailed, seconds), noon)
+		count(m, endedRun("a", difysemconv.StatusFailed, seconds))
 	}
 	for _, point := range metricNamed(t, built(m), difysemconv.MetricRunDuration).Histogram().DataPoints().All() {
 		if str(point.Attributes(), difysemconv.AttrRunStatus) != difysemconv.StatusFailed {
@@ -80,11 +83,11 @@ func TestOverflowIsOneSeries(t *testing.T) {
 	m := newRunMetrics(2)
 	for _, app := range []string{"a", "b", "c", "d"} {
 		run := endedRun(app, difysemconv.StatusFailed, 1)
-		run.usage = usage{tokens: 10, prices: map[string]float64{"USD": 0.5}}
-		m.count(run, noon)
+		run.usage = usage{total: 10, prices: []price{{"USD", 0.5}}}
+		count(m, run)
 	}
-	m.count(endedRun("e", difysemconv.StatusPartialSucceeded, 1), noon)
-	m.count(endedRun("f", difysemconv.StatusStopped, 1), noon)
+	count(m, endedRun("e", difysemconv.StatusPartialSucceeded, 1))
+	count(m, endedRun("f", difysemconv.StatusStopped, 1))
 	md := built(m)
 	overflow := map[string]string{"otel.metric.overflow": "true"}
 	for name, want := range map[string]float64{
@@ -103,16 +106,16 @@ func TestOverflowIsOneSeries(t *testing.T) {
 		assert.Equal(t, 1, points, name)
 	}
 	assert.InDelta(t, 6, counterOf(md, difysemconv.MetricRunTotal, nil), 0)
-	m.count(endedRun("a", difysemconv.StatusFailed, 1), noon)
+	count(m, endedRun("a", difysemconv.StatusFailed, 1))
 	assert.InDelta(t, 2, counterOf(built(m), difysemconv.MetricRunFailure, map[string]string{"dify.app_id": "a"}), 0)
 }
 
 func TestRenamedAppIsASeriesOfItsOwn(t *testing.T) {
 	m := newRunMetrics(10)
 	run := endedRun("a", difysemconv.StatusSucceeded, 1)
-	m.count(run, noon)
+	count(m, run)
 	run.app.Name = "renamed"
-	m.count(run, noon.Add(time.Hour))
+	count(m, run)
 	md := built(m)
 	assert.InDelta(t, 1, counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "n-a"}), 0)
 	assert.InDelta(t, 1, counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "renamed"}), 0)

@@ -28,18 +28,19 @@ type world struct {
 	storage *memory
 	sink    *sink
 	reader  *reader
-	budget  int
+	limits  limits
 	serial  int
 	pending []source.Run // begun, and not visible yet
+	delayed []source.Run // the same, by more than the look-back time
 	crashes int
 }
 
-func newWorld(t *testing.T, seed uint64, budget int) *world {
+func newWorld(t *testing.T, seed uint64, limits limits) *world {
 	cfg := createDefaultConfig().(*Config)
 	cfg.StartAt = startAtBeginning
 	cfg.Storage = &storageID
 	cfg.PageSize = 5
-	cfg.LookBack = time.Minute
+	cfg.LookBack, cfg.MaxRunAge = time.Minute, 10*time.Minute
 	w := &world{
 		t:       t,
 		random:  rand.New(rand.NewPCG(seed, 0)),
@@ -47,7 +48,7 @@ func newWorld(t *testing.T, seed uint64, budget int) *world {
 		cfg:     cfg,
 		storage: newMemory(),
 		sink:    &sink{},
-		budget:  budget,
+		limits:  limits,
 	}
 	w.boot()
 	return w
@@ -60,11 +61,12 @@ func (w *world) boot() {
 	r, err := newReceiver(set, w.cfg, func() {})
 	require.NoError(w.t, err)
 	r.logs = w.sink
-	tail, metrics, err := loadCheckpoint(w.t.Context(), w.storage, w.cfg)
+	state, err := loadState(w.t.Context(), w.storage, w.cfg)
 	require.NoError(w.t, err)
-	w.reader = r.newReader(nil, w.storage, tail, metrics)
+	w.reader = r.newReader(nil, w.storage, state)
+	require.NoError(w.t, w.reader.inspect(w.t.Context(), w.db))
 	require.NoError(w.t, w.reader.begin(w.t.Context(), w.db))
-	w.reader.tail.budget = w.budget
+	w.reader.state.runs.rescan.limits = w.limits
 }
 
 func (w *world) step() {
@@ -95,6 +97,10 @@ func (w *world) beginRun() {
 		if w.random.IntN(2) == 0 {
 			run.Status, run.FinishedAt = difysemconv.StatusSucceeded, w.db.now
 		}
+		if w.random.IntN(10) == 0 {
+			w.delayed = append(w.delayed, run)
+			continue
+		}
 		w.pending = append(w.pending, run)
 	}
 }
@@ -110,6 +116,10 @@ func (w *world) commit(share float64) {
 		}
 	}
 	w.pending = waiting
+	for len(w.delayed) > 0 && (w.random.IntN(10) == 0 || w.db.now.Sub(w.delayed[0].CreatedAt) > w.cfg.MaxRunAge-5*time.Second) {
+		w.db.runs = append(w.db.runs, w.delayed[0])
+		w.delayed = w.delayed[1:]
+	}
 }
 
 func (w *world) endRun() {
@@ -153,10 +163,10 @@ func (w *world) crash() {
 // TestRandomHistories checks the promise itself against a naive model: in the end, what was told is what ended, and
 // the counters, which live through every crash, have counted each run once.
 func TestRandomHistories(t *testing.T) {
-	for _, budget := range []int{rescanBudget, 3} {
+	for _, limits := range []limits{usualLimits, {newest: 3, window: 5, sweep: 20}} {
 		for seed := range uint64(40) {
-			t.Run(fmt.Sprintf("budget %d seed %d", budget, seed), func(t *testing.T) {
-				w := newWorld(t, seed, budget)
+			t.Run(fmt.Sprintf("newest %d seed %d", limits.newest, seed), func(t *testing.T) {
+				w := newWorld(t, seed, limits)
 				for range 400 {
 					w.step()
 				}
@@ -167,13 +177,14 @@ func TestRandomHistories(t *testing.T) {
 	}
 }
 
-// drain lets everything become visible and end, and polls until all windows have been read again.
+// drain lets everything become visible and end, and polls until all has been read again.
 func (w *world) drain() {
-	w.db.runs = append(w.db.runs, w.pending...)
-	w.pending = nil
-	for range 40 {
+	w.db.runs = append(append(w.db.runs, w.pending...), w.delayed...)
+	w.pending, w.delayed = nil, nil
+	for range 200 {
 		w.endRun()
 		w.poll()
+		w.db.now = w.db.now.Add(time.Second)
 	}
 }
 
@@ -186,14 +197,14 @@ func (w *world) check() {
 	for _, run := range w.db.runs {
 		if hasEnded(run) {
 			ended++
-			require.True(w.t, told[run.ID], "lost: %s, %s old, settled %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.tail.settled.CreatedAt)
+			require.True(w.t, told[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.state.runs.position.CreatedAt)
 		}
 	}
 	require.Len(w.t, told, ended)
 	require.Greater(w.t, ended, 100)
 	require.Positive(w.t, w.crashes)
 	counted := 0.0
-	md := w.reader.metrics.build(w.reader.recorder.resource, w.reader.recorder.scope)
+	md := built(w.reader.state.metrics)
 	for _, status := range endedStatuses {
 		counted += counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": status})
 	}

@@ -79,12 +79,12 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 	if err != nil {
 		return err
 	}
-	tail, metrics, err := loadCheckpoint(ctx, client, r.cfg)
+	state, err := loadState(ctx, client, r.cfg)
 	if err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
 	r.client = client
-	r.work(ctx, r.newReader(connector, client, tail, metrics))
+	r.work(ctx, r.newReader(connector, client, state))
 	return nil
 }
 
@@ -135,7 +135,7 @@ func (r *workflowLogReceiver) openStorage(ctx context.Context, host component.Ho
 	return client, nil
 }
 
-func (r *workflowLogReceiver) newReader(connector source.Connector, client storage.Client, t *tail, m *runMetrics) *reader {
+func (r *workflowLogReceiver) newReader(connector source.Connector, client storage.Client, s *state) *reader {
 	resource, scope := newResource(r.cfg), pcommon.NewInstrumentationScope()
 	scope.SetName(metadata.ScopeName)
 	scope.SetVersion(r.set.BuildInfo.Version)
@@ -146,11 +146,10 @@ func (r *workflowLogReceiver) newReader(connector source.Connector, client stora
 		status:    &r.status,
 		connector: connector,
 		client:    client,
-		tail:      t,
-		metrics:   m,
+		state:     s,
 		enricher:  newEnricher(),
 		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger, r.longest),
-		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge},
+		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge, outcomeWait: r.cfg.OutcomeWait},
 	}
 	rd.database = trouble{
 		logger: r.set.Logger,

@@ -20,14 +20,18 @@ const (
 	serviceName           = "dify"
 	attrServiceName       = "service.name"
 	attrServiceInstanceID = "service.instance.id"
+
+	// attrNestedTokens is the part of a run's total_tokens that workflows used which it called as tools: they are told
+	// as runs of their own.
+	attrNestedTokens = "dify.usage.nested_tokens" //nolint:gosec // a name
 )
 
 // namespace is the root of the ids made here. It must never change: a record's id is what makes its second telling
 // the same document.
 var namespace = uuid.MustParse("5b6f2f6e-3a0c-5d0b-9a55-0c3f6b1f7d11")
 
-func recordUID(event, runID string) string {
-	return uuid.NewSHA1(namespace, []byte(event+"/"+runID)).String()
+func recordUID(event, id string) string {
+	return uuid.NewSHA1(namespace, []byte(event+"/"+id)).String()
 }
 
 // instanceID is the same after a restart, on any machine: the series and records of one database are one.
@@ -44,32 +48,42 @@ func newResource(cfg *Config) pcommon.Resource {
 
 // recorder turns runs into log records.
 type recorder struct {
-	resource  pcommon.Resource
-	scope     pcommon.InstrumentationScope
-	maxRunAge time.Duration
+	resource    pcommon.Resource
+	scope       pcommon.InstrumentationScope
+	maxRunAge   time.Duration
+	outcomeWait time.Duration
 }
 
-func (r *recorder) records(ended, stuck []outcome, observed time.Time) plog.Logs {
+func (r *recorder) records(t telling, observed time.Time) plog.Logs {
 	logs := plog.NewLogs()
 	rl := logs.ResourceLogs().AppendEmpty()
 	r.resource.CopyTo(rl.Resource())
 	sl := rl.ScopeLogs().AppendEmpty()
 	r.scope.CopyTo(sl.Scope())
 	records := sl.LogRecords()
-	records.EnsureCapacity(len(ended) + len(stuck))
-	for _, run := range ended {
+	records.EnsureCapacity(t.records())
+	for _, run := range t.ended {
 		record := records.AppendEmpty()
 		record.SetTimestamp(timestampOf(observed, run.FinishedAt, run.CreatedAt.Add(elapsed(run.ElapsedTime)), run.CreatedAt))
 		setSeverity(record, severities[run.Status])
 		record.Body().SetStr(endedBody(run))
-		fillRecord(record, difysemconv.EventWorkflowRun, run, observed)
+		fillRecord(record, difysemconv.EventWorkflowRun, run.ID, run, observed)
+		putRun(record.Attributes(), run)
 	}
-	for _, run := range stuck {
+	for _, run := range t.stuck {
 		record := records.AppendEmpty()
 		record.SetTimestamp(timestampOf(observed, run.CreatedAt.Add(r.maxRunAge), run.CreatedAt))
 		setSeverity(record, plog.SeverityNumberWarn)
 		record.Body().SetStr(fmt.Sprintf("Workflow run%s has not ended within %s", ofApp(run), r.maxRunAge))
-		fillRecord(record, difysemconv.EventWorkflowStuck, run, observed)
+		fillRecord(record, difysemconv.EventWorkflowStuck, run.ID, run, observed)
+		putRun(record.Attributes(), run)
+	}
+	for _, run := range t.unknown {
+		record := records.AppendEmpty()
+		record.SetTimestamp(timestampOf(observed, run.CreatedAt))
+		setSeverity(record, plog.SeverityNumberWarn)
+		record.Body().SetStr(fmt.Sprintf("Workflow run%s is not in the database, %s after its app log", ofApp(run), r.outcomeWait))
+		fillRecord(record, difysemconv.EventWorkflowUnknown, run.appLog.ID, run, observed)
 	}
 	return logs
 }
@@ -89,36 +103,29 @@ func setSeverity(record plog.LogRecord, severity plog.SeverityNumber) {
 	record.SetSeverityText(severity.String())
 }
 
-func endedBody(run outcome) string {
+func endedBody(run *outcome) string {
 	took := strconv.FormatFloat(max(run.ElapsedTime, 0), 'f', 3, 64)
 	return "Workflow run" + ofApp(run) + " ended as " + run.Status + " after " + took + " s"
 }
 
-func ofApp(run outcome) string {
+func ofApp(run *outcome) string {
 	if run.app.Name == "" {
 		return ""
 	}
 	return " of " + strconv.Quote(run.app.Name)
 }
 
-func fillRecord(record plog.LogRecord, event string, run outcome, observed time.Time) {
+func fillRecord(record plog.LogRecord, event, id string, run *outcome, observed time.Time) {
 	record.SetEventName(event)
 	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(observed))
 	attrs := record.Attributes()
 	attrs.EnsureCapacity(28)
 	attrs.PutStr(difysemconv.AttrEventName, event) // the stock OpenSearch exporter drops the field
-	attrs.PutStr(difysemconv.AttrLogRecordUID, recordUID(event, run.ID))
+	attrs.PutStr(difysemconv.AttrLogRecordUID, recordUID(event, id))
 	putIdentity(attrs, run)
-	putRun(attrs, run)
-	if len(run.usage.prices) == 1 {
-		for currency, price := range run.usage.prices {
-			attrs.PutDouble(difysemconv.AttrUsageTotalPrice, price)
-			attrs.PutStr(difysemconv.AttrUsageCurrency, currency)
-		}
-	}
 }
 
-func putIdentity(attrs pcommon.Map, run outcome) {
+func putIdentity(attrs pcommon.Map, run *outcome) {
 	putStr(attrs, difysemconv.AttrWorkflowAppLogID, run.appLog.ID)
 	putStr(attrs, difysemconv.AttrTenantID, run.TenantID)
 	putStr(attrs, difysemconv.AttrWorkspaceName, run.workspace)
@@ -140,7 +147,7 @@ func role(stored string) string {
 	return stored
 }
 
-func putRun(attrs pcommon.Map, run outcome) {
+func putRun(attrs pcommon.Map, run *outcome) {
 	attrs.PutStr(difysemconv.AttrRunStatus, run.Status)
 	putStr(attrs, difysemconv.AttrRunType, run.Type)
 	putStr(attrs, difysemconv.AttrRunTriggeredFrom, run.TriggeredFrom)
@@ -154,6 +161,13 @@ func putRun(attrs pcommon.Map, run outcome) {
 	attrs.PutStr(difysemconv.AttrRunCreatedAt, run.CreatedAt.Format(time.RFC3339Nano))
 	if !run.FinishedAt.IsZero() {
 		attrs.PutStr(difysemconv.AttrRunFinishedAt, run.FinishedAt.Format(time.RFC3339Nano))
+	}
+	if run.usage.nested > 0 {
+		attrs.PutInt(attrNestedTokens, run.usage.nested)
+	}
+	if len(run.usage.prices) == 1 {
+		attrs.PutDouble(difysemconv.AttrUsageTotalPrice, run.usage.prices[0].amount)
+		attrs.PutStr(difysemconv.AttrUsageCurrency, run.usage.prices[0].currency)
 	}
 }
 

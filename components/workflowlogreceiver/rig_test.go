@@ -50,11 +50,11 @@ type memory struct {
 	component.StartFunc
 	component.ShutdownFunc
 
-	mu     sync.Mutex
-	values map[string][]byte
-	full   bool
-	sets   int
-	closed int
+	mu      sync.Mutex
+	values  map[string][]byte
+	full    bool
+	written int // bytes
+	closed  int
 }
 
 func newMemory() *memory { return &memory{values: map[string][]byte{}} }
@@ -69,26 +69,33 @@ func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
 	return bytes.Clone(m.values[key]), nil
 }
 
-func (m *memory) Set(_ context.Context, key string, value []byte) error {
+func (m *memory) Set(ctx context.Context, key string, value []byte) error {
+	return m.Batch(ctx, storage.SetOperation(key, value))
+}
+
+func (m *memory) Delete(ctx context.Context, key string) error {
+	return m.Batch(ctx, storage.DeleteOperation(key))
+}
+
+// Batch does all or nothing.
+func (m *memory) Batch(_ context.Context, operations ...*storage.Operation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.full {
 		return storage.ErrStorageFull
 	}
-	m.sets++
-	m.values[key] = bytes.Clone(value)
+	for _, operation := range operations {
+		switch operation.Type {
+		case storage.Set:
+			m.values[operation.Key] = bytes.Clone(operation.Value)
+			m.written += len(operation.Value)
+		case storage.Delete:
+			delete(m.values, operation.Key)
+		case storage.Get:
+			return errors.New("the receiver reads one by one")
+		}
+	}
 	return nil
-}
-
-func (m *memory) Delete(_ context.Context, key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.values, key)
-	return nil
-}
-
-func (*memory) Batch(context.Context, ...*storage.Operation) error {
-	return errors.New("the receiver uses no batch")
 }
 
 func (m *memory) Close(context.Context) error {
@@ -104,10 +111,12 @@ func (m *memory) setFull(full bool) {
 	m.full = full
 }
 
-func (m *memory) checkpoint() []byte {
+func (m *memory) checkpoint() []byte { return m.part(checkpointKey) }
+
+func (m *memory) part(key string) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return bytes.Clone(m.values[checkpointKey])
+	return bytes.Clone(m.values[key])
 }
 
 // host has one storage extension and keeps the statuses reported to it.

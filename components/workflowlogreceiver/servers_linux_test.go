@@ -56,6 +56,7 @@ func (d *database) config() *Config {
 	cfg.Storage = &storageID
 	cfg.StartAt = startAtBeginning
 	cfg.PollInterval = 10 * time.Millisecond
+	cfg.MetricsInterval = 50 * time.Millisecond
 	return cfg
 }
 

@@ -16,6 +16,8 @@ const (
 var (
 	outcomeTold        = attribute.NewSet(attribute.String(attrOutcome, "told"))
 	outcomeStuck       = attribute.NewSet(attribute.String(attrOutcome, "stuck"))
+	outcomeUnknown     = attribute.NewSet(attribute.String(attrOutcome, "unknown"))
+	outcomeTooOld      = attribute.NewSet(attribute.String(attrOutcome, "too_old"))
 	outcomeRefused     = attribute.NewSet(attribute.String(attrOutcome, "refused"))
 	outcomeBeforeStart = attribute.NewSet(attribute.String(attrOutcome, "before_start"))
 	resultOK           = attribute.NewSet(attribute.String(attrResult, "ok"))

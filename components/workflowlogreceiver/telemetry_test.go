@@ -33,7 +33,7 @@ func TestOwnTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	into := &sink{}
 	created.logs = into
-	reader := created.newReader(nil, newMemory(), nil, nil)
+	reader := created.newReader(nil, newMemory(), nil)
 
 	run := func(id, status string, createdAt time.Time) source.Run {
 		r := source.Run{Key: source.Key{ID: id, CreatedAt: createdAt}, Status: status}
@@ -47,6 +47,7 @@ func TestOwnTelemetry(t *testing.T) {
 		run("stuck", difysemconv.StatusRunning, noon),
 		run("ended", difysemconv.StatusFailed, db25),
 	}, nodes: []source.Node{{RunID: "ended", Type: "llm", Metadata: "{"}}}
+	require.NoError(t, reader.inspect(t.Context(), db))
 	require.NoError(t, reader.begin(t.Context(), db))
 	require.NoError(t, reader.poll(t.Context(), db))
 	db.runs = append(db.runs, run("late", difysemconv.StatusStopped, db25.Add(-time.Minute)))

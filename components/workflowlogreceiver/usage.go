@@ -7,78 +7,96 @@ import (
 	"encoding/json"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// usage is what the language models of one run used.
+// usage is what the language models of one run, or of one message, used.
 type usage struct {
-	tokens int64
-	prices map[string]float64 // by currency
+	total         int64 // of a run: Dify keeps the sum of input and output alone
+	said          bool  // by nodes of the run
+	input, output int64 // of a message
+	nested        int64 // of workflows that were used as tools, which are told as runs of their own
+	prices        []price
+	model         modelLabels // of a message
 }
 
-// sumTypes are nodes whose usage is the sum of what others say of themselves: the nodes inside of an iteration or a
-// loop, and the nodes of a workflow that is used as a tool, whose run is told on its own.
-var sumTypes = map[string]bool{"iteration": true, "loop": true, "tool": true}
+type price struct {
+	currency string
+	amount   float64
+}
+
+// sumTypes are nodes whose usage is the sum of what the nodes inside of them say themselves.
+var sumTypes = map[string]bool{"iteration": true, "loop": true}
+
+const (
+	toolType         = "tool"
+	workflowProvider = "workflow" // of a tool that is a workflow of its own
+)
 
 // nodeUsage is the part of execution_metadata that is read. Dify writes the price as a number or as a string.
 type nodeUsage struct {
 	TotalTokens json.Number `json:"total_tokens"`
 	TotalPrice  json.Number `json:"total_price"`
 	Currency    string      `json:"currency"`
+	ToolInfo    *struct {
+		ProviderType string `json:"provider_type"`
+	} `json:"tool_info"`
 }
 
-// addUp sums the nodes' usage by run. It also counts the nodes that cannot be read.
-func addUp(nodes []source.Node) (byRun map[string]*usage, unreadable int) {
-	byRun = map[string]*usage{}
-	for _, node := range nodes {
-		used, ok := parseUsage(node.Metadata)
-		if !ok {
-			unreadable++
-			continue
-		}
-		if used.TotalTokens == "" {
-			continue // only something inside of it has tokens
-		}
-		sum, known := byRun[node.RunID]
-		if !known {
-			sum = &usage{prices: map[string]float64{}}
-			byRun[node.RunID] = sum
-		}
-		if !sumTypes[node.Type] {
-			sum.add(used)
-		}
-	}
-	return byRun, unreadable
-}
-
-func parseUsage(metadata string) (nodeUsage, bool) {
+// add counts a node of a run. It reports whether the node could be read.
+func (u *usage) add(node source.Node) bool {
 	var used nodeUsage
-	if err := json.NewDecoder(strings.NewReader(metadata)).Decode(&used); err != nil {
-		return nodeUsage{}, false
+	if err := json.Unmarshal([]byte(node.Metadata), &used); err != nil {
+		return false
 	}
-	return used, true
+	if used.TotalTokens == "" {
+		return true // only something inside of it has tokens
+	}
+	u.said = true
+	tokens, err := used.TotalTokens.Int64()
+	if err != nil || tokens < 0 {
+		tokens = 0
+	}
+	switch {
+	case sumTypes[node.Type]:
+	case node.Type == toolType && (used.ToolInfo == nil || used.ToolInfo.ProviderType == workflowProvider):
+		u.nested += tokens
+	default:
+		u.total += tokens
+		u.pay(used.Currency, used.TotalPrice.String())
+	}
+	return true
 }
 
-func (u *usage) add(used nodeUsage) {
-	if tokens, err := used.TotalTokens.Int64(); err == nil && tokens > 0 {
-		u.tokens += tokens
-	}
-	price, err := strconv.ParseFloat(used.TotalPrice.String(), 64)
-	if err == nil && price > 0 && price < maxPrice {
-		u.prices[currencyLabel(used.Currency)] += price
+func (u *usage) pay(currency, text string) {
+	if amount, err := strconv.ParseFloat(text, 64); err == nil {
+		u.charge(currency, amount)
 	}
 }
 
-// maxPrice of one node execution keeps a nonsensical value out of a counter that would never recover from it.
+// maxPrice of one call keeps a nonsensical value out of a counter that would never recover from it.
 const maxPrice = 1e9
+
+func (u *usage) charge(currency string, amount float64) {
+	if !(amount > 0 && amount < maxPrice) {
+		return
+	}
+	currency = currencyLabel(currency)
+	for i := range u.prices {
+		if u.prices[i].currency == currency {
+			u.prices[i].amount += amount
+			return
+		}
+	}
+	u.prices = append(u.prices, price{currency, amount})
+}
 
 var currencyCode = regexp.MustCompile("^[A-Z]{2,8}$")
 
 // currencyLabel keeps a user's free text, which a custom model's currency is, from becoming a metric label.
 func currencyLabel(currency string) string {
-	if currencyCode.MatchString(currency) {
+	if currency == "USD" || currencyCode.MatchString(currency) {
 		return currency
 	}
 	return other

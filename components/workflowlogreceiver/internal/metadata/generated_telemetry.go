@@ -103,7 +103,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_runs",
-		metric.WithDescription("Runs by what became of them. Told as a record, told as stuck, refused for good by the pipeline, or ended before the start position and so not told."),
+		metric.WithDescription("Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told."),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)

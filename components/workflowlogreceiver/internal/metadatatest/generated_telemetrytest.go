@@ -116,7 +116,7 @@ func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualWorkflowLogRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_runs",
-		Description: "Runs by what became of them. Told as a record, told as stuck, refused for good by the pipeline, or ended before the start position and so not told.",
+		Description: "Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told.",
 		Unit:        "{run}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -87,6 +87,7 @@ type conn struct {
 	sql      *sql.Conn
 	timeout  time.Duration
 	lockName string
+	schema   source.Schema
 }
 
 // prepare makes the session read-only and limits its statements.

@@ -18,6 +18,7 @@ var hints = map[uint16]string{
 	1049: "check `database`",
 	1054: "the table is not as Dify 1.10.1 or later makes it: check `database`, and that Dify's migrations have run",
 	1142: "grant SELECT on it to the user in `username`",
+	1143: "grant SELECT on it to the user in `username`",
 	1146: "the table is not there: check `database`, and that Dify's migrations have run",
 	1969: "the statement ran longer than `statement_timeout`: is an index missing?", // MariaDB
 	3024: "the statement ran longer than `statement_timeout`: is an index missing?", // MySQL

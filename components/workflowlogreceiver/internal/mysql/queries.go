@@ -13,30 +13,50 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// NULL is answered for no column: a row that breaks the schema's promise must not stop those behind it.
-var runColumns = "id, created_at, COALESCE(tenant_id, ''), COALESCE(app_id, ''), COALESCE(workflow_id, ''), " +
-	"COALESCE(`type`, ''), COALESCE(triggered_from, ''), COALESCE(status, ''), COALESCE(created_by_role, ''), " +
-	"COALESCE(created_by, ''), COALESCE(LEFT(`error`, " + strconv.Itoa(source.MaxErrorLength) + "), ''), COALESCE(elapsed_time, 0), " +
-	"COALESCE(total_tokens, 0), COALESCE(total_steps, 0), COALESCE(exceptions_count, 0), finished_at"
-
 // A comparison of rows, as in the PostgreSQL package, reads the whole index here: MySQL finds a range only in the
-// first column's own condition.
-const afterPosition = "created_at >= ? AND (created_at > ? OR id > ?)"
+// first column's own condition. NULL is answered for no column: a row that breaks the schema's promise must not stop
+// those behind it.
+const (
+	afterPosition = "t.created_at >= ? AND (t.created_at > ? OR t.id > ?)"
+	upToPosition  = "t.created_at <= ? AND (t.created_at < ? OR t.id <= ?)"
+	inOrder       = " ORDER BY t.created_at, t.id LIMIT ?"
+)
 
 var (
-	sqlNow  = "SELECT UTC_TIMESTAMP(6)"
-	sqlPage = "SELECT " + runColumns + " FROM workflow_runs WHERE " + afterPosition + " ORDER BY created_at, id LIMIT ?"
-	sqlKeys = "SELECT id, created_at FROM workflow_runs WHERE " + afterPosition +
-		" AND created_at <= ? AND (created_at < ? OR id <= ?) ORDER BY created_at, id LIMIT ?"
-	sqlRuns    = "SELECT " + runColumns + " FROM workflow_runs WHERE id IN "
-	sqlAppLogs = "SELECT id, workflow_run_id, COALESCE(created_from, '') FROM workflow_app_logs WHERE workflow_run_id IN "
-	sqlNodes   = "SELECT workflow_run_id, COALESCE(node_type, ''), IF(LENGTH(execution_metadata) <= " + maxMetadata +
-		", execution_metadata, '') FROM workflow_node_executions WHERE (LENGTH(execution_metadata) > " + maxMetadata +
-		" OR execution_metadata LIKE '%\"total_tokens\"%') AND workflow_run_id IN "
-	sqlApps    = "SELECT id, COALESCE(name, ''), COALESCE(mode, '') FROM apps WHERE id IN "
-	sqlTenants = "SELECT id, COALESCE(name, '') FROM tenants WHERE id IN "
-
+	maxError    = strconv.Itoa(source.MaxErrorLength)
 	maxMetadata = strconv.Itoa(source.MaxMetadataLength)
+
+	runColumns = "t.id, t.created_at, COALESCE(t.tenant_id, ''), COALESCE(t.app_id, ''), COALESCE(t.workflow_id, ''), " +
+		"COALESCE(t.`type`, ''), COALESCE(t.triggered_from, ''), COALESCE(t.status, ''), COALESCE(t.created_by_role, ''), " +
+		"COALESCE(t.created_by, ''), COALESCE(LEFT(t.`error`, " + maxError + "), ''), COALESCE(t.elapsed_time, 0), " +
+		"COALESCE(t.total_tokens, 0), COALESCE(t.total_steps, 0), COALESCE(t.exceptions_count, 0), t.finished_at"
+	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), COALESCE(t.model_id, ''), " +
+		"COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), COALESCE(t.total_price, 0), COALESCE(t.currency, ''), " +
+		"COALESCE(t.provider_response_latency, 0), COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, '')"
+	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), IF(LENGTH(execution_metadata) <= " + maxMetadata + ", execution_metadata, '')"
+	saysTokens  = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
+)
+
+// byApp finds time by app alone, before Dify 1.12.0. It takes the time once more, in front.
+const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id_idx) ON t.app_id = a.id AND t.created_at >= ? WHERE "
+
+var (
+	sqlNow         = "SELECT UTC_TIMESTAMP(6)"
+	sqlRunsAfter   = "SELECT " + runColumns + " FROM workflow_runs t WHERE " + afterPosition + inOrder
+	sqlRuns        = "SELECT " + runColumns + " FROM workflow_runs t WHERE t.id IN "
+	sqlRunKeys     = "SELECT t.id, t.created_at FROM workflow_runs t WHERE " + afterPosition + " AND " + upToPosition + inOrder
+	sqlExisting    = "SELECT id FROM workflow_runs WHERE id IN "
+	sqlMessages    = "SELECT " + messageColumns + " FROM messages t WHERE t.id IN "
+	sqlAppLogs     = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') FROM workflow_app_logs WHERE workflow_run_id IN "
+	sqlNodes       = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND workflow_run_id IN "
+	sqlNodesByPath = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND ("
+	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? AND triggered_from IN ('workflow-run', 'rag-pipeline-run') AND workflow_run_id = ?)"
+	// created_at of this table alone is in the server's time zone: the database sets it, and Dify sets no zone.
+	sqlWalk = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), COALESCE(tenant_id, ''), " +
+		"COALESCE(app_id, ''), COALESCE(workflow_id, ''), COALESCE(created_by_role, ''), COALESCE(created_by, '') " +
+		"FROM workflow_app_logs WHERE id > ? ORDER BY id LIMIT ?"
+	sqlApps    = "SELECT id, COALESCE(tenant_id, ''), COALESCE(name, ''), COALESCE(mode, '') FROM apps WHERE id IN "
+	sqlTenants = "SELECT id, COALESCE(name, '') FROM tenants WHERE id IN "
 )
 
 func (c *conn) Now(ctx context.Context) (time.Time, error) {
@@ -50,40 +70,85 @@ func (c *conn) Now(ctx context.Context) (time.Time, error) {
 	return found[0], nil
 }
 
-func (c *conn) Page(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
+func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
 	at := datetime(after.CreatedAt)
-	return query(ctx, c, "read workflow_runs", sqlPage, scanRun, at, at, after.ID, limit)
-}
-
-func (c *conn) Keys(ctx context.Context, after, upTo source.Position, limit int) ([]source.Key, error) {
-	from, to := datetime(after.CreatedAt), datetime(upTo.CreatedAt)
-	return query(ctx, c, "read workflow_runs again", sqlKeys, func(rows *sql.Rows) (key source.Key, err error) {
-		err = rows.Scan(&key.ID, &key.CreatedAt)
-		return key, err
-	}, from, from, after.ID, to, to, upTo.ID, limit)
+	return query(ctx, c, "read workflow_runs", sqlRunsAfter, scanRun, at, at, after.ID, limit)
 }
 
 func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
-	return queryIDs(ctx, c, "read open runs", sqlRuns, scanRun, ids)
+	return queryIDs(ctx, c, "read workflow_runs by id", sqlRuns, scanRun, ids)
 }
 
-func (c *conn) AppLogs(ctx context.Context, runIDs []string) ([]source.AppLog, error) {
-	return queryIDs(ctx, c, "read workflow_app_logs", sqlAppLogs, func(rows *sql.Rows) (l source.AppLog, err error) {
-		err = rows.Scan(&l.ID, &l.RunID, &l.CreatedFrom)
-		return l, err
+func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
+	at := datetime(after.CreatedAt)
+	from, args := c.messages(at)
+	return query(ctx, c, "read messages", "SELECT "+messageColumns+from+afterPosition+inOrder, scanMessage, append(args, at, at, after.ID, limit)...)
+}
+
+// messages is where messages are read from, and its first arguments.
+func (c *conn) messages(createdAt string) (string, []any) {
+	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
+		return byApp, []any{createdAt}
+	}
+	return " FROM messages t WHERE ", nil
+}
+
+func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
+	return queryIDs(ctx, c, "read messages by id", sqlMessages, scanMessage, ids)
+}
+
+func (c *conn) Keys(ctx context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
+	from, to := datetime(after.CreatedAt), datetime(upTo.CreatedAt)
+	statement, args := sqlRunKeys, []any(nil)
+	if table == source.Messages {
+		var source string
+		source, args = c.messages(from)
+		statement = "SELECT t.id, t.created_at" + source + afterPosition + " AND " + upToPosition + inOrder
+	}
+	return query(ctx, c, "read "+string(table)+" again", statement, func(rows *sql.Rows) (key source.Key, err error) {
+		err = rows.Scan(&key.ID, &key.CreatedAt)
+		return key, err
+	}, append(args, from, from, after.ID, to, to, upTo.ID, limit)...)
+}
+
+func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) {
+	return queryIDs(ctx, c, "look for runs", sqlExisting, func(rows *sql.Rows) (id string, err error) {
+		err = rows.Scan(&id)
+		return id, err
 	}, runIDs)
 }
 
-func (c *conn) Nodes(ctx context.Context, runIDs []string) ([]source.Node, error) {
-	return queryIDs(ctx, c, "read workflow_node_executions", sqlNodes, func(rows *sql.Rows) (n source.Node, err error) {
-		err = rows.Scan(&n.RunID, &n.Type, &n.Metadata)
-		return n, err
-	}, runIDs)
+func (c *conn) Details(ctx context.Context, runs []source.Run) ([]source.AppLog, []source.Node, error) {
+	ids := make([]string, len(runs))
+	for i, run := range runs {
+		ids[i] = run.ID
+	}
+	appLogs, err := queryIDs(ctx, c, "read workflow_app_logs", sqlAppLogs, scanAppLog, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	nodes, err := c.nodes(ctx, runs, ids)
+	return appLogs, nodes, err
+}
+
+func (c *conn) nodes(ctx context.Context, runs []source.Run, ids []string) ([]source.Node, error) {
+	const step = "read workflow_node_executions"
+	if c.schema.NodesByRun != source.NodesByPath {
+		return queryIDs(ctx, c, step, sqlNodes, scanNode, ids)
+	}
+	if len(runs) == 0 {
+		return nil, nil
+	}
+	args := make([]any, 0, 4*len(runs))
+	for _, run := range runs {
+		args = append(args, run.TenantID, run.AppID, run.WorkflowID, run.ID)
+	}
+	return query(ctx, c, step, sqlNodesByPath+onePath+strings.Repeat(" OR "+onePath, len(runs)-1)+")", scanNode, args...)
 }
 
 func (c *conn) Apps(ctx context.Context, ids []string) ([]source.App, error) {
 	return queryIDs(ctx, c, "read apps", sqlApps, func(rows *sql.Rows) (a source.App, err error) {
-		err = rows.Scan(&a.ID, &a.Name, &a.Mode)
+		err = rows.Scan(&a.ID, &a.TenantID, &a.Name, &a.Mode)
 		return a, err
 	}, ids)
 }
@@ -95,54 +160,13 @@ func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, erro
 	}, ids)
 }
 
-func queryIDs[T any](ctx context.Context, c *conn, step, statement string, scan func(*sql.Rows) (T, error), ids []string) ([]T, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
-	return query(ctx, c, step, statement+"(?"+strings.Repeat(",?", len(ids)-1)+")", scan, args...)
-}
+// AppLogsEnd is nowhere: the table is stored in the order of its random ids.
+func (*conn) AppLogsEnd(context.Context) (string, error) { return "", nil }
 
-func query[T any](ctx context.Context, c *conn, step, statement string, scan func(*sql.Rows) (T, error), args ...any) ([]T, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
-	defer cancel()
-	rows, err := c.sql.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return nil, explain(step, err)
+func (c *conn) WalkAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+	rows, err = query(ctx, c, "walk workflow_app_logs", sqlWalk, scanWholeAppLog, from, limit)
+	if len(rows) == limit {
+		next = rows[limit-1].ID
 	}
-	defer func() { _ = rows.Close() }()
-	var found []T
-	for rows.Next() {
-		row, err := scan(rows)
-		if err != nil {
-			return nil, explain(step, err)
-		}
-		found = append(found, row)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, explain(step, err)
-	}
-	return found, nil
-}
-
-func scanRun(rows *sql.Rows) (source.Run, error) {
-	var run source.Run
-	var finishedAt sql.NullTime
-	err := rows.Scan(&run.ID, &run.CreatedAt, &run.TenantID, &run.AppID, &run.WorkflowID,
-		&run.Type, &run.TriggeredFrom, &run.Status, &run.CreatedByRole,
-		&run.CreatedBy, &run.Error, &run.ElapsedTime,
-		&run.TotalTokens, &run.TotalSteps, &run.ExceptionsCount, &finishedAt)
-	run.FinishedAt = finishedAt.Time
-	return run, err
-}
-
-// datetime writes a time as the server compares it. MySQL's calendar begins in the year 1000.
-func datetime(t time.Time) string {
-	if t.Year() < 1000 {
-		return "1000-01-01 00:00:00"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05.000000")
+	return rows, next, err
 }

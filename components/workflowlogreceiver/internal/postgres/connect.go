@@ -72,12 +72,14 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	if err != nil {
 		return nil, explain("connect", err)
 	}
-	return &conn{pg: pg, timeout: c.timeout}, nil
+	return &conn{pg: pg, timeout: c.timeout, interner: interner{}}, nil
 }
 
 type conn struct {
-	pg      *pgx.Conn
-	timeout time.Duration
+	pg       *pgx.Conn
+	timeout  time.Duration
+	interner interner
+	schema   source.Schema
 }
 
 // Lock takes an advisory lock of the session, which the server gives up when the connection ends. Behind a pooler the

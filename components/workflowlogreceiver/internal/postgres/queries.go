@@ -5,176 +5,159 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-const nilUUID = "00000000-0000-0000-0000-000000000000"
-
-// NULL is answered for no column: a row that breaks the schema's promise must not stop those behind it.
-var runColumns = `id::text, created_at, COALESCE(tenant_id::text, ''), COALESCE(app_id::text, ''), COALESCE(workflow_id::text, ''),
-	COALESCE(type, ''), COALESCE(triggered_from, ''), COALESCE(status, ''), COALESCE(created_by_role, ''),
-	COALESCE(created_by::text, ''), COALESCE(left(error, ` + strconv.Itoa(source.MaxErrorLength) + `), ''), COALESCE(elapsed_time, 0),
-	COALESCE(total_tokens, 0)::int8, COALESCE(total_steps, 0)::int8, COALESCE(exceptions_count, 0)::int8, finished_at`
-
 var (
-	sqlNow  = `SELECT clock_timestamp() AT TIME ZONE 'UTC'`
-	sqlPage = `SELECT ` + runColumns + ` FROM workflow_runs
-	WHERE (created_at, id) > ($1::timestamp, $2::uuid) ORDER BY created_at, id LIMIT $3::int8`
-	sqlKeys = `SELECT id::text, created_at FROM workflow_runs
-	WHERE (created_at, id) > ($1::timestamp, $2::uuid) AND (created_at, id) <= ($3::timestamp, $4::uuid)
-	ORDER BY created_at, id LIMIT $5::int8`
-	sqlRuns    = `SELECT ` + runColumns + ` FROM workflow_runs WHERE id = ANY($1::uuid[])`
-	sqlAppLogs = `SELECT id::text, workflow_run_id::text, COALESCE(created_from, '')
-	FROM workflow_app_logs WHERE workflow_run_id = ANY($1::uuid[])`
-	sqlNodes = `SELECT workflow_run_id::text, COALESCE(node_type, ''),
-	CASE WHEN octet_length(execution_metadata) <= ` + strconv.Itoa(source.MaxMetadataLength) + ` THEN execution_metadata ELSE '' END
-	FROM workflow_node_executions WHERE workflow_run_id = ANY($1::uuid[])
-	AND (octet_length(execution_metadata) > ` + strconv.Itoa(source.MaxMetadataLength) + ` OR execution_metadata LIKE '%"total_tokens"%')`
-	sqlApps    = `SELECT id::text, COALESCE(name, ''), COALESCE(mode, '') FROM apps WHERE id = ANY($1::uuid[])`
-	sqlTenants = `SELECT id::text, COALESCE(name, '') FROM tenants WHERE id = ANY($1::uuid[])`
+	maxError    = strconv.Itoa(source.MaxErrorLength)
+	maxMetadata = strconv.Itoa(source.MaxMetadataLength)
+
+	runColumns = `id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role, created_by,
+	left(error, ` + maxError + `), elapsed_time, total_tokens, total_steps, exceptions_count, finished_at`
+	messageColumns = `m.id, m.created_at, m.app_id, m.model_provider, m.model_id, m.message_tokens, m.answer_tokens,
+	m.total_price::float8, m.currency, m.provider_response_latency, m.status, m.invoke_from, m.workflow_run_id`
+	nodeColumns = `n.workflow_run_id, n.node_type,
+	CASE WHEN octet_length(n.execution_metadata) <= ` + maxMetadata + ` THEN n.execution_metadata ELSE '' END`
+	saysTokens = `(octet_length(n.execution_metadata) > ` + maxMetadata + ` OR n.execution_metadata LIKE '%"total_tokens"%')`
 )
 
-func (c *conn) Now(ctx context.Context) (time.Time, error) {
-	rows, err := query(ctx, c, "read the clock", sqlNow, func(row pgx.CollectableRow) (time.Time, error) {
-		var now pgtype.Timestamp
-		err := row.Scan(&now)
-		return utc(now), err
-	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	return rows[0], nil
+// The statements. $1 and $2 are a position, or $1 is an array of ids.
+var (
+	sqlNow       = `SELECT clock_timestamp() AT TIME ZONE 'UTC'`
+	sqlRunsAfter = `SELECT ` + runColumns + ` FROM workflow_runs
+	WHERE (created_at, id) > ($1::timestamp, $2::uuid) ORDER BY created_at, id LIMIT $3::int8`
+	sqlRunKeys = `SELECT id, created_at FROM workflow_runs
+	WHERE (created_at, id) > ($1::timestamp, $2::uuid) AND (created_at, id) <= ($3::timestamp, $4::uuid)
+	ORDER BY created_at, id LIMIT $5::int8`
+	sqlRuns     = `SELECT ` + runColumns + ` FROM workflow_runs WHERE id = ANY($1::uuid[])`
+	sqlExisting = `SELECT id FROM workflow_runs WHERE id = ANY($1::uuid[])`
+
+	sqlMessagesAfter = `SELECT ` + messageColumns + ` FROM messages m
+	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
+	sqlMessageKeys = `SELECT m.id, m.created_at FROM messages m
+	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) AND (m.created_at, m.id) <= ($3::timestamp, $4::uuid)
+	ORDER BY m.created_at, m.id LIMIT $5::int8`
+	sqlMessages = `SELECT ` + messageColumns + ` FROM messages m WHERE m.id = ANY($1::uuid[])`
+
+	// Before Dify 1.12.0 time is found by app alone.
+	byApp                 = `FROM apps a CROSS JOIN LATERAL (SELECT * FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
+	sqlMessagesAfterByApp = `SELECT ` + messageColumns + ` ` + byApp + `
+	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
+	sqlMessageKeysByApp = `SELECT m.id, m.created_at ` + byApp + `
+	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) AND (m.created_at, m.id) <= ($3::timestamp, $4::uuid)
+	ORDER BY m.created_at, m.id LIMIT $5::int8`
+
+	sqlAppLogs = `SELECT id, created_at, workflow_run_id, created_from FROM workflow_app_logs WHERE workflow_run_id = ANY($1::uuid[])`
+	sqlNodes   = `SELECT ` + nodeColumns + ` FROM workflow_node_executions n
+	WHERE n.workflow_run_id = ANY($1::uuid[]) AND ` + saysTokens
+	sqlNodesByPath = `SELECT ` + nodeColumns + ` FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS k (run, tenant, app, flow)
+	JOIN workflow_node_executions n ON n.tenant_id = k.tenant AND n.app_id = k.app AND n.workflow_id = k.flow
+	AND n.triggered_from IN ('workflow-run', 'rag-pipeline-run') AND n.workflow_run_id = k.run WHERE ` + saysTokens
+	sqlApps    = `SELECT id, tenant_id, name, mode FROM apps WHERE id = ANY($1::uuid[])`
+	sqlTenants = `SELECT id, name FROM tenants WHERE id = ANY($1::uuid[])`
+)
+
+func (c *conn) Now(ctx context.Context) (now time.Time, err error) {
+	err = c.query(ctx, statement{"read the clock", sqlNow, nil, func(values [][]byte) { now = timestamp(values[0]) }})
+	return now, err
 }
 
-func (c *conn) Page(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
-	return query(ctx, c, "read workflow_runs", sqlPage, scanRun, timestamp(after.CreatedAt), uuidOf(after), limit)
-}
-
-func (c *conn) Keys(ctx context.Context, after, upTo source.Position, limit int) ([]source.Key, error) {
-	return query(ctx, c, "read workflow_runs again", sqlKeys, func(row pgx.CollectableRow) (source.Key, error) {
-		var key source.Key
-		var createdAt pgtype.Timestamp
-		err := row.Scan(&key.ID, &createdAt)
-		key.CreatedAt = utc(createdAt)
-		return key, err
-	}, timestamp(after.CreatedAt), uuidOf(after), timestamp(upTo.CreatedAt), uuidOf(upTo), limit)
+func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
+	createdAt, id := place(after)
+	return all(ctx, c, "read workflow_runs", sqlRunsAfter, c.interner.readRun, createdAt, id, strconv.Itoa(limit))
 }
 
 func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
-	return query(ctx, c, "read open runs", sqlRuns, scanRun, ids)
+	return all(ctx, c, "read workflow_runs by id", sqlRuns, c.interner.readRun, array(ids))
 }
 
-func (c *conn) AppLogs(ctx context.Context, runIDs []string) ([]source.AppLog, error) {
-	return query(ctx, c, "read workflow_app_logs", sqlAppLogs, func(row pgx.CollectableRow) (source.AppLog, error) {
-		var l source.AppLog
-		err := row.Scan(&l.ID, &l.RunID, &l.CreatedFrom)
-		return l, err
-	}, runIDs)
+func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
+	createdAt, id := place(after)
+	sql := sqlMessagesAfter
+	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
+		sql = sqlMessagesAfterByApp
+	}
+	return all(ctx, c, "read messages", sql, c.interner.readMessage, createdAt, id, strconv.Itoa(limit))
 }
 
-func (c *conn) Nodes(ctx context.Context, runIDs []string) ([]source.Node, error) {
-	return query(ctx, c, "read workflow_node_executions", sqlNodes, func(row pgx.CollectableRow) (source.Node, error) {
-		var n source.Node
-		err := row.Scan(&n.RunID, &n.Type, &n.Metadata)
-		return n, err
-	}, runIDs)
+func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
+	return all(ctx, c, "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
+}
+
+func (c *conn) Keys(ctx context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
+	sql := sqlRunKeys
+	if table == source.Messages {
+		sql = sqlMessageKeys
+		if !c.schema.MessagesByTime && c.schema.MessagesByApp {
+			sql = sqlMessageKeysByApp
+		}
+	}
+	fromTime, fromID := place(after)
+	toTime, toID := place(upTo)
+	return all(ctx, c, "read "+string(table)+" again", sql, readKey, fromTime, fromID, toTime, toID, strconv.Itoa(limit))
+}
+
+func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) {
+	return all(ctx, c, "look for runs", sqlExisting, func(values [][]byte) string { return uuidText(values[0]) }, array(runIDs))
+}
+
+func (c *conn) Details(ctx context.Context, runs []source.Run) (appLogs []source.AppLog, nodes []source.Node, err error) {
+	if len(runs) == 0 {
+		return nil, nil, nil
+	}
+	ids := make([]string, len(runs))
+	for i, run := range runs {
+		ids[i] = run.ID
+	}
+	err = c.query(ctx,
+		collect("read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, &appLogs, array(ids)),
+		c.nodes(runs, array(ids), &nodes))
+	return appLogs, nodes, err
+}
+
+func (c *conn) nodes(runs []source.Run, ids string, into *[]source.Node) statement {
+	const step = "read workflow_node_executions"
+	if c.schema.NodesByRun != source.NodesByPath {
+		return collect(step, sqlNodes, c.interner.readNode, into, ids)
+	}
+	tenants, apps, flows := make([]string, len(runs)), make([]string, len(runs)), make([]string, len(runs))
+	for i, run := range runs {
+		tenants[i], apps[i], flows[i] = orNil(run.TenantID), orNil(run.AppID), orNil(run.WorkflowID)
+	}
+	return collect(step, sqlNodesByPath, c.interner.readNode, into, ids, array(tenants), array(apps), array(flows))
+}
+
+func orNil(id string) string {
+	if id == "" {
+		return nilUUID
+	}
+	return id
 }
 
 func (c *conn) Apps(ctx context.Context, ids []string) ([]source.App, error) {
-	return query(ctx, c, "read apps", sqlApps, func(row pgx.CollectableRow) (source.App, error) {
-		var a source.App
-		err := row.Scan(&a.ID, &a.Name, &a.Mode)
-		return a, err
-	}, ids)
+	return all(ctx, c, "read apps", sqlApps, func(values [][]byte) source.App {
+		return source.App{ID: uuidText(values[0]), TenantID: uuidText(values[1]), Name: string(values[2]), Mode: string(values[3])}
+	}, array(ids))
 }
 
 func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, error) {
-	return query(ctx, c, "read tenants", sqlTenants, func(row pgx.CollectableRow) (source.Tenant, error) {
-		var t source.Tenant
-		err := row.Scan(&t.ID, &t.Name)
-		return t, err
-	}, ids)
+	return all(ctx, c, "read tenants", sqlTenants, func(values [][]byte) source.Tenant {
+		return source.Tenant{ID: uuidText(values[0]), Name: string(values[1])}
+	}, array(ids))
 }
 
-// query runs one statement in a read-only transaction of its own, with the statement timeout set for that transaction
-// alone. All of it goes to the server in one round trip.
-func query[T any](ctx context.Context, c *conn, step, sql string, scan pgx.RowToFunc[T], args ...any) ([]T, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
-	defer cancel()
-	batch := &pgx.Batch{}
-	batch.Queue("BEGIN READ ONLY")
-	batch.Queue(fmt.Sprintf("SET LOCAL statement_timeout = %d", c.timeout.Milliseconds()))
-	batch.Queue(sql, args...)
-	batch.Queue("COMMIT")
-
-	results := c.pg.SendBatch(ctx, batch)
-	found, err := collect(results, scan)
-	if closeErr := results.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return nil, explain(step, err)
-	}
-	return found, nil
-}
-
-func collect[T any](results pgx.BatchResults, scan pgx.RowToFunc[T]) ([]T, error) {
-	for range 2 { // BEGIN and SET
-		if _, err := results.Exec(); err != nil {
-			return nil, err
-		}
-	}
-	rows, err := results.Query()
-	if err != nil {
+// all reads the rows of one statement.
+func all[T any](ctx context.Context, c *conn, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
+	var rows []T
+	if err := c.query(ctx, collect(step, sql, read, &rows, args...)); err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, scan)
+	return rows, nil
 }
 
-func scanRun(row pgx.CollectableRow) (source.Run, error) {
-	var run source.Run
-	var createdAt, finishedAt pgtype.Timestamp
-	err := row.Scan(&run.ID, &createdAt, &run.TenantID, &run.AppID, &run.WorkflowID,
-		&run.Type, &run.TriggeredFrom, &run.Status, &run.CreatedByRole,
-		&run.CreatedBy, &run.Error, &run.ElapsedTime,
-		&run.TotalTokens, &run.TotalSteps, &run.ExceptionsCount, &finishedAt)
-	run.CreatedAt, run.FinishedAt = utc(createdAt), utc(finishedAt)
-	return run, err
-}
-
-// The ends of what PostgreSQL's infinite timestamps stand for here: further than any real one.
-var (
-	farPast   = time.Time{}
-	farFuture = time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)
-)
-
-func utc(t pgtype.Timestamp) time.Time {
-	switch {
-	case !t.Valid:
-		return time.Time{}
-	case t.InfinityModifier == pgtype.Infinity:
-		return farFuture
-	case t.InfinityModifier == pgtype.NegativeInfinity:
-		return farPast
-	default:
-		return t.Time
-	}
-}
-
-func timestamp(t time.Time) pgtype.Timestamp {
-	return pgtype.Timestamp{Time: t.UTC(), Valid: true}
-}
-
-func uuidOf(p source.Position) string {
-	if p.ID == "" {
-		return nilUUID
-	}
-	return p.ID
+func collect[T any](step, sql string, read func([][]byte) T, into *[]T, args ...string) statement {
+	return statement{step, sql, args, func(values [][]byte) { *into = append(*into, read(values)) }}
 }

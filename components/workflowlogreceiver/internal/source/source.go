@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// Position is a place in the order of workflow_runs by (created_at, id). The zero Position is before every row.
+// Position is a place in the order of a table by (created_at, id). The zero Position is before every row.
 type Position struct {
 	CreatedAt time.Time `json:"created_at"`
 	ID        string    `json:"id"`
 }
 
-// Key is what a walk over the index alone knows of a run.
+// Key is what a walk over the index alone knows of a row.
 type Key struct {
 	ID        string
 	CreatedAt time.Time
 }
 
-// Position of the run in the order of the table.
+// Position of the row in the order of its table.
 func (k Key) Position() Position { return Position{CreatedAt: k.CreatedAt, ID: k.ID} }
 
 // Run is a row of workflow_runs without its big columns.
@@ -40,9 +40,25 @@ type Run struct {
 	FinishedAt                  time.Time // zero while the run has not ended
 }
 
-// AppLog is what workflow_app_logs knows of a run beyond the run itself.
+// Message is what a row of messages says about the call of a model. Its content is never read.
+type Message struct {
+	Key
+	AppID               string
+	Provider, Model     string // empty for a chatflow, whose calls its run tells
+	WorkflowRunID       string
+	InvokeFrom, Status  string
+	InputTokens, Output int64
+	Price               float64
+	Currency            string
+	Latency             float64 // seconds; 0 while there is no answer
+}
+
+// AppLog is a row of workflow_app_logs.
 type AppLog struct {
-	ID, RunID, CreatedFrom string
+	Key                         // of the row itself
+	RunID, CreatedFrom          string
+	TenantID, AppID, WorkflowID string // these and the next are read by a walk alone
+	CreatedByRole, CreatedBy    string
 }
 
 // Node is a node execution that says how many tokens it used.
@@ -54,7 +70,7 @@ type Node struct {
 
 // App is what apps knows of one.
 type App struct {
-	ID, Name, Mode string
+	ID, TenantID, Name, Mode string
 }
 
 // Tenant is what tenants knows of one: a workspace, in Dify's pages.
@@ -84,6 +100,15 @@ type Settings struct {
 // whole, comes first.
 const Grace = 5 * time.Second
 
+// Table is one that is followed in the order of (created_at, id).
+type Table string
+
+// The tables that are followed.
+const (
+	Runs     Table = "workflow_runs"
+	Messages Table = "messages"
+)
+
 // Connector opens a connection to Dify's database.
 type Connector interface {
 	Connect(ctx context.Context) (Conn, error)
@@ -95,17 +120,33 @@ type Conn interface {
 	// Lock takes the lock that one reader holds as long as its connection lives. It answers ErrLockHeld if another
 	// has it, and exclusive = false if this connection cannot hold a lock, as behind a pooler.
 	Lock(ctx context.Context) (exclusive bool, err error)
+	// Inspect finds out which of Dify's schemas this is. It comes before all that follows, which depends on it.
+	Inspect(ctx context.Context) (Schema, error)
 	// Now is the time by the database's clock.
 	Now(ctx context.Context) (time.Time, error)
-	// Page reads up to limit runs after a position, in order.
-	Page(ctx context.Context, after Position, limit int) ([]Run, error)
-	// Keys reads the keys of up to limit runs after a position up to another, in order.
-	Keys(ctx context.Context, after, upTo Position, limit int) ([]Key, error)
+
+	// RunsAfter reads up to limit runs after a position, in order.
+	RunsAfter(ctx context.Context, after Position, limit int) ([]Run, error)
 	// Runs reads the given runs, in no order. Those that do not exist are not in the answer.
 	Runs(ctx context.Context, ids []string) ([]Run, error)
-	AppLogs(ctx context.Context, runIDs []string) ([]AppLog, error)
-	Nodes(ctx context.Context, runIDs []string) ([]Node, error)
+	// MessagesAfter and Messages are the same for messages.
+	MessagesAfter(ctx context.Context, after Position, limit int) ([]Message, error)
+	Messages(ctx context.Context, ids []string) ([]Message, error)
+	// Keys reads the keys of up to limit rows after a position up to another, in order.
+	Keys(ctx context.Context, table Table, after, upTo Position, limit int) ([]Key, error)
+	// Existing says which of the runs there are.
+	Existing(ctx context.Context, runIDs []string) ([]string, error)
+
+	// Details reads what other tables know of runs.
+	Details(ctx context.Context, runs []Run) ([]AppLog, []Node, error)
 	Apps(ctx context.Context, ids []string) ([]App, error)
 	Tenants(ctx context.Context, ids []string) ([]Tenant, error)
+
+	// WalkAppLogs reads the next part of workflow_app_logs, about limit rows, in the order in which it is stored. The
+	// walk begins at "" and has come to its end when next is "".
+	WalkAppLogs(ctx context.Context, from string, limit int) (rows []AppLog, next string, err error)
+	// AppLogsEnd is the place where the table grows, and "" if it grows everywhere.
+	AppLogsEnd(ctx context.Context) (string, error)
+
 	Close(ctx context.Context) error
 }

@@ -1,0 +1,64 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_index) FROM information_schema.statistics " +
+	"WHERE table_schema = DATABASE() AND table_name IN ('workflow_runs', 'workflow_app_logs', 'workflow_node_executions', 'messages') " +
+	"GROUP BY table_name, index_name"
+
+// Inspect asks for each table's columns, so that all faults are told at once, and then for the indexes.
+func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
+	var faults []string
+	for _, table := range source.Required {
+		fault, err := c.probe(ctx, table)
+		if err != nil {
+			return source.Schema{}, err
+		}
+		if fault != nil {
+			faults = append(faults, fault.Error())
+		}
+	}
+	if len(faults) > 0 {
+		return source.Schema{}, errors.New(strings.Join(faults, "; "))
+	}
+	messages, err := c.probe(ctx, source.Optional)
+	if err != nil {
+		return source.Schema{}, err
+	}
+	indexes, err := query(ctx, c, "read the indexes", sqlIndexes, func(rows *sql.Rows) (index source.Index, err error) {
+		err = rows.Scan(&index.Table, &index.Columns)
+		return index, err
+	})
+	if err != nil {
+		return source.Schema{}, err
+	}
+	c.schema = source.NewSchema(indexes, messages)
+	return c.schema, nil
+}
+
+// probe tells what the server says of a table from what befell the connection.
+func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
+	_, err = query(ctx, c, "read "+table.Table, quoted(table).Probe(), func(*sql.Rows) (struct{}, error) { return struct{}{}, nil })
+	var myErr *mysql.MySQLError
+	if errors.As(err, &myErr) && hints[myErr.Number] != "" {
+		return err, nil
+	}
+	return nil, err
+}
+
+// quoted is the same with its columns in backticks: some are words of the language.
+func quoted(table source.TableColumns) source.TableColumns {
+	return source.TableColumns{Table: table.Table, Columns: "`" + strings.ReplaceAll(table.Columns, ", ", "`, `") + "`"}
+}

@@ -1,0 +1,65 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+const sqlIndexes = `SELECT t.relname::text, string_agg(a.attname::text, ',' ORDER BY k.n)
+	FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+	CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+	JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+	WHERE i.indisvalid AND i.indpred IS NULL AND t.oid IN (to_regclass('workflow_runs'), to_regclass('workflow_app_logs'),
+	to_regclass('workflow_node_executions'), to_regclass('messages'))
+	GROUP BY i.indexrelid, t.relname`
+
+// Inspect asks for each table's columns, so that all faults are told at once, and then for the indexes.
+func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
+	var faults error
+	for _, table := range source.Required {
+		fault, err := c.probe(ctx, table)
+		if err != nil {
+			return source.Schema{}, err
+		}
+		faults = errors.Join(faults, fault)
+	}
+	if faults != nil {
+		return source.Schema{}, oneLine{faults}
+	}
+	messages, err := c.probe(ctx, source.Optional)
+	if err != nil {
+		return source.Schema{}, err
+	}
+	indexes, err := all(ctx, c, "read the indexes", sqlIndexes, func(values [][]byte) source.Index {
+		return source.Index{Table: string(values[0]), Columns: string(values[1])}
+	})
+	if err != nil {
+		return source.Schema{}, err
+	}
+	c.schema = source.NewSchema(indexes, messages)
+	return c.schema, nil
+}
+
+// probe tells what the server says of a table from what befell the connection. It is no transaction: an error would
+// end it.
+func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
+	defer cancel()
+	err = c.pg.PgConn().ExecParams(ctx, table.Probe(), nil, nil, nil, nil).Read().Err
+	var pgErr *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.As(err, &pgErr) && hints[pgErr.Code] != "" && !c.pg.IsClosed():
+		return explain("read "+table.Table, err), nil
+	default:
+		return nil, explain("read "+table.Table, err)
+	}
+}

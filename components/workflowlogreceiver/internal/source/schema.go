@@ -1,0 +1,101 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Schema is what differs between the versions of Dify, for one who reads.
+type Schema struct {
+	RunsByTime     bool      // workflow_runs (created_at, id): since Dify 1.11.3
+	AppLogsByRun   bool      // workflow_app_logs (workflow_run_id): since 1.8.1
+	NodesByRun     NodeIndex // since 1.12.0 in a form of its own
+	MessagesByTime bool      // messages (created_at, id): since 1.12.0
+	MessagesByApp  bool      // messages (app_id, created_at)
+	// Messages says why messages cannot be read. The rest can do without them.
+	Messages error
+}
+
+// NodeIndex is the way from a run to its node executions.
+type NodeIndex int
+
+// The ways there have been.
+const (
+	NoNodeIndex  NodeIndex = iota
+	NodesByPath            // (tenant_id, app_id, workflow_id, triggered_from, workflow_run_id): before 1.12.0
+	NodesByRunID           // (workflow_run_id)
+)
+
+// Columns that are read, by table. A table of Required must have them all.
+var (
+	Required = []TableColumns{
+		{"workflow_runs", "id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role, created_by, " +
+			"error, elapsed_time, total_tokens, total_steps, exceptions_count, finished_at"},
+		{"workflow_app_logs", "id, created_at, workflow_run_id, created_from, tenant_id, app_id, workflow_id, created_by_role, created_by"},
+		{"workflow_node_executions", "workflow_run_id, tenant_id, app_id, workflow_id, triggered_from, node_type, execution_metadata"},
+		{"apps", "id, tenant_id, name, mode"},
+		{"tenants", "id, name"},
+	}
+	Optional = TableColumns{"messages", "id, created_at, app_id, model_provider, model_id, message_tokens, answer_tokens, " +
+		"total_price, currency, provider_response_latency, status, invoke_from, workflow_run_id"}
+)
+
+// TableColumns are the columns read of a table, as they stand in SQL.
+type TableColumns struct{ Table, Columns string }
+
+// Probe is a statement that fails if the table, a column, or the right to read it is missing. It reads nothing.
+func (t TableColumns) Probe() string { return "SELECT " + t.Columns + " FROM " + t.Table + " LIMIT 0" }
+
+// Index is one that the database has, valid and of all rows.
+type Index struct {
+	Table   string
+	Columns string // joined by commas
+}
+
+// NewSchema sorts out the indexes.
+func NewSchema(indexes []Index, messages error) Schema {
+	has := func(table, columns string) bool {
+		for _, index := range indexes {
+			if index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+",")) {
+				return true
+			}
+		}
+		return false
+	}
+	s := Schema{
+		RunsByTime:     has("workflow_runs", "created_at,id"),
+		AppLogsByRun:   has("workflow_app_logs", "workflow_run_id"),
+		MessagesByTime: has("messages", "created_at,id"),
+		MessagesByApp:  has("messages", "app_id,created_at"),
+		Messages:       messages,
+	}
+	switch {
+	case has("workflow_node_executions", "workflow_run_id"):
+		s.NodesByRun = NodesByRunID
+	case has("workflow_node_executions", "tenant_id,app_id,workflow_id,triggered_from,workflow_run_id"):
+		s.NodesByRun = NodesByPath
+	}
+	return s
+}
+
+// Scans tells which reads have no index to go by.
+func (s Schema) Scans() []string {
+	var scans []string
+	for _, missing := range []struct {
+		is                     bool
+		table, columns, sinceV string
+	}{
+		{!s.RunsByTime, "workflow_runs", "created_at, id", "1.11.3"},
+		{!s.AppLogsByRun, "workflow_app_logs", "workflow_run_id", "1.8.1"},
+		{s.NodesByRun == NoNodeIndex, "workflow_node_executions", "workflow_run_id", "1.12.0"},
+		{s.Messages == nil && !s.MessagesByTime && !s.MessagesByApp, "messages", "created_at, id", "1.12.0"},
+	} {
+		if missing.is {
+			scans = append(scans, fmt.Sprintf("%s (%s), which Dify has since %s", missing.table, missing.columns, missing.sinceV))
+		}
+	}
+	return scans
+}

@@ -1,0 +1,170 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+const (
+	// appLogsPerPoll is about how many rows of workflow_app_logs one poll reads.
+	appLogsPerPoll = 2000
+	// longestIdle is how long the end of the table is left alone when nothing there was due.
+	longestIdle = time.Minute
+)
+
+// findOrphans looks for app logs whose run is not in the database.
+func (r *reader) findOrphans(ctx context.Context, conn source.Conn, now time.Time) error {
+	if r.deliverer.next == nil {
+		return nil
+	}
+	o := r.state.orphans
+	if !o.CaughtUp || o.At != "" {
+		if err := r.followAppLogs(ctx, conn, o, now); err != nil {
+			return err
+		}
+	}
+	if o.CaughtUp {
+		return r.walkAppLogs(ctx, conn, o, now)
+	}
+	return nil
+}
+
+// followAppLogs is the first walk, and where the table has an end, the place where it stays.
+func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *orphans, now time.Time) error {
+	if now.Before(r.appLogsIdle) {
+		return nil
+	}
+	end, err := conn.AppLogsEnd(ctx)
+	if err != nil {
+		return err
+	}
+	rows, next, err := conn.WalkAppLogs(ctx, o.At, appLogsPerPoll)
+	if err != nil {
+		return err
+	}
+	if err := r.tellOrphans(ctx, conn, o, rows, now); err != nil {
+		return err
+	}
+	switch {
+	case end != "" && o.young(rows, now): // stay before them
+	case next != "":
+		o.At = next
+		return nil
+	default:
+		o.At = end
+	}
+	if !o.CaughtUp && o.At == "" {
+		r.logger.Info("This database stores workflow_app_logs in no order of time: to find runs that are not in the database, " +
+			"the receiver goes through the table slowly, again and again")
+	}
+	o.CaughtUp = true
+	r.appLogsIdle = now.Add(min(longestIdle, o.wait/4))
+	return nil
+}
+
+// walkAppLogs goes through the whole table, a part at each poll.
+func (r *reader) walkAppLogs(ctx context.Context, conn source.Conn, o *orphans, now time.Time) error {
+	if !o.active {
+		if now.Sub(o.began) < o.wait {
+			return nil
+		}
+		if err := r.forgetOrphans(ctx, o, now); err != nil {
+			return err
+		}
+		o.active, o.began, o.again = true, now, ""
+	}
+	rows, next, err := conn.WalkAppLogs(ctx, o.again, appLogsPerPoll)
+	if err != nil {
+		return err
+	}
+	if err := r.tellOrphans(ctx, conn, o, rows, now); err != nil {
+		return err
+	}
+	o.again, o.active = next, next != ""
+	return nil
+}
+
+func (r *reader) forgetOrphans(ctx context.Context, o *orphans, now time.Time) error {
+	floor := minuteOf(now.Add(-o.keep)).time()
+	dropped, err := o.ledger.drop(ctx, r.client, minuteOf(o.Floor), minuteOf(floor))
+	if err != nil {
+		return err
+	}
+	r.state.dropped = append(r.state.dropped, dropped...)
+	if floor.After(o.Floor) {
+		o.Floor = floor
+	}
+	return nil
+}
+
+// tellOrphans tells those of the rows that have no run.
+func (r *reader) tellOrphans(ctx context.Context, conn source.Conn, o *orphans, rows []source.AppLog, now time.Time) error {
+	for _, row := range rows {
+		if o.remembers(row.CreatedAt) {
+			if err := o.ledger.load(ctx, r.client, minuteOf(row.CreatedAt)); err != nil {
+				return err
+			}
+		}
+	}
+	lost, err := r.withoutRun(ctx, conn, o.candidates(rows, now))
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	unknown := make([]outcome, len(lost))
+	for i, row := range lost {
+		unknown[i] = orphan(row)
+	}
+	named := r.enricher.name(ctx, conn, unknown, now)
+	if named != nil {
+		return named
+	}
+	refused, err := r.deliver(ctx, telling{unknown: pointers(unknown)})
+	if err != nil {
+		return err
+	}
+	o.told(lost)
+	r.observe(ctx, outcomeRefused, refused)
+	r.observe(ctx, outcomeUnknown, len(lost)-refused)
+	r.logger.Debug("App logs have no run in the database", zap.Int("app_logs", len(lost)))
+	return nil
+}
+
+func pointers(outcomes []outcome) []*outcome {
+	to := make([]*outcome, len(outcomes))
+	for i := range outcomes {
+		to[i] = &outcomes[i]
+	}
+	return to
+}
+
+func (r *reader) withoutRun(ctx context.Context, conn source.Conn, rows []source.AppLog) ([]source.AppLog, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.RunID
+	}
+	existing, err := conn.Existing(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(existing))
+	for _, id := range existing {
+		there[id] = true
+	}
+	var lost []source.AppLog
+	for _, row := range rows {
+		if !there[row.RunID] {
+			lost = append(lost, row)
+		}
+	}
+	return lost, nil
+}
