@@ -78,12 +78,12 @@ func fastest(known, took time.Duration) time.Duration {
 }
 
 // fillHistory makes runs that ended long ago.
-func fillHistory(b *testing.B, db *database, runs int) {
-	b.Helper()
+func fillHistory(tb testing.TB, db *database, runs int) {
+	tb.Helper()
 	script, err := os.ReadFile(filepath.Join("testdata", "history.sql"))
-	require.NoError(b, err)
-	require.NoError(b, db.run(strings.ReplaceAll(string(script), "{runs}", strconv.Itoa(runs))))
-	require.NoError(b, db.run("VACUUM ANALYZE"))
+	require.NoError(tb, err)
+	require.NoError(tb, db.run(strings.ReplaceAll(string(script), "{runs}", strconv.Itoa(runs))))
+	require.NoError(tb, db.run("VACUUM ANALYZE"))
 }
 
 // backfill reads everything there is into a consumer that counts, and answers how long it took.

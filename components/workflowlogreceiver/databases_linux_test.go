@@ -41,6 +41,14 @@ var promises = map[string]func(t *testing.T, db *database){
 	"a second reader waits":                           testSecondReader,
 	"usage is counted once":                           testUsage,
 	"one signal alone":                                testOneSignal,
+	"a run that is not in the database":               testUnknown,
+	"such a run in a hole of the table":               testUnknownInHole,
+	"such a run after a start at the end":             testUnknownFromTheEnd,
+	"very late commits":                               testVeryLate,
+	"a restored archive is counted":                   testRestoredArchive,
+	"models' calls in messages":                       testMessages,
+	"messages that cannot be read":                    testNoMessages,
+	"all values of enumerations":                      testEnumerations,
 	"odd rows":                                        testOddRows,
 	"errors that say what to do":                      testErrors,
 	"the contract of receivers":                       testContract,
@@ -51,6 +59,7 @@ func TestPostgreSQL(t *testing.T) {
 	for name, promise := range promises {
 		t.Run(name, func(t *testing.T) { promise(t, s.newDatabase(t)) })
 	}
+	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) })
 	t.Run("behind a pooler", func(t *testing.T) { testPooler(t, s.newDatabase(t)) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
 }
@@ -60,6 +69,7 @@ func TestMySQL(t *testing.T) {
 	for name, promise := range promises {
 		t.Run(name, func(t *testing.T) { promise(t, s.newDatabase(t)) })
 	}
+	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, s.newDatabase) })
 }
 
 func testWholeRecord(t *testing.T, db *database) {

@@ -28,13 +28,13 @@ const (
 )
 
 // startRecorder passes connections on to a server, and appends the statements to a file.
-func startRecorder(b *testing.B, host string, port int, file string) (proxyPort int) {
-	b.Helper()
+func startRecorder(tb testing.TB, host string, port int, file string) (proxyPort int) {
+	tb.Helper()
 	out, err := os.Create(file)
-	require.NoError(b, err)
+	require.NoError(tb, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	b.Cleanup(func() {
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
 		_ = listener.Close()
 		_ = out.Close()
 	})

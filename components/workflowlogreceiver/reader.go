@@ -108,10 +108,22 @@ func (r *reader) session(ctx context.Context) error {
 		}
 		r.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultOK))
 		r.worked(ctx)
-		if !sleep(ctx, r.pollInterval()) {
+		if !r.rest(ctx, r.pollInterval()) {
 			return ctx.Err()
 		}
 	}
+}
+
+// rest waits for the next poll. What newborn series hold back is told meanwhile.
+func (r *reader) rest(ctx context.Context, pause time.Duration) bool {
+	for r.emitter != nil && r.unpublished && pause > r.cfg.MetricsInterval {
+		if !sleep(ctx, r.cfg.MetricsInterval) {
+			return false
+		}
+		pause -= r.cfg.MetricsInterval
+		r.publish(true)
+	}
+	return sleep(ctx, pause)
 }
 
 // pollInterval is longer where each poll reads a whole table.

@@ -45,9 +45,9 @@ type batch struct {
 	ended  []*outcome // to be told as ended
 	stuck  []*outcome // to be told as stuck
 	opened []*outcome // to be remembered, the stuck among them too
-	muted  int       // over before the start position
-	gone   []string  // open runs whose rows were deleted
-	late   int       // found behind the position
+	muted  int        // over before the start position
+	gone   []string   // open runs whose rows were deleted
+	late   int        // found behind the position
 	seen   []source.Key
 
 	position *source.Position // where the walk stands after this batch

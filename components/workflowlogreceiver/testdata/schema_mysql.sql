@@ -1,4 +1,4 @@
--- The five tables that are read, as Dify's migrations make them on MySQL.
+-- The six tables that are read, as Dify's migrations make them on MySQL.
 CREATE TABLE workflow_runs (
   id CHAR(36) NOT NULL PRIMARY KEY,
   tenant_id CHAR(36) NOT NULL,
@@ -78,4 +78,34 @@ CREATE TABLE apps (
 CREATE TABLE tenants (
   id CHAR(36) NOT NULL PRIMARY KEY,
   name VARCHAR(255) NOT NULL
+) DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE messages (
+  id CHAR(36) NOT NULL PRIMARY KEY,
+  app_id CHAR(36) NOT NULL,
+  model_provider VARCHAR(255),
+  model_id VARCHAR(255),
+  conversation_id CHAR(36) NOT NULL,
+  inputs JSON NOT NULL,
+  query LONGTEXT NOT NULL,
+  message JSON NOT NULL,
+  message_tokens INT NOT NULL DEFAULT 0,
+  message_unit_price DECIMAL(10, 4) NOT NULL,
+  message_price_unit DECIMAL(10, 7) NOT NULL DEFAULT 0.001,
+  answer LONGTEXT NOT NULL,
+  answer_tokens INT NOT NULL DEFAULT 0,
+  answer_unit_price DECIMAL(10, 4) NOT NULL,
+  answer_price_unit DECIMAL(10, 7) NOT NULL DEFAULT 0.001,
+  provider_response_latency FLOAT NOT NULL DEFAULT 0,
+  total_price DECIMAL(10, 7),
+  currency VARCHAR(255) NOT NULL,
+  status VARCHAR(255) NOT NULL DEFAULT 'normal',
+  error LONGTEXT,
+  invoke_from VARCHAR(255),
+  from_source VARCHAR(255) NOT NULL,
+  workflow_run_id CHAR(36),
+  created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  KEY message_created_at_id_idx (created_at, id),
+  KEY message_app_id_idx (app_id, created_at)
 ) DEFAULT CHARSET = utf8mb4;
