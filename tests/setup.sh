@@ -25,6 +25,7 @@ missing() {
   have_postgres || { candidate postgresql-15 && echo postgresql-15 || echo postgresql; }
   have psql || echo postgresql-client
   have mariadbd || echo mariadb-server
+  have pgbouncer || echo pgbouncer
   have redis-server || echo redis-server
   have prometheus || echo prometheus
   have prometheus-alertmanager || have alertmanager || echo prometheus-alertmanager
@@ -70,7 +71,7 @@ leave_off() { # PACKAGE
   case $1 in
   postgresql | postgresql-[0-9]*) as_root systemctl disable postgresql ;;
   mariadb-server) as_root systemctl disable mariadb ;;
-  redis-server | prometheus | prometheus-alertmanager) as_root systemctl disable "$1" ;;
+  pgbouncer | redis-server | prometheus | prometheus-alertmanager) as_root systemctl disable "$1" ;;
   docker.io) as_root systemctl disable docker.service docker.socket ;;
   esac >/dev/null 2>&1 || true
 }

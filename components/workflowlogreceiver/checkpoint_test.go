@@ -6,10 +6,13 @@ package workflowlogreceiver
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
@@ -150,4 +153,59 @@ func TestStorageThatCannotBeUsed(t *testing.T) {
 	}
 	r := newRig(t, checkpointConfig(), nil, &sink{})
 	require.ErrorContains(t, r.start(t.Context(), componenttest.NewNopHost()), `there is no extension "file_storage/checkpoint"`)
+}
+
+// At a high rate a save must not write again what has been written.
+func TestSaveWritesWhatHasChanged(t *testing.T) {
+	cfg, stored := checkpointConfig(), newMemory()
+	s := newState(cfg, time.Time{}, noon)
+	take := func(runs int) {
+		for range runs {
+			key := source.Key{ID: uuid.NewString(), CreatedAt: noon}
+			require.NoError(t, s.runs.ledger.load(t.Context(), stored, minuteOf(noon)))
+			s.runs.apply(batch{seen: []source.Key{key}})
+		}
+		for app := range 100 {
+			s.metrics.see(appLabels{AppID: strconv.Itoa(app)}, "app-run", noon)
+		}
+		_, err := s.save(t.Context(), stored, cfg)
+		require.NoError(t, err)
+	}
+	take(50_000)
+	assert.Less(t, stored.written, 50_000*17+200_000)
+	stored.written = 0
+	take(1)
+	assert.Less(t, stored.written, partLength*len(runKey{})+1000)
+
+	restored, err := loadState(t.Context(), stored, cfg)
+	require.NoError(t, err)
+	require.NoError(t, restored.runs.ledger.load(t.Context(), stored, minuteOf(noon)))
+	assert.Equal(t, 50_001, restored.runs.ledger.count(minuteOf(noon)))
+	operations, err := restored.runs.ledger.drop(t.Context(), stored, minuteOf(noon), minuteOf(noon)+1)
+	require.NoError(t, err)
+	assert.Len(t, operations, 50_001/partLength+1)
+}
+
+// What is in memory is bounded; what is known is not.
+func TestLedgerForgetsNothing(t *testing.T) {
+	stored, l := newMemory(), newLedger(runsName)
+	var keys []source.Key
+	for i := range ledgerLimit + ledgerLimit/4 {
+		key := source.Key{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), CreatedAt: noon.Add(time.Duration(i/10_000) * time.Minute)}
+		require.NoError(t, l.load(t.Context(), stored, minuteOf(key.CreatedAt)))
+		require.False(t, l.has(key))
+		l.add(key)
+		keys = append(keys, key)
+		if i%10_000 == 0 {
+			require.NoError(t, stored.Batch(t.Context(), l.changes()...))
+			l.saved()
+		}
+	}
+	require.NoError(t, stored.Batch(t.Context(), l.changes()...))
+	l.saved()
+	assert.LessOrEqual(t, l.keys, ledgerLimit)
+	for _, key := range keys {
+		require.NoError(t, l.load(t.Context(), stored, minuteOf(key.CreatedAt)))
+		require.True(t, l.has(key))
+	}
 }

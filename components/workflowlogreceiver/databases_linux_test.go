@@ -60,7 +60,7 @@ func TestPostgreSQL(t *testing.T) {
 		t.Run(name, func(t *testing.T) { promise(t, s.newDatabase(t)) })
 	}
 	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) })
-	t.Run("behind a pooler", func(t *testing.T) { testPooler(t, s.newDatabase(t)) })
+	t.Run("no table is read whole", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
 }
 
@@ -70,6 +70,7 @@ func TestMySQL(t *testing.T) {
 		t.Run(name, func(t *testing.T) { promise(t, s.newDatabase(t)) })
 	}
 	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, s.newDatabase) })
+	t.Run("no table is read whole", func(t *testing.T) { testPlansMySQL(t, s) })
 }
 
 func testWholeRecord(t *testing.T, db *database) {

@@ -4,6 +4,7 @@
 package workflowlogreceiver
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -120,4 +121,32 @@ func TestRenamedAppIsASeriesOfItsOwn(t *testing.T) {
 	assert.InDelta(t, 1, counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "n-a"}), 0)
 	assert.InDelta(t, 1, counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "renamed"}), 0)
 	assert.InDelta(t, 2, counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.app_id": "a"}), 0)
+}
+
+func TestNewbornSeriesBeginWithZero(t *testing.T) {
+	m := newRunMetrics(10)
+	run := endedRun("a", difysemconv.StatusFailed, 1)
+	run.usage = usage{total: 10, prices: []price{{"USD", 0.5}}}
+	count(m, run)
+	for _, test := range []struct {
+		after      time.Duration
+		runs, sums float64
+		held       bool
+	}{{time.Second, 0, 0, true}, {15 * time.Second, 1, 10.5, false}} {
+		b := &builder{now: noon.Add(test.after), newborn: 15 * time.Second}
+		md := b.build(m, pcommon.NewResource(), pcommon.NewInstrumentationScope())
+		assert.InDelta(t, test.runs, counterOf(md, difysemconv.MetricRunTotal, nil), 0)
+		assert.InDelta(t, test.sums, counterOf(md, difysemconv.MetricTokenUsage, nil)+counterOf(md, difysemconv.MetricCost, nil), 0)
+		assert.Equal(t, test.held, b.held)
+	}
+}
+
+func TestModelsAreBounded(t *testing.T) {
+	m := newRunMetrics(1)
+	for i := range maxModels + 3 {
+		u := usage{input: 1, output: 2, model: modelLabels{Model: fmt.Sprint("m", i), Provider: "p"}}
+		m.countUsage(&outcome{Run: source.Run{AppID: "a"}, usage: u}, noon)
+	}
+	assert.InDelta(t, 3*3, counterOf(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": other}), 0)
+	assert.InDelta(t, 3, counterOf(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "m7"}), 0)
 }

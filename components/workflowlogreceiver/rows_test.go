@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
 const (
@@ -140,8 +141,12 @@ func (d *database) createRole(t *testing.T, role string) {
 // grant gives a role what the README says it needs.
 func (d *database) grant(t *testing.T, role string) {
 	t.Helper()
-	for _, table := range []string{"workflow_runs", "workflow_app_logs", "workflow_node_executions", "apps", "tenants"} {
-		d.exec(t, "GRANT SELECT ON %s TO %s", table, role)
+	for _, table := range append(source.Required, source.Optional) {
+		columns := " (" + table.Columns + ")"
+		if table.Table == "workflow_app_logs" { // the place of a row is no column that can be granted
+			columns = ""
+		}
+		d.exec(t, "GRANT SELECT%s ON %s TO %s", columns, table.Table, role)
 	}
 }
 

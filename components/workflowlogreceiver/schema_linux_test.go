@@ -46,15 +46,20 @@ var indexTables = map[string]string{
 	"workflow_app_log": "workflow_app_logs", "workflow_run": "workflow_runs", "workflow_node": "workflow_node_executions", "message": "messages",
 }
 
+func tableOf(index string) string {
+	for prefix, table := range indexTables {
+		if strings.HasPrefix(index, prefix) {
+			return table
+		}
+	}
+	return ""
+}
+
 // change writes a change of the schema in the database's own way.
 func (d *database) change(t *testing.T, statement string) {
 	t.Helper()
 	if index, dropped := strings.CutPrefix(statement, "DROP INDEX "); dropped && d.driver == driverMySQL {
-		for prefix, table := range indexTables {
-			if strings.HasPrefix(index, prefix) {
-				statement += " ON " + table
-			}
-		}
+		statement = "ALTER TABLE " + tableOf(index) + " " + statement
 	}
 	if d.driver == driverMySQL {
 		statement = strings.Replace(statement, "ALTER COLUMN total_tokens TYPE INT", "MODIFY total_tokens INT NOT NULL DEFAULT 0", 1)

@@ -78,12 +78,35 @@ func startPostgres(tb testing.TB) *postgresServer {
 	tb.Helper()
 	dsn := os.Getenv("OTELCOL_TEST_POSTGRES_DSN")
 	if dsn == "" {
-		dir, port := serverDir(tb), freePort(tb)
-		runAs(tb, dir, filepath.Join(postgresBinaries, "initdb"), "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-		startProcess(tb, dir, syscall.SIGQUIT, filepath.Join(postgresBinaries, "postgres"), "-D", dir+"/data", "-k", dir, "-p", strconv.Itoa(port),
-			"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "timezone=Asia/Shanghai")
-		dsn = fmt.Sprintf("postgres://postgres:hunter2@127.0.0.1:%d/postgres?sslmode=disable", port)
+		dir := serverDir(tb)
+		initPostgres(tb, dir)
+		dsn = bootPostgres(tb, dir)
 	}
+	return newPostgresServer(tb, dsn)
+}
+
+func initPostgres(tb testing.TB, dir string) {
+	tb.Helper()
+	runAs(tb, dir, filepath.Join(postgresBinaries, "initdb"), "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+}
+
+// bootPostgres starts a server on the data in a folder.
+func bootPostgres(tb testing.TB, dir string, options ...string) (dsn string) {
+	tb.Helper()
+	port := freePort(tb)
+	args := []string{
+		"-D", dir + "/data", "-k", dir, "-p", strconv.Itoa(port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "timezone=Asia/Shanghai",
+	}
+	for _, option := range options {
+		args = append(args, "-c", option)
+	}
+	startProcess(tb, dir, syscall.SIGQUIT, filepath.Join(postgresBinaries, "postgres"), args...)
+	return fmt.Sprintf("postgres://postgres:hunter2@127.0.0.1:%d/postgres?sslmode=disable", port)
+}
+
+func newPostgresServer(tb testing.TB, dsn string) *postgresServer {
+	tb.Helper()
 	admin, err := pgx.ParseConfig(dsn)
 	require.NoError(tb, err)
 	s := &postgresServer{admin: admin}

@@ -43,7 +43,7 @@ var (
 	sqlMessages = `SELECT ` + messageColumns + ` FROM messages m WHERE m.id = ANY($1::uuid[])`
 
 	// Before Dify 1.12.0 time is found by app alone.
-	byApp                 = `FROM apps a CROSS JOIN LATERAL (SELECT * FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
+	byApp                 = `FROM apps a CROSS JOIN LATERAL (SELECT ` + source.Optional.Columns + ` FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
 	sqlMessagesAfterByApp = `SELECT ` + messageColumns + ` ` + byApp + `
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
 	sqlMessageKeysByApp = `SELECT m.id, m.created_at ` + byApp + `
