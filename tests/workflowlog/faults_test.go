@@ -1,0 +1,264 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package workflowlog tests the built binary's workflow_log receiver over real databases that fail.
+package workflowlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/disk"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+const (
+	// soakEnv names the variable that asks for the fault schedules in full.
+	soakEnv = "OTELCOL_TEST_SOAK"
+	// seedEnv names the variable with the seed of a schedule to repeat.
+	seedEnv = "OTELCOL_TEST_SEED"
+
+	lookBack  = 15 * time.Second
+	maxRunAge = 3 * time.Minute
+	longest   = 2 * time.Minute // for all that was committed to be told
+)
+
+// Whatever fails, and whatever commits late, each run that has ended is told, as one record.
+func TestFaults(t *testing.T) {
+	for name, newDatabase := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runSchedule(t, newDatabase(t))
+		})
+	}
+}
+
+// schedule is a test under way.
+type schedule struct {
+	db        *dify
+	rng       *rand.Rand
+	disk      *disk.Disk
+	sink      *sink
+	collector *collector.Collector
+	writers   *writers
+}
+
+func runSchedule(t *testing.T, db *dify) {
+	seed := seedOf(t)
+	s := &schedule{db: db, rng: rand.New(rand.NewPCG(seed, 0)), disk: disk.New(t, 16<<20), sink: newSink(t)}
+	insertApps(t, db)
+	s.collector = startCollector(t, db, map[string]string{
+		"OTELCOL_STORAGE_DIR": s.disk.Path,
+		"TEST_SINK":           s.sink.URL,
+		"TEST_LOOK_BACK":      lookBack.String(),
+		"TEST_MAX_RUN_AGE":    maxRunAge.String(),
+	})
+	prometheus, err := servers.StartPrometheus(t.Context(), s.collector.Prometheus)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, prometheus.Stop()) })
+	s.writers = startWriters(t, db, seed, 6*time.Second)
+
+	for _, next := range s.faults() {
+		s.pause(t)
+		t.Log(next.name)
+		next.happens(t)
+		s.progress(t)
+	}
+	s.enough(t)
+	s.writers.finish()
+	s.checkRecords(t)
+	checkCounters(t, db, prometheus)
+}
+
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv(seedEnv); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedEnv)
+	}
+	t.Logf("repeat this schedule with %s=%d", seedEnv, seed)
+	return seed
+}
+
+func startCollector(t *testing.T, db *dify, env map[string]string) *collector.Collector {
+	t.Helper()
+	all := db.collectorEnv()
+	maps.Copy(all, env)
+	return collector.Start(t, collector.Options{Configs: []string{repo.Path("tests", "workflowlog", "testdata", "collector.yaml")}, Env: all})
+}
+
+// fault is something that happens to the collector or to what it needs, and is over when it returns.
+type fault struct {
+	name    string
+	happens func(*testing.T)
+}
+
+// faults are all of the schedule's, in random order.
+func (s *schedule) faults() []fault {
+	times := 1
+	if os.Getenv(soakEnv) != "" {
+		times = 4
+	}
+	var all []fault
+	for range times {
+		all = append(all, // five kills
+			fault{"kill", s.kill},
+			fault{"kill", s.kill},
+			fault{"the database stops", func(t *testing.T) { s.databaseAway(t, false, nil) }},
+			fault{"the database crashes, and the collector is killed", func(t *testing.T) { s.databaseAway(t, true, s.kill) }},
+			fault{"connections are cut", s.connectionsCut},
+			fault{"connections are cut", s.connectionsCut},
+			fault{"the pipeline refuses", func(t *testing.T) { s.sinkBehaves(t, refuses, nil) }},
+			fault{"the pipeline refuses, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, refuses, s.kill) }},
+			fault{"the pipeline takes without a word, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, isSilent, s.kill) }},
+			fault{"the storage is full", s.storageFull},
+		)
+	}
+	s.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// pause lets the work go on for a random time.
+func (s *schedule) pause(t *testing.T) {
+	select {
+	case <-time.After(upTo(s.rng, time.Second)):
+	case <-t.Context().Done():
+	}
+}
+
+// progress waits until something new has been told.
+func (s *schedule) progress(t *testing.T) {
+	before := s.sink.distinct()
+	wait.For(t, "new records", func(context.Context) error {
+		if s.sink.distinct() == before {
+			return errors.New("nothing new was told")
+		}
+		return nil
+	})
+}
+
+func (s *schedule) kill(t *testing.T) {
+	s.collector.KillAndRestart(t)
+}
+
+func (s *schedule) connectionsCut(t *testing.T) {
+	for range 3 {
+		s.db.cutConnections(t)
+		s.pause(t)
+	}
+}
+
+// databaseAway lasts until the collector has noticed.
+func (s *schedule) databaseAway(t *testing.T, crash bool, meanwhile func(*testing.T)) {
+	noticed := s.grows(`otelcol_workflow_log_polls_total`, `result="failed"`)
+	require.NoError(t, s.db.server.Halt(crash))
+	if meanwhile != nil {
+		meanwhile(t)
+	}
+	wait.For(t, "the collector notices that the database is away", noticed)
+	require.NoError(t, s.db.server.Resume(t.Context()))
+}
+
+// sinkBehaves lasts until the sink has answered badly some times.
+func (s *schedule) sinkBehaves(t *testing.T, m manner, meanwhile func(*testing.T)) {
+	before := s.sink.faulty()
+	s.sink.behave(m)
+	wait.For(t, "requests that fail", func(context.Context) error {
+		if n := s.sink.faulty() - before; n < 3 {
+			return fmt.Errorf("%d requests have failed", n)
+		}
+		return nil
+	})
+	if meanwhile != nil {
+		meanwhile(t)
+	}
+	s.sink.behave(takes)
+}
+
+// storageFull lasts until a checkpoint could not be saved: runs that do not end make it grow.
+func (s *schedule) storageFull(t *testing.T) {
+	noticed := s.grows(`otelcol_workflow_log_checkpoint_failures_total`)
+	s.disk.Fill(t)
+	wait.For(t, "a checkpoint that cannot be saved", func(ctx context.Context) error {
+		more := newRuns(s.rng, 200)
+		s.writers.start(more)
+		s.writers.adopt(more...)
+		return noticed(ctx)
+	})
+	s.disk.Free(t)
+}
+
+// grows answers what is nil once an own metric of the collector has a greater value than now. A kill sets it to 0.
+func (s *schedule) grows(name string, labels ...string) func(context.Context) error {
+	before, err := s.collector.OwnMetric(context.Background(), name, labels...)
+	if err != nil {
+		before = 0 // not yet there
+	}
+	return func(ctx context.Context) error {
+		now, err := s.collector.OwnMetric(ctx, name, labels...)
+		if err != nil {
+			return err
+		}
+		if now < before {
+			before = 0
+		}
+		if now == before {
+			return fmt.Errorf("%s is still %v", name, now)
+		}
+		return nil
+	}
+}
+
+// enough waits until there are as many records as the schedule is meant for.
+func (s *schedule) enough(t *testing.T) {
+	records := 10_000
+	if os.Getenv(soakEnv) != "" {
+		records = 100_000
+	}
+	require.NoError(t, wait.Until(t.Context(), longest, func(context.Context) error {
+		if n := s.sink.distinct(); n < records {
+			return fmt.Errorf("%d of %d records", n, records)
+		}
+		return nil
+	}))
+}
+
+// checkRecords compares what was told with what was committed.
+func (s *schedule) checkRecords(t *testing.T) {
+	ended := map[string]bool{}
+	for _, id := range list[string](t, s.db, "SELECT id FROM workflow_runs WHERE status NOT IN ('running', 'paused')") {
+		ended[id] = true
+	}
+	err := wait.Until(t.Context(), longest, func(context.Context) error { return missing(ended, s.sink.runs(eventRun)) })
+	require.NoError(t, err, "every run that has ended is told")
+	assert.Len(t, s.sink.runs(eventRun), len(ended), "and nothing else")
+	t.Logf("%d runs, told in %d records", len(ended), s.sink.received())
+}
+
+func missing(want, got map[string]bool) error {
+	lacking, example := 0, ""
+	for id := range want {
+		if !got[id] {
+			lacking, example = lacking+1, id
+		}
+	}
+	if lacking == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d were not told, such as %s", lacking, len(want), example)
+}
