@@ -69,6 +69,7 @@ func TestMySQL(t *testing.T) {
 	for name, promise := range promises {
 		t.Run(name, func(t *testing.T) { promise(t, s.newDatabase(t)) })
 	}
+	t.Run("wrong password", func(t *testing.T) { testWrongPassword(t, s.newDatabase(t)) })
 	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, s.newDatabase) })
 	t.Run("no table is read whole", func(t *testing.T) { testPlansMySQL(t, s) })
 }

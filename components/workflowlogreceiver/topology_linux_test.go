@@ -30,11 +30,43 @@ func TestTopologies(t *testing.T) {
 	dir := serverDir(t)
 	certificate, key := selfSigned(t, dir)
 	initPostgres(t, dir)
+	access := filepath.Join(dir, "data", "pg_hba.conf")
+	trusting, err := os.ReadFile(access)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(access, append([]byte("host all "+guarded+" 127.0.0.1/32 scram-sha-256\n"), trusting...), 0o600))
 	s := newPostgresServer(t, bootPostgres(t, dir, "ssl=on", "ssl_cert_file="+certificate, "ssl_key_file="+key))
 
 	t.Run("tls", func(t *testing.T) { testTLS(t, s.newDatabase(t), certificate) })
+	t.Run("wrong password", func(t *testing.T) { testWrongPassword(t, s.newDatabase(t)) })
 	t.Run("hot standby", func(t *testing.T) { testStandby(t, s) })
 	t.Run("PgBouncer in transaction mode", func(t *testing.T) { testPgBouncer(t, s.newDatabase(t)) })
+}
+
+// guarded is a role of which the server wants its password.
+const guarded = "guarded"
+
+func testWrongPassword(t *testing.T, db *database) {
+	db.createRole(t, guarded)
+	defer db.dropRole(t, guarded)
+	db.grant(t, guarded)
+	run := newRun()
+	db.insert(t, run)
+	cfg := db.config()
+	cfg.Username, cfg.Password = guarded, "wrong-secret"
+	r := startRig(t, cfg, newMemory())
+	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
+	for _, entry := range r.log.All() {
+		assert.NotContains(t, entryText(entry), "wrong-secret")
+	}
+	assert.Contains(t, entryText(r.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]), "check `username` and `password`")
+	r.stop(t)
+
+	cfg = db.config()
+	cfg.Username, cfg.Password = guarded, "hunter2"
+	r = startRig(t, cfg, newMemory())
+	r.waitTold(t, runEvent, run.id)
+	assert.Zero(t, r.logged("cannot be read"), "the rights in the README are enough")
+	r.stop(t)
 }
 
 func testTLS(t *testing.T, db *database, certificate string) {
