@@ -31,9 +31,10 @@ const (
 	// seedEnv names the variable with the seed of a schedule to repeat.
 	seedEnv = "OTELCOL_TEST_SEED"
 
-	lookBack  = 15 * time.Second
-	maxRunAge = 3 * time.Minute
-	longest   = 2 * time.Minute // for all that was committed to be told
+	lookBack    = 2 * time.Second
+	outcomeWait = 5 * time.Second
+	maxRunAge   = 10 * time.Minute
+	longest     = 5 * time.Minute // for all that was committed to be told
 )
 
 // Whatever fails, and whatever commits late, each run that has ended is told, as one record.
@@ -60,16 +61,18 @@ func runSchedule(t *testing.T, db *dify) {
 	seed := seedOf(t)
 	s := &schedule{db: db, rng: rand.New(rand.NewPCG(seed, 0)), disk: disk.New(t, 16<<20), sink: newSink(t)}
 	insertApps(t, db)
+	odd := insertOdd(t, db, s.rng)
 	s.collector = startCollector(t, db, map[string]string{
 		"OTELCOL_STORAGE_DIR": s.disk.Path,
 		"TEST_SINK":           s.sink.URL,
 		"TEST_LOOK_BACK":      lookBack.String(),
+		"TEST_OUTCOME_WAIT":   outcomeWait.String(),
 		"TEST_MAX_RUN_AGE":    maxRunAge.String(),
 	})
 	prometheus, err := servers.StartPrometheus(t.Context(), s.collector.Prometheus)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, prometheus.Stop()) })
-	s.writers = startWriters(t, db, seed, 6*time.Second)
+	s.writers = startWriters(t, db, seed, 3*lookBack) // so that many a run is later than look_back
 
 	for _, next := range s.faults() {
 		s.pause(t)
@@ -79,7 +82,9 @@ func runSchedule(t *testing.T, db *dify) {
 	}
 	s.enough(t)
 	s.writers.finish()
+	odd.settle(t, db, s.sink)
 	s.checkRecords(t)
+	odd.check(t, s.sink)
 	checkCounters(t, db, prometheus)
 }
 
@@ -247,6 +252,7 @@ func (s *schedule) checkRecords(t *testing.T) {
 	err := wait.Until(t.Context(), longest, func(context.Context) error { return missing(ended, s.sink.runs(eventRun)) })
 	require.NoError(t, err, "every run that has ended is told")
 	assert.Len(t, s.sink.runs(eventRun), len(ended), "and nothing else")
+	assert.Equal(t, s.sink.distinct(), len(ended)+len(s.sink.runs(eventStuck))+len(s.sink.runs(eventUnknown)), "each record has a log.record.uid of its own")
 	t.Logf("%d runs, told in %d records", len(ended), s.sink.received())
 }
 
