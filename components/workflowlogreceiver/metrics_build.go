@@ -41,7 +41,8 @@ func (b *builder) build(m *runMetrics, resource pcommon.Resource, scope pcommon.
 	scope.CopyTo(sm.Scope())
 	b.describe(sm.Metrics())
 	for _, a := range m.stored {
-		b.app(a)
+		b.runs(a)
+		b.usage(a)
 	}
 	sm.Metrics().RemoveIf(func(metric pmetric.Metric) bool {
 		return metric.Type() == pmetric.MetricTypeSum && metric.Sum().DataPoints().Len() == 0 ||
@@ -77,7 +78,7 @@ func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric
 	return s.DataPoints()
 }
 
-func (b *builder) app(a *appMetrics) {
+func (b *builder) runs(a *appMetrics) {
 	for labels, d := range a.runs {
 		if b.holds(d.start, d.count > 0) {
 			d = newDuration(d.start)
@@ -101,6 +102,9 @@ func (b *builder) app(a *appMetrics) {
 			d.countPoint(b.failed.AppendEmpty(), put)
 		}
 	}
+}
+
+func (b *builder) usage(a *appMetrics) {
 	for labels, s := range a.tokens {
 		point := b.usagePoint(a, labels.modelLabels, labels.Trigger, s.start, b.tokens)
 		putStr(point.Attributes(), attrTokenType, labels.Type)

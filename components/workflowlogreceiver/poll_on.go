@@ -1,0 +1,78 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+// page is some rows in order, or why there are none.
+type page struct {
+	rows []outcome
+	err  error
+}
+
+// readOn takes the rows after the position. While the pipeline takes one page the next one is read.
+func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
+	ctx, cancel := context.WithCancel(ctx)
+	pages := make(chan page)
+	go r.readAhead(ctx, conn, f, f.position, now, pages)
+	defer func() {
+		cancel()
+		for range pages { // the connection is free when the channel is closed
+		}
+	}()
+	for page := range pages {
+		if page.err != nil {
+			return page.err
+		}
+		if err := r.load(ctx, f.tail, page.rows); err != nil {
+			return err
+		}
+		if err := f.take(ctx, f.walked(page.rows, now)); err != nil {
+			return err
+		}
+		if err := r.saveNowAndThen(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// readAhead sends page after page until there are no more rows. It looks at nothing that taking a page changes.
+func (r *reader) readAhead(ctx context.Context, conn source.Conn, f follower, after source.Position, now time.Time, pages chan<- page) {
+	defer close(pages)
+	wanted := func(run source.Run) bool { return hasEnded(run) || f.isStuck(run, now) }
+	for {
+		rows, err := f.after(ctx, after, r.cfg.PageSize)
+		if err == nil && len(rows) == 0 {
+			return
+		}
+		if err == nil {
+			err = r.complete(ctx, conn, f, rows, now, wanted)
+		}
+		select {
+		case pages <- page{rows, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil || len(rows) < r.cfg.PageSize {
+			return
+		}
+		after = rows[len(rows)-1].Position()
+	}
+}
+
+// load loads so much of the ledger as the rows need.
+func (r *reader) load(ctx context.Context, t *tail, rows []outcome) error {
+	first := slices.IndexFunc(rows, func(o outcome) bool { return t.remembers(o.CreatedAt) })
+	if first < 0 {
+		return nil
+	}
+	return t.ledger.load(ctx, r.client, minutesOf(rows[first:], func(o outcome) time.Time { return o.CreatedAt })...)
+}
