@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // the image has no zones; one is named in the configuration
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -21,6 +22,7 @@ type Config struct {
 	ServiceNamespace string `mapstructure:"service_namespace"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
+	Logs      LogsConfig      `mapstructure:"logs"`
 	Redaction RedactionConfig `mapstructure:"redaction"`
 	Memory    MemoryConfig    `mapstructure:"memory"`
 }
@@ -68,6 +70,18 @@ type RuleConfig struct {
 	TextRegexp       string            `mapstructure:"text_regexp"`
 	Attributes       map[string]string `mapstructure:"attributes"`
 	AttributesRegexp map[string]string `mapstructure:"attributes_regexp"`
+}
+
+// LogsConfig is about the lines of Dify's containers, as Docker's fluentd logging driver sends them.
+type LogsConfig struct {
+	// Lines makes records of them.
+	Lines bool `mapstructure:"lines"`
+	// TimeZone is that of the times in Dify's text format: its LOG_TZ.
+	TimeZone string `mapstructure:"time_zone"`
+	// ServiceName is service.name for the text lines of the API, worker and beat: Dify's APPLICATION_NAME.
+	ServiceName string `mapstructure:"service_name"`
+	// JoinWait is how long an entry is held for lines that may still belong to it.
+	JoinWait time.Duration `mapstructure:"join_wait"`
 }
 
 // Actions on the value of a redacted key.
@@ -121,6 +135,12 @@ func createDefaultConfig() component.Config {
 			SampledResponseCount: true,
 			BrokerDatabase:       1,
 		},
+		Logs: LogsConfig{
+			Lines:       true,
+			TimeZone:    "UTC",
+			ServiceName: serviceDify,
+			JoinWait:    time.Second,
+		},
 		Redaction: RedactionConfig{
 			Enabled:    true,
 			TruncateTo: 256,
@@ -139,7 +159,7 @@ func createDefaultConfig() component.Config {
 
 // Validate reports every fault at once.
 func (c *Config) Validate() error {
-	return errors.Join(c.Drop.validate(), c.Redaction.validate(), c.Memory.validate())
+	return errors.Join(c.Drop.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
 }
 
 func (c *DropConfig) validate() error {
@@ -205,6 +225,22 @@ func (r *RuleConfig) conditionless() bool {
 	return r.SpanName == "" && r.SpanNameRegexp == "" && r.EventName == "" && r.ExceptionType == "" && r.Text == "" &&
 		r.TextRegexp == "" && len(r.Attributes) == 0 && len(r.AttributesRegexp) == 0
 }
+
+func (c *LogsConfig) validate() error {
+	var errs []error
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		errs = append(errs, fmt.Errorf("logs::time_zone: %w; give the name that Dify's LOG_TZ has, such as Asia/Shanghai", err))
+	}
+	if c.ServiceName == "" {
+		errs = append(errs, errors.New("logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has"))
+	}
+	if c.JoinWait <= 0 || c.JoinWait > maxJoinWait {
+		errs = append(errs, fmt.Errorf("logs::join_wait: must be between 0 and %s, is %s; it is what a crash can cost", maxJoinWait, c.JoinWait))
+	}
+	return errors.Join(errs...)
+}
+
+const maxJoinWait = time.Minute
 
 func (c *RedactionConfig) validate() error {
 	var errs []error

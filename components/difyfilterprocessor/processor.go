@@ -25,10 +25,15 @@ type filter struct {
 	memory    *memory
 	noise     *noise
 	redactor  *redactor
+	joiner    *joiner
 	telemetry *metadata.TelemetryBuilder
 }
 
 func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error) {
+	joiner, err := newJoiner(cfg)
+	if err != nil {
+		return nil, err
+	}
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -38,6 +43,7 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 		memory:    mem,
 		noise:     newNoise(&cfg.Drop),
 		redactor:  newRedactor(&cfg.Redaction),
+		joiner:    joiner,
 		telemetry: telemetry,
 	}, nil
 }
@@ -175,22 +181,34 @@ func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
 	return false
 }
 
-// processLogs: ids after noise, so that what falls costs no hash, and before redaction, which makes different records alike.
+// processLogs makes records of lines, then treats all alike.
 func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	var t tally
+	f.joiner.take(ld, f.memory.now(), &t)
+	return f.processRecords(ctx, ld, &t)
+}
+
+// flushLogs processes what was held for lines that did not come.
+func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
+	var t tally
+	return f.processRecords(ctx, f.joiner.flush(f.memory.now(), all, &t), &t)
+}
+
+// processRecords: ids after noise, so that what falls costs no hash, and before redaction, which makes different records alike.
+func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (plog.Logs, error) {
 	now := f.memory.now()
 	s := stamper{now: now}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		res := rl.Resource().Attributes()
 		f.repairResource(res, originOf(res, false), "", now)
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			f.filterRecords(res, sl, &s, &t)
+			f.filterRecords(res, sl, &s, t)
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
 	})
 	if f.cfg.Redaction.Enabled {
-		r := f.redactor.with(&t)
+		r := f.redactor.with(t)
 		for _, rl := range ld.ResourceLogs().All() {
 			r.attributes(rl.Resource().Attributes())
 			for _, sl := range rl.ScopeLogs().All() {

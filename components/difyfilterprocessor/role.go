@@ -41,7 +41,7 @@ func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) 
 			role = roleByName(text(res, attrHostName))
 		}
 	case originContainer:
-		role = roleByContainer(res)
+		role = roleByContainer(text(res, attrComposeService), text(res, attrContainerName))
 	case originOther:
 	}
 	if role != "" {
@@ -142,11 +142,30 @@ func roleByName(name string) string {
 	}
 }
 
-// roleByContainer knows the services of Dify's compose file by their label, or by the container's name
-// (<project>-<service>-<number>).
-func roleByContainer(res pcommon.Map) string {
-	if service := text(res, "com.docker.compose.service"); service != "" {
-		return roleByName(service)
+// roleByContainer knows the services of Dify's compose file by their label, or by the container's name.
+func roleByContainer(service, name string) string {
+	if service == "" {
+		service = composeService(name)
 	}
-	return roleByName(text(res, "container.name"))
+	switch service {
+	case "web":
+		return difysemconv.RoleWeb
+	case "nginx":
+		return difysemconv.RoleNginx
+	case "sandbox":
+		return difysemconv.RoleSandbox
+	case "ssrf_proxy":
+		return difysemconv.RoleSSRFProxy
+	}
+	return roleByName(service)
+}
+
+// composeService cuts the service out of <project>-<service>-<number>, as docker compose names containers. The names of
+// Dify's services have no dash. Another name is answered whole.
+func composeService(name string) string {
+	at := strings.LastIndexByte(name, '-')
+	if at < 0 || at == len(name)-1 || strings.Trim(name[at+1:], "0123456789") != "" {
+		return name
+	}
+	return name[strings.LastIndexByte(name[:at], '-')+1 : at]
 }
