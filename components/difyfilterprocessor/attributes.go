@@ -18,6 +18,8 @@ const (
 	attrRoute     = "http.route"
 	attrStatus    = "http.response.status_code"
 	attrPath      = "url.path"
+	attrQuery     = "url.query"
+	attrFullURL   = "url.full"
 	attrURLScheme = "url.scheme"
 	attrProtocol  = "network.protocol.version"
 
@@ -53,6 +55,9 @@ func modernizeHTTP(attrs pcommon.Map) {
 	}
 	if value := str(method); value != "" {
 		putAbsent(attrs, attrMethod, value)
+	}
+	if url := text(attrs, attrOldURL); url != "" {
+		putAbsent(attrs, attrFullURL, url)
 	}
 	if status, ok := attrs.Get(attrOldStatus); ok && !has(attrs, attrStatus) && status.Type() == pcommon.ValueTypeInt {
 		attrs.PutInt(attrStatus, status.Int())

@@ -22,6 +22,7 @@ type Config struct {
 	ServiceNamespace string `mapstructure:"service_namespace"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
+	Status    StatusConfig    `mapstructure:"status"`
 	Logs      LogsConfig      `mapstructure:"logs"`
 	Redaction RedactionConfig `mapstructure:"redaction"`
 	Memory    MemoryConfig    `mapstructure:"memory"`
@@ -72,6 +73,12 @@ type RuleConfig struct {
 	AttributesRegexp map[string]string `mapstructure:"attributes_regexp"`
 }
 
+// StatusConfig says which spans are no errors.
+type StatusConfig struct {
+	// ExpectedErrors are exception types, with their module or without, or prefixes that end in *.
+	ExpectedErrors []string `mapstructure:"expected_errors"`
+}
+
 // LogsConfig is about the lines of Dify's containers, as Docker's fluentd logging driver sends them.
 type LogsConfig struct {
 	// Lines makes records of them.
@@ -105,6 +112,8 @@ type RedactionConfig struct {
 	SQL bool `mapstructure:"sql"`
 	// URLQueries removes the query from URL attributes.
 	URLQueries bool `mapstructure:"url_queries"`
+	// Messages takes content out of log bodies, exception texts and status messages, which may quote it.
+	Messages bool `mapstructure:"messages"`
 	// Secrets scrubs API keys, tokens and passwords wherever they stand.
 	Secrets bool `mapstructure:"secrets"`
 	// SecretPatterns are further RE2 patterns; what they match is replaced by ***.
@@ -135,6 +144,7 @@ func createDefaultConfig() component.Config {
 			SampledResponseCount: true,
 			BrokerDatabase:       1,
 		},
+		Status: StatusConfig{ExpectedErrors: slices.Clone(expectedErrors)},
 		Logs: LogsConfig{
 			Lines:       true,
 			TimeZone:    "UTC",
@@ -146,6 +156,7 @@ func createDefaultConfig() component.Config {
 			TruncateTo: 256,
 			SQL:        true,
 			URLQueries: true,
+			Messages:   true,
 			Secrets:    true,
 		},
 		Memory: MemoryConfig{
@@ -159,7 +170,7 @@ func createDefaultConfig() component.Config {
 
 // Validate reports every fault at once.
 func (c *Config) Validate() error {
-	return errors.Join(c.Drop.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
+	return errors.Join(c.Drop.validate(), c.Status.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
 }
 
 func (c *DropConfig) validate() error {
@@ -224,6 +235,16 @@ func (r *RuleConfig) validate() error {
 func (r *RuleConfig) conditionless() bool {
 	return r.SpanName == "" && r.SpanNameRegexp == "" && r.EventName == "" && r.ExceptionType == "" && r.Text == "" &&
 		r.TextRegexp == "" && len(r.Attributes) == 0 && len(r.AttributesRegexp) == 0
+}
+
+func (c *StatusConfig) validate() error {
+	var errs []error
+	for i, name := range c.ExpectedErrors {
+		if star := strings.IndexByte(name, '*'); name == "" || star == 0 || (star > 0 && star != len(name)-1) {
+			errs = append(errs, fmt.Errorf("status::expected_errors[%d]: must be an exception type, or a prefix with one * at its end, is %q", i, name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *LogsConfig) validate() error {

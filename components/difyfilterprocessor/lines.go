@@ -34,8 +34,6 @@ const (
 	attrCodeFile   = "code.file.path"
 	attrCodeLine   = "code.line.number"
 	attrErrorType  = "error.type"
-	attrFullURL    = "url.full"
-	attrQuery      = "url.query"
 	attrClient     = "client.address"
 	truncatedEntry = "\n" + truncatedMark
 )

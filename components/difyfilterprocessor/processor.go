@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
-	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 // filter is the processor: the passes over one batch, in their order. It keeps nothing of a batch but what memory holds.
@@ -26,6 +25,7 @@ type filter struct {
 	noise     *noise
 	redactor  *redactor
 	joiner    *joiner
+	expected  expected
 	telemetry *metadata.TelemetryBuilder
 }
 
@@ -44,13 +44,15 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 		noise:     newNoise(&cfg.Drop),
 		redactor:  newRedactor(&cfg.Redaction),
 		joiner:    joiner,
+		expected:  newExpected(cfg.Status.ExpectedErrors),
 		telemetry: telemetry,
 	}, nil
 }
 
 // processTraces: first who speaks, since rules ask for the role; then what the spans mean (their status decides whether
-// they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise; last
-// redaction, when nothing needs the content anymore.
+// they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise, and the
+// older shape of logged exceptions, in which noise is known as it was sent; last redaction, when nothing needs the content
+// anymore.
 func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var t tally
 	now := f.memory.now()
@@ -58,6 +60,9 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	f.repairSpans(td, origins)
 	f.link(td, origins, now)
 	f.prune(td, roles, now, &t)
+	for _, rs := range td.ResourceSpans().All() {
+		modernizeLogExceptions(rs)
+	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
 		for _, rs := range td.ResourceSpans().All() {
@@ -116,7 +121,7 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 			own := origins[i] == originSDK && !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation)
 			for _, span := range ss.Spans().All() {
 				modernizeSpan(span, origins[i])
-				repairStatus(span)
+				f.expected.repairStatus(span)
 				if own {
 					nameNode(span)
 				}
@@ -125,8 +130,8 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 	}
 }
 
-// processMetrics: identity and role first, from all points, also those that are dropped then; the labels before the counts
-// that are made from them; last the role on every point, since Prometheus shows the resource's attributes apart.
+// processMetrics: identity first, from all points, also those that are dropped then; the labels before the counts that are
+// made from them; last the role on every point, since Prometheus shows the resource's attributes apart.
 func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	var t tally
 	now := f.memory.now()
@@ -152,14 +157,13 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally) {
 	res := rm.Resource().Attributes()
 	from := originOf(res, hasEnterpriseMetrics(rm))
-	seen := ""
+	identify(res, from)
 	if from == originSDK {
-		seen = roleByMetrics(rm)
-		identify(res, from)
 		identifyByStart(rm)
+		f.rememberRole(text(res, attrServiceInstanceID), roleByMetrics(rm), now)
 	}
-	role := f.repairResource(res, from, seen, now)
 	if from.dify() {
+		f.enrich(res)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				t.drop(ruleMergedSeries, kindDataPoint, modernizeMetric(m))
@@ -167,9 +171,7 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 			t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
 		}
 	}
-	if role != "" && from != originOther {
-		eachPoint(rm, func(p point) { putAbsent(p.Attributes(), difysemconv.AttrRole, role) })
-	}
+	tellRole(rm, setRole(res, roleByNames(res, from)), from)
 }
 
 func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {

@@ -39,6 +39,11 @@ var contentKeys = map[string]string{
 	"http.response.body":         actionDrop,
 	"messaging.message.body":     actionDrop,
 	"db.query.parameter.*":       actionDrop,
+	"inputs":                     actionDrop, // these of Dify's JSON log lines
+	"outputs":                    actionDrop,
+	"query":                      actionDrop,
+	"prompt":                     actionDrop,
+	"answer":                     actionDrop,
 }
 
 const (
@@ -88,7 +93,7 @@ func (r *redactor) spans(ss ptrace.ScopeSpans) {
 	for _, span := range ss.Spans().All() {
 		r.attributes(span.Attributes())
 		r.set(span.Name(), span.SetName)
-		r.set(span.Status().Message(), span.Status().SetMessage)
+		r.message(span.Status().Message(), span.Status().SetMessage)
 		for _, event := range span.Events().All() {
 			r.set(event.Name(), event.SetName)
 			r.attributes(event.Attributes())
@@ -105,7 +110,7 @@ func (r *redactor) records(sl plog.ScopeLogs) {
 	r.scope(sl.Scope())
 	for _, record := range sl.LogRecords().All() {
 		r.attributes(record.Attributes())
-		r.value("", record.Body())
+		r.body(record.Body())
 		r.set(record.EventName(), record.SetEventName)
 	}
 }
@@ -151,6 +156,33 @@ func (r *redactor) set(value string, to func(string)) {
 		to(clean)
 		r.tally.redacted[reasonSecret]++
 	}
+}
+
+// body redacts the body of a record, which is a message. One with parts is read like attributes.
+func (r *redactor) body(v pcommon.Value) {
+	if v.Type() == pcommon.ValueTypeStr {
+		r.message(v.Str(), v.SetStr)
+	}
+	r.value("", v)
+}
+
+// message takes content out of a text about what happened, and scrubs it.
+func (r *redactor) message(value string, to func(string)) {
+	if r.cfg.Messages && value != "" {
+		clean, found := repeat(value, func(text string) (string, bool) {
+			cuts := findContent(nil, text, r.cfg.URLQueries)
+			if len(cuts) == 0 {
+				return text, false
+			}
+			return apply(text, cuts), true
+		})
+		if found {
+			to(clean)
+			value = clean
+			r.tally.redacted[reasonMessage]++
+		}
+	}
+	r.set(value, to)
 }
 
 // attributes redacts a map of attributes, and says whether it changed one.
@@ -241,6 +273,10 @@ func (r *redactor) value(key string, v pcommon.Value) {
 }
 
 func (r *redactor) str(key string, v pcommon.Value) {
+	if isMessage(key) {
+		r.message(v.Str(), v.SetStr)
+		return
+	}
 	value := v.Str()
 	if !r.cfg.Secrets || value == "" {
 		return

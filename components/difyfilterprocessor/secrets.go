@@ -24,10 +24,13 @@ type scrubber struct {
 type cut struct{ from, to int }
 
 // scrub returns text without secrets, and whether there were any. Without any, nothing is allocated.
-func (s *scrubber) scrub(text string) (string, bool) {
-	clean, found := s.pass(text)
-	for again, left := found, maxPasses; again && left > 0; left-- { // a secret that is gone may have hidden another
-		clean, again = s.pass(clean)
+func (s *scrubber) scrub(text string) (string, bool) { return repeat(text, s.pass) }
+
+// repeat looks again as long as something was found: what is gone may have hidden more.
+func repeat(text string, pass func(string) (string, bool)) (string, bool) {
+	clean, found := pass(text)
+	for again, left := found, maxPasses; again && left > 0; left-- {
+		clean, again = pass(clean)
 	}
 	return clean, found
 }
