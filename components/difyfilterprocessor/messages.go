@@ -194,9 +194,12 @@ func endOfLine(text string, at int) int {
 
 // findQueries takes what stands behind the question mark of a path or URL.
 func findQueries(cuts []cut, text string) []cut {
-	const ends = " \t\r\n\"'`()<>[]{},"
+	const (
+		before = " \t\r\n\"'`()<>[]{},"
+		ends   = " \t\r\n\"`<>\\" // a query may hold the others, a user's commas and quotes
+	)
 	for at := strings.IndexByte(text, '?'); at >= 0; at = indexByte(text, '?', at+1) {
-		begin := strings.LastIndexAny(text[:at], ends) + 1
+		begin := strings.LastIndexAny(text[:at], before) + 1
 		if begin == at || (text[begin] != '/' && !strings.Contains(text[begin:at], "://")) {
 			continue
 		}

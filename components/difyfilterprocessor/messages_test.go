@@ -27,6 +27,7 @@ func TestMessagesQuoteNoContent(t *testing.T) {
 		"request body":            {"Received Request POST -> /v1/x, Request Body:\n{\n \"a\": \"CONTENT of a user\"\n}", "Received Request POST -> /v1/x, Request Body:***"},
 		"access line":             {`1.2.3.4 - - [x] "GET /v1/x?q=CONTENT+of HTTP/1.1" 200`, `1.2.3.4 - - [x] "GET /v1/x?*** HTTP/1.1" 200`},
 		"URL":                     {`HTTP Request: GET http://h/x?q=CONTENT "HTTP/1.1 200 OK"`, `HTTP Request: GET http://h/x?*** "HTTP/1.1 200 OK"`},
+		"URL with commas":         {`GET http://h/x?q=a,CONTENT(1) "HTTP/1.1 200 OK"`, `GET http://h/x?*** "HTTP/1.1 200 OK"`},
 		"PostgreSQL's line":       {"(psycopg2.errors.X) no\nLINE 1: SELECT a FROM b WHERE c = 'CONTENT of a user'\n                ^\n[SQL: SELECT 'CONTENT of a user']\n(Background on", "(psycopg2.errors.X) no\nLINE 1: ***\n                ^\n[SQL: SELECT '***']\n(Background on"},
 		"the same in Python text": {`E("no\nLINE 1: SELECT \'CONTENT of a user\'\n  ^\n[SQL: SELECT \'CONTENT of a user\']\n(Background on")`, `E("no\nLINE 1: ***\n  ^\n[SQL: SELECT \'***\']\n(Background on")`},
 		"a key":                   {`DETAIL:  Key (email)=(CONTENT of (a) user) already exists.`, `DETAIL:  Key (email)=(***) already exists.`},

@@ -144,6 +144,8 @@ func (r *redactor) exemplars(p point) {
 }
 
 func (r *redactor) scope(scope pcommon.InstrumentationScope) {
+	r.set(scope.Name(), scope.SetName)
+	r.set(scope.Version(), scope.SetVersion)
 	r.attributes(scope.Attributes())
 }
 
