@@ -121,6 +121,7 @@ func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 	for _, sm := range rm.ScopeMetrics().All() {
 		r.scope(sm.Scope())
 		for _, m := range sm.Metrics().All() {
+			r.set(m.Description(), m.SetDescription)
 			changed := false
 			eachPointOf(m, func(p point) {
 				changed = r.attributes(p.Attributes()) || changed
@@ -220,7 +221,7 @@ func (r *redactor) attribute(key string, v pcommon.Value, system string) bool {
 			v.SetStr(clean)
 			r.tally.redacted[reasonSQL]++
 		}
-	case attrOldURL, attrOldTarget, "url.full":
+	case attrOldURL, attrOldTarget, attrRoute, attrPath, "url.full":
 		if bare, _, found := strings.Cut(str(v), "?"); r.cfg.URLQueries && found {
 			v.SetStr(bare)
 			r.tally.redacted[reasonQuery]++
