@@ -38,8 +38,20 @@ const (
 // ones stay, so that queries over spans of both kinds go on working.
 func modernizeSpan(span ptrace.Span, from origin) {
 	attrs := span.Attributes()
-	if span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient {
+	http, old := false, false
+	for key := range attrs.All() { // one look at all keys: most spans need nothing
+		switch key {
+		case attrOldMethod:
+			http = true
+		case difysemconv.AttrOldTenantID, difysemconv.AttrOldUserID, difysemconv.AttrDaemonTenantID:
+			old = true
+		}
+	}
+	if http && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient) {
 		modernizeHTTP(attrs)
+	}
+	if !old {
+		return
 	}
 	rename(attrs, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
 	rename(attrs, difysemconv.AttrOldUserID, attrUserID)

@@ -4,6 +4,11 @@
 package difyfilterprocessor
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -14,6 +19,8 @@ import (
 type noise struct {
 	events  []*rule
 	spans   []*rule // and subtrees
+	telling []*rule // those of them that look for nothing but a literal in what identifies a span
+	gate    needles
 	records []*rule
 
 	sampledResponseCount bool
@@ -32,10 +39,43 @@ func newNoise(cfg *DropConfig) *noise {
 		case dropsRecord:
 			n.records = append(n.records, r)
 		default:
-			n.spans = append(n.spans, r)
+			if r.ownText {
+				n.telling = append(n.telling, r)
+				n.gate.add(r.texts)
+			} else {
+				n.spans = append(n.spans, r)
+			}
 		}
 	}
 	return n
+}
+
+// needles looks for any of several texts at once, as most spans have none.
+type needles struct {
+	texts    []string
+	shortest int
+}
+
+func (l *needles) add(texts []string) {
+	l.texts = append(l.texts, texts...)
+	l.shortest = len(slices.MinFunc(l.texts, func(a, b string) int { return cmp.Compare(len(a), len(b)) }))
+}
+
+func (l *needles) in(text string) bool {
+	return len(text) >= l.shortest && slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
+}
+
+// inSpan says whether a rule of the telling ones can match.
+func (l *needles) inSpan(span ptrace.Span) bool {
+	if len(l.texts) == 0 {
+		return false
+	}
+	for key, v := range span.Attributes().All() {
+		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && tellsError(key) && l.in(v.Str()) {
+			return true
+		}
+	}
+	return l.in(span.Name())
 }
 
 // dropEvents removes the events that are noise and the ERROR that came with them.
@@ -63,7 +103,16 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 // spanRule is the rule by which a span falls, nil when it stays. A span that bears an error which is not the noise itself
 // stays; of it, only the events that a rule meant are dropped.
 func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
-	for _, r := range n.spans {
+	if n.gate.inSpan(span) {
+		if r := firstRule(n.telling, span, role, t); r != nil {
+			return r
+		}
+	}
+	return firstRule(n.spans, span, role, t)
+}
+
+func firstRule(rules []*rule, span ptrace.Span, role string, t *tally) *rule {
+	for _, r := range rules {
 		if !r.matchesSpan(span, role) {
 			continue
 		}

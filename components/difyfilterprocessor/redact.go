@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -56,7 +57,8 @@ type redactor struct {
 	cfg      *RedactionConfig
 	exact    map[string]string
 	prefixes []prefixAction
-	first    [256]bool // the first bytes of all keys above: rules most keys out
+	lengths  [256]uint64 // by first byte, the lengths that exact keys have: rules most keys out
+	starts   [256]bool   // the first bytes of prefixes
 	scrubber scrubber
 	tally    *tally // of the batch at hand; see with
 }
@@ -68,11 +70,11 @@ func newRedactor(cfg *RedactionConfig) *redactor {
 	keys := maps.Clone(contentKeys)
 	maps.Copy(keys, cfg.Keys)
 	for key, action := range keys {
-		r.first[key[0]] = true
 		if prefix, ok := strings.CutSuffix(key, "*"); ok {
-			r.prefixes = append(r.prefixes, prefixAction{prefix, action})
+			r.prefixes, r.starts[key[0]] = append(r.prefixes, prefixAction{prefix, action}), true
 		} else {
 			r.exact[key] = action
+			r.lengths[key[0]] |= lengthBit(key)
 		}
 	}
 	for _, pattern := range cfg.SecretPatterns {
@@ -191,19 +193,23 @@ func (r *redactor) message(value string, to func(string)) {
 // attributes redacts a map of attributes, and says whether it changed one.
 func (r *redactor) attributes(attrs pcommon.Map) bool {
 	before := r.tally.redacted
-	system := ""
-	if r.cfg.SQL {
-		system = text(attrs, attrDBSystem)
-		if system == "" {
-			system = text(attrs, "db.system.name")
-		}
+	gone := false
+	for key, v := range attrs.All() {
+		gone = r.attribute(key, v, attrs) || gone
 	}
-	attrs.RemoveIf(func(key string, v pcommon.Value) bool { return r.attribute(key, v, system) })
+	if gone {
+		attrs.RemoveIf(func(key string, _ pcommon.Value) bool { return r.drops(key) })
+	}
 	return before != r.tally.redacted
 }
 
+func (r *redactor) drops(key string) bool {
+	action := r.action(key)
+	return action == actionDrop || (action == "" && key == attrQuery && r.cfg.URLQueries)
+}
+
 // attribute redacts one attribute. It answers whether the attribute goes.
-func (r *redactor) attribute(key string, v pcommon.Value, system string) bool {
+func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) bool {
 	switch r.action(key) {
 	case actionDrop:
 		r.tally.redacted[reasonKey]++
@@ -214,34 +220,51 @@ func (r *redactor) attribute(key string, v pcommon.Value, system string) bool {
 	case actionTruncate:
 		r.value(key, v) // first, lest half a secret be left that nothing recognizes
 		r.truncate(v)
-	}
-	switch key {
-	case "db.statement", "db.query.text":
-		if clean, found := withoutLiterals(str(v), system); r.cfg.SQL && found {
-			v.SetStr(clean)
-			r.tally.redacted[reasonSQL]++
-		}
-	case attrOldURL, attrOldTarget, attrRoute, attrPath, "url.full":
-		if bare, _, found := strings.Cut(str(v), "?"); r.cfg.URLQueries && found {
-			v.SetStr(bare)
-			r.tally.redacted[reasonQuery]++
-		}
-	case "url.query":
-		if r.cfg.URLQueries {
+	case "":
+		if key == attrQuery && r.cfg.URLQueries {
 			r.tally.redacted[reasonQuery]++
 			return true
 		}
+	}
+	if v.Type() == pcommon.ValueTypeStr {
+		r.byMeaning(key, v, attrs)
 	}
 	r.value(key, v)
 	return false
 }
 
+// byMeaning takes out what the key says that it holds: literals of a statement, the query of a URL.
+func (r *redactor) byMeaning(key string, v pcommon.Value, attrs pcommon.Map) {
+	switch key {
+	case "db.statement", "db.query.text":
+		if !r.cfg.SQL {
+			return
+		}
+		if clean, found := withoutLiterals(v.Str(), cmp.Or(text(attrs, attrDBSystem), text(attrs, "db.system.name"))); found {
+			v.SetStr(clean)
+			r.tally.redacted[reasonSQL]++
+		}
+	case attrOldURL, attrOldTarget, attrRoute, attrPath, attrFullURL:
+		if bare, _, found := strings.Cut(v.Str(), "?"); r.cfg.URLQueries && found {
+			v.SetStr(bare)
+			r.tally.redacted[reasonQuery]++
+		}
+	}
+}
+
+func lengthBit(key string) uint64 { return 1 << min(len(key), 63) }
+
 func (r *redactor) action(key string) string {
-	if key == "" || !r.first[key[0]] {
+	if key == "" {
 		return ""
 	}
-	if action, ok := r.exact[key]; ok {
-		return action
+	if r.lengths[key[0]]&lengthBit(key) != 0 {
+		if action, ok := r.exact[key]; ok {
+			return action
+		}
+	}
+	if !r.starts[key[0]] {
+		return ""
 	}
 	action, longest := "", -1
 	for _, p := range r.prefixes {

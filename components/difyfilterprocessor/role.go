@@ -31,7 +31,10 @@ func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) 
 	if from == originSDK && !has(res, difysemconv.AttrRole) {
 		role = f.rememberRole(text(res, attrServiceInstanceID), seen, now)
 	}
-	return setRole(res, cmp.Or(role, roleByNames(res, from)))
+	if role == "" && !has(res, difysemconv.AttrRole) {
+		role = roleByNames(res, from)
+	}
+	return setRole(res, role)
 }
 
 // setRole sets the role where none is set, and answers what it is then.

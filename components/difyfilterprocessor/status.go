@@ -14,7 +14,8 @@ import (
 // expected are the errors that Dify itself counts as none: its Sentry set-up ignores them, since they are what it answers
 // a wrong request with.
 type expected struct {
-	names    map[string]bool // with their module, or without
+	names    map[string]bool // as listed: with their module, or without
+	bare     map[string]bool // all of them without
 	prefixes []string
 }
 
@@ -30,19 +31,24 @@ var expectedErrors = []string{
 }
 
 func newExpected(names []string) expected {
-	e := expected{names: map[string]bool{}}
+	e := expected{names: map[string]bool{}, bare: map[string]bool{}}
 	for _, name := range names {
 		if prefix, ok := strings.CutSuffix(name, "*"); ok {
 			e.prefixes = append(e.prefixes, prefix)
 		} else {
-			e.names[name] = true
+			e.names[name], e.bare[withoutModule(name)] = true, true
 		}
 	}
 	return e
 }
 
+func withoutModule(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+
+// has takes a name that was listed without its module for that of any module, and a type that is told without its module
+// (Dify's logging handler does) for any listed one.
 func (e *expected) has(exceptionType string) bool {
-	if e.names[exceptionType] || e.names[exceptionType[strings.LastIndexByte(exceptionType, '.')+1:]] {
+	bare := withoutModule(exceptionType)
+	if e.names[exceptionType] || e.names[bare] || (bare == exceptionType && e.bare[bare]) {
 		return true
 	}
 	for _, prefix := range e.prefixes {
