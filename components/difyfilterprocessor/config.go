@@ -205,7 +205,7 @@ func prefixed(place string, err error) []error {
 	return errs
 }
 
-var spanKinds = []string{"internal", "server", "client", "producer", "consumer"}
+var spanKindNames = []string{"internal", "server", "client", "producer", "consumer"}
 
 func (r *RuleConfig) validate() error {
 	var errs []error
@@ -215,8 +215,8 @@ func (r *RuleConfig) validate() error {
 	if !slices.Contains([]string{dropsSpan, dropsSubtree, dropsEvent, dropsRecord}, r.Drops) {
 		errs = append(errs, fmt.Errorf("drops: must be span, subtree, event or record, is %q", r.Drops))
 	}
-	if r.SpanKind != "" && !slices.Contains(spanKinds, r.SpanKind) {
-		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKinds, ", "), r.SpanKind))
+	if r.SpanKind != "" && !slices.Contains(spanKindNames, r.SpanKind) {
+		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKindNames, ", "), r.SpanKind))
 	}
 	if r.Drops == dropsRecord && (r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
 		errs = append(errs, errors.New("drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them"))

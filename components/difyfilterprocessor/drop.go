@@ -18,8 +18,8 @@ import (
 // noise holds the rules by what they drop, so that no span asks about rules for records.
 type noise struct {
 	events  []*rule
-	spans   []*rule // and subtrees
-	telling []*rule // those of them that look for nothing but a literal in what identifies a span
+	spans   [spanKinds][]*rule // and subtrees, by the kind of span they can be for
+	telling []*rule            // those of them that look for nothing but a literal in what identifies a span
 	gate    needles
 	records []*rule
 
@@ -43,7 +43,7 @@ func newNoise(cfg *DropConfig) *noise {
 				n.telling = append(n.telling, r)
 				n.gate.add(r.texts)
 			} else {
-				n.spans = append(n.spans, r)
+				n.addByKind(r)
 			}
 		}
 	}
@@ -65,17 +65,16 @@ func (l *needles) in(text string) bool {
 	return len(text) >= l.shortest && slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
 }
 
-// inSpan says whether a rule of the telling ones can match.
-func (l *needles) inSpan(span ptrace.Span) bool {
+func (l *needles) inAttributes(attrs pcommon.Map) bool {
 	if len(l.texts) == 0 {
 		return false
 	}
-	for key, v := range span.Attributes().All() {
+	for key, v := range attrs.All() {
 		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && tellsError(key) && l.in(v.Str()) {
 			return true
 		}
 	}
-	return l.in(span.Name())
+	return false
 }
 
 // dropEvents removes the events that are noise and the ERROR that came with them.
@@ -103,12 +102,35 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 // spanRule is the rule by which a span falls, nil when it stays. A span that bears an error which is not the noise itself
 // stays; of it, only the events that a rule meant are dropped.
 func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
-	if n.gate.inSpan(span) {
+	if n.gate.in(span.Name()) || n.gate.inAttributes(span.Attributes()) {
 		if r := firstRule(n.telling, span, role, t); r != nil {
 			return r
 		}
 	}
-	return firstRule(n.spans, span, role, t)
+	return firstRule(n.spans[kindOf(span)], span, role, t)
+}
+
+// databaseSpanRule is the same for a span whose attributes tell of a database and of nothing else.
+func (n *noise) databaseSpanRule(span ptrace.Span, role string, t *tally) *rule {
+	return firstRule(n.spans[kindOf(span)], span, role, t)
+}
+
+// spanKinds is the number of kinds; a kind that is none of them is the first, unspecified.
+const spanKinds = int(ptrace.SpanKindConsumer) + 1
+
+func kindOf(span ptrace.Span) int {
+	if kind := int(span.Kind()); kind > 0 && kind < spanKinds {
+		return kind
+	}
+	return int(ptrace.SpanKindUnspecified)
+}
+
+func (n *noise) addByKind(r *rule) {
+	for kind := range n.spans {
+		if r.spanKind == ptrace.SpanKindUnspecified || int(r.spanKind) == kind {
+			n.spans[kind] = append(n.spans[kind], r)
+		}
+	}
 }
 
 func firstRule(rules []*rule, span ptrace.Span, role string, t *tally) *rule {

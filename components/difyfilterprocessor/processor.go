@@ -65,6 +65,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
+		defer r.done()
 		for _, rs := range td.ResourceSpans().All() {
 			r.attributes(rs.Resource().Attributes())
 			for _, ss := range rs.ScopeSpans().All() {
@@ -119,8 +120,11 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 		}
 		for _, ss := range rs.ScopeSpans().All() {
 			own := origins[i] == originSDK && !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation)
+			older := !isDatabaseScope(ss.Scope().Name())
 			for _, span := range ss.Spans().All() {
-				modernizeSpan(span, origins[i])
+				if older {
+					modernizeSpan(span, origins[i])
+				}
 				f.expected.repairStatus(span)
 				if own {
 					nameNode(span)
@@ -143,6 +147,7 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
+		defer r.done()
 		for _, rm := range md.ResourceMetrics().All() {
 			r.metrics(rm)
 		}
@@ -211,6 +216,7 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (pl
 	})
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(t)
+		defer r.done()
 		for _, rl := range ld.ResourceLogs().All() {
 			r.attributes(rl.Resource().Attributes())
 			for _, sl := range rl.ScopeLogs().All() {

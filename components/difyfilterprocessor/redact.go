@@ -60,13 +60,15 @@ type redactor struct {
 	lengths  [256]uint64 // by first byte, the lengths that exact keys have: rules most keys out
 	starts   [256]bool   // the first bytes of prefixes
 	scrubber scrubber
-	tally    *tally // of the batch at hand; see with
+	pool     *cleanPool
+	clean    *cleanMemory // of the batch at hand, as the tally; see with
+	tally    *tally
 }
 
 type prefixAction struct{ prefix, action string }
 
 func newRedactor(cfg *RedactionConfig) *redactor {
-	r := &redactor{cfg: cfg, exact: map[string]string{}}
+	r := &redactor{cfg: cfg, exact: map[string]string{}, pool: &cleanPool{}}
 	keys := maps.Clone(contentKeys)
 	maps.Copy(keys, cfg.Keys)
 	for key, action := range keys {
@@ -83,12 +85,14 @@ func newRedactor(cfg *RedactionConfig) *redactor {
 	return r
 }
 
-// with returns the redactor that counts into t.
+// with returns the redactor of one batch, which counts into t. Its done must be called.
 func (r *redactor) with(t *tally) *redactor {
 	counting := *r
-	counting.tally = t
+	counting.tally, counting.clean = t, r.pool.get()
 	return &counting
 }
+
+func (r *redactor) done() { r.pool.put(r.clean) }
 
 func (r *redactor) spans(ss ptrace.ScopeSpans) {
 	r.scope(ss.Scope())
@@ -157,7 +161,7 @@ func (r *redactor) set(value string, to func(string)) {
 	if !r.cfg.Secrets || value == "" {
 		return
 	}
-	if clean, found := r.scrubber.scrub(value); found {
+	if clean, found := r.clean.scrub(&r.scrubber, value); found {
 		to(clean)
 		r.tally.redacted[reasonSecret]++
 	}
@@ -240,7 +244,7 @@ func (r *redactor) byMeaning(key string, v pcommon.Value, attrs pcommon.Map) {
 		if !r.cfg.SQL {
 			return
 		}
-		if clean, found := withoutLiterals(v.Str(), cmp.Or(text(attrs, attrDBSystem), text(attrs, "db.system.name"))); found {
+		if clean, found := r.clean.withoutLiterals(v.Str(), cmp.Or(text(attrs, attrDBSystem), text(attrs, "db.system.name"))); found {
 			v.SetStr(clean)
 			r.tally.redacted[reasonSQL]++
 		}
@@ -314,7 +318,7 @@ func (r *redactor) str(key string, v pcommon.Value) {
 		}
 		return
 	}
-	if clean, found := r.scrubber.scrub(value); found {
+	if clean, found := r.clean.scrub(&r.scrubber, value); found {
 		v.SetStr(clean)
 		r.tally.redacted[reasonSecret]++
 	}

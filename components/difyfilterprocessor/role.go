@@ -21,6 +21,7 @@ const (
 	scopeFlask           = scopeInstrumentation + "flask"
 	scopeCelery          = scopeInstrumentation + "celery"
 	scopeRedis           = scopeInstrumentation + "redis"
+	scopeSQL             = scopeInstrumentation + "sqlalchemy"
 	scopeResponseCount   = "http_metrics"
 )
 
