@@ -167,3 +167,11 @@ func checkCanariesGone(t *testing.T, out string) {
 		}
 	}
 }
+
+func TestEachRuleIsShownBeforeAndAfter(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "noise.md"))
+	require.NoError(t, err)
+	for _, rule := range builtinRuleNames {
+		assert.Regexp(t, "(?m)^## .*\\b"+rule+"\\b", string(page))
+	}
+}
