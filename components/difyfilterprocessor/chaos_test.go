@@ -86,6 +86,13 @@ func (c chaos) attributes(m pcommon.Map, depth int) {
 	}
 }
 
+func (c chaos) resource(m pcommon.Map) {
+	if c.IntN(2) == 0 {
+		_ = m.FromRaw(difyProcess(c.IntN(3)))
+	}
+	c.attributes(m, 0)
+}
+
 func (c chaos) span(span ptrace.Span) {
 	span.SetTraceID(pcommon.TraceID{byte(c.IntN(3))})
 	span.SetSpanID(spanID(byte(c.IntN(10))))
@@ -101,6 +108,16 @@ func (c chaos) span(span ptrace.Span) {
 		event.SetName(one(c, []string{"exception", "log.exception", "x", "password=hunter2secret"}))
 		c.attributes(event.Attributes(), 0)
 	}
+	switch c.IntN(12) { // what the two rules with most conditions are for
+	case 0:
+		span.SetName("BRPOP")
+		span.SetKind(clientSpan)
+		span.SetParentSpanID(pcommon.SpanID{})
+		span.Attributes().PutStr(attrDBSystem, "redis")
+	case 1:
+		span.SetName("EVALSHA")
+		fillEvent(span.Events().AppendEmpty(), exception("redis.exceptions.NoScriptError", "x"))
+	}
 	if c.IntN(4) == 0 {
 		c.attributes(span.Links().AppendEmpty().Attributes(), 0)
 	}
@@ -110,7 +127,7 @@ func (c chaos) traces() ptrace.Traces {
 	td := ptrace.NewTraces()
 	for range c.IntN(4) {
 		rs := td.ResourceSpans().AppendEmpty()
-		c.attributes(rs.Resource().Attributes(), 0)
+		c.resource(rs.Resource().Attributes())
 		for range c.IntN(4) {
 			ss := rs.ScopeSpans().AppendEmpty()
 			ss.Scope().SetName(one(c, chaosScopes))
@@ -176,12 +193,28 @@ func (c chaos) metrics() pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	for range c.IntN(4) {
 		rm := md.ResourceMetrics().AppendEmpty()
-		c.attributes(rm.Resource().Attributes(), 0)
+		c.resource(rm.Resource().Attributes())
 		for range c.IntN(4) {
 			sm := rm.ScopeMetrics().AppendEmpty()
 			sm.Scope().SetName(one(c, chaosScopes))
 			for range c.IntN(5) {
 				c.metric(sm.Metrics().AppendEmpty())
+			}
+			if c.IntN(4) == 0 {
+				sm.Scope().SetName(scopeResponseCount)
+				m := sm.Metrics().AppendEmpty()
+				m.SetName(difysemconv.MetricServerResponseCount)
+				c.number(m.SetEmptySum().DataPoints().AppendEmpty())
+			}
+			if c.IntN(4) == 0 {
+				m := sm.Metrics().AppendEmpty()
+				m.SetName("http.server.active_requests")
+				points := m.SetEmptySum().DataPoints()
+				for _, host := range []string{"a", "b"} {
+					p := points.AppendEmpty()
+					p.SetIntValue(1)
+					p.Attributes().PutStr("http.host", host)
+				}
 			}
 		}
 	}
@@ -192,7 +225,7 @@ func (c chaos) logs() plog.Logs {
 	ld := plog.NewLogs()
 	for range c.IntN(4) {
 		rl := ld.ResourceLogs().AppendEmpty()
-		c.attributes(rl.Resource().Attributes(), 0)
+		c.resource(rl.Resource().Attributes())
 		for range c.IntN(4) {
 			sl := rl.ScopeLogs().AppendEmpty()
 			for range c.IntN(8) {
@@ -240,6 +273,24 @@ func FuzzProcessor(f *testing.F) {
 			checkLogs(t, ld)
 		}
 	})
+}
+
+// The batches above are no proof unless every rule finds something in them.
+func TestChaosReachesEveryRule(t *testing.T) {
+	b := newBench(t)
+	for seed := range uint64(300) {
+		c := chaos{rand.New(rand.NewPCG(seed, 0))}
+		b.traces(t, c.traces())
+		b.metrics(t, c.metrics())
+		b.logs(t, c.logs())
+	}
+	reached := map[string]bool{}
+	for by := range b.dropped(t) {
+		reached[by.rule] = true
+	}
+	for _, rule := range builtinRuleNames {
+		assert.True(t, reached[rule], rule)
+	}
 }
 
 func checkTraces(t *testing.T, td ptrace.Traces) {

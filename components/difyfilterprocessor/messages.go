@@ -148,19 +148,26 @@ func findRows(cuts []cut, text string) []cut {
 // findStatements takes the line of the statement that PostgreSQL shows (LINE 1: ...), and the literals of the one that
 // SQLAlchemy shows ([SQL: ...]).
 func findStatements(cuts []cut, text string) []cut {
-	for at := strings.Index(text, "LINE "); at >= 0; at = index(text, "LINE ", at+1) {
-		n := at + len("LINE ")
+	for at := strings.Index(text, "LINE "); at >= 0; at = index(text, "LINE ", at) {
+		at += len("LINE ")
+		n := at
 		for n < len(text) && '0' <= text[n] && text[n] <= '9' {
 			n++
 		}
-		if from, to := n+2, endOfLine(text, n); n > at+len("LINE ") && strings.HasPrefix(text[n:], ": ") && text[from:to] != mask {
-			cuts = append(cuts, cut{from, to})
+		if n == at || !strings.HasPrefix(text[n:], ": ") {
+			continue
+		}
+		from := n + len(": ")
+		at = max(from, endOfLine(text, from))
+		if text[from:at] != mask {
+			cuts = append(cuts, cut{from, at})
 		}
 	}
 	for at := strings.Index(text, "[SQL: "); at >= 0; {
-		end := len(text)
+		end := min(len(text), at+longestStatement)
+		near := text[:end]
 		for _, next := range [...]string{"[parameters: ", "(Background on this error"} {
-			if n := index(text, next, at); n >= 0 {
+			if n := index(near, next, at); n >= 0 {
 				end = min(end, n)
 			}
 		}
@@ -169,6 +176,12 @@ func findStatements(cuts []cut, text string) []cut {
 	}
 	return cuts
 }
+
+// longestStatement and longestAddress bound how far one look goes, so that all looks together are linear in the text.
+const (
+	longestStatement = 16 << 10
+	longestAddress   = 4 << 10
+)
 
 func quotedIn(cuts []cut, text string, at, end int) []cut {
 	for at = indexByte(text, '\'', at); at >= 0 && at < end; at = indexByte(text, '\'', min(at, len(text))) {
@@ -183,13 +196,18 @@ func quotedIn(cuts []cut, text string, at, end int) []cut {
 
 // endOfLine is the next newline, or the two characters that stand for one in the text of a Python object.
 func endOfLine(text string, at int) int {
-	end := len(text)
-	for _, newline := range [...]string{"\n", `\n`} {
-		if n := index(text, newline, at); n >= 0 {
-			end = min(end, n)
+	for at < len(text) {
+		n := strings.IndexAny(text[at:], "\n\\")
+		if n < 0 {
+			break
 		}
+		at += n
+		if text[at] == '\n' || strings.HasPrefix(text[at:], `\n`) {
+			return at
+		}
+		at++
 	}
-	return end
+	return len(text)
 }
 
 // findQueries takes what stands behind the question mark of a path or URL.
@@ -198,8 +216,11 @@ func findQueries(cuts []cut, text string) []cut {
 		before = " \t\r\n\"'`()<>[]{},"
 		ends   = " \t\r\n\"`<>\\" // a query may hold the others, a user's commas and quotes
 	)
+	last := 0
 	for at := strings.IndexByte(text, '?'); at >= 0; at = indexByte(text, '?', at+1) {
-		begin := strings.LastIndexAny(text[:at], before) + 1
+		begin := max(last, at-longestAddress)
+		last = at + 1
+		begin += strings.LastIndexAny(text[begin:at], before) + 1
 		if begin == at || (text[begin] != '/' && !strings.Contains(text[begin:at], "://")) {
 			continue
 		}

@@ -173,7 +173,9 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 			for _, m := range sm.Metrics().All() {
 				t.drop(ruleMergedSeries, kindDataPoint, modernizeMetric(m))
 			}
-			t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+			if sm.Scope().Name() != scopeResponseCount { // what it counts itself is not ours to count
+				t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+			}
 		}
 	}
 	tellRole(rm, setRole(res, roleByNames(res, from)), from)
