@@ -76,7 +76,7 @@ func TestRecordedRunsAreTold(t *testing.T) {
 	s := newStack(t, stackOptions{
 		overlays: []string{"yaml:receivers::workflow_log::start_at: beginning"},
 		fill: func(ctx context.Context, database string) error {
-			return sharedPostgres(t).Restore(ctx, database, unzipped(t, "rows.sql.gz"))
+			return servers.SharedPostgres(t).Restore(ctx, database, unzipped(t, "rows.sql.gz"))
 		},
 	})
 	rows, err := s.db.Query(t.Context(), "SELECT id::text, status FROM workflow_runs WHERE finished_at IS NOT NULL")

@@ -41,7 +41,7 @@ type stackOptions struct {
 
 func newStack(t *testing.T, opts stackOptions) *stack {
 	t.Helper()
-	s := &stack{redis: sharedRedis(t), search: sharedOpenSearch(t)}
+	s := &stack{redis: servers.SharedRedis(t), search: servers.SharedOpenSearch(t)}
 	require.NoError(t, s.redis.Reset(t.Context()))
 	require.NoError(t, s.search.Reset(t.Context()))
 	s.openDatabase(t, opts.fill)
@@ -63,7 +63,7 @@ func newStack(t *testing.T, opts stackOptions) *stack {
 
 func (s *stack) openDatabase(t *testing.T, fill func(context.Context, string) error) {
 	t.Helper()
-	pg := sharedPostgres(t)
+	pg := servers.SharedPostgres(t)
 	name, drop, err := pg.NewDatabase(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })

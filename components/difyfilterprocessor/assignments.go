@@ -7,27 +7,15 @@ import (
 	"strings"
 )
 
-// findAssignments takes the values behind words that announce a secret, as in password=x, "api_key": "x" or
-// Authorization: Basic x, and the passwords in URLs. Both hang on = or :.
-func findAssignments(cuts []cut, text string) []cut {
-	for _, sign := range [...]byte{':', '='} {
-		done := 0
-		for at := strings.IndexByte(text, sign); at >= 0; at = indexByte(text, sign, at+1) {
-			if at < done {
-				continue
-			}
-			had := len(cuts)
-			if sign == ':' && strings.HasPrefix(text[at+1:], "//") {
-				cuts = userInfo(cuts, text, at+3)
-			} else if word := secretWordBefore(text, at); word != "" {
-				cuts = valueAfter(cuts, text, at+1, word)
-			}
-			if len(cuts) > had {
-				done = cuts[had].to
-			}
-		}
+// assignmentAt takes the value behind a word that announces a secret, as in password=x, "api_key": "x" or
+// Authorization: Basic x.
+func assignmentAt(text string, at int) (cut, int) {
+	word := secretWordBefore(text, at)
+	if word == "" {
+		return cut{}, 0
 	}
-	return cuts
+	c := valueAfter(text, at+1, word)
+	return c, c.to
 }
 
 // secretWords end the names of what is secret.
@@ -38,12 +26,12 @@ var secretWords = []string{
 	"signing_key", "master_key", "subscription-key", "license_key", "_pass",
 }
 
-// endings holds the last two letters of all secretWords: most names are ruled out by theirs.
-var endings = func() (set [26 * 26]bool) {
+// endings sorts secretWords by their last two letters: most names are ruled out by theirs.
+var endings = func() (by [26 * 26][]string) {
 	for _, word := range secretWords {
-		set[ending(word)] = true
+		by[ending(word)] = append(by[ending(word)], word)
 	}
-	return set
+	return by
 }()
 
 // ending is a place in endings, or -1 for a name that does not end in two letters.
@@ -60,10 +48,11 @@ func ending(name string) int {
 
 // secretWord is the word by which a name is secret, or empty.
 func secretWord(name string) string {
-	if e := ending(name); e < 0 || !endings[e] {
+	e := ending(name)
+	if e < 0 {
 		return ""
 	}
-	for _, word := range secretWords {
+	for _, word := range endings[e] {
 		if len(name) >= len(word) && strings.EqualFold(name[len(name)-len(word):], word) {
 			return word
 		}
@@ -82,7 +71,7 @@ func secretWordBefore(text string, at int) string {
 }
 
 // valueAfter takes the value that begins at or after this place.
-func valueAfter(cuts []cut, text string, at int, word string) []cut {
+func valueAfter(text string, at int, word string) cut {
 	for at < len(text) && strings.IndexByte(" \t>=", text[at]) >= 0 {
 		at++
 	}
@@ -93,21 +82,21 @@ func valueAfter(cuts []cut, text string, at int, word string) []cut {
 	begin := at + slashes
 	if begin < len(text) && (text[begin] == '"' || text[begin] == '\'') {
 		end := quoteEnd(text, begin+1, text[begin], slashes)
-		return appendValue(cuts, text, begin+1, end, false)
+		return valueCut(text, begin+1, end, false)
 	}
 	if word == "authorization" || word == "cookie" {
-		return appendValue(cuts, text, at, lineEnd(text, at), true)
+		return valueCut(text, at, lineEnd(text, at), true)
 	}
-	return appendValue(cuts, text, at, wordEnd(text, at), true)
+	return valueCut(text, at, wordEnd(text, at), true)
 }
 
-func appendValue(cuts []cut, text string, from, to int, bare bool) []cut {
+func valueCut(text string, from, to int, bare bool) cut {
 	const long = 256 // no placeholder is
 	value := text[from:to]
 	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && saysNothing(value)))) {
-		return cuts
+		return cut{}
 	}
-	return append(cuts, cut{from, to})
+	return cut{from, to}
 }
 
 // quoteEnd finds the closing quote, which has no more backslashes before it than the opening one: so it works in JSON, and
@@ -191,7 +180,7 @@ func isCode(value string) bool {
 
 // userInfo takes the password of a URL, or a user name that looks like a token. A password that should have been encoded may
 // hold a slash; then what stands before that is no port.
-func userInfo(cuts []cut, text string, at int) []cut {
+func userInfo(text string, at int) (cut, int) {
 	const long = 512 // no login is
 	rest := text[at:min(len(text), at+long)]
 	if n := strings.IndexAny(rest, " \t\r\n\"'<>`"); n >= 0 {
@@ -206,19 +195,21 @@ func userInfo(cuts []cut, text string, at int) []cut {
 	if sign < 0 && colon >= 0 && colon < len(authority) && authority[0] != '[' && !isPort(authority[colon+1:]) {
 		sign = strings.LastIndexByte(rest, '@')
 	}
-	if sign < 0 {
-		return cuts
-	}
-	if colon < 0 || colon > sign {
-		if sign >= 16 {
-			cuts = append(cuts, cut{at, at + sign})
+	switch {
+	case sign < 0:
+		return cut{}, 0
+	case colon >= 0 && colon < sign:
+		if rest[colon+1:sign] == mask {
+			return cut{}, 0
 		}
-		return cuts
+		return cut{at + colon + 1, at + sign}, at + sign
+	case sign >= longName:
+		return cut{at, at + sign}, at + sign
 	}
-	if password := rest[colon+1 : sign]; password != "" && password != mask {
-		cuts = append(cuts, cut{at + colon + 1, at + sign})
-	}
-	return cuts
+	return cut{}, 0
 }
+
+// longName is the length from which a user name without a password is taken for a token.
+const longName = 16
 
 func isPort(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -18,6 +18,8 @@ const (
 	attrRoute     = "http.route"
 	attrStatus    = "http.response.status_code"
 	attrPath      = "url.path"
+	attrQuery     = "url.query"
+	attrFullURL   = "url.full"
 	attrURLScheme = "url.scheme"
 	attrProtocol  = "network.protocol.version"
 
@@ -36,8 +38,20 @@ const (
 // ones stay, so that queries over spans of both kinds go on working.
 func modernizeSpan(span ptrace.Span, from origin) {
 	attrs := span.Attributes()
-	if span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient {
+	http, old := false, false
+	for key := range attrs.All() { // one look at all keys: most spans need nothing
+		switch key {
+		case attrOldMethod:
+			http = true
+		case difysemconv.AttrOldTenantID, difysemconv.AttrOldUserID, difysemconv.AttrDaemonTenantID:
+			old = true
+		}
+	}
+	if http && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient) {
 		modernizeHTTP(attrs)
+	}
+	if !old {
+		return
 	}
 	rename(attrs, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
 	rename(attrs, difysemconv.AttrOldUserID, attrUserID)
@@ -46,6 +60,9 @@ func modernizeSpan(span ptrace.Span, from origin) {
 	}
 }
 
+// isDatabaseScope is for the two instrumentations that make most of Dify's spans, and write nothing that has an older name.
+func isDatabaseScope(scope string) bool { return scope == scopeRedis || scope == scopeSQL }
+
 func modernizeHTTP(attrs pcommon.Map) {
 	method, ok := attrs.Get(attrOldMethod)
 	if !ok {
@@ -53,6 +70,9 @@ func modernizeHTTP(attrs pcommon.Map) {
 	}
 	if value := str(method); value != "" {
 		putAbsent(attrs, attrMethod, value)
+	}
+	if url := text(attrs, attrOldURL); url != "" {
+		putAbsent(attrs, attrFullURL, url)
 	}
 	if status, ok := attrs.Get(attrOldStatus); ok && !has(attrs, attrStatus) && status.Type() == pcommon.ValueTypeInt {
 		attrs.PutInt(attrStatus, status.Int())

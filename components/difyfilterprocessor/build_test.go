@@ -81,10 +81,13 @@ func fill(span ptrace.Span, spec spanSpec) {
 		span.Status().SetMessage(spec.err)
 	}
 	for _, e := range spec.events {
-		event := span.Events().AppendEmpty()
-		event.SetName(e.name)
-		_ = event.Attributes().FromRaw(e.attrs)
+		fillEvent(span.Events().AppendEmpty(), e)
 	}
+}
+
+func fillEvent(event ptrace.SpanEvent, spec eventSpec) {
+	event.SetName(spec.name)
+	_ = event.Attributes().FromRaw(spec.attrs)
 }
 
 func spanID(id byte) pcommon.SpanID {

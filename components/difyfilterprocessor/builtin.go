@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -22,10 +23,13 @@ const (
 	ruleSampledResponseCount = "sampled_response_count"
 	// ruleMergedSeries is no noise: it counts the points that were added to another when host labels went.
 	ruleMergedSeries = "merged_series"
+	// ruleJoinedLine counts the lines that were added to the record of the one above.
+	ruleJoinedLine = "joined_line"
 )
 
 var builtinRuleNames = []string{
 	ruleParseError, ruleContextDetach, ruleHealthCheck, ruleBrokerPolling, ruleNoScript, ruleSampledResponseCount, ruleMergedSeries,
+	ruleJoinedLine,
 }
 
 // builtinRules are the rules for spans, events and records that the configuration has left on.
@@ -43,7 +47,9 @@ func builtinRules(cfg *DropConfig) []*rule {
 		rules = append(rules, &rule{name: ruleNoScript, drops: dropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
 	}
 	if cfg.HealthCheck {
-		rules = append(rules, &rule{name: ruleHealthCheck, drops: dropsSubtree, spanKind: ptrace.SpanKindServer, span: isHealthCheck})
+		rules = append(rules,
+			&rule{name: ruleHealthCheck, drops: dropsSubtree, spanKind: ptrace.SpanKindServer, span: isHealthCheck},
+			&rule{name: ruleHealthCheck, drops: dropsRecord, record: isHealthLine})
 	}
 	if cfg.BrokerPolling {
 		rules = append(rules, brokerPolling(int64(cfg.BrokerDatabase)))
@@ -72,6 +78,13 @@ func isHealthCheck(span ptrace.Span) bool {
 		}
 	}
 	return false
+}
+
+// isHealthLine recognizes the access line of a check that went well.
+func isHealthLine(record plog.LogRecord) bool {
+	attrs := record.Attributes()
+	status := statusCode(attrs)
+	return status >= 200 && status < 400 && isHealthPath(text(attrs, attrPath))
 }
 
 func isHealthPath(path string) bool {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // the image has no zones; one is named in the configuration
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -21,6 +22,8 @@ type Config struct {
 	ServiceNamespace string `mapstructure:"service_namespace"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
+	Status    StatusConfig    `mapstructure:"status"`
+	Logs      LogsConfig      `mapstructure:"logs"`
 	Redaction RedactionConfig `mapstructure:"redaction"`
 	Memory    MemoryConfig    `mapstructure:"memory"`
 }
@@ -70,6 +73,24 @@ type RuleConfig struct {
 	AttributesRegexp map[string]string `mapstructure:"attributes_regexp"`
 }
 
+// StatusConfig says which spans are no errors.
+type StatusConfig struct {
+	// ExpectedErrors are exception types, with their module or without, or prefixes that end in *.
+	ExpectedErrors []string `mapstructure:"expected_errors"`
+}
+
+// LogsConfig is about the lines of Dify's containers, as Docker's fluentd logging driver sends them.
+type LogsConfig struct {
+	// Lines makes records of them.
+	Lines bool `mapstructure:"lines"`
+	// TimeZone is that of the times in Dify's text format: its LOG_TZ.
+	TimeZone string `mapstructure:"time_zone"`
+	// ServiceName is service.name for the text lines of the API, worker and beat: Dify's APPLICATION_NAME.
+	ServiceName string `mapstructure:"service_name"`
+	// JoinWait is how long an entry is held for lines that may still belong to it.
+	JoinWait time.Duration `mapstructure:"join_wait"`
+}
+
 // Actions on the value of a redacted key.
 const (
 	actionKeep     = "keep"
@@ -91,6 +112,8 @@ type RedactionConfig struct {
 	SQL bool `mapstructure:"sql"`
 	// URLQueries removes the query from URL attributes.
 	URLQueries bool `mapstructure:"url_queries"`
+	// Messages takes content out of log bodies, exception texts and status messages, which may quote it.
+	Messages bool `mapstructure:"messages"`
 	// Secrets scrubs API keys, tokens and passwords wherever they stand.
 	Secrets bool `mapstructure:"secrets"`
 	// SecretPatterns are further RE2 patterns; what they match is replaced by ***.
@@ -121,11 +144,19 @@ func createDefaultConfig() component.Config {
 			SampledResponseCount: true,
 			BrokerDatabase:       1,
 		},
+		Status: StatusConfig{ExpectedErrors: slices.Clone(expectedErrors)},
+		Logs: LogsConfig{
+			Lines:       true,
+			TimeZone:    "UTC",
+			ServiceName: serviceDify,
+			JoinWait:    time.Second,
+		},
 		Redaction: RedactionConfig{
 			Enabled:    true,
 			TruncateTo: 256,
 			SQL:        true,
 			URLQueries: true,
+			Messages:   true,
 			Secrets:    true,
 		},
 		Memory: MemoryConfig{
@@ -139,7 +170,7 @@ func createDefaultConfig() component.Config {
 
 // Validate reports every fault at once.
 func (c *Config) Validate() error {
-	return errors.Join(c.Drop.validate(), c.Redaction.validate(), c.Memory.validate())
+	return errors.Join(c.Drop.validate(), c.Status.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
 }
 
 func (c *DropConfig) validate() error {
@@ -174,7 +205,7 @@ func prefixed(place string, err error) []error {
 	return errs
 }
 
-var spanKinds = []string{"internal", "server", "client", "producer", "consumer"}
+var spanKindNames = []string{"internal", "server", "client", "producer", "consumer"}
 
 func (r *RuleConfig) validate() error {
 	var errs []error
@@ -184,8 +215,8 @@ func (r *RuleConfig) validate() error {
 	if !slices.Contains([]string{dropsSpan, dropsSubtree, dropsEvent, dropsRecord}, r.Drops) {
 		errs = append(errs, fmt.Errorf("drops: must be span, subtree, event or record, is %q", r.Drops))
 	}
-	if r.SpanKind != "" && !slices.Contains(spanKinds, r.SpanKind) {
-		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKinds, ", "), r.SpanKind))
+	if r.SpanKind != "" && !slices.Contains(spanKindNames, r.SpanKind) {
+		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKindNames, ", "), r.SpanKind))
 	}
 	if r.Drops == dropsRecord && (r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
 		errs = append(errs, errors.New("drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them"))
@@ -205,6 +236,32 @@ func (r *RuleConfig) conditionless() bool {
 	return r.SpanName == "" && r.SpanNameRegexp == "" && r.EventName == "" && r.ExceptionType == "" && r.Text == "" &&
 		r.TextRegexp == "" && len(r.Attributes) == 0 && len(r.AttributesRegexp) == 0
 }
+
+func (c *StatusConfig) validate() error {
+	var errs []error
+	for i, name := range c.ExpectedErrors {
+		if star := strings.IndexByte(name, '*'); name == "" || star == 0 || (star > 0 && star != len(name)-1) {
+			errs = append(errs, fmt.Errorf("status::expected_errors[%d]: must be an exception type, or a prefix with one * at its end, is %q", i, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *LogsConfig) validate() error {
+	var errs []error
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		errs = append(errs, fmt.Errorf("logs::time_zone: %w; give the name that Dify's LOG_TZ has, such as Asia/Shanghai", err))
+	}
+	if c.ServiceName == "" {
+		errs = append(errs, errors.New("logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has"))
+	}
+	if c.JoinWait <= 0 || c.JoinWait > maxJoinWait {
+		errs = append(errs, fmt.Errorf("logs::join_wait: must be between 0 and %s, is %s; it is what a crash can cost", maxJoinWait, c.JoinWait))
+	}
+	return errors.Join(errs...)
+}
+
+const maxJoinWait = time.Minute
 
 func (c *RedactionConfig) validate() error {
 	var errs []error

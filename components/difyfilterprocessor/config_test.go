@@ -49,6 +49,8 @@ func TestLoadConfig(t *testing.T) {
 				{Name: "known", Drops: "event", EventName: "exception", ExceptionType: "acme.Known", Text: "E42"},
 				{Name: "poll", Drops: "span", SpanNameRegexp: "^poll "},
 			}}
+			c.Status = StatusConfig{ExpectedErrors: []string{"acme.*"}}
+			c.Logs = LogsConfig{TimeZone: "Asia/Shanghai", ServiceName: "dify", JoinWait: 2 * time.Second}
 			c.Redaction = RedactionConfig{
 				Keys:       map[string]string{"gen_ai.prompt": "truncate", "user.*": "hash"},
 				TruncateTo: 64, HashKey: "pepper", SecretPatterns: []string{`ACME-\d+`},
@@ -90,6 +92,15 @@ func TestInvalidConfig(t *testing.T) {
 			`redaction::truncate_to: must be greater than 0, is 0; to remove a value use the action drop`,
 			`redaction::secret_patterns[0]: is no RE2 expression`,
 			`redaction::secret_patterns[1]: must not be empty`,
+		},
+		"status": {
+			`status::expected_errors[0]: must be an exception type, or a prefix with one * at its end, is "*"`,
+			`status::expected_errors[1]: must be an exception type, or a prefix with one * at its end, is ""`,
+		},
+		"logs": {
+			`logs::time_zone: unknown time zone CST8; give the name that Dify's LOG_TZ has, such as Asia/Shanghai`,
+			`logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has`,
+			`logs::join_wait: must be between 0 and 1m0s, is 0s; it is what a crash can cost`,
 		},
 		"memory": {
 			`memory::ttl: must be greater than 0, is 0s`,

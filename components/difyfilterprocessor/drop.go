@@ -4,6 +4,11 @@
 package difyfilterprocessor
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -13,7 +18,9 @@ import (
 // noise holds the rules by what they drop, so that no span asks about rules for records.
 type noise struct {
 	events  []*rule
-	spans   []*rule // and subtrees
+	spans   [spanKinds][]*rule // and subtrees, by the kind of span they can be for
+	telling []*rule            // those of them that look for nothing but a literal in what identifies a span
+	gate    needles
 	records []*rule
 
 	sampledResponseCount bool
@@ -32,10 +39,42 @@ func newNoise(cfg *DropConfig) *noise {
 		case dropsRecord:
 			n.records = append(n.records, r)
 		default:
-			n.spans = append(n.spans, r)
+			if r.ownText {
+				n.telling = append(n.telling, r)
+				n.gate.add(r.texts)
+			} else {
+				n.addByKind(r)
+			}
 		}
 	}
 	return n
+}
+
+// needles looks for any of several texts at once, as most spans have none.
+type needles struct {
+	texts    []string
+	shortest int
+}
+
+func (l *needles) add(texts []string) {
+	l.texts = append(l.texts, texts...)
+	l.shortest = len(slices.MinFunc(l.texts, func(a, b string) int { return cmp.Compare(len(a), len(b)) }))
+}
+
+func (l *needles) in(text string) bool {
+	return len(text) >= l.shortest && slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
+}
+
+func (l *needles) inAttributes(attrs pcommon.Map) bool {
+	if len(l.texts) == 0 {
+		return false
+	}
+	for key, v := range attrs.All() {
+		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && tellsError(key) && l.in(v.Str()) {
+			return true
+		}
+	}
+	return false
 }
 
 // dropEvents removes the events that are noise and the ERROR that came with them.
@@ -63,7 +102,39 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 // spanRule is the rule by which a span falls, nil when it stays. A span that bears an error which is not the noise itself
 // stays; of it, only the events that a rule meant are dropped.
 func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
-	for _, r := range n.spans {
+	if n.gate.in(span.Name()) || n.gate.inAttributes(span.Attributes()) {
+		if r := firstRule(n.telling, span, role, t); r != nil {
+			return r
+		}
+	}
+	return firstRule(n.spans[kindOf(span)], span, role, t)
+}
+
+// databaseSpanRule is the same for a span whose attributes tell of a database and of nothing else.
+func (n *noise) databaseSpanRule(span ptrace.Span, role string, t *tally) *rule {
+	return firstRule(n.spans[kindOf(span)], span, role, t)
+}
+
+// spanKinds is the number of kinds; a kind that is none of them is the first, unspecified.
+const spanKinds = int(ptrace.SpanKindConsumer) + 1
+
+func kindOf(span ptrace.Span) int {
+	if kind := int(span.Kind()); kind > 0 && kind < spanKinds {
+		return kind
+	}
+	return int(ptrace.SpanKindUnspecified)
+}
+
+func (n *noise) addByKind(r *rule) {
+	for kind := range n.spans {
+		if r.spanKind == ptrace.SpanKindUnspecified || int(r.spanKind) == kind {
+			n.spans[kind] = append(n.spans[kind], r)
+		}
+	}
+}
+
+func firstRule(rules []*rule, span ptrace.Span, role string, t *tally) *rule {
+	for _, r := range rules {
 		if !r.matchesSpan(span, role) {
 			continue
 		}

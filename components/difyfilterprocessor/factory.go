@@ -64,7 +64,11 @@ func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg co
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, gated(gate, p.processLogs), options...)
+	logs, err := processorhelper.NewLogs(ctx, set, cfg, next, gated(gate, p.processLogs), options...)
+	if err != nil {
+		return nil, err
+	}
+	return &flushing{Logs: logs, flushes: p.flushLogs, next: next, every: p.cfg.Logs.JoinWait / 2, logger: set.Logger}, nil
 }
 
 func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, *atomic.Bool, []processorhelper.Option, error) {

@@ -57,25 +57,26 @@ func TestPipelinesShareAMemory(t *testing.T) {
 	f := NewFactory()
 	cfg, other := f.CreateDefaultConfig(), f.CreateDefaultConfig()
 	set := processortest.NewNopSettings(metadata.Type)
-	traces, err := f.CreateTraces(t.Context(), set, cfg, consumertest.NewNop())
+	metrics, err := f.CreateMetrics(t.Context(), set, cfg, consumertest.NewNop())
 	require.NoError(t, err)
-	told, ignorant := new(consumertest.MetricsSink), new(consumertest.MetricsSink)
-	metrics, err := f.CreateMetrics(t.Context(), set, cfg, told)
+	told, ignorant := new(consumertest.TracesSink), new(consumertest.TracesSink)
+	traces, err := f.CreateTraces(t.Context(), set, cfg, told)
 	require.NoError(t, err)
-	strangers, err := f.CreateMetrics(t.Context(), set, other, ignorant)
+	strangers, err := f.CreateTraces(t.Context(), set, other, ignorant)
 	require.NoError(t, err)
 	host := componenttest.NewNopHost()
 	require.NoError(t, traces.Start(t.Context(), host))
 	require.NoError(t, metrics.Start(t.Context(), host))
 	require.NoError(t, strangers.Start(t.Context(), host))
 
-	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan})))
-	require.NoError(t, metrics.ConsumeMetrics(t.Context(), poolUsage(1)))
-	require.NoError(t, strangers.ConsumeMetrics(t.Context(), poolUsage(1)))
-	role := func(sink *consumertest.MetricsSink) string {
-		return text(sink.AllMetrics()[0].ResourceMetrics().At(0).Resource().Attributes(), difysemconv.AttrRole)
+	require.NoError(t, metrics.ConsumeMetrics(t.Context(), flower(1)))
+	call := spanSpec{id: 1, scope: scopeRedis, name: "GET", kind: clientSpan}
+	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
+	require.NoError(t, strangers.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
+	role := func(sink *consumertest.TracesSink) string {
+		return text(sink.AllTraces()[0].ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
 	}
-	assert.Equal(t, difysemconv.RoleAPI, role(told))
+	assert.Equal(t, difysemconv.RoleWorker, role(told))
 	assert.Empty(t, role(ignorant))
 	for _, p := range []component.Component{traces, metrics, strangers} {
 		require.NoError(t, p.Shutdown(t.Context()))

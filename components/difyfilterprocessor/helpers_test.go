@@ -7,8 +7,10 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -202,4 +204,17 @@ func spansOf(td ptrace.Traces) []placed {
 		}
 	}
 	return spans
+}
+
+// newRandom prints its seed, and takes one from OTELCOL_TEST_SEED to make a failure come again.
+func newRandom(tb testing.TB) *rand.Rand {
+	tb.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("OTELCOL_TEST_SEED"); given != "" {
+		var err error
+		seed, err = strconv.ParseUint(given, 10, 64)
+		require.NoError(tb, err)
+	}
+	tb.Logf("OTELCOL_TEST_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }

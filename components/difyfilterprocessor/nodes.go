@@ -22,7 +22,7 @@ func nameNode(span ptrace.Span) {
 }
 
 // setIDs gives a node span the ids of its app. Ancestors in the batch know best, then the run that the node belongs to, then
-// the trace, where it has one app and one tenant only. Nothing is set that could be another's.
+// the trace for the tenant, since a request is one tenant's. Nothing is set that could be another's.
 func (l *links) setIDs(i int) {
 	s := &l.spans[i]
 	found := s.source
@@ -33,7 +33,7 @@ func (l *links) setIDs(i int) {
 			found.merge(t.runs[s.run].ids)
 			t.runs[s.run].ids.merge(found)
 		case len(t.runs) == 0 && !t.mixed:
-			found.merge(ids{tenant: t.ids.tenant, app: t.ids.app})
+			found.merge(ids{tenant: t.ids.tenant}) // not its app: a run within the run may be another's
 		}
 	}
 	if found.tenant == "" && found.app != "" {

@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
-	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 // filter is the processor: the passes over one batch, in their order. It keeps nothing of a batch but what memory holds.
@@ -25,10 +24,16 @@ type filter struct {
 	memory    *memory
 	noise     *noise
 	redactor  *redactor
+	joiner    *joiner
+	expected  expected
 	telemetry *metadata.TelemetryBuilder
 }
 
 func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error) {
+	joiner, err := newJoiner(cfg)
+	if err != nil {
+		return nil, err
+	}
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -38,13 +43,16 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 		memory:    mem,
 		noise:     newNoise(&cfg.Drop),
 		redactor:  newRedactor(&cfg.Redaction),
+		joiner:    joiner,
+		expected:  newExpected(cfg.Status.ExpectedErrors),
 		telemetry: telemetry,
 	}, nil
 }
 
 // processTraces: first who speaks, since rules ask for the role; then what the spans mean (their status decides whether
-// they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise; last
-// redaction, when nothing needs the content anymore.
+// they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise, and the
+// older shape of logged exceptions, in which noise is known as it was sent; last redaction, when nothing needs the content
+// anymore.
 func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var t tally
 	now := f.memory.now()
@@ -52,8 +60,12 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	f.repairSpans(td, origins)
 	f.link(td, origins, now)
 	f.prune(td, roles, now, &t)
+	for _, rs := range td.ResourceSpans().All() {
+		modernizeLogExceptions(rs)
+	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
+		defer r.done()
 		for _, rs := range td.ResourceSpans().All() {
 			r.attributes(rs.Resource().Attributes())
 			for _, ss := range rs.ScopeSpans().All() {
@@ -108,9 +120,12 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 		}
 		for _, ss := range rs.ScopeSpans().All() {
 			own := origins[i] == originSDK && !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation)
+			older := !isDatabaseScope(ss.Scope().Name())
 			for _, span := range ss.Spans().All() {
-				modernizeSpan(span, origins[i])
-				repairStatus(span)
+				if older {
+					modernizeSpan(span, origins[i])
+				}
+				f.expected.repairStatus(span)
 				if own {
 					nameNode(span)
 				}
@@ -119,8 +134,8 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 	}
 }
 
-// processMetrics: identity and role first, from all points, also those that are dropped then; the labels before the counts
-// that are made from them; last the role on every point, since Prometheus shows the resource's attributes apart.
+// processMetrics: identity first, from all points, also those that are dropped then; the labels before the counts that are
+// made from them; last the role on every point, since Prometheus shows the resource's attributes apart.
 func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	var t tally
 	now := f.memory.now()
@@ -132,6 +147,7 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
+		defer r.done()
 		for _, rm := range md.ResourceMetrics().All() {
 			r.metrics(rm)
 		}
@@ -146,24 +162,23 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally) {
 	res := rm.Resource().Attributes()
 	from := originOf(res, hasEnterpriseMetrics(rm))
-	seen := ""
+	identify(res, from)
 	if from == originSDK {
-		seen = roleByMetrics(rm)
-		identify(res, from)
 		identifyByStart(rm)
+		f.rememberRole(text(res, attrServiceInstanceID), roleByMetrics(rm), now)
 	}
-	role := f.repairResource(res, from, seen, now)
 	if from.dify() {
+		f.enrich(res)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				t.drop(ruleMergedSeries, kindDataPoint, modernizeMetric(m))
 			}
-			t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+			if sm.Scope().Name() != scopeResponseCount { // what it counts itself is not ours to count
+				t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+			}
 		}
 	}
-	if role != "" && from != originOther {
-		eachPoint(rm, func(p point) { putAbsent(p.Attributes(), difysemconv.AttrRole, role) })
-	}
+	tellRole(rm, setRole(res, roleByNames(res, from)), from)
 }
 
 func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
@@ -175,22 +190,35 @@ func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
 	return false
 }
 
-// processLogs: ids after noise, so that what falls costs no hash, and before redaction, which makes different records alike.
+// processLogs makes records of lines, then treats all alike.
 func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	var t tally
+	f.joiner.take(ld, f.memory.now(), &t)
+	return f.processRecords(ctx, ld, &t)
+}
+
+// flushLogs processes what was held for lines that did not come.
+func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
+	var t tally
+	return f.processRecords(ctx, f.joiner.flush(f.memory.now(), all, &t), &t)
+}
+
+// processRecords: ids after noise, so that what falls costs no hash, and before redaction, which makes different records alike.
+func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (plog.Logs, error) {
 	now := f.memory.now()
 	s := stamper{now: now}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		res := rl.Resource().Attributes()
 		f.repairResource(res, originOf(res, false), "", now)
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			f.filterRecords(res, sl, &s, &t)
+			f.filterRecords(res, sl, &s, t)
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
 	})
 	if f.cfg.Redaction.Enabled {
-		r := f.redactor.with(&t)
+		r := f.redactor.with(t)
+		defer r.done()
 		for _, rl := range ld.ResourceLogs().All() {
 			r.attributes(rl.Resource().Attributes())
 			for _, sl := range rl.ScopeLogs().All() {

@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,6 +40,11 @@ var contentKeys = map[string]string{
 	"http.response.body":         actionDrop,
 	"messaging.message.body":     actionDrop,
 	"db.query.parameter.*":       actionDrop,
+	"inputs":                     actionDrop, // these of Dify's JSON log lines
+	"outputs":                    actionDrop,
+	"query":                      actionDrop,
+	"prompt":                     actionDrop,
+	"answer":                     actionDrop,
 }
 
 const (
@@ -51,23 +57,26 @@ type redactor struct {
 	cfg      *RedactionConfig
 	exact    map[string]string
 	prefixes []prefixAction
-	first    [256]bool // the first bytes of all keys above: rules most keys out
+	lengths  [256]uint64 // by first byte, the lengths that exact keys have: rules most keys out
+	starts   [256]bool   // the first bytes of prefixes
 	scrubber scrubber
-	tally    *tally // of the batch at hand; see with
+	pool     *cleanPool
+	clean    *cleanMemory // of the batch at hand, as the tally; see with
+	tally    *tally
 }
 
 type prefixAction struct{ prefix, action string }
 
 func newRedactor(cfg *RedactionConfig) *redactor {
-	r := &redactor{cfg: cfg, exact: map[string]string{}}
+	r := &redactor{cfg: cfg, exact: map[string]string{}, pool: &cleanPool{}}
 	keys := maps.Clone(contentKeys)
 	maps.Copy(keys, cfg.Keys)
 	for key, action := range keys {
-		r.first[key[0]] = true
 		if prefix, ok := strings.CutSuffix(key, "*"); ok {
-			r.prefixes = append(r.prefixes, prefixAction{prefix, action})
+			r.prefixes, r.starts[key[0]] = append(r.prefixes, prefixAction{prefix, action}), true
 		} else {
 			r.exact[key] = action
+			r.lengths[key[0]] |= lengthBit(key)
 		}
 	}
 	for _, pattern := range cfg.SecretPatterns {
@@ -76,19 +85,21 @@ func newRedactor(cfg *RedactionConfig) *redactor {
 	return r
 }
 
-// with returns the redactor that counts into t.
+// with returns the redactor of one batch, which counts into t. Its done must be called.
 func (r *redactor) with(t *tally) *redactor {
 	counting := *r
-	counting.tally = t
+	counting.tally, counting.clean = t, r.pool.get()
 	return &counting
 }
+
+func (r *redactor) done() { r.pool.put(r.clean) }
 
 func (r *redactor) spans(ss ptrace.ScopeSpans) {
 	r.scope(ss.Scope())
 	for _, span := range ss.Spans().All() {
 		r.attributes(span.Attributes())
 		r.set(span.Name(), span.SetName)
-		r.set(span.Status().Message(), span.Status().SetMessage)
+		r.message(span.Status().Message(), span.Status().SetMessage)
 		for _, event := range span.Events().All() {
 			r.set(event.Name(), event.SetName)
 			r.attributes(event.Attributes())
@@ -105,7 +116,7 @@ func (r *redactor) records(sl plog.ScopeLogs) {
 	r.scope(sl.Scope())
 	for _, record := range sl.LogRecords().All() {
 		r.attributes(record.Attributes())
-		r.value("", record.Body())
+		r.body(record.Body())
 		r.set(record.EventName(), record.SetEventName)
 	}
 }
@@ -116,6 +127,7 @@ func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 	for _, sm := range rm.ScopeMetrics().All() {
 		r.scope(sm.Scope())
 		for _, m := range sm.Metrics().All() {
+			r.set(m.Description(), m.SetDescription)
 			changed := false
 			eachPointOf(m, func(p point) {
 				changed = r.attributes(p.Attributes()) || changed
@@ -139,6 +151,8 @@ func (r *redactor) exemplars(p point) {
 }
 
 func (r *redactor) scope(scope pcommon.InstrumentationScope) {
+	r.set(scope.Name(), scope.SetName)
+	r.set(scope.Version(), scope.SetVersion)
 	r.attributes(scope.Attributes())
 }
 
@@ -147,28 +161,59 @@ func (r *redactor) set(value string, to func(string)) {
 	if !r.cfg.Secrets || value == "" {
 		return
 	}
-	if clean, found := r.scrubber.scrub(value); found {
+	if clean, found := r.clean.scrub(&r.scrubber, value); found {
 		to(clean)
 		r.tally.redacted[reasonSecret]++
 	}
 }
 
+// body redacts the body of a record, which is a message. One with parts is read like attributes.
+func (r *redactor) body(v pcommon.Value) {
+	if v.Type() == pcommon.ValueTypeStr {
+		r.message(v.Str(), v.SetStr)
+	}
+	r.value("", v)
+}
+
+// message takes content out of a text about what happened, and scrubs it.
+func (r *redactor) message(value string, to func(string)) {
+	if r.cfg.Messages && value != "" {
+		clean, found := repeat(value, func(text string) (string, bool) {
+			cuts := findContent(nil, text, r.cfg.URLQueries)
+			if len(cuts) == 0 {
+				return text, false
+			}
+			return apply(text, cuts), true
+		})
+		if found {
+			to(clean)
+			value = clean
+			r.tally.redacted[reasonMessage]++
+		}
+	}
+	r.set(value, to)
+}
+
 // attributes redacts a map of attributes, and says whether it changed one.
 func (r *redactor) attributes(attrs pcommon.Map) bool {
 	before := r.tally.redacted
-	system := ""
-	if r.cfg.SQL {
-		system = text(attrs, attrDBSystem)
-		if system == "" {
-			system = text(attrs, "db.system.name")
-		}
+	gone := false
+	for key, v := range attrs.All() {
+		gone = r.attribute(key, v, attrs) || gone
 	}
-	attrs.RemoveIf(func(key string, v pcommon.Value) bool { return r.attribute(key, v, system) })
+	if gone {
+		attrs.RemoveIf(func(key string, _ pcommon.Value) bool { return r.drops(key) })
+	}
 	return before != r.tally.redacted
 }
 
+func (r *redactor) drops(key string) bool {
+	action := r.action(key)
+	return action == actionDrop || (action == "" && key == attrQuery && r.cfg.URLQueries)
+}
+
 // attribute redacts one attribute. It answers whether the attribute goes.
-func (r *redactor) attribute(key string, v pcommon.Value, system string) bool {
+func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) bool {
 	switch r.action(key) {
 	case actionDrop:
 		r.tally.redacted[reasonKey]++
@@ -179,34 +224,51 @@ func (r *redactor) attribute(key string, v pcommon.Value, system string) bool {
 	case actionTruncate:
 		r.value(key, v) // first, lest half a secret be left that nothing recognizes
 		r.truncate(v)
-	}
-	switch key {
-	case "db.statement", "db.query.text":
-		if clean, found := withoutLiterals(str(v), system); r.cfg.SQL && found {
-			v.SetStr(clean)
-			r.tally.redacted[reasonSQL]++
-		}
-	case attrOldURL, attrOldTarget, "url.full":
-		if bare, _, found := strings.Cut(str(v), "?"); r.cfg.URLQueries && found {
-			v.SetStr(bare)
-			r.tally.redacted[reasonQuery]++
-		}
-	case "url.query":
-		if r.cfg.URLQueries {
+	case "":
+		if key == attrQuery && r.cfg.URLQueries {
 			r.tally.redacted[reasonQuery]++
 			return true
 		}
+	}
+	if v.Type() == pcommon.ValueTypeStr {
+		r.byMeaning(key, v, attrs)
 	}
 	r.value(key, v)
 	return false
 }
 
+// byMeaning takes out what the key says that it holds: literals of a statement, the query of a URL.
+func (r *redactor) byMeaning(key string, v pcommon.Value, attrs pcommon.Map) {
+	switch key {
+	case "db.statement", "db.query.text":
+		if !r.cfg.SQL {
+			return
+		}
+		if clean, found := r.clean.withoutLiterals(v.Str(), cmp.Or(text(attrs, attrDBSystem), text(attrs, "db.system.name"))); found {
+			v.SetStr(clean)
+			r.tally.redacted[reasonSQL]++
+		}
+	case attrOldURL, attrOldTarget, attrRoute, attrPath, attrFullURL:
+		if bare, _, found := strings.Cut(v.Str(), "?"); r.cfg.URLQueries && found {
+			v.SetStr(bare)
+			r.tally.redacted[reasonQuery]++
+		}
+	}
+}
+
+func lengthBit(key string) uint64 { return 1 << min(len(key), 63) }
+
 func (r *redactor) action(key string) string {
-	if key == "" || !r.first[key[0]] {
+	if key == "" {
 		return ""
 	}
-	if action, ok := r.exact[key]; ok {
-		return action
+	if r.lengths[key[0]]&lengthBit(key) != 0 {
+		if action, ok := r.exact[key]; ok {
+			return action
+		}
+	}
+	if !r.starts[key[0]] {
+		return ""
 	}
 	action, longest := "", -1
 	for _, p := range r.prefixes {
@@ -241,6 +303,10 @@ func (r *redactor) value(key string, v pcommon.Value) {
 }
 
 func (r *redactor) str(key string, v pcommon.Value) {
+	if isMessage(key) {
+		r.message(v.Str(), v.SetStr)
+		return
+	}
 	value := v.Str()
 	if !r.cfg.Secrets || value == "" {
 		return
@@ -252,7 +318,7 @@ func (r *redactor) str(key string, v pcommon.Value) {
 		}
 		return
 	}
-	if clean, found := r.scrubber.scrub(value); found {
+	if clean, found := r.clean.scrub(&r.scrubber, value); found {
 		v.SetStr(clean)
 		r.tally.redacted[reasonSecret]++
 	}

@@ -184,39 +184,3 @@ func TestRedactionTouchesNoStructure(t *testing.T) {
 	assert.JSONEq(t, want, wireTraces(t, newBench(t).traces(t, in)))
 	require.NotEmpty(t, want)
 }
-
-func BenchmarkRecordedTraces(b *testing.B) {
-	batches := recordedTraces(b)
-	f := newBench(b)
-	spans := 0
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, td := range batches {
-			b.StopTimer()
-			in := copyTraces(td)
-			spans += in.SpanCount()
-			b.StartTimer()
-			f.traces(b, in)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(spans), "ns/span")
-}
-
-// BenchmarkNothingApplies walks spans that need nothing, as most are: there must be no allocation for each.
-func BenchmarkNothingApplies(b *testing.B) {
-	td := batchOf(difyProcess(1), spanSpec{id: 1, name: "GET /x", kind: serverSpan, scope: scopeFlask})
-	spans := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
-	for i := range 500 {
-		fill(spans.AppendEmpty(), spanSpec{id: byte(i), parent: 1, name: "SELECT dify", kind: clientSpan, attrs: attrs{
-			"db.system": "postgresql", "db.name": "dify", "net.peer.name": "db", "net.peer.port": 5432,
-			"db.statement": "SELECT accounts.id AS accounts_id FROM accounts WHERE accounts.id = %(id_1)s",
-		}})
-	}
-	f := newBench(b)
-	f.traces(b, td)
-	b.ReportAllocs()
-	for b.Loop() {
-		f.traces(b, td)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*501), "ns/span")
-}

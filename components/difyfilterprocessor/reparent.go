@@ -63,9 +63,13 @@ func (p *pruning) judgeAll(td ptrace.Traces, roles []string) bool {
 	place := 0
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
+			ruleOf := p.f.noise.spanRule
+			if isDatabaseScope(ss.Scope().Name()) {
+				ruleOf = p.f.noise.databaseSpanRule
+			}
 			for _, span := range ss.Spans().All() {
 				p.f.noise.dropEvents(span, roles[i], p.t)
-				if r := p.f.noise.spanRule(span, roles[i], p.t); r != nil {
+				if r := ruleOf(span, roles[i], p.t); r != nil {
 					if !p.any {
 						p.any = true
 						p.byRule = make([]*rule, td.SpanCount())

@@ -21,8 +21,11 @@ const (
 	attrProcessName       = "process.executable.name"
 	attrSDKName           = "telemetry.sdk.name"
 	attrContainerID       = "container.id"
+	attrContainerName     = "container.name"
+	attrComposeService    = "com.docker.compose.service"
 	attrGitCommit         = "custom.deployment.git_commit"
 
+	serviceDify         = "langgenius/dify" // Dify's default for APPLICATION_NAME
 	servicePluginDaemon = "dify-plugin-daemon"
 	scopeEnterprise     = "dify.enterprise"
 	versionPrefix       = "dify-"

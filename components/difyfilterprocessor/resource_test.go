@@ -141,16 +141,31 @@ func TestRolesAreRemembered(t *testing.T) {
 	assert.Equal(t, difysemconv.RoleWorker, role(4, call), "who polls is a worker, though the polling falls")
 	assert.Empty(t, role(5, spanSpec{id: 1, parent: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan}))
 
-	// What traces told holds for metrics, and the other way round.
-	md := poolUsage(2)
-	got := b.metrics(t, md).ResourceMetrics().At(0)
-	assert.Equal(t, difysemconv.RoleWorker, text(got.Resource().Attributes(), difysemconv.AttrRole))
-	assert.Equal(t, difysemconv.RoleWorker, text(got.ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).Attributes(), difysemconv.AttrRole))
+	// What metrics told holds for traces.
 	b.metrics(t, flower(3))
 	assert.Equal(t, difysemconv.RoleWorker, role(3, call))
 
 	b.clock = b.clock.Add(2 * b.cfg.Memory.TTL)
 	assert.Empty(t, role(1, call), "forgotten")
+}
+
+// A label that came later would begin a second series beside the first.
+func TestRolesOfSeriesNeverChange(t *testing.T) {
+	pointRole := func(md pmetric.Metrics) string {
+		return text(md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).Attributes(), difysemconv.AttrRole)
+	}
+	b := newBench(t)
+	before := b.metrics(t, poolUsage(2))
+	assert.Equal(t, difysemconv.RoleWorker, pointRole(b.metrics(t, flower(2))))
+	b.traces(t, batchOf(difyProcess(2), spanSpec{id: 1, scope: scopeCelery, name: "run/tasks.x", kind: consumerSpan}))
+	after := b.metrics(t, poolUsage(2))
+	assert.Empty(t, pointRole(after), "what was learned since changes no series")
+	assert.Equal(t, before.ResourceMetrics().At(0).Resource().Attributes().AsRaw(), after.ResourceMetrics().At(0).Resource().Attributes().AsRaw())
+	assert.Empty(t, pointRole(before))
+
+	named := poolUsage(2)
+	named.ResourceMetrics().At(0).Resource().Attributes().PutStr("host.name", "dify-worker-0")
+	assert.Equal(t, difysemconv.RoleWorker, pointRole(b.metrics(t, named)), "names are known from the start")
 }
 
 func poolUsage(pid int) pmetric.Metrics {
@@ -185,6 +200,14 @@ func TestStatusRepair(t *testing.T) {
 		"500":                            {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
 		"200 with an exception":          {spanSpec{kind: serverSpan, err: "x", attrs: attrs{"http.status_code": 200}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
 		"a client's 404":                 {spanSpec{kind: clientSpan, err: "404", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeError, ""},
+		"a wrong request":                {spanSpec{err: "ValueError: x", attrs: attrs{"exception.type": "JSONDecodeError"}, events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")}}, ptrace.StatusCodeUnset, "ERROR: ValueError: x"},
+		"an HTTPException":               {spanSpec{err: "x", events: []eventSpec{exception("controllers.web.error.AppUnavailableError", "x"), exception("werkzeug.exceptions.NotFound", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
+		"expected and another":           {spanSpec{err: "x", events: []eventSpec{exception("ValueError", "x"), exception("httpx.ConnectError", "x")}}, ptrace.StatusCodeError, ""},
+		"another by the log":             {spanSpec{err: "x", attrs: attrs{"exception.type": "ConnectError"}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"expected, yet 500":              {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"a client's":                     {spanSpec{kind: clientSpan, err: "x", events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"a task's":                       {spanSpec{kind: consumerSpan, err: "x", events: []eventSpec{exception("graphon.model_runtime.errors.invoke.InvokeRateLimitError", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
+		"an error without an exception":  {spanSpec{err: "ValueError: x"}, ptrace.StatusCodeError, ""},
 		"no HTTP":                        {spanSpec{kind: serverSpan, err: "x"}, ptrace.StatusCodeError, ""},
 		"fine":                           {spanSpec{kind: serverSpan, attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, ""},
 	} {
@@ -210,6 +233,11 @@ func TestSpanAttributesOfToday(t *testing.T) {
 				"http.response.status_code": 200, "url.path": "/x",
 			},
 		},
+		"a client's URL": {
+			difyProcess(1),
+			attrs{"http.method": "GET", "http.url": "http://h/x?y=1"},
+			attrs{"http.method": "GET", "http.request.method": "GET", "http.url": "http://h/x", "url.full": "http://h/x"},
+		},
 		"ids up to 1.10.1": {
 			difyProcess(1), attrs{"service.tenant.id": "t", "service.user.id": "u"}, attrs{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
 		},
@@ -229,6 +257,30 @@ func TestSpanAttributesOfToday(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			span := byID(newBench(t).traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x", kind: serverSpan, attrs: tt.in})), 1)
 			assert.Equal(t, normal(t, tt.want), span.Attributes().AsRaw())
+		})
+	}
+}
+
+func TestLogExceptionsOfOlderVersions(t *testing.T) {
+	old := attrs{
+		"log.level": "ERROR", "log.message": "it failed", "log.logger": "x", "log.file.path": "/app/x.py", "log.file.line": 7,
+		"exception.type": "KeyError", "exception.message": "'k'",
+	}
+	logged := eventSpec{"log.exception", attrs{"log.level": "ERROR", "log.message": "it failed", "log.logger": "x", "log.file.path": "/app/x.py", "log.file.line": 7}}
+	for name, tt := range map[string]struct{ events, want []eventSpec }{
+		"attributes only":         {nil, []eventSpec{logged, exception("KeyError", "'k'")}},
+		"with an exception event": {[]eventSpec{exception("KeyError", "'k'")}, []eventSpec{exception("KeyError", "'k'"), logged}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			td := newBench(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeLogException, name: "log.exception", err: "x", attrs: old, events: tt.events}))
+			span := byID(td, 1)
+			assert.Equal(t, attrs{"exception.type": "KeyError"}, span.Attributes().AsRaw())
+			require.Equal(t, len(tt.want), span.Events().Len())
+			for i, event := range span.Events().All() {
+				assert.Equal(t, tt.want[i].name, event.Name())
+				assert.Equal(t, normal(t, tt.want[i].attrs), event.Attributes().AsRaw())
+			}
+			assert.Equal(t, wireTraces(t, td), wireTraces(t, newBench(t).traces(t, td)), "twice is once")
 		})
 	}
 }

@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -20,34 +21,63 @@ const (
 	scopeFlask           = scopeInstrumentation + "flask"
 	scopeCelery          = scopeInstrumentation + "celery"
 	scopeRedis           = scopeInstrumentation + "redis"
+	scopeSQL             = scopeInstrumentation + "sqlalchemy"
 	scopeResponseCount   = "http_metrics"
 )
 
 // role tells which part of Dify a resource is. What the operator set wins, then what the process does, now or in an
 // earlier batch, then what it is called. Only what it does is remembered: a host's name can mislead.
 func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) string {
-	if set := text(res, difysemconv.AttrRole); set != "" {
-		return set
-	}
 	role := ""
+	if from == originSDK && !has(res, difysemconv.AttrRole) {
+		role = f.rememberRole(text(res, attrServiceInstanceID), seen, now)
+	}
+	if role == "" && !has(res, difysemconv.AttrRole) {
+		role = roleByNames(res, from)
+	}
+	return setRole(res, role)
+}
+
+// setRole sets the role where none is set, and answers what it is then.
+func setRole(res pcommon.Map, role string) string {
+	if role != "" {
+		putAbsent(res, difysemconv.AttrRole, role)
+	}
+	return text(res, difysemconv.AttrRole)
+}
+
+// roleByNames is the same as long as the process lives.
+func roleByNames(res pcommon.Map, from origin) string {
 	switch from {
 	case originPluginDaemon:
-		role = difysemconv.RolePluginDaemon
+		return difysemconv.RolePluginDaemon
 	case originSDK:
-		if role = f.rememberRole(text(res, attrServiceInstanceID), seen, now); role == "" {
-			role = roleByName(text(res, attrServiceName))
-		}
-		if role == "" {
-			role = roleByName(text(res, attrHostName))
-		}
+		return cmp.Or(roleByName(text(res, attrServiceName)), roleByName(text(res, attrHostName)))
 	case originContainer:
-		role = roleByContainer(res)
+		return roleByContainer(text(res, attrComposeService), text(res, attrContainerName))
 	case originOther:
 	}
-	if role != "" {
-		res.PutStr(difysemconv.AttrRole, role)
+	return ""
+}
+
+// tellRole puts the role on data points. It must never change for a series, or a second one would begin beside it and be
+// counted again: so what is learned of a process with time does not count here. Where names tell nothing, the streams that
+// only an API or only a worker has do, from their first point on; the others have no role.
+func tellRole(rm pmetric.ResourceMetrics, role string, from origin) {
+	if from == originOther {
+		return
 	}
-	return role
+	for _, sm := range rm.ScopeMetrics().All() {
+		for _, m := range sm.Metrics().All() {
+			own := role
+			if own == "" && from == originSDK {
+				own = roleByMetric(sm.Scope().Name(), m)
+			}
+			if own != "" {
+				eachPointOf(m, func(p point) { putAbsent(p.Attributes(), difysemconv.AttrRole, own) })
+			}
+		}
+	}
 }
 
 // rememberRole stores what was seen of a process, or tells what was seen of it before.
@@ -108,18 +138,21 @@ func pollsQueues(spans ptrace.SpanSlice) bool {
 func roleByMetrics(rm pmetric.ResourceMetrics) string {
 	role := ""
 	for _, sm := range rm.ScopeMetrics().All() {
-		switch sm.Scope().Name() {
-		case scopeFlask, scopeResponseCount:
-			return difysemconv.RoleAPI
-		case scopeCelery:
-			for _, m := range sm.Metrics().All() {
-				if strings.HasPrefix(m.Name(), "flower.") {
-					role = difysemconv.RoleWorker
-				}
-			}
+		for _, m := range sm.Metrics().All() {
+			role = cmp.Or(role, roleByMetric(sm.Scope().Name(), m))
 		}
 	}
 	return role
+}
+
+func roleByMetric(scope string, m pmetric.Metric) string {
+	switch {
+	case scope == scopeFlask, scope == scopeResponseCount:
+		return difysemconv.RoleAPI
+	case scope == scopeCelery && strings.HasPrefix(m.Name(), "flower."):
+		return difysemconv.RoleWorker
+	}
+	return ""
 }
 
 // roleByName reads names like dify-worker-beat-0 or worker. A beat and a plugin daemon may have worker or api in their
@@ -142,11 +175,30 @@ func roleByName(name string) string {
 	}
 }
 
-// roleByContainer knows the services of Dify's compose file by their label, or by the container's name
-// (<project>-<service>-<number>).
-func roleByContainer(res pcommon.Map) string {
-	if service := text(res, "com.docker.compose.service"); service != "" {
-		return roleByName(service)
+// roleByContainer knows the services of Dify's compose file by their label, or by the container's name.
+func roleByContainer(service, name string) string {
+	if service == "" {
+		service = composeService(name)
 	}
-	return roleByName(text(res, "container.name"))
+	switch service {
+	case "web":
+		return difysemconv.RoleWeb
+	case "nginx":
+		return difysemconv.RoleNginx
+	case "sandbox":
+		return difysemconv.RoleSandbox
+	case "ssrf_proxy":
+		return difysemconv.RoleSSRFProxy
+	}
+	return roleByName(service)
+}
+
+// composeService cuts the service out of <project>-<service>-<number>, as docker compose names containers. The names of
+// Dify's services have no dash. Another name is answered whole.
+func composeService(name string) string {
+	at := strings.LastIndexByte(name, '-')
+	if at < 0 || at == len(name)-1 || strings.Trim(name[at+1:], "0123456789") != "" {
+		return name
+	}
+	return name[strings.LastIndexByte(name[:at], '-')+1 : at]
 }

@@ -36,7 +36,8 @@ type rule struct {
 	spanKind         ptrace.SpanKind // unspecified: any
 	root             bool
 	span             func(ptrace.Span) bool // a further condition of a built-in rule
-	notRole          string                 // does not hold in processes of this role
+	record           func(plog.LogRecord) bool
+	notRole          string // does not hold in processes of this role
 
 	eventName     string
 	exceptionType string
@@ -178,7 +179,7 @@ func (r *rule) isType(name string) bool {
 
 // matchesRecord decides for rules that drop a log record.
 func (r *rule) matchesRecord(record plog.LogRecord) bool {
-	if r.eventName != "" && recordEventName(record) != r.eventName {
+	if (r.eventName != "" && recordEventName(record) != r.eventName) || (r.record != nil && !r.record(record)) {
 		return false
 	}
 	attrs := record.Attributes()

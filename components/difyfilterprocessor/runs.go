@@ -55,6 +55,7 @@ type traceRuns struct {
 	members map[pcommon.SpanID]int // spans that belong to runs[i] and may have children
 	ids     ids                    // app and tenant of any span of the trace
 	mixed   bool                   // the trace has more than one of either
+	nested  bool                   // a run stands within another, of which nothing may be known yet
 }
 
 // single says whether all the trace's runs are one.
@@ -64,7 +65,7 @@ func (t *traceRuns) single() bool {
 			return false
 		}
 	}
-	return len(t.runs) > 0
+	return len(t.runs) > 0 && !t.nested
 }
 
 func (t *traceRuns) byRoot(root pcommon.SpanID) int {
@@ -250,7 +251,8 @@ func (l *links) setRun(i int) {
 	}
 }
 
-// resolve walks up from a span to the nearest root of a run; a run within a run thus keeps its own spans.
+// resolve walks up from a span to the nearest root of a run; a run within a run thus keeps its own spans. A runner whose run
+// is not known yet ends the walk: what is below it does not belong to the run above.
 func (l *links) resolve(i int, t *traceRuns) int {
 	first, found := i, -1
 	for range maxChain {
@@ -264,7 +266,7 @@ func (l *links) resolve(i int, t *traceRuns) int {
 			break
 		}
 		parent := s.span.ParentSpanID()
-		if parent.IsEmpty() {
+		if parent.IsEmpty() || (s.own && isRunner(s.span)) {
 			break
 		}
 		if r := t.byRoot(parent); r >= 0 {
@@ -297,8 +299,11 @@ func (l *links) climb() {
 		if !seen[span.TraceID()] {
 			seen[span.TraceID()] = true
 			for r := range t.runs {
-				l.climbFrom(span.TraceID(), &t.runs[r])
+				l.climbFrom(span.TraceID(), t, &t.runs[r])
 			}
+		}
+		if t.nested {
+			continue
 		}
 		if span.ParentSpanID().IsEmpty() && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindConsumer) {
 			putAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[0].id)
@@ -306,13 +311,17 @@ func (l *links) climb() {
 	}
 }
 
-func (l *links) climbFrom(trace pcommon.TraceID, r *run) {
+func (l *links) climbFrom(trace pcommon.TraceID, t *traceRuns, r *run) {
 	for at := 0; at < len(r.way) && at < maxWay; at++ {
 		i, ok := l.index[spanKey{trace, r.way[at]}]
 		if !ok {
 			continue
 		}
 		span := l.spans[i].span
+		if at > 0 && l.spans[i].own && (l.spans[i].node || isRunner(span)) {
+			t.nested = true // it is another run's
+			return
+		}
 		putAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, r.id)
 		if parent := span.ParentSpanID(); at == len(r.way)-1 && !parent.IsEmpty() {
 			r.way = append(r.way, parent)

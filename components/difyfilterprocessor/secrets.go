@@ -24,10 +24,13 @@ type scrubber struct {
 type cut struct{ from, to int }
 
 // scrub returns text without secrets, and whether there were any. Without any, nothing is allocated.
-func (s *scrubber) scrub(text string) (string, bool) {
-	clean, found := s.pass(text)
-	for again, left := found, maxPasses; again && left > 0; left-- { // a secret that is gone may have hidden another
-		clean, again = s.pass(clean)
+func (s *scrubber) scrub(text string) (string, bool) { return repeat(text, s.pass) }
+
+// repeat looks again as long as something was found: what is gone may have hidden more.
+func repeat(text string, pass func(string) (string, bool)) (string, bool) {
+	clean, found := pass(text)
+	for again, left := found, maxPasses; again && left > 0; left-- {
+		clean, again = pass(clean)
 	}
 	return clean, found
 }
@@ -36,16 +39,10 @@ func (s *scrubber) scrub(text string) (string, bool) {
 const maxPasses = 8
 
 func (s *scrubber) pass(text string) (string, bool) {
+	const shortest = 6 // secret with what announces it
 	var cuts []cut
-	if len(text) >= 6 { // shorter than any secret with what announces it
-		cuts = findTokens(cuts, text)
-		cuts = findAssignments(cuts, text)
-	}
-	if len(text) >= 12 {
-		cuts = findBearers(cuts, text)
-		cuts = findWebTokens(cuts, text)
-		cuts = findPrivateKeys(cuts, text)
-		cuts = findParameters(cuts, text)
+	if len(text) >= shortest {
+		cuts = findSecrets(cuts, text)
 	}
 	for _, pattern := range s.patterns {
 		for _, at := range pattern.FindAllStringIndex(text, -1) {
@@ -130,24 +127,14 @@ func separator(c byte) int {
 	return 1
 }
 
-// The finders below are linear in the text, also in one that is made to break them: what is cut is not looked at again, and
-// what is not is looked at for a bounded length.
-
-func findTokens(cuts []cut, text string) []cut {
-	for i, sign := range separators {
-		done := 0
-		for at := strings.IndexByte(text, sign); at >= 0; at = indexByte(text, sign, at+1) {
-			if at == 0 || at < done {
-				continue
-			}
-			for _, t := range tokensByLast[i][text[at-1]] {
-				if end := tokens[t].endAt(text, at+1); end > 0 {
-					cuts, done = append(cuts, cut{at + 1, end}), end
-				}
-			}
+// tokenAt takes the key whose prefix ends at this place.
+func tokenAt(text string, at int) (cut, int) {
+	for _, t := range tokensByLast[separator(text[at])][text[at-1]] {
+		if end := tokens[t].endAt(text, at+1); end > 0 {
+			return cut{at + 1, end}, end
 		}
 	}
-	return cuts
+	return cut{}, 0
 }
 
 // endAt is the end of a key whose prefix ends at this place; 0: there is none.
@@ -164,24 +151,29 @@ func (t *token) endAt(text string, at int) int {
 	return runEnd(text, end, t.dashes)
 }
 
-// findWebTokens takes JSON Web Tokens, and Google's keys, which begin with AIza.
-func findWebTokens(cuts []cut, text string) []cut {
-	for at := strings.Index(text, "eyJ"); at >= 0; {
-		run := runEnd(text, at, true)
-		if end := webTokenEnd(text, at, run); end > 0 && boundary(text, at) {
-			cuts = append(cuts, cut{at, end})
-			run = end
-		}
-		at = index(text, "eyJ", run)
+// webTokenAt takes a JSON Web Token, which begins with eyJ.
+func webTokenAt(text string, at int) (cut, int) {
+	if at < 0 || !strings.HasPrefix(text[at:], "eyJ") {
+		return cut{}, 0
 	}
-	for at := strings.Index(text, "AIza"); at >= 0; {
-		end := runEnd(text, at, true)
-		if end-at >= 34 && boundary(text, at) {
-			cuts = append(cuts, cut{at + 4, end})
-		}
-		at = index(text, "AIza", end)
+	run := runEnd(text, at, true)
+	if end := webTokenEnd(text, at, run); end > 0 && boundary(text, at) {
+		return cut{at, end}, end
 	}
-	return cuts
+	return cut{}, run
+}
+
+// googleKeyAt takes a key of Google's, which begins with AIza.
+func googleKeyAt(text string, at int) (cut, int) {
+	const long = 34
+	if at < 0 || !strings.HasPrefix(text[at:], "AIza") {
+		return cut{}, 0
+	}
+	end := runEnd(text, at, true)
+	if end-at >= long && boundary(text, at) {
+		return cut{at + len("AIza"), end}, end
+	}
+	return cut{}, end
 }
 
 // boundary says whether a word can begin at this place: after nothing, after what is no letter or digit, or after a byte
@@ -219,44 +211,36 @@ func webTokenEnd(text string, at, run int) int {
 	return end
 }
 
-// findPrivateKeys takes what stands between the lines of a PEM block, or all that follows where its end was cut off.
-func findPrivateKeys(cuts []cut, text string) []cut {
-	const opening = "PRIVATE KEY-----"
-	for at := strings.Index(text, opening); at >= 0; {
-		from := at + len(opening)
-		if !strings.Contains(text[max(0, at-24):at], "-----BEGIN ") {
-			at = index(text, opening, from)
-			continue
-		}
-		end := index(text, "-----END", from)
-		if end < 0 {
-			end = len(text)
-		}
-		if body := text[from:end]; body != "" && body != mask {
-			cuts = append(cuts, cut{from, end})
-		}
-		at = index(text, opening, min(end+len("-----END "), len(text)))
+// privateKeyAt takes what stands between the lines of a PEM block whose first line ends here, or all that follows where its
+// end was cut off.
+func privateKeyAt(text string, at int) (cut, int) {
+	from := at + len("-----")
+	if !strings.HasPrefix(text[at:], "-----") || !strings.HasSuffix(text[:at], "PRIVATE KEY") || !strings.Contains(text[max(0, at-35):at], "-----BEGIN ") {
+		return cut{}, 0
 	}
-	return cuts
+	end := index(text, "-----END", from)
+	if end < 0 {
+		end = len(text)
+	}
+	if text[from:end] == mask {
+		return cut{}, end
+	}
+	return cut{from, end}, min(end+len("-----END "), len(text))
 }
 
-// findBearers takes the token after the word Bearer.
-func findBearers(cuts []cut, text string) []cut {
-	for _, word := range [...]string{"earer", "EARER"} {
-		for at := strings.Index(text, word); at >= 0; {
-			after := at + len(word)
-			start := pastBlanks(text, after)
-			if at > 0 && (text[at-1]|0x20) == 'b' && start > after {
-				end := bearerEnd(text, start)
-				if end-start >= 6 {
-					cuts = append(cuts, cut{start, end})
-				}
-				after = max(after, end)
-			}
-			at = index(text, word, after)
-		}
+// bearerAt takes the token after the word Bearer.
+func bearerAt(text string, at int) (cut, int) {
+	const word, shortest = "bearer", 6
+	after := at + len(word)
+	if after > len(text) || (text[at+1:after] != "earer" && text[at+1:after] != "EARER") {
+		return cut{}, 0
 	}
-	return cuts
+	start := pastBlanks(text, after)
+	end := bearerEnd(text, start)
+	if start == after || end-start < shortest {
+		return cut{}, end
+	}
+	return cut{start, end}, end
 }
 
 func pastBlanks(text string, at int) int {
@@ -276,21 +260,21 @@ func bearerEnd(text string, at int) int {
 	return at
 }
 
-// findParameters takes the values that SQLAlchemy writes below a failed statement.
-func findParameters(cuts []cut, text string) []cut {
+// parametersAt takes the values that SQLAlchemy writes below a failed statement.
+func parametersAt(text string, at int) (cut, int) {
 	const opening = "[parameters: "
-	for at := strings.Index(text, opening); at >= 0; {
-		from, line := at+len(opening), len(text)
-		if n := indexByte(text, '\n', from); n >= 0 {
-			line = n
-		}
-		end := from + len(strings.TrimSuffix(text[from:line], "]"))
-		if text[from:end] != mask {
-			cuts = append(cuts, cut{from, end})
-		}
-		at = index(text, opening, line)
+	if !strings.HasPrefix(text[at:], opening) {
+		return cut{}, 0
 	}
-	return cuts
+	from, line := at+len(opening), len(text)
+	if n := indexByte(text, '\n', from); n >= 0 {
+		line = n
+	}
+	end := from + len(strings.TrimSuffix(text[from:line], "]"))
+	if text[from:end] == mask {
+		return cut{}, line
+	}
+	return cut{from, end}, line
 }
 
 func index(text, word string, from int) int {

@@ -21,6 +21,9 @@ func withoutLiterals(statement, system string) (string, bool) {
 
 // redisArguments leaves the command of each line. Today's instrumentation writes ? for the arguments by itself.
 func redisArguments(statement string) (string, bool) {
+	if argumentless(statement) {
+		return statement, false
+	}
 	var out strings.Builder
 	for line := range strings.Lines(statement) {
 		command, newline := strings.CutSuffix(line, "\n")
@@ -35,7 +38,23 @@ func redisArguments(statement string) (string, bool) {
 			out.WriteByte('\n')
 		}
 	}
-	return out.String(), out.String() != statement
+	return out.String(), true
+}
+
+// argumentless says whether every argument is a ? already.
+func argumentless(statement string) bool {
+	for line := range strings.Lines(statement) {
+		command, at := "", 0
+		for word := range strings.SplitSeq(strings.TrimSuffix(line, "\n"), " ") {
+			if at == 0 {
+				command = word
+			} else if word != "" && word != "?" && (at > 1 || !isSubcommand(command, word)) {
+				return false
+			}
+			at++
+		}
+	}
+	return true
 }
 
 func isSubcommand(command, word string) bool {

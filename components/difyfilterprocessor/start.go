@@ -35,7 +35,7 @@ func runOf(span ptrace.Span, node bool) (run, bool) {
 	}
 	attrs := span.Attributes()
 	if id := text(attrs, difysemconv.AttrWorkflowRunID); id != "" {
-		if !node && !strings.HasSuffix(span.Name(), "Runner.run") {
+		if !node && !isRunner(span) {
 			return run{}, false
 		}
 		return run{id: id, root: root, way: []pcommon.SpanID{root}, ids: idsOf(attrs)}, true
@@ -49,6 +49,9 @@ func runOf(span ptrace.Span, node bool) (run, bool) {
 	}
 	return run{id: id, root: root, way: []pcommon.SpanID{root}, ids: found}, true
 }
+
+// isRunner is true for the span of a run itself.
+func isRunner(span ptrace.Span) bool { return strings.HasSuffix(span.Name(), "Runner.run") }
 
 func startsRun(nodeType string) bool {
 	return nodeType == "start" || strings.HasPrefix(nodeType, "trigger")

@@ -11,13 +11,83 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
+// expected are the errors that Dify itself counts as none: its Sentry set-up ignores them, since they are what it answers
+// a wrong request with.
+type expected struct {
+	names    map[string]bool // as listed: with their module, or without
+	bare     map[string]bool // all of them without
+	prefixes []string
+}
+
+// expectedErrors is Dify's list. It names classes and means their subclasses too, which a name does not tell: these are
+// known ones.
+var expectedErrors = []string{
+	"werkzeug.exceptions.*", "controllers.*", "libs.exception.BaseHTTPException", // werkzeug's HTTPException
+	"ValueError", "UnicodeError", "UnicodeDecodeError", "UnicodeEncodeError", "json.decoder.JSONDecodeError",
+	"pydantic_core._pydantic_core.ValidationError", "services.errors.*", // ValueError
+	"FileNotFoundError",
+	"InvokeRateLimitError",
+	"openai.APIStatusError", // before 1.9.2
+}
+
+func newExpected(names []string) expected {
+	e := expected{names: map[string]bool{}, bare: map[string]bool{}}
+	for _, name := range names {
+		if prefix, ok := strings.CutSuffix(name, "*"); ok {
+			e.prefixes = append(e.prefixes, prefix)
+		} else {
+			e.names[name], e.bare[withoutModule(name)] = true, true
+		}
+	}
+	return e
+}
+
+func withoutModule(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+
+// has takes a name that was listed without its module for that of any module, and a type that is told without its module
+// (Dify's logging handler does) for any listed one.
+func (e *expected) has(exceptionType string) bool {
+	bare := withoutModule(exceptionType)
+	if e.names[exceptionType] || e.names[bare] || (bare == exceptionType && e.bare[bare]) {
+		return true
+	}
+	for _, prefix := range e.prefixes {
+		if strings.HasPrefix(exceptionType, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyExpected says whether a span tells exceptions and all of them are expected.
+func (e *expected) onlyExpected(span ptrace.Span) bool {
+	kind := text(span.Attributes(), attrExceptionType)
+	if kind != "" && !e.has(kind) {
+		return false
+	}
+	told := kind != ""
+	for _, event := range span.Events().All() {
+		if event.Name() != eventException {
+			continue
+		}
+		if !e.has(text(event.Attributes(), attrExceptionType)) {
+			return false
+		}
+		told = true
+	}
+	return told
+}
+
 // repairStatus takes the ERROR off a request that the server answered as it should: Dify's response hook marks every
-// answer that is not 2xx. As in OpenTelemetry's conventions, 3xx and 4xx are no errors of the server.
-func repairStatus(span ptrace.Span) {
-	if span.Kind() != ptrace.SpanKindServer || span.Status().Code() != ptrace.StatusCodeError {
+// answer that is not 2xx. As in OpenTelemetry's conventions, 3xx and 4xx are no errors of the server. It takes it off Dify's
+// own work too, where all that was raised is expected. What another answered to Dify stays as it is.
+func (e *expected) repairStatus(span ptrace.Span) {
+	if span.Status().Code() != ptrace.StatusCodeError || span.Kind() == ptrace.SpanKindClient {
 		return
 	}
-	if code := statusCode(span.Attributes()); code >= 300 && code < 500 {
+	switch code := statusCode(span.Attributes()); {
+	case code >= 500:
+	case code >= 300 && span.Kind() == ptrace.SpanKindServer, e.onlyExpected(span):
 		unsetStatus(span)
 	}
 }
@@ -58,7 +128,7 @@ func (f *fallen) repairAfter(span ptrace.Span) {
 	if left := text(attrs, attrExceptionType); left != "" && f.caused(left) && !hasExceptionOf(span, left) {
 		attrs.Remove(attrExceptionType) // Dify's logging handler put it there with the event
 	}
-	if span.Status().Code() != ptrace.StatusCodeError || hasException(span) || statusCode(attrs) >= 500 {
+	if span.Status().Code() != ptrace.StatusCodeError || hasEvent(span, eventException) || statusCode(attrs) >= 500 {
 		return
 	}
 	message := span.Status().Message()
@@ -77,15 +147,6 @@ func (f *fallen) repairAfter(span ptrace.Span) {
 func (f *fallen) caused(exceptionType string) bool {
 	for _, t := range f.types {
 		if t == exceptionType || strings.HasSuffix(t, "."+exceptionType) {
-			return true
-		}
-	}
-	return false
-}
-
-func hasException(span ptrace.Span) bool {
-	for _, event := range span.Events().All() {
-		if event.Name() == eventException {
 			return true
 		}
 	}

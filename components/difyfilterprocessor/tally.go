@@ -27,11 +27,12 @@ const (
 	reasonKey reason = iota
 	reasonSQL
 	reasonQuery
+	reasonMessage
 	reasonSecret
 	reasons
 )
 
-var reasonNames = [reasons]string{"key", "sql", "query", "secret"}
+var reasonNames = [reasons]string{"key", "sql", "query", "message", "secret"}
 
 type droppedBy struct{ rule, kind string }
 

@@ -41,11 +41,12 @@ def is_celery() -> bool:
 
 def _resource() -> Resource:
     # The bare constructor: no telemetry.sdk.*, no service.instance.id, and OTEL_RESOURCE_ATTRIBUTES is not read.
+    pid = {} if os.environ.get("APP_WITHOUT_PID") else {"process.pid": os.getpid()}
     return Resource(
         attributes={
+            **pid,
             "service.name": os.environ.get("APPLICATION_NAME", "langgenius/dify"),
             "service.version": f"dify-{VERSION}-{COMMIT}",
-            "process.pid": os.getpid(),
             "deployment.environment.name": os.environ.get("DEPLOY_ENV", "PRODUCTION") + "-COMMUNITY",
             "host.name": socket.gethostname(),
             "host.arch": platform.machine(),

@@ -40,6 +40,8 @@ const (
 	AttrNodeTitle = "dify.node.title"
 	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.
 	AttrOriginalStatus = "dify.original_status"
+	// AttrTraceUnverified is true on a log record whose trace id Dify may have made up.
+	AttrTraceUnverified = "dify.trace_id.unverified"
 
 	AttrWorkflowRunID    = "dify.workflow_run_id"
 	AttrWorkflowAppLogID = "dify.workflow_app_log.id"
@@ -81,12 +83,16 @@ const (
 	EventWorkflowUnknown = "dify.workflow.unknown"
 )
 
-// Values of AttrRole.
+// Values of AttrRole. Those from RoleWeb on speak through their logs only.
 const (
 	RoleAPI          = "api"
 	RoleWorker       = "worker"
 	RoleBeat         = "beat"
 	RolePluginDaemon = "plugin_daemon"
+	RoleWeb          = "web"
+	RoleNginx        = "nginx"
+	RoleSandbox      = "sandbox"
+	RoleSSRFProxy    = "ssrf_proxy"
 )
 
 // Values of AttrRunStatus that mean that a run has ended (graphon's WorkflowExecutionStatus).

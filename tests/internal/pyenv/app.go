@@ -21,16 +21,29 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-const startTimeout = time.Minute
+const startTimeout = 4 * time.Minute // under load, many processes at once
 
-// App is the Dify-like application: gunicorn with three workers, and a Celery worker.
+// App is the Dify-like application: gunicorn with its workers, and Celery workers.
 type App struct {
-	url    string
-	client *http.Client
+	url      string
+	client   *http.Client
+	programs []*proc.Process
 }
 
-// StartApp runs it until the end of the test. The environment names its database, its broker and the collector.
+// Size is how many processes serve requests and run tasks.
+type Size struct {
+	Gunicorn, Celery int
+}
+
+// StartApp runs it until the end of the test, with three workers of gunicorn and one of Celery. The environment names its
+// database, its broker and the collector.
 func StartApp(tb testing.TB, environment map[string]string) *App {
+	tb.Helper()
+	return StartAppOf(tb, Size{Gunicorn: 3, Celery: 1}, environment)
+}
+
+// StartAppOf runs it in another size.
+func StartAppOf(tb testing.TB, size Size, environment map[string]string) *App {
 	tb.Helper()
 	ports, err := proc.FreePorts(1)
 	require.NoError(tb, err)
@@ -40,16 +53,28 @@ func StartApp(tb testing.TB, environment map[string]string) *App {
 		// A connection per request, so that the kernel spreads them over the workers.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
-	env := append(appEnv(environment), "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health")
+	env := append(appEnv(environment), "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health", "APP_WORKERS="+strconv.Itoa(size.Gunicorn))
 
 	api := startProgram(tb, "gunicorn", env, "--config", repo.Path("tests", "python", "gunicorn.conf.py"), "app:flask_app")
-	startProgram(tb, "celery", env, "--app", "app:celery_app", "worker", "--pool", "gevent", "--concurrency", "4",
-		"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO")
+	app.programs = append(app.programs, api)
+	for i := range size.Celery {
+		app.programs = append(app.programs, startProgram(tb, "celery", env, "--app", "app:celery_app", "worker",
+			"--hostname", "worker"+strconv.Itoa(i)+"@%h", "--pool", "gevent", "--concurrency", "4",
+			"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO"))
+	}
 	require.NoError(tb, api.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
 		_, err := app.Get(ctx, "/v1/ready") // 404 is an answer; not /v1/info, whose requests are counted
 		return err
 	}), "start the application")
 	return app
+}
+
+// Stop ends all processes; what they have not exported yet they export then.
+func (a *App) Stop(tb testing.TB) {
+	tb.Helper()
+	for _, program := range a.programs {
+		require.NoError(tb, program.Stop())
+	}
 }
 
 // Enqueue puts tasks that nobody takes into a Celery queue.

@@ -87,6 +87,7 @@ func logMappings() object {
 	maps.Copy(logAttributes, object{
 		difysemconv.AttrRunElapsedTime:     number("double"),
 		difysemconv.AttrRunTotalTokens:     number("long"),
+		"http.response.status_code":        number("integer"),
 		difysemconv.AttrRunTotalSteps:      number("long"),
 		difysemconv.AttrRunExceptionsCount: number("long"),
 		difysemconv.AttrRunError:           text(),

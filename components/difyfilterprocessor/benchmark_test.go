@@ -1,0 +1,162 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// settled is a batch in which nothing is left to do: spans that a real Dify sent, those of its instrumentations, after they
+// have passed the processor once. They stand by process and scope, as an SDK exports its 512. others is the same as another
+// SDK would tell it.
+func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
+	tb.Helper()
+	own = ptrace.NewTraces()
+	scopes := map[[2]string]ptrace.SpanSlice{}
+	processes := map[string]ptrace.ResourceSpans{}
+	b := newBench(tb)
+	for _, td := range recordedTraces(tb) {
+		for _, s := range spansOf(b.traces(tb, td)) {
+			if !strings.HasPrefix(s.scope, scopeInstrumentation) || own.SpanCount() == spans {
+				continue
+			}
+			instance := text(s.res, attrServiceInstanceID)
+			rs, ok := processes[instance]
+			if !ok {
+				rs = own.ResourceSpans().AppendEmpty()
+				s.res.CopyTo(rs.Resource().Attributes())
+				processes[instance] = rs
+			}
+			to, ok := scopes[[2]string{instance, s.scope}]
+			if !ok {
+				ss := rs.ScopeSpans().AppendEmpty()
+				ss.Scope().SetName(s.scope)
+				to = ss.Spans()
+				scopes[[2]string{instance, s.scope}] = to
+			}
+			s.CopyTo(to.AppendEmpty())
+		}
+	}
+	require.Equal(tb, spans, own.SpanCount())
+	others = copyTraces(own)
+	for _, rs := range others.ResourceSpans().All() {
+		rs.Resource().Attributes().PutStr(attrSDKName, "opentelemetry")
+	}
+	return own, others
+}
+
+// sink keeps the compiler from leaving the walks out.
+var sink int
+
+// walk is the least that a processor can do which looks at everything.
+func walk(td ptrace.Traces) {
+	eachAttribute(td, func(key string, v pcommon.Value) {
+		if v.Type() == pcommon.ValueTypeStr {
+			sink += len(v.Str())
+		}
+		sink += len(key)
+	})
+}
+
+// search is the least that one can do which looks into everything.
+func search(td ptrace.Traces) {
+	eachAttribute(td, func(_ string, v pcommon.Value) {
+		if v.Type() == pcommon.ValueTypeStr && strings.Contains(v.Str(), "password") {
+			sink++
+		}
+	})
+}
+
+func eachAttribute(td ptrace.Traces, do func(string, pcommon.Value)) {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				for key, v := range span.Attributes().All() {
+					do(key, v)
+				}
+				for _, event := range span.Events().All() {
+					for key, v := range event.Attributes().All() {
+						do(key, v)
+					}
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkNothingApplies shows what the processor costs where it has nothing to do, as a ratio to a bare walk over all
+// attributes, and with redaction to one strings.Contains over every string value, measured in turns in the same run.
+func BenchmarkNothingApplies(b *testing.B) {
+	const spans = 2048
+	for _, redaction := range []struct {
+		name string
+		on   bool
+		peer func(ptrace.Traces)
+	}{{"vs_walk", false, walk}, {"redaction_vs_contains", true, search}} {
+		own, others := settled(b, spans)
+		for _, batch := range []struct {
+			name string
+			td   ptrace.Traces
+		}{{"dify", own}, {"others", others}} {
+			b.Run(redaction.name+"/"+batch.name, func(b *testing.B) {
+				p := newBench(b, func(c *Config) { c.Redaction.Enabled = redaction.on })
+				ours, peers := time.Hour, time.Hour // the best of all turns: what else the machine does costs neither
+				for b.Loop() {
+					start := time.Now()
+					redaction.peer(batch.td)
+					between := time.Now()
+					_, err := p.processTraces(b.Context(), batch.td)
+					ours = min(ours, time.Since(between))
+					peers = min(peers, between.Sub(start))
+					require.NoError(b, err)
+				}
+				b.ReportMetric(float64(ours)/float64(peers), "ratio")
+				b.ReportMetric(float64(ours.Nanoseconds())/spans, "ns/span")
+			})
+		}
+	}
+}
+
+// Where nothing applies, what is allocated does not grow with the spans.
+func TestNoAllocationPerSpan(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		p := newBench(t, func(c *Config) { c.Redaction.Enabled = on })
+		allocations := func(spans int) [2]float64 {
+			own, others := settled(t, spans)
+			var of [2]float64
+			for i, td := range []ptrace.Traces{own, others} {
+				of[i] = testing.AllocsPerRun(5, func() { _, _ = p.processTraces(t.Context(), td) })
+			}
+			return of
+		}
+		for i, n := range allocations(2048) {
+			assert.Less(t, n, 64.0, "for 2048 spans; redaction %t, batch %d", on, i)
+		}
+	}
+}
+
+// BenchmarkRecordedTraces is the cost of what a real Dify sent, of which everything applies.
+func BenchmarkRecordedTraces(b *testing.B) {
+	batches := recordedTraces(b)
+	f := newBench(b)
+	spans := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, td := range batches {
+			b.StopTimer()
+			in := copyTraces(td)
+			spans += in.SpanCount()
+			b.StartTimer()
+			f.traces(b, in)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(spans), "ns/span")
+}

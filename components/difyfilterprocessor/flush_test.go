@@ -1,0 +1,103 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+)
+
+const heldLine = "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - held until the next"
+
+func startLogs(t *testing.T, set processor.Settings, wait time.Duration, next consumer.Logs) processor.Logs {
+	t.Helper()
+	cfg := createDefaultConfig().(*Config)
+	cfg.Logs.JoinWait = wait
+	p, err := NewFactory().CreateLogs(t.Context(), set, cfg, next)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+	return p
+}
+
+func TestHeldLinesLeaveInTime(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	p := startLogs(t, processortest.NewNopSettings(metadata.Type), time.Millisecond, sink)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.Eventually(t, func() bool { return sink.LogRecordCount() == 1 }, time.Minute, time.Millisecond)
+	require.NoError(t, p.Shutdown(t.Context()))
+	assert.Equal(t, 1, sink.LogRecordCount())
+}
+
+func TestHeldLinesLeaveOnShutdown(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	p := startLogs(t, processortest.NewNopSettings(metadata.Type), maxJoinWait, sink)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	assert.Zero(t, sink.LogRecordCount())
+	require.NoError(t, p.Shutdown(t.Context()))
+	require.NoError(t, p.Shutdown(t.Context()))
+	assert.Equal(t, 1, sink.LogRecordCount())
+}
+
+// refusing is a next consumer that says no as often as told, and then takes everything.
+type refusing struct {
+	consumertest.LogsSink
+	left atomic.Int32
+	with error
+}
+
+func (r *refusing) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	if r.left.Add(-1) >= 0 {
+		return r.with
+	}
+	return r.LogsSink.ConsumeLogs(ctx, ld)
+}
+
+func TestRefusedLinesAreSentAgain(t *testing.T) {
+	next := &refusing{with: errors.New("queue is full")}
+	next.left.Store(3)
+	p := startLogs(t, processortest.NewNopSettings(metadata.Type), time.Millisecond, next)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.Eventually(t, func() bool { return next.LogRecordCount() == 1 }, time.Minute, time.Millisecond)
+	require.NoError(t, p.Shutdown(t.Context()))
+	assert.Equal(t, 1, next.LogRecordCount())
+}
+
+func TestRefusalOnShutdownIsTold(t *testing.T) {
+	next := &refusing{with: errors.New("queue is full")}
+	next.left.Store(1 << 30)
+	p := startLogs(t, processortest.NewNopSettings(metadata.Type), maxJoinWait, next)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.ErrorIs(t, p.Shutdown(t.Context()), next.with)
+}
+
+func TestRefusedForGood(t *testing.T) {
+	core, told := observer.New(zap.ErrorLevel)
+	set := processortest.NewNopSettings(metadata.Type)
+	set.Logger = zap.New(core)
+	next := &refusing{with: consumererror.NewPermanent(errors.New("no"))}
+	next.left.Store(1 << 30)
+	p := startLogs(t, set, maxJoinWait, next)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.Shutdown(t.Context()))
+	require.Equal(t, 1, told.Len())
+	assert.EqualValues(t, 1, told.All()[0].ContextMap()["records"])
+	assert.NotContains(t, told.All()[0].Message, "held until")
+}

@@ -1,0 +1,240 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// joiner makes records of the lines of containers: one of an entry's head and the lines below it. Docker sends each line
+// for itself, so an entry may come in several batches; what may go on is held for a moment.
+type joiner struct {
+	cfg  *Config
+	zone *time.Location
+
+	mu      sync.Mutex // guards streams and all in them
+	streams map[streamKey]*stream
+}
+
+// streamKey is an output of a container, whose lines come in order.
+type streamKey struct{ container, source string }
+
+// stream is what has begun on it and may go on.
+type stream struct {
+	parts *entry // a line that Docker sends in parts
+	entry *entry // an entry that lines may follow
+}
+
+// maxStreams bounds how many outputs can hold something.
+const maxStreams = 256
+
+func newJoiner(cfg *Config) (*joiner, error) {
+	zone, err := time.LoadLocation(cfg.Logs.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	return &joiner{cfg: cfg, zone: zone, streams: map[streamKey]*stream{}}, nil
+}
+
+// take replaces the lines in ld by the records that are whole.
+func (j *joiner) take(ld plog.Logs, now time.Time, t *tally) {
+	if !j.cfg.Logs.Lines {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := newShelf(j.cfg, now)
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
+				raw, ok := rawLineOf(rl.Resource().Attributes(), record)
+				if ok {
+					j.line(raw, now, out, t)
+				}
+				return ok
+			})
+		}
+	}
+	out.logs.ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
+}
+
+func (j *joiner) line(raw rawLine, now time.Time, out *shelf, t *tally) {
+	key := streamKey{raw.container, raw.source}
+	s, ok := j.streams[key]
+	if !ok {
+		if len(j.streams) >= maxStreams {
+			j.release(now, true, out, t)
+		}
+		s = &stream{}
+		j.streams[key] = s
+	}
+	if s.entry != nil && now.Sub(s.entry.touched) > j.cfg.Logs.JoinWait {
+		s.close(out)
+	}
+	if raw, ok = s.assemble(raw, now, t); ok {
+		j.place(s, raw, now, out, t)
+	}
+	if s.parts == nil && s.entry == nil {
+		delete(j.streams, key)
+	}
+}
+
+// assemble puts the parts of a line together. It is false until the last has come.
+func (s *stream) assemble(raw rawLine, now time.Time, t *tally) (rawLine, bool) {
+	if s.parts == nil {
+		if !raw.partial || raw.last {
+			return raw, true
+		}
+		s.parts = newEntry(raw, now)
+		s.parts.add(raw.text, raw.at, now)
+		return raw, false
+	}
+	t.drop(ruleJoinedLine, kindLogRecord, 1)
+	s.parts.add(raw.text, raw.at, now)
+	if raw.partial && !raw.last {
+		return raw, false
+	}
+	return s.whole(), true
+}
+
+func (s *stream) whole() rawLine {
+	raw := s.parts.raw
+	raw.text = s.parts.text.String()
+	s.parts = nil
+	return raw
+}
+
+// place tells whether a line begins an entry or goes on with the one before.
+func (j *joiner) place(s *stream, raw rawLine, now time.Time, out *shelf, t *tally) {
+	line, known := logline.Parse(raw.text, j.zone)
+	if !known && s.entry != nil && j.follows(s.entry, raw) {
+		s.entry.add("\n"+raw.text, raw.at, now)
+		t.drop(ruleJoinedLine, kindLogRecord, 1)
+		return
+	}
+	s.close(out)
+	e := newEntry(raw, now)
+	e.line, e.known = line, known
+	e.add(raw.text, raw.at, now)
+	if known {
+		e.text.Reset()
+		e.add(line.Message, raw.at, now)
+	}
+	s.entry = e
+	if open := (known && line.Open && line.Request.Status == 0) || logline.IsTraceback(raw.text); !open {
+		s.close(out)
+	}
+}
+
+// follows is for lines without a head: Dify writes an entry at once, so what comes later is something else.
+func (j *joiner) follows(e *entry, raw rawLine) bool {
+	if e.last == 0 || raw.at == 0 {
+		return true
+	}
+	return raw.at.AsTime().Sub(e.last.AsTime()) <= j.cfg.Logs.JoinWait+time.Second // Docker says whole seconds
+}
+
+func (s *stream) close(out *shelf) {
+	if s.entry != nil {
+		out.add(s.entry)
+		s.entry = nil
+	}
+}
+
+// flush gives up what nothing was added to for the time to wait, or everything.
+func (j *joiner) flush(now time.Time, all bool, t *tally) plog.Logs {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := newShelf(j.cfg, now)
+	j.release(now, all, out, t)
+	return out.logs
+}
+
+func (j *joiner) release(now time.Time, all bool, out *shelf, t *tally) {
+	due := func(e *entry) bool { return e != nil && (all || now.Sub(e.touched) >= j.cfg.Logs.JoinWait) }
+	keys := make([]streamKey, 0, len(j.streams))
+	for key := range j.streams {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b streamKey) int {
+		return cmp.Or(cmp.Compare(a.container, b.container), cmp.Compare(a.source, b.source))
+	})
+	for _, key := range keys {
+		s := j.streams[key]
+		if due(s.parts) { // the rest of the line did not come
+			j.place(s, s.whole(), now, out, t)
+		}
+		if due(s.entry) {
+			s.close(out)
+		}
+		if s.parts == nil && s.entry == nil {
+			delete(j.streams, key)
+		}
+	}
+}
+
+// shelf sorts records by container.
+type shelf struct {
+	cfg     *Config
+	now     time.Time
+	logs    plog.Logs
+	records map[shelfKey]plog.LogRecordSlice
+}
+
+type shelfKey struct{ container, service string }
+
+func newShelf(cfg *Config, now time.Time) *shelf {
+	return &shelf{cfg: cfg, now: now, logs: plog.NewLogs(), records: map[shelfKey]plog.LogRecordSlice{}}
+}
+
+func (s *shelf) add(e *entry) {
+	key := shelfKey{e.raw.container, e.line.Service}
+	records, ok := s.records[key]
+	if !ok {
+		rl := s.logs.ResourceLogs().AppendEmpty()
+		s.describe(e, rl)
+		records = rl.ScopeLogs().AppendEmpty().LogRecords()
+		s.records[key] = records
+	}
+	e.write(records.AppendEmpty(), s.now)
+}
+
+// describe writes the resource of a container. The processes of Dify's image have one service name for all, which its text
+// lines do not tell.
+func (s *shelf) describe(e *entry, rl plog.ResourceLogs) {
+	res := rl.Resource().Attributes()
+	e.raw.res.CopyTo(res)
+	service := text(e.raw.attrs, attrComposeService)
+	role := roleByContainer(service, e.raw.name)
+	name := e.line.Service
+	if name == "" {
+		switch role {
+		case difysemconv.RoleAPI, difysemconv.RoleWorker, difysemconv.RoleBeat:
+			name = s.cfg.Logs.ServiceName
+		case difysemconv.RolePluginDaemon:
+			name = servicePluginDaemon
+		default:
+			name = cmp.Or(service, composeService(e.raw.name))
+		}
+	}
+	putAbsent(res, attrServiceName, name)
+	putAbsent(res, attrServiceInstanceID, e.raw.container)
+	putAbsent(res, attrContainerID, e.raw.container)
+	putAbsent(res, attrContainerName, e.raw.name)
+	if role == "" {
+		return
+	}
+	putAbsent(res, difysemconv.AttrRole, role)
+	if s.cfg.ServiceNamespace != "" {
+		putAbsent(res, attrServiceNamespace, s.cfg.ServiceNamespace)
+	}
+}

@@ -1,0 +1,273 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// Keys of Docker's fluentd logging driver. A record that bears the first two is a line of a container, and no longer one
+// when it has been made a record of ours, which says container.id.
+const (
+	driverContainerID   = "container_id"
+	driverContainerName = "container_name"
+	driverSource        = "source"
+	driverPartial       = "partial_message"
+	driverPartialLast   = "partial_last"
+)
+
+const (
+	attrIOStream   = "log.iostream"
+	attrThread     = "thread.name"
+	attrCodeFile   = "code.file.path"
+	attrCodeLine   = "code.line.number"
+	attrErrorType  = "error.type"
+	attrClient     = "client.address"
+	truncatedEntry = "\n" + truncatedMark
+)
+
+// rawLine is a line as the driver sends it: one of a container's standard output or error, or a part of a long one.
+type rawLine struct {
+	container, name, source string
+	text                    string
+	partial, last           bool
+	at                      pcommon.Timestamp // when Docker read it, by default in whole seconds
+	attrs                   pcommon.Map       // all others that came with it
+	res                     pcommon.Map
+}
+
+func rawLineOf(res pcommon.Map, record plog.LogRecord) (rawLine, bool) {
+	attrs := record.Attributes()
+	id, name := text(attrs, driverContainerID), text(attrs, driverContainerName)
+	if id == "" || name == "" || record.Body().Type() != pcommon.ValueTypeStr {
+		return rawLine{}, false
+	}
+	return rawLine{
+		container: id, name: strings.TrimPrefix(name, "/"), source: text(attrs, driverSource),
+		text:    strings.TrimRight(record.Body().Str(), "\r\n"),
+		partial: text(attrs, driverPartial) == "true", last: text(attrs, driverPartialLast) == "true",
+		at: record.Timestamp(), attrs: attrs, res: res,
+	}, true
+}
+
+// entry is one entry of a log: its first line, and those below it.
+type entry struct {
+	raw     rawLine // the first line
+	line    logline.Line
+	known   bool // the first line is in one of the formats
+	text    strings.Builder
+	cut     bool              // it is longer than maxEntry
+	last    pcommon.Timestamp // of its last line
+	touched time.Time
+}
+
+// maxEntry bounds one entry in bytes; what is longer is cut.
+const maxEntry = 128 << 10
+
+func newEntry(raw rawLine, now time.Time) *entry {
+	e := &entry{raw: raw, last: raw.at, touched: now}
+	e.raw.attrs, e.raw.res = pcommon.NewMap(), pcommon.NewMap()
+	raw.attrs.CopyTo(e.raw.attrs)
+	raw.res.CopyTo(e.raw.res)
+	return e
+}
+
+func (e *entry) add(text string, at pcommon.Timestamp, now time.Time) {
+	e.last, e.touched = max(e.last, at), now
+	if e.text.Len()+len(text) > maxEntry {
+		e.cut = true
+	}
+	if e.cut {
+		return
+	}
+	e.text.WriteString(text)
+}
+
+// write makes the entry a record.
+func (e *entry) write(record plog.LogRecord, now time.Time) {
+	message := e.text.String()
+	if e.cut {
+		message += truncatedEntry
+	}
+	e.raw.attrs.RemoveIf(func(key string, _ pcommon.Value) bool {
+		return key == driverContainerID || key == driverContainerName || key == driverSource || strings.HasPrefix(key, "partial_")
+	})
+	e.raw.attrs.MoveTo(record.Attributes())
+	if e.raw.source != "" {
+		record.Attributes().PutStr(attrIOStream, e.raw.source)
+	}
+	e.stamp(record, now)
+	message = e.writeException(record, message)
+	record.Body().SetStr(message)
+	if e.known {
+		writeSeverity(record, e.line.Level)
+		writeTrace(record, &e.line)
+		writeWhere(record.Attributes(), &e.line)
+		writeRequest(record.Attributes(), e.line.Request)
+		writeIdentity(record.Attributes(), &e.line)
+	}
+}
+
+// stamp sets the times, and the record's id where its content can't tell it from another: Docker's whole seconds and the
+// milliseconds of the line may be those of two equal lines.
+func (e *entry) stamp(record plog.LogRecord, now time.Time) {
+	at := e.raw.at
+	if at == 0 {
+		at = pcommon.NewTimestampFromTime(now)
+	}
+	record.SetObservedTimestamp(at)
+	record.SetTimestamp(at)
+	if !e.line.Time.IsZero() {
+		record.SetTimestamp(pcommon.NewTimestampFromTime(e.line.Time))
+	}
+	if uint64(at)%uint64(time.Second) == 0 {
+		record.Attributes().PutStr(difysemconv.AttrLogRecordUID, uuid.NewString())
+	}
+}
+
+// writeException moves the traceback out of the message, into the attributes of the exception.
+func (e *entry) writeException(record plog.LogRecord, message string) string {
+	var raised logline.Exception
+	if e.line.Stack != "" {
+		raised = logline.ReadTraceback(e.line.Stack)
+	} else if below, found, ok := logline.SplitTraceback(message); ok {
+		message, raised = below, found
+	} else {
+		return message
+	}
+	attrs := record.Attributes()
+	for _, a := range [...]struct{ key, value string }{
+		{attrExceptionType, raised.Type}, {attrExceptionMessage, raised.Message}, {attrExceptionStacktrace, raised.Stack}, {attrErrorType, raised.Type},
+	} {
+		if a.value != "" {
+			attrs.PutStr(a.key, a.value)
+		}
+	}
+	if !e.known {
+		writeSeverity(record, "ERROR")
+	}
+	if message == "" {
+		message, _, _ = strings.Cut(raised.Type+": "+raised.Message, "\n") // nothing was said above the traceback
+	}
+	return message
+}
+
+// severities has the words of all formats.
+var severities = map[string]plog.SeverityNumber{
+	"DEBUG": plog.SeverityNumberDebug, "INFO": plog.SeverityNumberInfo, "NOTICE": plog.SeverityNumberInfo2,
+	"WARN": plog.SeverityNumberWarn, "WARNING": plog.SeverityNumberWarn,
+	"ERROR": plog.SeverityNumberError, "CRIT": plog.SeverityNumberError2, "ALERT": plog.SeverityNumberError3,
+	"CRITICAL": plog.SeverityNumberFatal, "FATAL": plog.SeverityNumberFatal, "PANIC": plog.SeverityNumberFatal, "EMERG": plog.SeverityNumberFatal,
+}
+
+// writeSeverity says WARN for Dify's WARNING too, so that one word finds both formats' lines.
+func writeSeverity(record plog.LogRecord, level string) {
+	record.SetSeverityNumber(severities[level])
+	if level == "WARNING" {
+		level = "WARN"
+	}
+	record.SetSeverityText(level)
+}
+
+func writeTrace(record plog.LogRecord, line *logline.Line) {
+	var trace pcommon.TraceID
+	if n, err := hex.Decode(trace[:], []byte(line.TraceID)); err != nil || n == 0 {
+		return
+	}
+	record.SetTraceID(trace)
+	var span pcommon.SpanID
+	if n, err := hex.Decode(span[:], []byte(line.SpanID)); err == nil && n > 0 {
+		record.SetSpanID(span)
+	}
+	if line.Unverified {
+		record.Attributes().PutBool(difysemconv.AttrTraceUnverified, true)
+	}
+}
+
+func writeWhere(attrs pcommon.Map, line *logline.Line) {
+	if line.Thread != "" {
+		attrs.PutStr(attrThread, line.Thread)
+	}
+	if line.File != "" {
+		attrs.PutStr(attrCodeFile, line.File)
+		attrs.PutInt(attrCodeLine, int64(line.FileLine))
+	}
+}
+
+func writeRequest(attrs pcommon.Map, r logline.Request) {
+	if r.Method != "" {
+		attrs.PutStr(attrMethod, r.Method)
+	}
+	if path, query, _ := strings.Cut(r.Target, "?"); r.Sent {
+		attrs.PutStr(attrFullURL, r.Target)
+	} else if path != "" {
+		attrs.PutStr(attrPath, path)
+		if query != "" {
+			attrs.PutStr(attrQuery, query)
+		}
+	}
+	if r.Client != "" {
+		attrs.PutStr(attrClient, r.Client)
+	}
+	if r.Status != 0 {
+		attrs.PutInt(attrStatus, int64(r.Status))
+	}
+	if r.Status >= 500 || (r.Sent && r.Status >= 400) {
+		putAbsent(attrs, attrErrorType, strconv.Itoa(r.Status))
+	}
+}
+
+// consumed are the attributes of a request in the plugin daemon's lines, which writeRequest writes under today's names.
+var consumed = map[string]bool{"method": true, "path": true, "status": true, "client_ip": true}
+
+func writeIdentity(attrs pcommon.Map, line *logline.Line) {
+	for _, a := range [...]struct{ key, value string }{
+		{difysemconv.AttrTenantID, line.TenantID}, {attrUserID, line.UserID}, {difysemconv.AttrUserType, line.UserType},
+	} {
+		if a.value != "" {
+			attrs.PutStr(a.key, a.value)
+		}
+	}
+	for key, value := range line.Attributes {
+		if (line.Request.Status == 0 || !consumed[key]) && !has(attrs, key) {
+			putJSON(attrs.PutEmpty(key), value)
+		}
+	}
+}
+
+func putJSON(to pcommon.Value, value any) {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			to.SetInt(n)
+		} else if f, err := v.Float64(); err == nil {
+			to.SetDouble(f)
+		} else {
+			to.SetStr(v.String())
+		}
+	case map[string]any:
+		m := to.SetEmptyMap()
+		for key, child := range v {
+			putJSON(m.PutEmpty(key), child)
+		}
+	case []any:
+		s := to.SetEmptySlice()
+		for _, child := range v {
+			putJSON(s.AppendEmpty(), child)
+		}
+	default:
+		_ = to.FromRaw(v) // string, bool or nil: the rest of what JSON knows
+	}
+}

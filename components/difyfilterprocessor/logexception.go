@@ -1,0 +1,65 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+const (
+	scopeLogException = "dify.exception.logging"
+	eventLogException = "log.exception"
+)
+
+// modernizeLogExceptions gives the spans by which Dify 1.3.1 to 1.11.2 tells a logged exception today's shape: the events
+// log.exception and exception, where everything that reads exceptions looks for them.
+func modernizeLogExceptions(rs ptrace.ResourceSpans) {
+	for _, ss := range rs.ScopeSpans().All() {
+		if ss.Scope().Name() != scopeLogException {
+			continue
+		}
+		for _, span := range ss.Spans().All() {
+			if span.Name() == eventLogException {
+				tellAsEvents(span)
+			}
+		}
+	}
+}
+
+func tellAsEvents(span ptrace.Span) {
+	attrs := span.Attributes()
+	if !hasEvent(span, eventLogException) {
+		moveToEvent(span, eventLogException, func(key string) bool { return strings.HasPrefix(key, "log.") })
+	}
+	if kind := text(attrs, attrExceptionType); kind != "" && !hasEvent(span, eventException) {
+		moveToEvent(span, eventException, func(key string) bool { return strings.HasPrefix(key, "exception.") })
+		attrs.PutStr(attrExceptionType, kind) // today's spans say it too
+	}
+	attrs.Remove(attrExceptionMessage) // the event has it
+}
+
+func moveToEvent(span ptrace.Span, name string, moves func(key string) bool) {
+	event := span.Events().AppendEmpty()
+	event.SetName(name)
+	event.SetTimestamp(span.StartTimestamp())
+	for key, v := range span.Attributes().All() {
+		if moves(key) {
+			v.CopyTo(event.Attributes().PutEmpty(key))
+		}
+	}
+	for key := range event.Attributes().All() {
+		span.Attributes().Remove(key)
+	}
+}
+
+func hasEvent(span ptrace.Span, name string) bool {
+	for _, event := range span.Events().All() {
+		if event.Name() == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// What is promised of one trace whose batches come in any order, and at once: a span that one batch with the whole trace would
+// keep is kept, and whatever is told of a run, of an app, or of a parent that moved, is what that one batch would tell. Less may
+// be told. (Spans above a run, and within a run that is within another, are apart: see the README.)
+
+// aTrace is a request with a run in it, a run within that one, calls, and noise in between.
+func aTrace(random chaos) []spanSpec {
+	specs := []spanSpec{
+		{id: 1, scope: scopeFlask, name: "POST /v1/workflows/run", kind: serverSpan},
+		runner(2, 1, appA, workflowA),
+		startNode(3, 2, runA, appA, workflowA),
+		node(4, 2, "tool"),
+		runner(5, 4, appB, workflowB),
+		startNode(6, 5, runB, appB, workflowB),
+	}
+	inside := []byte{2, 3, 4, 5, 6}
+	for id := byte(7); id < 40; id++ {
+		parent := one(random, inside)
+		switch random.IntN(4) {
+		case 0:
+			specs = append(specs, spanSpec{id: id, parent: parent, scope: scopeRunners, name: "noise"})
+			inside = append(inside, id)
+		case 1:
+			specs = append(specs, node(id, parent, "code"))
+			inside = append(inside, id)
+		case 2:
+			specs = append(specs, spanSpec{id: id, parent: parent, scope: scopeRunners, name: "work"})
+			inside = append(inside, id)
+		default:
+			specs = append(specs, spanSpec{id: id, parent: parent, scope: scopeSQL, name: "SELECT dify", kind: clientSpan})
+		}
+	}
+	return specs
+}
+
+func orderBench(t *testing.T) *bench {
+	t.Helper()
+	return newBench(t, func(c *Config) {
+		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}}
+	})
+}
+
+// split deals spans into batches; those of one batch stay in order.
+func split(random chaos, specs []spanSpec) [][]spanSpec {
+	batches := make([][]spanSpec, 1+random.IntN(8))
+	for _, s := range specs {
+		i := random.IntN(len(batches))
+		batches[i] = append(batches[i], s)
+	}
+	random.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
+	return batches
+}
+
+// atOnce processes batches from as many goroutines.
+func (b *bench) atOnce(t *testing.T, batches [][]spanSpec) map[byte]placed {
+	t.Helper()
+	var mu sync.Mutex
+	left := map[byte]placed{}
+	var wg sync.WaitGroup
+	for _, specs := range batches {
+		wg.Go(func() {
+			td, _ := b.processTraces(t.Context(), batchOf(difyProcess(1), specs...)) // ErrSkipProcessingData: nothing is left
+			mu.Lock()
+			defer mu.Unlock()
+			for _, s := range spansOf(td) {
+				left[s.SpanID()[7]] = s
+			}
+		})
+	}
+	wg.Wait()
+	return left
+}
+
+func TestBatchesOfATraceInAnyOrder(t *testing.T) {
+	random := chaos{newRandom(t)}
+	for range 200 {
+		specs := aTrace(random)
+		whole := orderBench(t).atOnce(t, [][]spanSpec{specs})
+		parents := map[byte]byte{}
+		for _, s := range specs {
+			parents[s.id] = s.parent
+		}
+		b, batches := orderBench(t), split(random, specs)
+		first := b.atOnce(t, batches)
+		for id, want := range whole {
+			got, kept := first[id]
+			if !assert.True(t, kept, "span %d", id) {
+				continue
+			}
+			assertSameOrLess(t, want, got)
+			assert.True(t, liftedTo(parents, got.ParentSpanID()[7], id, want.ParentSpanID()[7]), "span %d hangs on its way up", id)
+		}
+		assert.Len(t, first, len(whole))
+	}
+}
+
+func assertSameOrLess(t *testing.T, want, got placed) {
+	t.Helper()
+	assert.Equal(t, want.Name(), got.Name())
+	assert.Equal(t, want.Status().Code(), got.Status().Code())
+	id := got.SpanID()[7]
+	if id == 1 { // above the runs
+		return
+	}
+	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
+		if value := text(got.Attributes(), key); value != "" {
+			assert.Equal(t, text(want.Attributes(), key), value, "span %d, %s", id, key)
+		}
+	}
+}
+
+// liftedTo says whether a parent stands on the way from a span up to the one that it hangs on when all is known.
+func liftedTo(parents map[byte]byte, parent, id, top byte) bool {
+	for at := parents[id]; ; at = parents[at] {
+		if at == parent {
+			return true
+		}
+		if at == top || at == 0 {
+			return false
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bench compares our components with the stock ones that do the most of the same. Unlike the other tests, which
+// meet the binary, it runs components in this process, so that both see the same batches and their time can be told apart.
+package bench
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/filterprocessor"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/redactionprocessor"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourceprocessor"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+// start builds a processor in front of another consumer, configured by stock.yaml or as by default.
+func start(tb testing.TB, factory processor.Factory, configured bool, next consumer.Traces) consumer.Traces {
+	tb.Helper()
+	cfg := factory.CreateDefaultConfig()
+	if configured {
+		conf, err := confmaptest.LoadConf(repo.Path("tests", "bench", "stock.yaml"))
+		require.NoError(tb, err)
+		sub, err := conf.Sub("processors::" + factory.Type().String())
+		require.NoError(tb, err)
+		require.NoError(tb, sub.Unmarshal(cfg))
+	}
+	p, err := factory.CreateTraces(tb.Context(), processortest.NewNopSettings(factory.Type()), cfg, next)
+	require.NoError(tb, err)
+	require.NoError(tb, p.Start(tb.Context(), componenttest.NewNopHost()))
+	tb.Cleanup(func() { assert.NoError(tb, p.Shutdown(context.WithoutCancel(tb.Context()))) })
+	return p
+}
+
+// stockChain is the chain of stock.yaml.
+func stockChain(tb testing.TB, next consumer.Traces) consumer.Traces {
+	tb.Helper()
+	for _, factory := range []processor.Factory{ // from the last to the first
+		redactionprocessor.NewFactory(), transformprocessor.NewFactory(), filterprocessor.NewFactory(), resourceprocessor.NewFactory(),
+	} {
+		next = start(tb, factory, true, next)
+	}
+	return next
+}
+
+func TestStockChainIsValid(t *testing.T) {
+	result := collector.Validate(t, nil, repo.Path("tests", "bench", "stock.yaml"))
+	assert.Zero(t, result.Code, result.Output)
+}
+
+// The chain must do what it is compared for, else it would be fast for nothing.
+func TestStockChainWorks(t *testing.T) {
+	stock, ours := new(consumertest.TracesSink), new(consumertest.TracesSink)
+	in := 0
+	for _, chain := range []consumer.Traces{stockChain(t, stock), start(t, difyfilterprocessor.NewFactory(), false, ours)} {
+		in = 0
+		for _, td := range recordedTraces(t) {
+			in += td.SpanCount()
+			require.NoError(t, chain.ConsumeTraces(t.Context(), td))
+		}
+	}
+	require.Equal(t, 7709, in)
+	assert.InDelta(t, ours.SpanCount(), stock.SpanCount(), 30, "both drop the noise")
+	assert.Less(t, stock.SpanCount(), in-200)
+	for _, sink := range []*consumertest.TracesSink{stock, ours} {
+		titles, runs := 0, 0
+		eachSpan(sink.AllTraces(), func(span ptrace.Span) {
+			for _, key := range []string{"input.value", "output.value", "gen_ai.prompt"} {
+				_, there := span.Attributes().Get(key)
+				assert.False(t, there, key)
+			}
+			if _, there := span.Attributes().Get("dify.node.title"); there {
+				titles++
+			}
+			if _, there := span.Attributes().Get("dify.workflow_run_id"); there {
+				runs++
+			}
+		})
+		assert.Equal(t, 54, titles)
+		assert.GreaterOrEqual(t, runs, 22)
+	}
+}
+
+func eachSpan(batches []ptrace.Traces, do func(ptrace.Span)) {
+	for _, td := range batches {
+		for _, rs := range td.ResourceSpans().All() {
+			for _, ss := range rs.ScopeSpans().All() {
+				for _, span := range ss.Spans().All() {
+					do(span)
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkAgainstStock tells how many spans dify_filter with its defaults passes in a second of CPU time, against the chain
+// of stock.yaml, on the batches that a real Dify sent. They take turns, so that what else the machine does hits both.
+func BenchmarkAgainstStock(b *testing.B) {
+	batches := recordedTraces(b)
+	var stockTime, oursTime time.Duration
+	spans := 0
+	for b.Loop() {
+		// New ones each time: dify_filter remembers what it has seen, and would have seen all of it.
+		stockTime += pass(b, stockChain(b, consumertest.NewNop()), batches)
+		oursTime += pass(b, start(b, difyfilterprocessor.NewFactory(), false, consumertest.NewNop()), batches)
+		for _, td := range batches {
+			spans += td.SpanCount()
+		}
+	}
+	b.ReportMetric(float64(spans)/oursTime.Seconds(), "spans/cpu-s")
+	b.ReportMetric(float64(spans)/stockTime.Seconds(), "stock-spans/cpu-s")
+	b.ReportMetric(stockTime.Seconds()/oursTime.Seconds(), "x-stock")
+}
+
+// pass is the CPU time that copies of the batches take, with the collection of their garbage.
+func pass(b *testing.B, chain consumer.Traces, batches []ptrace.Traces) time.Duration {
+	b.Helper()
+	copies := make([]ptrace.Traces, len(batches))
+	for i, td := range batches {
+		copies[i] = ptrace.NewTraces()
+		td.CopyTo(copies[i])
+	}
+	runtime.GC()
+	begin := cpuTime(b)
+	for _, td := range copies {
+		if err := chain.ConsumeTraces(b.Context(), td); err != nil {
+			b.Fatal(err)
+		}
+	}
+	runtime.GC()
+	return cpuTime(b) - begin
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func recordedTraces(tb testing.TB) []ptrace.Traces {
+	tb.Helper()
+	file, err := os.Open(repo.Path("tests", "testdata", "recordings", "traces.jsonl.gz"))
+	require.NoError(tb, err)
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	require.NoError(tb, err)
+	var batches []ptrace.Traces
+	lines := bufio.NewScanner(unzipped)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(lines.Bytes())
+		require.NoError(tb, err)
+		batches = append(batches, td)
+	}
+	require.NoError(tb, lines.Err())
+	return batches
+}
