@@ -66,12 +66,12 @@ func plainMap(m pcommon.Map) map[string]any {
 }
 
 // fingerprintOf tells equal attribute maps from others.
-func fingerprintOf(m pcommon.Map) string {
+func fingerprintOf(m pcommon.Map) identifier {
 	b, err := json.Marshal(plainMap(m)) // sorts the keys
 	if err != nil {
-		return ""
+		return identifier{}
 	}
-	return string(b)
+	return identify("attributes", string(b))
 }
 
 // bareURL is a URL without query, fragment and login, which may be personal or secret.

@@ -129,9 +129,9 @@ func TestDSNErrorsHideTheKey(t *testing.T) {
 
 func TestParseDSN(t *testing.T) {
 	for dsn, want := range map[string]target{
-		"https://key@o1.ingest.sentry.io/42":    {url: "https://o1.ingest.sentry.io/api/42/envelope/", host: "o1.ingest.sentry.io"},
-		"http://key:secret@host:9000/path/to/7": {url: "http://host:9000/path/to/api/7/envelope/", host: "host"},
-		"http://key@[::1]:9000/7":               {url: "http://[::1]:9000/api/7/envelope/", host: "::1"},
+		"https://key@o1.ingest.sentry.io/42":    {url: "https://o1.ingest.sentry.io/api/42/envelope/", host: "o1.ingest.sentry.io", project: "o1.ingest.sentry.io/42"},
+		"http://key:secret@host:9000/path/to/7": {url: "http://host:9000/path/to/api/7/envelope/", host: "host", project: "host:9000/path/to/7"},
+		"http://key@[::1]:9000/7":               {url: "http://[::1]:9000/api/7/envelope/", host: "::1", project: "[::1]:9000/7"},
 	} {
 		got, err := parseDSN(dsn)
 		require.NoError(t, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -546,15 +547,15 @@ func TestNothingIsTooLong(t *testing.T) {
 func TestSampling(t *testing.T) {
 	count := 0
 	for i := range uint64(20_000) {
-		id := fmt.Sprintf("%032x", i) // ids that are not random at all
+		id := pcommon.TraceID{14: byte(i >> 8), 15: byte(i)} // ids that are not random at all
 		if sampled(id, 0.25) {
 			count++
 			assert.True(t, sampled(id, 0.5), "a higher rate keeps what a lower one kept")
 		}
 	}
 	assert.InDelta(t, 5000, count, 300)
-	assert.True(t, sampled("x", 1))
-	assert.False(t, sampled(strings.Repeat("0", 32), 0))
+	assert.True(t, sampled(pcommon.TraceID{}, 1))
+	assert.False(t, sampled(pcommon.TraceID{}, 0))
 }
 
 func TestUnsampledTransactionsAreCountedErrorsAreNot(t *testing.T) {

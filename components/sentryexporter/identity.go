@@ -20,7 +20,7 @@ type identity struct {
 	tags                             map[string]string
 	contexts                         map[string]any
 	attributes                       pcommon.Map
-	fingerprint                      string
+	fingerprint                      identifier // of the process
 }
 
 // editions that Dify appends to its environment's name; its Sentry SDK does not.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -49,7 +50,11 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	}
 	ev.Fingerprint = []string{"dify.workflow", nodeType, protocol.Text(group, protocol.MaxTagValue)}
 	run := text(attrs, difysemconv.AttrWorkflowRunID)
-	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs)))
+	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs).String()))
+	if !sampled(pcommon.TraceID(mark), c.cfg.SampleRate) { // its trace is not known
+		c.discard(reasonSampled, route, protocol.CategoryError, 1)
+		return
+	}
 	ev.EventID = mark.String()
 	fillFromRecord(ev, rec)
 	it := c.eventItem(ev, mark, route, run)
@@ -68,7 +73,7 @@ func fillFromRecord(ev *protocol.Event, rec plog.LogRecord) {
 		tag(ev, key, text(rec.Attributes(), key))
 	}
 	ev.User = userOf(text(rec.Attributes(), keysUser...))
-	if trace, ok := traceOf(rec); ok {
+	if trace, ok := traceOf(rec, ev.EventID); ok {
 		ev.Contexts["trace"] = trace
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -48,6 +50,7 @@ const (
 type sender struct {
 	client *http.Client
 	now    func() time.Time
+	logger *zap.Logger
 }
 
 // send posts one item, with a report of what was discarded where one is due. The error says why it was not accepted,
@@ -98,6 +101,7 @@ func (s *sender) post(ctx context.Context, dest *destination, eventID string, co
 	defer resp.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what it says is only for the message
 	dest.limits.Update(resp.StatusCode, resp.Header, s.now())
+	dest.checkServer(resp.Header, s.now(), s.logger)
 	return classify(resp.StatusCode, answer, dest.host)
 }
 

@@ -262,7 +262,7 @@ const maxLinks = 128
 func payloadSpan(n *node) *protocol.Span {
 	d := describe(n)
 	return &protocol.Span{
-		TraceID: n.traceID, SpanID: n.spanID, ParentSpanID: n.parentID,
+		TraceID: n.traceHex(), SpanID: n.idHex(), ParentSpanID: n.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
 		Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
 		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),

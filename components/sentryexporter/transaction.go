@@ -5,23 +5,28 @@ package sentryexporter
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"math"
 
 	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
+// transactionID is the same whenever a root comes.
+func transactionID(root *node) identifier {
+	return identify("transaction", root.traceHex(), root.idHex())
+}
+
+// toldBefore tells whether the transaction of a root was handed on.
+func (c *conversion) toldBefore(root *node) bool {
+	return c.hub.told.known(transactionID(root), c.now)
+}
+
 // transaction makes one transaction of a segment, or several of the same trace where one would be larger than Sentry
 // takes: each later one begins with the first span that had no room.
 func (c *conversion) transaction(s *segment) {
-	if !sampled(s.root.traceID, c.cfg.TracesSampleRate) {
-		c.discard(reasonSampled, s.route, protocol.CategoryTransaction, 1)
-		c.discard(reasonSampled, s.route, protocol.CategorySpan, len(s.nodes))
-		return
-	}
 	for left := s.nodes; len(left) > 0; {
 		left = c.onePart(s, left)
 	}
@@ -32,12 +37,7 @@ func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	root := nodes[0]
 	spans, taken, err := fitting(nodes[1:])
 	left = nodes[1+taken:]
-	id := identify("transaction", root.traceID, root.spanID)
-	if c.hub.told.known(id, c.now) {
-		c.discard(reasonDuplicate, s.route, protocol.CategoryTransaction, 1)
-		c.discard(reasonDuplicate, s.route, protocol.CategorySpan, 1+taken)
-		return left
-	}
+	id := transactionID(root)
 	var payload []byte
 	if err == nil {
 		payload, err = json.Marshal(c.transactionEvent(s, root, nodes[:1+taken], spans, id))
@@ -95,12 +95,12 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, spans
 	}
 	ev.Contexts["otel"] = map[string]any{"resource": protocol.Fit(plainMap(root.identity.attributes), protocol.MaxContextBytes-1024)}
 	ev.Contexts["trace"] = protocol.TraceContext{
-		TraceID: root.traceID, SpanID: root.spanID, ParentSpanID: root.parentID,
+		TraceID: root.traceHex(), SpanID: root.idHex(), ParentSpanID: root.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.span), Origin: protocol.Origin(d.origin, root.scope),
 		Data: protocol.Fit(data, protocol.MaxContextBytes-3072), Links: linksOf(root.span, 16),
 	}
 	if root != s.root {
-		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.spanID)
+		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.idHex())
 	}
 	return ev
 }
@@ -117,18 +117,11 @@ func attributeOf(nodes []*node, keys ...string) string {
 
 // sampled decides by trace id, so that all parts of a trace are sent or none. The id is mixed first: samplers before this
 // one may have chosen by its bits.
-func sampled(traceID string, rate float64) bool {
+func sampled(trace pcommon.TraceID, rate float64) bool {
 	if rate >= 1 {
 		return true
 	}
-	if rate <= 0 {
-		return false
-	}
-	b, err := hex.DecodeString(traceID)
-	if err != nil || len(b) != 16 {
-		return true
-	}
-	x := binary.BigEndian.Uint64(b[:8]) ^ mix(binary.BigEndian.Uint64(b[8:]))
+	x := binary.BigEndian.Uint64(trace[:8]) ^ mix(binary.BigEndian.Uint64(trace[8:]))
 	return float64(mix(x)) < rate*math.MaxUint64
 }
 
