@@ -117,7 +117,9 @@ func (c *conversion) exception(id identifier, where, what *occurrence) {
 		TraceID: n.traceHex(), SpanID: n.idHex(), ParentSpanID: n.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
 	}
-	ev.Fingerprint = fingerprint(what.exc, n.near(difysemconv.AttrNodeType), n.near("celery.task_name"))
+	ev.Fingerprint = fingerprint(what.exc, place{
+		nodeType: n.near(difysemconv.AttrNodeType), task: n.near("celery.task_name"), route: n.near("http.route"),
+	})
 	c.addEvent(ev, id, where.route, n.near(difysemconv.AttrWorkflowRunID))
 }
 
@@ -132,6 +134,7 @@ func tag(ev *protocol.Event, key, value string) {
 func (*conversion) newEvent(id *identity, r recorded, exc *stacktrace.Exception, extra map[string]string) *protocol.Event {
 	ev := &protocol.Event{Timestamp: r.at.UTC(), Level: r.level, Logger: protocol.Line(r.logger, protocol.MaxLogger), Extra: extra}
 	id.fill(ev)
+	ev.Platform = platformOf(exc, ev.Platform)
 	if r.logMessage != "" {
 		ev.LogEntry = &protocol.LogEntry{Message: protocol.Text(r.logMessage, protocol.MaxValue)}
 	}

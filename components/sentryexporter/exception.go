@@ -15,7 +15,7 @@ import (
 // exceptionOf reads the stack trace of what was recorded. The attributes say more surely than the text what the exception
 // itself is. What no rule reads is kept in extra.
 func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
-	exc, before, ok := stacktrace.ParsePython(r.stack)
+	exc, before, ok := stacktrace.Parse(r.stack)
 	if !ok {
 		protocol.Extra(extra, "exception.stacktrace", r.stack)
 		return &stacktrace.Exception{Type: r.typ, Message: r.message}
@@ -27,22 +27,23 @@ func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
 		exc.Message = r.message
 	}
 	protocol.Extra(extra, "exception.before", before)
-	protocol.Extra(extra, "exception.notes", strings.Join(notesOf(exc, nil), "\n"))
+	protocol.Extra(extra, "exception.notes", strings.Join(exc.AllNotes(), "\n"))
 	return exc
 }
 
-func notesOf(exc *stacktrace.Exception, notes []string) []string {
-	for e := exc; e != nil; e = e.Cause {
-		notes = append(notes, e.Notes...)
-		for _, m := range e.Members {
-			notes = notesOf(m, notes)
-		}
+// platformOf is the platform whose grouping rules suit an exception: that of its stack trace, which may have come through a
+// process of another language. Sentry has two for JavaScript.
+func platformOf(exc *stacktrace.Exception, resource string) string {
+	switch {
+	case exc.Language == "", exc.Language == stacktrace.JavaScript && resource == "node":
+		return resource
+	default:
+		return string(exc.Language)
 	}
-	return notes
 }
 
-// chainBuilder lists exceptions the way Sentry's Python SDK does: root cause first, the one caught last. With a group
-// among them each says which other it belongs to.
+// chainBuilder lists exceptions the way Sentry's SDKs do: root cause first, the one caught last. With a group or a
+// suppressed one among them each says which other it belongs to.
 type chainBuilder struct {
 	mechanism protocol.Mechanism
 	tree      bool
@@ -53,41 +54,55 @@ type chainBuilder struct {
 const maxExceptions = 100
 
 func payloadExceptions(exc *stacktrace.Exception, mechanism protocol.Mechanism) []*protocol.Exception {
-	b := &chainBuilder{mechanism: mechanism, tree: hasGroup(exc)}
-	b.add(exc, 0, "")
+	b := &chainBuilder{mechanism: mechanism, tree: branches(exc)}
+	b.add(exc, 0, "", "")
 	slices.Reverse(b.out)
 	return b.out
 }
 
-func hasGroup(exc *stacktrace.Exception) bool {
+func branches(exc *stacktrace.Exception) bool {
 	for e := exc; e != nil; e = e.Cause {
-		if len(e.Members) > 0 {
+		if len(e.Members) > 0 || len(e.Suppressed) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
+const (
+	mechanismChained    = "chained"
+	mechanismSuppressed = "suppressed"
+)
+
 // add counts ids depth first, a cause before the members.
-func (b *chainBuilder) add(exc *stacktrace.Exception, parent int, source string) {
+func (b *chainBuilder) add(exc *stacktrace.Exception, parent int, mechanism, source string) {
 	for exc != nil && len(b.out) < maxExceptions {
 		id := len(b.out)
-		b.out = append(b.out, payloadException(exc, b.mechanismOf(exc, id, parent, source)))
+		b.out = append(b.out, payloadException(exc, b.mechanismOf(exc, id, parent, mechanism, source)))
 		if !b.tree {
 			exc = exc.Cause
 			continue
 		}
-		if exc.Cause != nil {
-			b.add(exc.Cause, id, exc.Relation)
-		}
+		b.add(exc.Cause, id, mechanismChained, exc.Relation)
 		for i, member := range exc.Members {
-			b.add(member, id, "exceptions["+strconv.Itoa(i)+"]")
+			b.add(member, id, mechanismChained, memberSource(exc)+"["+strconv.Itoa(i)+"]")
+		}
+		for _, e := range exc.Suppressed {
+			b.add(e, id, mechanismSuppressed, "")
 		}
 		return
 	}
 }
 
-func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, source string) *protocol.Mechanism {
+// memberSource is the name of the list that holds a group's members.
+func memberSource(exc *stacktrace.Exception) string {
+	if exc.Language == stacktrace.JavaScript {
+		return "errors"
+	}
+	return "exceptions"
+}
+
+func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, mechanism, source string) *protocol.Mechanism {
 	m := b.mechanism
 	if !b.tree {
 		return &m
@@ -95,13 +110,13 @@ func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, so
 	m.ExceptionID = &id
 	m.IsExceptionGroup = len(exc.Members) > 0
 	if id > 0 {
-		m.Type, m.ParentID, m.Source = "chained", &parent, source
+		m.Type, m.ParentID, m.Source = mechanism, &parent, source
 	}
 	return &m
 }
 
 func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) *protocol.Exception {
-	module, class := stacktrace.SplitType(exc.Type)
+	module, class := exc.Class()
 	out := &protocol.Exception{
 		Type: protocol.Line(class, protocol.MaxType), Module: protocol.Line(module, protocol.MaxType),
 		Value: protocol.Text(exc.Message, protocol.MaxValue), Mechanism: mechanism,
@@ -120,11 +135,11 @@ func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) 
 }
 
 func payloadFrame(f stacktrace.Frame) protocol.Frame {
-	at := stacktrace.LocatePython(f.File)
 	out := protocol.Frame{
-		Filename: protocol.Text(at.Filename, protocol.MaxPath), AbsPath: protocol.Text(f.File, protocol.MaxPath),
-		Module: protocol.Text(at.Module, protocol.MaxPath), Function: protocol.Text(f.Function, protocol.MaxFunction),
-		Lineno: f.Line, ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: at.InApp,
+		Filename: protocol.Text(f.Filename, protocol.MaxPath), AbsPath: protocol.Text(f.File, protocol.MaxPath),
+		Module: protocol.Text(f.Module, protocol.MaxPath), Package: protocol.Text(f.Package, protocol.MaxPath),
+		Function: protocol.Text(f.Function, protocol.MaxFunction), Lineno: f.Line, Colno: f.Column,
+		ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: f.Location.InApp,
 	}
 	for _, line := range f.More[:min(len(f.More), 5)] {
 		out.PostContext = append(out.PostContext, protocol.Text(line, protocol.MaxSource))

@@ -117,7 +117,9 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		return
 	}
 	ev.EventID = mark.String()
-	ev.Fingerprint = fingerprint(exc, text(attrs, difysemconv.AttrNodeType), text(attrs, "celery.task_name"))
+	ev.Fingerprint = fingerprint(exc, place{
+		nodeType: text(attrs, difysemconv.AttrNodeType), task: text(attrs, "celery.task_name"), route: text(attrs, "http.route"),
+	})
 	fillFromRecord(ev, rec)
 	c.addEvent(ev, mark, route, text(attrs, difysemconv.AttrWorkflowRunID))
 }

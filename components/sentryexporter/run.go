@@ -34,7 +34,7 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	message := firstOf(text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
 	nodeType := firstOf(text(attrs, difysemconv.AttrNodeType), "run")
 	exc := &stacktrace.Exception{Type: runFailure, Message: message}
-	group := normalised(message)
+	group := stable(message)
 	if m := errorClass.FindStringSubmatch(message); m != nil {
 		exc.Type, exc.Message, group = m[1], message[len(m[0]):], m[1]
 	}
@@ -48,7 +48,7 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	ev.Exception = &protocol.Values[*protocol.Exception]{
 		Values: payloadExceptions(exc, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
 	}
-	ev.Fingerprint = []string{"dify.workflow", nodeType, protocol.Text(group, protocol.MaxTagValue)}
+	ev.Fingerprint = []string{"dify.workflow", nodeType, group}
 	run := text(attrs, difysemconv.AttrWorkflowRunID)
 	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs).String()))
 	if !sampled(pcommon.TraceID(mark), c.cfg.SampleRate) { // its trace is not known

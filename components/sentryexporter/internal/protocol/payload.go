@@ -96,7 +96,9 @@ type Frame struct {
 	AbsPath     string            `json:"abs_path,omitempty"`
 	Module      string            `json:"module,omitempty"`
 	Function    string            `json:"function,omitempty"`
+	Package     string            `json:"package,omitempty"`
 	Lineno      int               `json:"lineno,omitempty"`
+	Colno       int               `json:"colno,omitempty"`
 	ContextLine string            `json:"context_line,omitempty"`
 	PostContext []string          `json:"post_context,omitempty"`
 	InApp       *bool             `json:"in_app,omitempty"`
