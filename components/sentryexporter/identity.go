@@ -49,6 +49,9 @@ func newIdentity(cfg *Config, res pcommon.Resource) *identity {
 		id.platform = p
 	}
 	for key, v := range attrs.All() {
+		if len(id.tags) >= maxResourceTags {
+			break
+		}
 		switch {
 		case key == "service.name", key == "service.namespace", key == "service.instance.id",
 			key == difysemconv.AttrRole, key == difysemconv.AttrEdition, key == "container.name", strings.HasPrefix(key, "k8s."):
@@ -60,6 +63,9 @@ func newIdentity(cfg *Config, res pcommon.Resource) *identity {
 	}
 	return id
 }
+
+// maxResourceTags bounds what a resource adds to each event.
+const maxResourceTags = 50
 
 // splitEdition takes PRODUCTION-COMMUNITY apart.
 func splitEdition(name string) (environment, edition string) {

@@ -151,8 +151,8 @@ func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *p
 	if !span.IsEmpty() {
 		out.SpanID = hex.EncodeToString(span[:])
 	}
-	for key, value := range protocol.Fit(plainMap(rec.Attributes()), protocol.MaxDataBytes) {
-		setLogAttribute(out, key, value)
+	for _, f := range plainData(rec.Attributes()).Fit(protocol.MaxDataBytes) {
+		setLogAttribute(out, f.Key, f.Value.Scalar())
 	}
 	for key, value := range map[string]string{
 		"sentry.environment": id.environment, "sentry.release": id.release, "sentry.sdk.name": clientName,
@@ -176,7 +176,7 @@ func setLogAttribute(l *protocol.Log, key string, value any) {
 	switch value.(type) {
 	case bool:
 		a.Type = "boolean"
-	case int, int64:
+	case int64:
 		a.Type = "integer"
 	case float64:
 		a.Type = "double"

@@ -183,56 +183,75 @@ var moved = map[string]string{
 }
 
 // spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already.
-func spanData(n *node) map[string]any {
+func spanData(n *node) protocol.Data {
 	attrs := n.span.Attributes()
-	data := plainMap(attrs)
-	for _, key := range []string{"http.url", "url.full", "http.target"} {
-		if raw, ok := data[key].(string); ok {
-			data[key] = bareURL(raw)
+	data := plainData(attrs)
+	for i, f := range data {
+		switch f.Key {
+		case "http.url", "url.full", "http.target":
+			data[i].Value = protocol.TextValue(bareURL(f.Value.Text()))
 		}
 	}
-	alias(data, aliases)
+	alias(&data, aliases)
 	if n.span.Kind() != ptrace.SpanKindServer {
-		alias(data, clientAliases)
+		alias(&data, clientAliases)
 	}
-	for old, name := range moved {
-		if value, ok := data[old]; ok {
-			delete(data, old)
-			if name != "" && data[name] == nil {
-				data[name] = value
-			}
-		}
-	}
+	data = renamed(data)
 	if op := genAIOperation(attrs); op != "" {
-		supplyGenAI(data, op, attrs)
+		supplyGenAI(&data, op, attrs)
 	}
-	if _, ok := data["celery.task_name"]; ok && data["messaging.system"] == nil {
-		data["messaging.system"] = "celery" // the instrumentation leaves it out
-	}
-	if n.span.Status().Message() != "" {
-		data["otel.status_description"] = protocol.Text(n.span.Status().Message(), protocol.MaxString)
+	supplyQueue(&data)
+	if message := n.span.Status().Message(); message != "" {
+		data.Set("otel.status_description", protocol.TextValue(message))
 	}
 	return data
 }
 
-func alias(data map[string]any, names [][2]string) {
+func alias(data *protocol.Data, names [][2]string) {
 	for _, name := range names {
-		if value, ok := data[name[1]]; ok && data[name[0]] == nil {
-			data[name[0]] = value
+		if value, ok := data.Get(name[1]); ok {
+			data.Supply(name[0], value)
 		}
 	}
 }
 
-func supplyGenAI(data map[string]any, op string, attrs pcommon.Map) {
-	data["gen_ai.operation.name"] = op
-	supply := func(key string, from ...string) {
-		if v := text(attrs, from...); v != "" && data[key] == nil {
-			data[key] = protocol.Text(v, protocol.MaxString)
+// renamed moves what Sentry would remove to the names that it keeps.
+func renamed(data protocol.Data) protocol.Data {
+	out := data[:0]
+	for _, f := range data {
+		name, is := moved[f.Key]
+		if !is {
+			out = append(out, f)
+			continue
+		}
+		if _, taken := data.Get(name); name != "" && !taken {
+			out = append(out, protocol.Field{Key: name, Value: f.Value})
 		}
 	}
-	if reason, ok := data["gen_ai.response.finish_reason"].(string); ok {
-		delete(data, "gen_ai.response.finish_reason")
-		data["gen_ai.response.finish_reasons"] = []string{reason}
+	return out
+}
+
+// supplyQueue adds what the Celery instrumentation leaves out or calls by its own names.
+func supplyQueue(data *protocol.Data) {
+	if _, ok := data.Get("celery.task_name"); !ok {
+		return
+	}
+	data.Supply("messaging.system", protocol.TextValue("celery"))
+	if retries, ok := data.Get("celery.retries"); ok {
+		data.Supply("messaging.message.retry.count", retries)
+	}
+}
+
+func supplyGenAI(data *protocol.Data, op string, attrs pcommon.Map) {
+	data.Set("gen_ai.operation.name", protocol.TextValue(op))
+	supply := func(key string, from ...string) {
+		if v := text(attrs, from...); v != "" {
+			data.Supply(key, protocol.TextValue(v))
+		}
+	}
+	if reason, ok := data.Get("gen_ai.response.finish_reason"); ok {
+		data.Delete("gen_ai.response.finish_reason")
+		data.Set("gen_ai.response.finish_reasons", protocol.TextsValue(reason.Text()))
 	}
 	switch op {
 	case "invoke_agent":
@@ -266,7 +285,7 @@ func payloadSpan(n *node) *protocol.Span {
 		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
 		Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
 		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),
-		Data: protocol.Fit(spanData(n), protocol.MaxDataBytes), Links: linksOf(n.span, maxLinks),
+		Data: spanData(n), Links: linksOf(n.span, maxLinks),
 	}
 }
 

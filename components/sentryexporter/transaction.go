@@ -5,7 +5,6 @@ package sentryexporter
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"math"
 
 	"github.com/getsentry/sentry-go"
@@ -35,13 +34,10 @@ func (c *conversion) transaction(s *segment) {
 // onePart makes a transaction of as many nodes as it can hold and returns the others.
 func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	root := nodes[0]
-	spans, taken, err := fitting(nodes[1:])
+	spans, taken := fitting(nodes[1:])
 	left = nodes[1+taken:]
 	id := transactionID(root)
-	var payload []byte
-	if err == nil {
-		payload, err = json.Marshal(c.transactionEvent(s, root, nodes[:1+taken], spans, id))
-	}
+	payload, err := c.transactionEvent(s, root, nodes[:1+taken], id).Encode(spans)
 	if err != nil {
 		c.discard(reasonInternal, s.route, protocol.CategoryTransaction, 1)
 		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+taken)
@@ -55,30 +51,30 @@ func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	return left
 }
 
-// fitting encodes spans as long as there is room.
-func fitting(nodes []*node) (spans []json.RawMessage, taken int, err error) {
-	size := 0
+// fitting encodes spans as long as there is room, a comma after each.
+func fitting(nodes []*node) (spans []byte, taken int) {
+	spans = make([]byte, 0, min(len(nodes)*usualSpan, protocol.MaxSpanBytes))
 	for _, n := range nodes[:min(len(nodes), protocol.MaxSpans)] {
-		b, err := json.Marshal(payloadSpan(n))
-		if err != nil {
-			return nil, len(nodes), err
+		before := len(spans)
+		spans = append(payloadSpan(n).Append(spans), ',')
+		if len(spans) > protocol.MaxSpanBytes {
+			return spans[:before], taken
 		}
-		if size += len(b) + 1; size > protocol.MaxSpanBytes {
-			break
-		}
-		spans = append(spans, b)
+		taken++
 	}
-	return spans, len(spans), nil
+	return spans, taken
 }
 
-func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, spans []json.RawMessage, id identifier) *protocol.Event {
+// usualSpan is the size of an encoded span.
+const usualSpan = 800
+
+func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id identifier) *protocol.Event {
 	d := describe(root)
 	start := root.start.UTC()
 	ev := &protocol.Event{
 		EventID: id.String(), Type: protocol.TypeTransaction, StartTimestamp: &start, Timestamp: root.end.UTC(),
 		Transaction:     protocol.Line(d.transactionName(root.span), protocol.MaxTransaction),
 		TransactionInfo: &sentry.TransactionInfo{Source: d.source},
-		Spans:           spans,
 		Request:         requestOfSpan(root),
 	}
 	root.identity.fill(ev)
@@ -90,14 +86,16 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, spans
 	}
 	data := spanData(root)
 	protocol.Tag(ev.Tags, "http.status_code", text(root.span.Attributes(), keysStatus...))
-	if status, ok := data["http.response.status_code"].(int64); ok {
-		ev.Contexts["response"] = map[string]any{"status_code": status}
+	if status, ok := data.Get("http.response.status_code"); ok {
+		if code, ok := status.Scalar().(int64); ok {
+			ev.Contexts["response"] = map[string]any{"status_code": code}
+		}
 	}
-	ev.Contexts["otel"] = map[string]any{"resource": protocol.Fit(plainMap(root.identity.attributes), protocol.MaxContextBytes-1024)}
+	ev.Contexts["otel"] = map[string]any{"resource": plainData(root.identity.attributes).Fit(protocol.MaxContextBytes - 1024)}
 	ev.Contexts["trace"] = protocol.TraceContext{
 		TraceID: root.traceHex(), SpanID: root.idHex(), ParentSpanID: root.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.span), Origin: protocol.Origin(d.origin, root.scope),
-		Data: protocol.Fit(data, protocol.MaxContextBytes-3072), Links: linksOf(root.span, 16),
+		Data: data.Fit(protocol.MaxContextBytes - 3072), Links: linksOf(root.span, 16),
 	}
 	if root != s.root {
 		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.idHex())

@@ -6,7 +6,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -35,11 +34,9 @@ type Event struct {
 	Exception   *Values[*Exception] `json:"exception,omitempty"`
 	Fingerprint []string            `json:"fingerprint,omitempty"`
 
-	// Of transactions only.
+	// Of transactions only. Encode adds their spans.
 	StartTimestamp  *time.Time              `json:"start_timestamp,omitempty"`
 	TransactionInfo *sentry.TransactionInfo `json:"transaction_info,omitempty"`
-	// Spans are encoded one by one, so that their size is known before they are put in.
-	Spans []json.RawMessage `json:"spans,omitempty"`
 }
 
 // TypeTransaction is the Event.Type of a transaction.
@@ -105,19 +102,13 @@ type Frame struct {
 	Vars        map[string]string `json:"vars,omitempty"`
 }
 
-// Span of a transaction.
+// Span of a transaction. It is encoded by Append.
 type Span struct {
-	TraceID        string         `json:"trace_id"`
-	SpanID         string         `json:"span_id"`
-	ParentSpanID   string         `json:"parent_span_id,omitempty"`
-	Op             string         `json:"op,omitempty"`
-	Description    string         `json:"description,omitempty"`
-	Status         string         `json:"status,omitempty"`
-	Origin         string         `json:"origin,omitempty"`
-	StartTimestamp time.Time      `json:"start_timestamp"`
-	Timestamp      time.Time      `json:"timestamp"`
-	Data           map[string]any `json:"data,omitempty"`
-	Links          []Link         `json:"links,omitempty"`
+	TraceID, SpanID, ParentSpanID   string
+	Op, Description, Status, Origin string
+	StartTimestamp, Timestamp       time.Time
+	Data                            Data
+	Links                           []Link
 }
 
 // Link to a span of this or another trace.
@@ -128,14 +119,14 @@ type Link struct {
 
 // TraceContext is `contexts.trace`: the span an event happened in, or a transaction's root span.
 type TraceContext struct {
-	TraceID      string         `json:"trace_id"`
-	SpanID       string         `json:"span_id"`
-	ParentSpanID string         `json:"parent_span_id,omitempty"`
-	Op           string         `json:"op,omitempty"`
-	Status       string         `json:"status,omitempty"`
-	Origin       string         `json:"origin,omitempty"`
-	Data         map[string]any `json:"data,omitempty"`
-	Links        []Link         `json:"links,omitempty"`
+	TraceID      string `json:"trace_id"`
+	SpanID       string `json:"span_id"`
+	ParentSpanID string `json:"parent_span_id,omitempty"`
+	Op           string `json:"op,omitempty"`
+	Status       string `json:"status,omitempty"`
+	Origin       string `json:"origin,omitempty"`
+	Data         Data   `json:"data,omitempty"`
+	Links        []Link `json:"links,omitempty"`
 }
 
 // Log is one record of Sentry's log product.
