@@ -139,7 +139,7 @@ func payloadFrame(f stacktrace.Frame) protocol.Frame {
 		Filename: protocol.Text(f.Filename, protocol.MaxPath), AbsPath: protocol.Text(f.File, protocol.MaxPath),
 		Module: protocol.Text(f.Module, protocol.MaxPath), Package: protocol.Text(f.Package, protocol.MaxPath),
 		Function: protocol.Text(f.Function, protocol.MaxFunction), Lineno: f.Line, Colno: f.Column,
-		ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: f.Location.InApp,
+		ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: f.InApp,
 	}
 	for _, line := range f.More[:min(len(f.More), 5)] {
 		out.PostContext = append(out.PostContext, protocol.Text(line, protocol.MaxSource))

@@ -40,7 +40,7 @@ var vagueClasses = map[string]bool{"RuntimeError": true, "Exception": true, "Err
 func fingerprint(exc *stacktrace.Exception, at place) []string {
 	_, class := exc.Class()
 	innermost, traced := exc.Innermost()
-	library := innermost.Location.InApp == nil || !*innermost.Location.InApp
+	library := innermost.InApp == nil || !*innermost.InApp
 	switch {
 	case class == "SoftTimeLimitExceeded" && at.task != "":
 		return []string{"celery", class, at.task} // as Sentry's SDK does

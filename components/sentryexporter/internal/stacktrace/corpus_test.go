@@ -25,10 +25,10 @@ const (
 // corpusCase is a text as it comes out of a log or an attribute, and an outline of what it should be read as.
 type corpusCase struct{ name, text, want string }
 
-func readCorpus(t testing.TB, path string) []corpusCase {
-	t.Helper()
+func readCorpus(tb testing.TB, path string) []corpusCase {
+	tb.Helper()
 	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var out []corpusCase
 	for _, part := range strings.Split("\n"+string(raw), "\n"+caseMark)[1:] {
 		name, rest, _ := strings.Cut(part, "\n")
@@ -92,8 +92,8 @@ func outlineException(out *strings.Builder, indent, label string, exc *Exception
 	fmt.Fprintf(out, "%s%s %s[%s] %q\n", indent, label, dotted(module), class, exc.Message)
 	for _, f := range exc.Frames {
 		origin := "std"
-		if f.Location.InApp != nil {
-			origin = map[bool]string{true: "app", false: "lib"}[*f.Location.InApp]
+		if f.InApp != nil {
+			origin = map[bool]string{true: "app", false: "lib"}[*f.InApp]
 		}
 		place := f.Filename
 		if f.Line > 0 {

@@ -12,7 +12,7 @@ var (
 	// javaFrame is `at [loader/][module/]class.method(where)[ package]`.
 	javaFrame = regexp.MustCompile(`^\s*at ((?:[\w.@-]*/){0,2})([^\s(/]+(?:/0x[0-9a-f]+)?)\.([^\s.(]+)\(([^()]*)\)(?:\s*(~?\[[^\]]*\]))?$`)
 	javaWhere = regexp.MustCompile(`^(?:Native Method|Unknown Source|<generated>|([\w$.-]+)(?::(\d+))?)$`)
-	javaMore  = regexp.MustCompile(`^\s*\.\.\. (\d+) (?:more|common frames omitted)$`)
+	javaMore  = regexp.MustCompile(`^\s*\.{3} (\d+) (?:more|common frames omitted)$`)
 	javaType  = regexp.MustCompile(`^(?:[\w$]+\.)+[A-Z][\w$]*(?::|$)|^[A-Z][\w$]*(?:Exception|Error)(?::|$)`)
 	// javaLambda is the part of a generated class's name that differs from one time to the next.
 	javaLambda = regexp.MustCompile(`\$\$Lambda(?:\$\d+)?(?:/0x[0-9a-f]+)?`)

@@ -249,8 +249,8 @@ func v8Frame(function, where string) (Frame, bool) {
 		return Frame{File: where, Function: function}, true
 	}
 	m := v8Position.FindStringSubmatch(where)
-	if m == nil || strings.ContainsAny(m[1], "\t") || function == "" && strings.Contains(m[1], " ") && !strings.ContainsAny(m[1], `/\`) {
-		return Frame{}, false
+	if len(m) == 0 || function == "" && strings.Contains(m[1], " ") && !strings.ContainsAny(m[1], `/\`) {
+		return Frame{}, false // a line of text
 	}
 	return Frame{File: m[1], Line: number(m[2]), Column: number(m[3]), Function: function}, true
 }

@@ -20,14 +20,14 @@ func locate(e *Exception) {
 		case Python:
 			f.Location = locatePython(f.File)
 			if strings.Contains(f.Function, ".") { // only compiled modules (Cython) write it so
-				f.Location.InApp = new(false)
+				f.InApp = new(false)
 			}
 		case JavaScript:
-			f.Filename, f.Location.InApp = locateJavaScript(f.File)
+			f.Filename, f.InApp = locateJavaScript(f.File)
 		case Go:
-			f.Filename, f.Location.InApp = locateGo(f.File, f.Module)
+			f.Filename, f.InApp = locateGo(f.File, f.Module)
 		case Java:
-			f.Filename, f.Location.InApp = f.File, locateJava(f.Module)
+			f.Filename, f.InApp = f.File, locateJava(f.Module)
 		}
 	}
 }

@@ -60,19 +60,19 @@ var oracles = []struct {
 
 func pythonUnknown(f *wantFrame) { f.Module, f.Column = "", 0 }
 
-func readOracle(t testing.TB, name string) []oracleCase {
-	t.Helper()
+func readOracle(tb testing.TB, name string) []oracleCase {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "oracle", name+".jsonl"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var out []oracleCase
 	lines := bufio.NewScanner(bytes.NewReader(raw))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var c oracleCase
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &c))
+		require.NoError(tb, json.Unmarshal(lines.Bytes(), &c))
 		out = append(out, c)
 	}
-	require.NoError(t, lines.Err())
+	require.NoError(tb, lines.Err())
 	return out
 }
 

@@ -103,7 +103,7 @@ func (e *Exception) InApp() bool {
 	return found
 }
 
-func (f Frame) isInApp() bool { return f.Location.InApp != nil && *f.Location.InApp }
+func (f Frame) isInApp() bool { return f.InApp != nil && *f.InApp }
 
 // AllNotes are those of the exception and of all that belong to it.
 func (e *Exception) AllNotes() (notes []string) {
