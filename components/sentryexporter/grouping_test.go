@@ -130,7 +130,7 @@ func TestNormalised(t *testing.T) {
 		"id 4062b193-7acf-49d8-88fa-e1cb22331307 of a@b.example":  "id <uuid> of <email>",
 		"first\nsecond": "first",
 		"chatcmpl-9hZ41xY8 of gpt-4o-mini, 7 parts": "<id> of gpt-<n>o-mini, <n> parts",
-		"deadbeefdeadbeefdeadbeefdeadbeef and 0xAB":  "<hex> and <hex>",
+		"deadbeefdeadbeefdeadbeefdeadbeef and 0xAB": "<hex> and <hex>",
 	} {
 		assert.Equal(t, want, normalised(in))
 	}
