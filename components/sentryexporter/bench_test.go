@@ -147,9 +147,7 @@ func BenchmarkEnvelopes(b *testing.B) {
 		server.keep = true
 		e := benchExporter(b, server.URL)
 		begin := time.Now()
-		for _, td := range pushes {
-			require.NoError(b, e.ConsumeTraces(b.Context(), td))
-		}
+		feed(b, e, pushes)
 		server.await(int64(n * envelopesOfRequest))
 		ours += time.Since(begin)
 		require.NoError(b, e.Shutdown(b.Context()))
@@ -162,6 +160,25 @@ func BenchmarkEnvelopes(b *testing.B) {
 	}
 	b.ReportMetric(float64(envelopes)/ours.Seconds(), "envelopes/s")
 	b.ReportMetric(bare.Seconds()/ours.Seconds(), "ratio")
+}
+
+// feed pushes from as many senders as Dify may have processes, each request by one.
+func feed(b *testing.B, e *sentryExporter, pushes []ptrace.Traces) {
+	b.Helper()
+	const senders = 10
+	var done sync.WaitGroup
+	for sender := range senders {
+		done.Go(func() {
+			for at := 2 * sender; at < len(pushes); at += 2 * senders {
+				for _, td := range pushes[at : at+2] {
+					if err := e.ConsumeTraces(b.Context(), td); err != nil {
+						b.Error(err)
+					}
+				}
+			}
+		})
+	}
+	done.Wait()
 }
 
 func unzipped(b *testing.B, bodies [][]byte) [][]byte {

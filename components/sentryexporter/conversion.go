@@ -32,7 +32,7 @@ func newConversion(ctx context.Context, h *hub) *conversion {
 	return &conversion{ctx: ctx, hub: h, cfg: h.cfg, now: h.now()}
 }
 
-func (c *conversion) identity(res pcommon.Resource) *identity { return newIdentity(c.cfg, res) }
+func (c *conversion) identity(res pcommon.Resource) *identity { return c.hub.identities.of(res) }
 
 // discard counts what is left out.
 func (c *conversion) discard(why reason, route routeKey, category protocol.Category, n int) {

@@ -37,20 +37,21 @@ const (
 // hub is what the traces and the logs instance of one exporter share: the way to Sentry, the queue of errors and what was
 // told. It starts with the first instance and ends with the last.
 type hub struct {
-	cfg       *Config
-	set       exporter.Settings
-	logger    *zap.Logger
-	telemetry *metadata.TelemetryBuilder
-	router    *router
-	counters  *counters
-	sender    *sender
-	ignored   *ignoreRules
-	told      *memory
-	runs      *runs
-	waiting   *waitingRoom
-	errors    *queues
-	pusher    *pusher
-	now       func() time.Time
+	cfg        *Config
+	set        exporter.Settings
+	logger     *zap.Logger
+	telemetry  *metadata.TelemetryBuilder
+	router     *router
+	counters   *counters
+	sender     *sender
+	ignored    *ignoreRules
+	identities identities
+	told       *memory
+	runs       *runs
+	waiting    *waitingRoom
+	errors     *queues
+	pusher     *pusher
+	now        func() time.Time
 
 	startOnce sync.Once
 	startErr  error
@@ -68,13 +69,14 @@ func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *
 	}
 	h := &hub{
 		cfg: cfg, set: set, logger: set.Logger, telemetry: telemetry, router: router, now: time.Now,
-		counters: &counters{telemetry: telemetry, router: router, reports: cfg.ClientReports},
-		ignored:  newIgnoreRules(cfg.IgnoreErrors),
-		told:     newMemory(rememberedItems, rememberedFor),
-		runs:     &runs{},
-		waiting:  newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
-		wake:     make(chan struct{}, 1),
-		stop:     make(chan struct{}),
+		counters:   &counters{telemetry: telemetry, router: router, reports: cfg.ClientReports},
+		ignored:    newIgnoreRules(cfg.IgnoreErrors),
+		told:       newMemory(rememberedItems, rememberedFor),
+		runs:       &runs{},
+		identities: identities{cfg: cfg},
+		waiting:    newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
+		wake:       make(chan struct{}, 1),
+		stop:       make(chan struct{}),
 	}
 	h.sender = &sender{now: func() time.Time { return h.now() }, logger: set.Logger}
 	closing, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives the creation

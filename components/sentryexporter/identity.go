@@ -6,6 +6,7 @@ package sentryexporter
 import (
 	"maps"
 	"strings"
+	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -32,8 +33,37 @@ var platforms = map[string]string{
 	"php": "php", "dotnet": "csharp", "cpp": "native", "rust": "native", "swift": "cocoa", "elixir": "elixir", "erlang": "other",
 }
 
-func newIdentity(cfg *Config, res pcommon.Resource) *identity {
-	attrs := res.Attributes()
+// identities knows those of the processes that sent last, since each push has them again.
+type identities struct {
+	cfg *Config
+
+	mu sync.Mutex
+	// known is guarded by mu.
+	known map[identifier]*identity
+}
+
+// knownIdentities bounds them; beyond it all are forgotten.
+const knownIdentities = 1000
+
+// of a resource.
+func (i *identities) of(res pcommon.Resource) *identity {
+	fingerprint := fingerprintOf(res.Attributes())
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if id := i.known[fingerprint]; id != nil {
+		return id
+	}
+	if i.known == nil || len(i.known) >= knownIdentities {
+		i.known = map[identifier]*identity{}
+	}
+	attrs := pcommon.NewMap() // of its own, or it would hold the whole push
+	res.Attributes().CopyTo(attrs)
+	id := newIdentity(i.cfg, attrs, fingerprint)
+	i.known[fingerprint] = id
+	return id
+}
+
+func newIdentity(cfg *Config, attrs pcommon.Map, fingerprint identifier) *identity {
 	environment, edition := splitEdition(text(attrs, difysemconv.AttrEnvironment, difysemconv.AttrOldEnvironment))
 	id := &identity{
 		release:     protocol.Name(firstOf(cfg.Release, text(attrs, "service.version")), protocol.MaxRelease),
@@ -43,7 +73,7 @@ func newIdentity(cfg *Config, res pcommon.Resource) *identity {
 		tags:        map[string]string{},
 		contexts:    resourceContexts(attrs),
 		attributes:  attrs,
-		fingerprint: fingerprintOf(attrs),
+		fingerprint: fingerprint,
 	}
 	if p, ok := platforms[text(attrs, "telemetry.sdk.language")]; ok {
 		id.platform = p

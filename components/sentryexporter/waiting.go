@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -20,11 +19,10 @@ type waitingRoom struct {
 
 	mu sync.Mutex
 	// What follows is guarded by mu.
-	parts     map[partKey]*waitingPart
-	byDue     dueHeap
-	size      int // bytes
-	spans     int
-	processes map[identifier]*waitingProcess
+	parts map[partKey]*waitingPart
+	byDue dueHeap
+	size  int // bytes
+	spans int
 }
 
 // waitingPart is what waits of one process in one trace.
@@ -43,19 +41,11 @@ type waitingSpans struct {
 	count   int
 }
 
-// waitingProcess is an identity of its own, so that no push is held by its resource.
-type waitingProcess struct {
-	identity *identity
-	parts    int
-}
-
 // partOverhead is what a part takes beside its spans.
 const partOverhead = 400
 
 func newWaitingRoom(wait time.Duration, limit int) *waitingRoom {
-	return &waitingRoom{
-		wait: wait, limit: limit, parts: map[partKey]*waitingPart{}, processes: map[identifier]*waitingProcess{},
-	}
+	return &waitingRoom{wait: wait, limit: limit, parts: map[partKey]*waitingPart{}}
 }
 
 // hold lets spans of one part wait until due, and returns what has to leave for it: the longest waiting first.
@@ -83,13 +73,7 @@ func (w *waitingRoom) part(n *node, due time.Time) *waitingPart {
 	if p := w.parts[n.part]; p != nil {
 		return p
 	}
-	process := w.processes[n.part.process]
-	if process == nil {
-		process = &waitingProcess{identity: n.identity.detached()}
-		w.processes[n.part.process] = process
-	}
-	process.parts++
-	p := &waitingPart{key: n.part, due: due, identity: process.identity, size: partOverhead}
+	p := &waitingPart{key: n.part, due: due, identity: n.identity, size: partOverhead}
 	w.parts[p.key] = p
 	w.size += p.size
 	heap.Push(&w.byDue, p)
@@ -102,11 +86,6 @@ func (w *waitingRoom) remove(p *waitingPart) *waitingPart {
 	delete(w.parts, p.key)
 	w.size -= p.size
 	w.spans -= p.count()
-	process := w.processes[p.key.process]
-	process.parts--
-	if process.parts == 0 {
-		delete(w.processes, p.key.process)
-	}
 	return p
 }
 
@@ -224,14 +203,6 @@ func (n *node) copyTo(to ptrace.Span) {
 	n.span.Status().CopyTo(to.Status())
 	n.span.Attributes().CopyTo(to.Attributes())
 	n.span.Links().CopyTo(to.Links())
-}
-
-// detached is an identity whose attributes belong to nobody else.
-func (id *identity) detached() *identity {
-	own := *id
-	own.attributes = pcommon.NewMap()
-	id.attributes.CopyTo(own.attributes)
-	return &own
 }
 
 // dueHeap has the part that is due first on top.

@@ -62,7 +62,8 @@ func heldMemory(tb testing.TB, traces int) (h *hub, memory, protobuf int) {
 	require.NoError(tb, err)
 	h = &hub{
 		cfg: cfg, router: router, counters: &counters{}, ignored: newIgnoreRules(nil), now: time.Now,
-		told: newMemory(rememberedItems, rememberedFor), waiting: newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
+		identities: identities{cfg: cfg},
+		told:       newMemory(rememberedItems, rememberedFor), waiting: newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
 	}
 	all := openTraces(tb, traces)
 	before := heapInUse()
