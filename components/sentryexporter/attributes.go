@@ -64,8 +64,9 @@ func textsIn(s pcommon.Slice) (texts []string, ok bool) {
 }
 
 // plainData are plain values.
-func plainData(m pcommon.Map) protocol.Data {
-	out := make(protocol.Data, 0, m.Len()+4) // room for what is supplied
+func plainData(m pcommon.Map) protocol.Data { return appendPlain(make(protocol.Data, 0, m.Len()), m) }
+
+func appendPlain(out protocol.Data, m pcommon.Map) protocol.Data {
 	for key, v := range m.All() {
 		if key != "" && v.Type() != pcommon.ValueTypeEmpty {
 			out = append(out, protocol.Field{Key: key, Value: plain(v)})

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -182,10 +183,11 @@ var moved = map[string]string{
 	"transaction": "otel.transaction", "method": "otel.method",
 }
 
-// spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already.
-func spanData(n *node) protocol.Data {
+// spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already. The
+// room of earlier data is used again.
+func spanData(n *node, data protocol.Data) protocol.Data {
 	attrs := n.span.Attributes()
-	data := plainData(attrs)
+	data = appendPlain(data[:0], attrs)
 	for i, f := range data {
 		switch f.Key {
 		case "http.url", "url.full", "http.target":
@@ -277,16 +279,46 @@ func linksOf(span ptrace.Span, most int) []protocol.Link {
 // maxLinks of a span; SDKs keep 128.
 const maxLinks = 128
 
-// payloadSpan is a span within a transaction.
-func payloadSpan(n *node) *protocol.Span {
-	d := describe(n)
-	return &protocol.Span{
-		TraceID: n.traceHex(), SpanID: n.idHex(), ParentSpanID: n.parentHex(),
-		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
-		Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
-		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),
-		Data: spanData(n), Links: linksOf(n.span, maxLinks),
+// spanEncoder encodes the spans of a transaction, with room that it uses again.
+type spanEncoder struct {
+	data    protocol.Data
+	origins map[[2]string]string // by category and scope
+	encoded []byte               // a comma after each
+}
+
+var spanEncoders = sync.Pool{New: func() any { return &spanEncoder{origins: map[[2]string]string{}} }}
+
+// reset forgets what was encoded, and the origins where scopes turn out to be without number.
+func (e *spanEncoder) reset() {
+	const knownOrigins = 200
+	if len(e.origins) > knownOrigins {
+		clear(e.origins)
 	}
+	clear(e.data)
+	e.encoded = e.encoded[:0]
+}
+
+func (e *spanEncoder) add(n *node) {
+	d := describe(n)
+	e.data = spanData(n, e.data)
+	s := protocol.Span{
+		TraceID: n.part.trace, SpanID: n.id, ParentSpanID: n.parentID,
+		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
+		Status: statusOf(n.span), Origin: e.origin(d.origin, n.scope),
+		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),
+		Data: e.data, Links: linksOf(n.span, maxLinks),
+	}
+	e.encoded = append(s.Append(e.encoded), ',')
+}
+
+func (e *spanEncoder) origin(category, scope string) string {
+	key := [2]string{category, scope}
+	origin, ok := e.origins[key]
+	if !ok {
+		origin = protocol.Origin(category, scope)
+		e.origins[key] = origin
+	}
+	return origin
 }
 
 // requestOfSpan is the HTTP request of a server span.

@@ -34,10 +34,12 @@ func (c *conversion) transaction(s *segment) {
 // onePart makes a transaction of as many nodes as it can hold and returns the others.
 func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	root := nodes[0]
-	spans, taken := fitting(nodes[1:])
+	spans := spanEncoders.Get().(*spanEncoder)
+	defer spanEncoders.Put(spans)
+	taken := spans.fit(nodes[1:])
 	left = nodes[1+taken:]
 	id := transactionID(root)
-	payload, err := c.transactionEvent(s, root, nodes[:1+taken], id).Encode(spans)
+	payload, err := c.transactionEvent(s, root, nodes[:1+taken], id).Encode(spans.encoded)
 	if err != nil {
 		c.discard(reasonInternal, s.route, protocol.CategoryTransaction, 1)
 		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+taken)
@@ -51,22 +53,20 @@ func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	return left
 }
 
-// fitting encodes spans as long as there is room, a comma after each.
-func fitting(nodes []*node) (spans []byte, taken int) {
-	spans = make([]byte, 0, min(len(nodes)*usualSpan, protocol.MaxSpanBytes))
+// fit encodes spans as long as there is room.
+func (e *spanEncoder) fit(nodes []*node) (taken int) {
+	e.reset()
 	for _, n := range nodes[:min(len(nodes), protocol.MaxSpans)] {
-		before := len(spans)
-		spans = append(payloadSpan(n).Append(spans), ',')
-		if len(spans) > protocol.MaxSpanBytes {
-			return spans[:before], taken
+		before := len(e.encoded)
+		e.add(n)
+		if len(e.encoded) > protocol.MaxSpanBytes {
+			e.encoded = e.encoded[:before]
+			break
 		}
 		taken++
 	}
-	return spans, taken
+	return taken
 }
-
-// usualSpan is the size of an encoded span.
-const usualSpan = 800
 
 func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id identifier) *protocol.Event {
 	d := describe(root)
@@ -84,7 +84,7 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id id
 			tag(ev, key, attributeOf(nodes, key))
 		}
 	}
-	data := spanData(root)
+	data := spanData(root, nil)
 	protocol.Tag(ev.Tags, "http.status_code", text(root.span.Attributes(), keysStatus...))
 	if status, ok := data.Get("http.response.status_code"); ok {
 		if code, ok := status.Scalar().(int64); ok {

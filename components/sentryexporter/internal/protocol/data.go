@@ -22,10 +22,9 @@ type Field struct {
 
 // Value is a text, a list of texts, a number or a truth.
 type Value struct {
-	kind  valueKind
-	text  string
-	texts []string
-	bits  uint64 // of a number or truth
+	kind valueKind
+	text string // of a list: its JSON form
+	bits uint64 // of a number or truth
 }
 
 type valueKind uint8
@@ -43,10 +42,14 @@ func TextValue(s string) Value { return Value{text: Text(s, MaxString)} }
 
 // TextsValue is a list of such texts.
 func TextsValue(texts ...string) Value {
+	list := []byte{'['}
 	for i, s := range texts {
-		texts[i] = Text(s, MaxString)
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = appendText(list, Text(s, MaxString))
 	}
-	return Value{kind: kindTexts, texts: texts}
+	return Value{kind: kindTexts, text: string(append(list, ']'))}
 }
 
 // IntValue is a whole number.
@@ -79,8 +82,6 @@ func (v Value) Scalar() any {
 		return math.Float64frombits(v.bits)
 	case kindBool:
 		return v.bits == 1
-	case kindTexts:
-		return string(v.append(nil))
 	default:
 		return v.text
 	}

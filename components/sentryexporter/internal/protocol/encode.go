@@ -4,6 +4,7 @@
 package protocol
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -29,14 +30,7 @@ func (d Data) Append(dst []byte) []byte {
 func (v Value) append(dst []byte) []byte {
 	switch v.kind {
 	case kindTexts:
-		dst = append(dst, '[')
-		for i, s := range v.texts {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendText(dst, s)
-		}
-		return append(dst, ']')
+		return append(dst, v.text...)
 	case kindInt:
 		return strconv.AppendInt(dst, v.int(), 10)
 	case kindFloat:
@@ -51,12 +45,12 @@ func (v Value) append(dst []byte) []byte {
 // Append appends the span as a JSON object; data that is too large is made smaller.
 func (s *Span) Append(dst []byte) []byte {
 	dst = append(dst, `{"trace_id":"`...)
-	dst = append(dst, s.TraceID...) // the ids are hex
+	dst = hex.AppendEncode(dst, s.TraceID[:])
 	dst = append(dst, `","span_id":"`...)
-	dst = append(dst, s.SpanID...)
-	if s.ParentSpanID != "" {
+	dst = hex.AppendEncode(dst, s.SpanID[:])
+	if s.ParentSpanID != ([8]byte{}) {
 		dst = append(dst, `","parent_span_id":"`...)
-		dst = append(dst, s.ParentSpanID...)
+		dst = hex.AppendEncode(dst, s.ParentSpanID[:])
 	}
 	dst = append(dst, '"')
 	dst = appendField(dst, `,"op":`, s.Op)

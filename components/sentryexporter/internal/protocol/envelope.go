@@ -44,11 +44,18 @@ type envelopeHeader struct {
 	SentAt  time.Time `json:"sent_at"`
 }
 
+// usualHeader is more than the length of a header.
+const usualHeader = 128
+
 // Envelope frames the items. sentAt is the time of this attempt: Sentry moves all times of an envelope whose sent_at is
 // old.
 func Envelope(eventID string, sentAt time.Time, items ...Item) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf) // ends each header with the line break that the format wants
+	size := usualHeader
+	for _, item := range items {
+		size += usualHeader + len(item.Payload)
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, size))
+	enc := json.NewEncoder(buf) // ends each header with the line break that the format wants
 	if err := enc.Encode(envelopeHeader{EventID: eventID, SentAt: sentAt.UTC()}); err != nil {
 		return nil, fmt.Errorf("encode envelope header: %w", err)
 	}

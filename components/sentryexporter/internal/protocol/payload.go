@@ -104,7 +104,8 @@ type Frame struct {
 
 // Span of a transaction. It is encoded by Append.
 type Span struct {
-	TraceID, SpanID, ParentSpanID   string
+	TraceID                         [16]byte
+	SpanID, ParentSpanID            [8]byte
 	Op, Description, Status, Origin string
 	StartTimestamp, Timestamp       time.Time
 	Data                            Data
