@@ -20,6 +20,7 @@ type identity struct {
 	platform                         string
 	tags                             map[string]string
 	contexts                         map[string]any
+	otel                             map[string]any // the context of that name, which transactions carry
 	attributes                       pcommon.Map
 	fingerprint                      identifier // of the process
 }
@@ -72,6 +73,7 @@ func newIdentity(cfg *Config, attrs pcommon.Map, fingerprint identifier) *identi
 		platform:    "other",
 		tags:        map[string]string{},
 		contexts:    resourceContexts(attrs),
+		otel:        map[string]any{"resource": plainData(attrs).Encode(protocol.MaxContextBytes - 1024)},
 		attributes:  attrs,
 		fingerprint: fingerprint,
 	}

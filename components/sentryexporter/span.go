@@ -149,10 +149,10 @@ func describeGenAI(span ptrace.Span, attrs pcommon.Map) description {
 // exceptions on its way.
 func statusOf(span ptrace.Span) string {
 	attrs := span.Attributes()
-	if code, err := strconv.Atoi(text(attrs, keysStatus...)); err == nil && code >= 100 && code < 600 {
+	if code, ok := codeIn(attrs, keysStatus...); ok && code >= 100 && code < 600 {
 		return sentry.HTTPtoSpanStatus(code).String()
 	}
-	if code, err := strconv.Atoi(text(attrs, "rpc.grpc.status_code")); err == nil && code >= 0 && code <= 16 {
+	if code, ok := codeIn(attrs, "rpc.grpc.status_code"); ok && code >= 0 && code <= 16 {
 		return (sentry.SpanStatusOK + sentry.SpanStatus(code)).String() // the same order
 	}
 	switch span.Status().Code() {
@@ -163,6 +163,16 @@ func statusOf(span ptrace.Span) string {
 	default:
 		return ""
 	}
+}
+
+// codeIn reads a number, which some write as text.
+func codeIn(attrs pcommon.Map, keys ...string) (code int, ok bool) {
+	s := text(attrs, keys...)
+	if s == "" {
+		return 0, false
+	}
+	code, err := strconv.Atoi(s)
+	return code, err == nil
 }
 
 // aliases are today's names, and those that Sentry's pages read, beside older ones.
@@ -176,11 +186,19 @@ var aliases = [][2]string{
 // clientAliases hold for spans that call: the peer is the server then.
 var clientAliases = [][2]string{{"server.address", "net.peer.name"}, {"server.port", "net.peer.port"}}
 
-// moved are names that Sentry removes with a complaint, and what they are called instead; "" is said elsewhere already.
-var moved = map[string]string{
-	"db.operation": "db.operation.name", "db.statement": "", "db.query.text": "", "url.query": "",
-	"gen_ai.system": "gen_ai.provider.name", "environment": "otel.environment", "release": "otel.release",
-	"transaction": "otel.transaction", "method": "otel.method",
+// renamed is what an attribute is called whose name Sentry would remove with a complaint; "" is said elsewhere already.
+func renamed(key string) string {
+	switch key {
+	case "db.statement", "db.query.text", "url.query":
+		return ""
+	case "db.operation":
+		return "db.operation.name"
+	case "gen_ai.system":
+		return "gen_ai.provider.name"
+	case "environment", "release", "transaction", "method":
+		return "otel." + key
+	}
+	return key
 }
 
 // spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already. The
@@ -198,7 +216,7 @@ func spanData(n *node, data protocol.Data) protocol.Data {
 	if n.span.Kind() != ptrace.SpanKindServer {
 		alias(&data, clientAliases)
 	}
-	data = renamed(data)
+	data = withSentryNames(data)
 	if op := genAIOperation(attrs); op != "" {
 		supplyGenAI(&data, op, attrs)
 	}
@@ -217,18 +235,17 @@ func alias(data *protocol.Data, names [][2]string) {
 	}
 }
 
-// renamed moves what Sentry would remove to the names that it keeps.
-func renamed(data protocol.Data) protocol.Data {
+// withSentryNames gives attributes the names that Sentry keeps, unless such a one is there.
+func withSentryNames(data protocol.Data) protocol.Data {
 	out := data[:0]
 	for _, f := range data {
-		name, is := moved[f.Key]
-		if !is {
-			out = append(out, f)
-			continue
+		if name := renamed(f.Key); name != f.Key {
+			if _, taken := data.Get(name); taken || name == "" {
+				continue
+			}
+			f.Key = name
 		}
-		if _, taken := data.Get(name); name != "" && !taken {
-			out = append(out, protocol.Field{Key: name, Value: f.Value})
-		}
+		out = append(out, f)
 	}
 	return out
 }

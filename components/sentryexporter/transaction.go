@@ -91,11 +91,11 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id id
 			ev.Contexts["response"] = map[string]any{"status_code": code}
 		}
 	}
-	ev.Contexts["otel"] = map[string]any{"resource": plainData(root.identity.attributes).Fit(protocol.MaxContextBytes - 1024)}
+	ev.Contexts["otel"] = root.identity.otel
 	ev.Contexts["trace"] = protocol.TraceContext{
 		TraceID: root.traceHex(), SpanID: root.idHex(), ParentSpanID: root.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.span), Origin: protocol.Origin(d.origin, root.scope),
-		Data: data.Fit(protocol.MaxContextBytes - 3072), Links: linksOf(root.span, 16),
+		Data: data.Encode(protocol.MaxContextBytes - 3072), Links: linksOf(root.span, 16),
 	}
 	if root != s.root {
 		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.idHex())

@@ -128,10 +128,13 @@ func (d *Data) Delete(key string) {
 	*d = slices.DeleteFunc(*d, func(f Field) bool { return f.Key == key })
 }
 
-var _ json.Marshaler = Data(nil)
-
-// MarshalJSON encodes the data as an object.
-func (d Data) MarshalJSON() ([]byte, error) { return d.Append(nil), nil }
+// Encode encodes the data as an object of at most so many bytes.
+func (d Data) Encode(maxBytes int) json.RawMessage {
+	if len(d) == 0 {
+		return nil
+	}
+	return d.appendFitting(nil, maxBytes)
+}
 
 // trimmedKey marks data from which Fit took something.
 const trimmedKey = "otelcol.trimmed"

@@ -6,6 +6,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -120,14 +121,14 @@ type Link struct {
 
 // TraceContext is `contexts.trace`: the span an event happened in, or a transaction's root span.
 type TraceContext struct {
-	TraceID      string `json:"trace_id"`
-	SpanID       string `json:"span_id"`
-	ParentSpanID string `json:"parent_span_id,omitempty"`
-	Op           string `json:"op,omitempty"`
-	Status       string `json:"status,omitempty"`
-	Origin       string `json:"origin,omitempty"`
-	Data         Data   `json:"data,omitempty"`
-	Links        []Link `json:"links,omitempty"`
+	TraceID      string          `json:"trace_id"`
+	SpanID       string          `json:"span_id"`
+	ParentSpanID string          `json:"parent_span_id,omitempty"`
+	Op           string          `json:"op,omitempty"`
+	Status       string          `json:"status,omitempty"`
+	Origin       string          `json:"origin,omitempty"`
+	Data         json.RawMessage `json:"data,omitempty"`
+	Links        []Link          `json:"links,omitempty"`
 }
 
 // Log is one record of Sentry's log product.
