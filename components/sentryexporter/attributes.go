@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"crypto/sha256"
 	"net/url"
 	"slices"
 	"strings"
@@ -75,11 +76,15 @@ func appendPlain(out protocol.Data, m pcommon.Map) protocol.Data {
 	return out
 }
 
+// usualAttributes is more than the size of most attributes, encoded.
+const usualAttributes = 2 << 10
+
 // fingerprintOf tells equal attribute maps from others.
 func fingerprintOf(m pcommon.Map) identifier {
 	data := plainData(m)
 	slices.SortFunc(data, func(a, b protocol.Field) int { return strings.Compare(a.Key, b.Key) })
-	return identify("attributes", string(data.Append(nil)))
+	sum := sha256.Sum256(data.Append(make([]byte, 0, usualAttributes)))
+	return identifier(sum[:16])
 }
 
 // bareURL is a URL without query, fragment and login, which may be personal or secret.

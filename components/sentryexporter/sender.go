@@ -4,7 +4,6 @@
 package sentryexporter
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,10 +86,12 @@ func (s *sender) post(ctx context.Context, dest *destination, eventID string, co
 	if err != nil {
 		return refused, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dest.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dest.url, body.Reader())
 	if err != nil {
 		return refused, errors.New("the request could not be made")
 	}
+	req.ContentLength = body.Len() // this and GetBody count where it is not compressed
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.Reader()), nil }
 	req.Header.Set("Content-Type", contentTypeEnvelope)
 	req.Header.Set("User-Agent", clientName+"/"+clientVersion)
 	req.Header.Set("X-Sentry-Auth", dest.auth)

@@ -80,8 +80,10 @@ func newTree(spans int, now time.Time) *tree {
 func (t *tree) add(rs ptrace.ResourceSpans, id *identity, waited bool) {
 	for _, ss := range rs.ScopeSpans().All() {
 		scope := ss.Scope().Name()
-		for _, span := range ss.Spans().All() {
-			n := newNode(span, scope, id, t.now)
+		room := make([]node, ss.Spans().Len())
+		for i, span := range ss.Spans().All() {
+			n := &room[i]
+			n.fill(span, scope, id, t.now)
 			n.waited = waited
 			key := spanKey{n.part, n.id}
 			if t.index[key] != nil {
@@ -107,13 +109,12 @@ func (t *tree) link() {
 	}
 }
 
-// newNode supplies what Sentry refuses a transaction without: ids and times. An id is made from the span's content, so
-// that it is the same on redelivery.
-func newNode(span ptrace.Span, scope string, id *identity, now time.Time) *node {
-	n := &node{
-		span: span, scope: scope, identity: id,
-		part: partKey{process: id.fingerprint, trace: span.TraceID()}, id: span.SpanID(), parentID: span.ParentSpanID(),
-	}
+// fill supplies what Sentry refuses a transaction without: ids and times. An id is made from the span's content, so that
+// it is the same on redelivery.
+func (n *node) fill(span ptrace.Span, scope string, id *identity, now time.Time) {
+	n.span, n.scope, n.identity = span, scope, id
+	n.part = partKey{process: id.fingerprint, trace: span.TraceID()}
+	n.id, n.parentID = span.SpanID(), span.ParentSpanID()
 	if n.part.trace.IsEmpty() || n.id.IsEmpty() {
 		attrs := fingerprintOf(span.Attributes())
 		made := identify("span", id.fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.traceHex())
@@ -137,7 +138,6 @@ func newNode(span ptrace.Span, scope string, id *identity, now time.Time) *node 
 	if n.end.Before(n.start) {
 		n.end = n.start
 	}
-	return n
 }
 
 func timeOf(ts pcommon.Timestamp) time.Time {
