@@ -48,7 +48,7 @@ func (e *sentryExporter) Start(ctx context.Context, host component.Host) error {
 	if err := e.queues.Start(ctx, host); err != nil {
 		return err
 	}
-	if e.queues.kind == kindTransactions {
+	if e.queues.kind == kindTransactions && e.hub.cfg.RootWait > 0 {
 		e.begin.Do(func() { e.done.Go(e.releaseDue) })
 	}
 	return nil
