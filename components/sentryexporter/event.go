@@ -46,6 +46,7 @@ func (c *conversion) exceptions(nodes []*node) {
 			continue
 		}
 		for _, r := range recordedBy(n) {
+			r.scope = n.scope
 			o := &occurrence{node: n, what: r, extra: map[string]string{}, route: c.routeOf(n)}
 			o.exc = exceptionOf(r, o.extra)
 			if c.ignore(r, o.exc, o.route) {
@@ -142,12 +143,7 @@ func (*conversion) newEvent(id *identity, r recorded, exc *stacktrace.Exception,
 		extra["log.source"] = protocol.Text(r.source, protocol.MaxPath)
 	}
 	if exc.Type != "" || exc.Message != "" || len(exc.Frames) > 0 {
-		handled := true
-		mechanism := protocol.Mechanism{Type: "opentelemetry", Handled: &handled}
-		if r.logged {
-			mechanism.Type = "logging"
-		}
-		ev.Exception = &protocol.Values[*protocol.Exception]{Values: payloadExceptions(exc, mechanism)}
+		ev.Exception = &protocol.Values[*protocol.Exception]{Values: payloadExceptions(exc, mechanismOf(r))}
 	} else if ev.LogEntry == nil {
 		ev.LogEntry = &protocol.LogEntry{Message: "exception without type and message"}
 	}

@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,30 @@ func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
 	protocol.Extra(extra, "exception.before", before)
 	protocol.Extra(extra, "exception.notes", strings.Join(exc.AllNotes(), "\n"))
 	return exc
+}
+
+// uncaughtBy are the instrumentations that record an exception by themselves only if nobody caught it.
+var uncaughtBy = map[string]string{
+	"opentelemetry.instrumentation.flask":  "flask",
+	"opentelemetry.instrumentation.celery": "celery",
+}
+
+// mechanismOf says how an exception was caught, as the integrations of Sentry's SDK say it. Flask and Celery log what nobody
+// caught in texts of their own.
+func mechanismOf(r recorded) protocol.Mechanism {
+	handled := true
+	m := protocol.Mechanism{Type: "opentelemetry", Handled: &handled}
+	switch {
+	case r.logged && strings.HasPrefix(r.logMessage, "Exception on /"):
+		m.Type, handled = "flask", false
+	case r.logger == "celery.app.trace" && strings.Contains(r.logMessage, " raised unexpected: "):
+		m.Type, handled = "celery", false
+	case r.logged:
+		m.Type = "logging"
+	case uncaughtBy[r.scope] != "":
+		m.Type, handled = uncaughtBy[r.scope], false
+	}
+	return m
 }
 
 // platformOf is the platform whose grouping rules suit an exception: that of its stack trace, which may have come through a
@@ -119,19 +144,36 @@ func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) 
 	module, class := exc.Class()
 	out := &protocol.Exception{
 		Type: protocol.Line(class, protocol.MaxType), Module: protocol.Line(module, protocol.MaxType),
-		Value: protocol.Text(exc.Message, protocol.MaxValue), Mechanism: mechanism,
+		Value: protocol.Text(valueOf(exc), protocol.MaxValue), Mechanism: mechanism,
 	}
 	if out.Type == "" && out.Value == "" { // one of them is required
 		out.Type = "Exception"
 	}
-	if len(exc.Frames) > 0 {
-		frames := make([]protocol.Frame, len(exc.Frames))
-		for i, f := range exc.Frames {
-			frames[i] = payloadFrame(f)
+	var frames []protocol.Frame
+	for _, f := range exc.Frames {
+		if !strings.HasPrefix(f.Module, bystander) {
+			frames = append(frames, payloadFrame(f))
 		}
+	}
+	if len(frames) > 0 {
 		out.Stacktrace = &protocol.Stacktrace{Frames: protocol.Frames(frames)}
 	}
 	return out
+}
+
+// bystander is the package of Sentry's SDK, which wraps calls and hides its own frames: a failure is the same with and
+// without it.
+const bystander = "sentry_sdk."
+
+// memberCount is what Python appends to a group's message.
+var memberCount = regexp.MustCompile(` \(\d+ sub-exceptions?\)$`)
+
+// valueOf is the message as Sentry's SDK tells it.
+func valueOf(exc *stacktrace.Exception) string {
+	if exc.Language == stacktrace.Python && len(exc.Members) > 0 {
+		return memberCount.ReplaceAllString(exc.Message, "")
+	}
+	return exc.Message
 }
 
 func payloadFrame(f stacktrace.Frame) protocol.Frame {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -32,6 +33,12 @@ type App struct {
 // StartApp runs it until the end of the test. The environment names its database, its broker and the collector.
 func StartApp(tb testing.TB, environment map[string]string) *App {
 	tb.Helper()
+	return StartAppIn(tb, repo.Path("tests", "python"), environment)
+}
+
+// StartAppIn runs a copy of it in another folder: whether a file belongs to an application is told by its path.
+func StartAppIn(tb testing.TB, dir string, environment map[string]string) *App {
+	tb.Helper()
 	ports, err := proc.FreePorts(1)
 	require.NoError(tb, err)
 	address := "127.0.0.1:" + strconv.Itoa(ports[0])
@@ -40,10 +47,10 @@ func StartApp(tb testing.TB, environment map[string]string) *App {
 		// A connection per request, so that the kernel spreads them over the workers.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
-	env := append(appEnv(environment), "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health")
+	env := append(appEnv(environment), "PYTHONPATH="+dir, "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health")
 
-	api := startProgram(tb, "gunicorn", env, "--config", repo.Path("tests", "python", "gunicorn.conf.py"), "app:flask_app")
-	startProgram(tb, "celery", env, "--app", "app:celery_app", "worker", "--pool", "gevent", "--concurrency", "4",
+	api := startProgram(tb, "gunicorn", env, "--chdir", dir, "--config", filepath.Join(dir, "gunicorn.conf.py"), "app:flask_app")
+	startProgram(tb, "celery", env, "--workdir", dir, "--app", "app:celery_app", "worker", "--pool", "gevent", "--concurrency", "4",
 		"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO")
 	require.NoError(tb, api.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
 		_, err := app.Get(ctx, "/v1/ready") // 404 is an answer; not /v1/info, whose requests are counted
