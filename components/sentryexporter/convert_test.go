@@ -361,6 +361,8 @@ func TestTransaction(t *testing.T) {
 	p.span(spans, 1, 6, 1, "tool", ptrace.SpanKindInternal, "gen_ai.span.kind", "TOOL", difysemconv.AttrNodeTitle, "weather")
 	p.span(spans, 1, 7, 1, "apply_async/tasks.x", ptrace.SpanKindProducer, "celery.task_name", "tasks.x", "messaging.destination", "dataset")
 	p.span(spans, 1, 8, 1, "core.rag.f", ptrace.SpanKindInternal)
+	cached := p.span(spans, 1, 10, 1, "cache", ptrace.SpanKindInternal, "cache.operation", "SET", "cache.key", "k")
+	cached.Attributes().PutBool("cache.hit", true)
 	p.span(spans, 1, 9, 1, "code", ptrace.SpanKindInternal, difysemconv.AttrNodeType, "code", difysemconv.AttrNodeTitle, "计算")
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
 	r.taken(t, "transaction", 1)
@@ -380,7 +382,9 @@ func TestTransaction(t *testing.T) {
 	assert.Equal(t, []string{
 		"db SELECT x FROM y WHERE z = %(z)s", "db.redis GET ?", "http.client POST http://sandbox:8194/run", "gen_ai.chat chat gpt-5",
 		"gen_ai.execute_tool execute_tool weather", "queue.publish tasks.x", "function core.rag.f", "dify.node 计算",
+		"cache.put k",
 	}, got)
+	assert.Equal(t, map[string]any{"cache.operation": "SET", "cache.key": []any{"k"}, "cache.hit": true}, at(t, tx, "spans", 8, "data"))
 	assert.Equal(t, map[string]any{
 		"db.system": "postgresql", "db.operation.name": "SELECT",
 	}, at(t, tx, "spans", 0, "data"))

@@ -33,7 +33,7 @@ func (d description) transactionName(span ptrace.Span) string {
 		attrs := span.Attributes()
 		return sanitized(text(attrs, keysMethod...) + " " + pathOf(text(attrs, keysPath...)))
 	}
-	if strings.HasPrefix(d.op, "db") || d.op == "dify.node" {
+	if strings.HasPrefix(d.op, "db") || strings.HasPrefix(d.op, "cache.") || d.op == "dify.node" {
 		return firstOf(span.Name(), d.op)
 	}
 	if d.source == sourceSanitized {
@@ -70,6 +70,8 @@ func describe(n *node) description {
 		return describeHTTP(n.span, attrs)
 	case genAIOperation(attrs) != "":
 		return describeGenAI(n.span, attrs)
+	case text(attrs, "cache.key", "cache.hit") != "":
+		return describeCache(n.span, attrs)
 	case text(attrs, keysDBSystem...) != "":
 		return describeDB(n.span, attrs)
 	case n.span.Kind() == ptrace.SpanKindProducer:
@@ -103,6 +105,29 @@ func describeHTTP(span ptrace.Span, attrs pcommon.Map) description {
 		op = "http.client"
 	}
 	return description{op, strings.TrimSpace(method + " " + bareURL(text(attrs, keysURL...))), sourceSanitized, "http"}
+}
+
+// cacheOperations are Sentry's, by what caches call theirs.
+var cacheOperations = map[string]string{
+	"set": "put", "put": "put", "add": "put", "delete": "remove", "remove": "remove", "clear": "flush", "flush": "flush",
+}
+
+func describeCache(span ptrace.Span, attrs pcommon.Map) description {
+	op := firstOf(cacheOperations[strings.ToLower(text(attrs, "cache.operation"))], "get")
+	return description{"cache." + op, firstOf(strings.Join(cacheKeys(attrs), ", "), span.Name()), sentry.SourceCustom, "cache"}
+}
+
+// cacheKeys are one key or a list of them.
+func cacheKeys(attrs pcommon.Map) []string {
+	v, ok := attrs.Get("cache.key")
+	if !ok {
+		return nil
+	}
+	if v.Type() == pcommon.ValueTypeSlice {
+		keys, _ := textsIn(v.Slice())
+		return keys
+	}
+	return []string{v.AsString()}
 }
 
 func describeDB(span ptrace.Span, attrs pcommon.Map) description {
@@ -221,6 +246,9 @@ func spanData(n *node, data protocol.Data) protocol.Data {
 		supplyGenAI(&data, op, attrs)
 	}
 	supplyQueue(&data)
+	if keys := cacheKeys(attrs); len(keys) > 0 {
+		data.Set("cache.key", protocol.TextsValue(keys...)) // Sentry wants a list
+	}
 	if message := n.span.Status().Message(); message != "" {
 		data.Set("otel.status_description", protocol.TextValue(message))
 	}
