@@ -13,23 +13,31 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// exceptionOf reads the stack trace of what was recorded. The attributes say more surely than the text what the exception
-// itself is. What no rule reads is kept in extra.
+// exceptionOf reads the stack trace of what was recorded. What no rule reads is kept in extra.
 func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
 	exc, before, ok := stacktrace.Parse(r.stack)
 	if !ok {
 		protocol.Extra(extra, "exception.stacktrace", r.stack)
 		return &stacktrace.Exception{Type: r.typ, Message: r.message}
 	}
-	if r.typ != "" {
-		exc.Type = r.typ
-	}
-	if r.message != "" {
-		exc.Message = r.message
-	}
+	name(exc, r)
 	protocol.Extra(extra, "exception.before", before)
 	protocol.Extra(extra, "exception.notes", strings.Join(exc.AllNotes(), "\n"))
 	return exc
+}
+
+// name settles type and message where text and attributes differ. Python's text says both in full, if it was not cut:
+// attributes may lack the module, the notes and the quotes of a KeyError, and differ from one way of recording to the next,
+// which would make two events of one exception. Of other languages the attributes say more surely what the exception is.
+func name(exc *stacktrace.Exception, r recorded) {
+	_, written := exc.Class()
+	if _, class := stacktrace.SplitType(r.typ); exc.Language == stacktrace.Python && class == written {
+		if strings.HasPrefix(r.message, exc.Message) {
+			exc.Message = r.message
+		}
+		return
+	}
+	exc.Type, exc.Message = firstOf(r.typ, exc.Type), firstOf(r.message, exc.Message)
 }
 
 // uncaughtBy are the instrumentations that record an exception by themselves only if nobody caught it.
