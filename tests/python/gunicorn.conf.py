@@ -6,7 +6,7 @@ import os
 
 bind = os.environ["APP_BIND"]
 worker_class = "gevent"
-workers = 3
+workers = int(os.environ.get("APP_WORKERS", "3"))
 preload_app = False
 
 

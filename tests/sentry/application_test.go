@@ -56,6 +56,7 @@ func startApplication(t *testing.T, dsn string, difyEnv map[string]string) *pyen
 		"CELERY_BROKER_URL":                broker,
 		"OTLP_BASE_ENDPOINT":               "http://" + col.OTLPHTTP,
 		"OTEL_EXPORTER_OTLP_PROTOCOL":      "http/protobuf",
+		"APP_WORKERS":                      "1",
 		"OTEL_SAMPLING_RATE":               "1.0",
 		"OTEL_BATCH_EXPORT_SCHEDULE_DELAY": "500",
 	}

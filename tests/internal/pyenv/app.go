@@ -22,7 +22,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-const startTimeout = time.Minute
+const startTimeout = 3 * time.Minute // four processes that load many packages
 
 // App is the Dify-like application: gunicorn with three workers, and a Celery worker.
 type App struct {
