@@ -6,10 +6,12 @@ package sentryexporter
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,72 +21,65 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.uber.org/zap"
 )
 
-// requests are traces of recorded spans: 10 come before their root, 10 with it, and each fifth root has an exception.
-type requests struct {
-	resource ptrace.ResourceSpans
-	spans    []ptrace.Span
+// recording is what a real Dify sent: 203 pushes with 7,709 spans, by process.
+type recording struct {
+	pushes map[identifier][]ptrace.Traces
+	spans  int
 }
 
-const (
-	spansOfRequest     = 21
-	envelopesOfRequest = 1.2
-)
-
-func newRequests(tb testing.TB) *requests {
+func newRecording(tb testing.TB) *recording {
 	tb.Helper()
-	r := &requests{}
-	for _, td := range readTraces(tb, filepath.Join("testdata", "recorded.jsonl.gz")) {
-		for _, rs := range td.ResourceSpans().All() {
-			r.resource = rs
-			for _, ss := range rs.ScopeSpans().All() {
-				for _, s := range ss.Spans().All() {
-					r.spans = append(r.spans, s)
-				}
-			}
-		}
+	r := &recording{pushes: map[identifier][]ptrace.Traces{}}
+	for _, td := range readTraces(tb, filepath.Join("..", "..", "tests", "testdata", "recordings", "traces.jsonl.gz")) {
+		process := fingerprintOf(td.ResourceSpans().At(0).Resource().Attributes())
+		r.pushes[process] = append(r.pushes[process], td)
+		r.spans += td.SpanCount()
 	}
 	return r
 }
 
-// pushes of n requests, in pairs.
-func (r *requests) pushes(first, n int) []ptrace.Traces {
-	var out []ptrace.Traces
-	now := time.Now()
-	for trace := uint64(first + 1); trace <= uint64(first+n); trace++ {
-		for half := range uint64(2) {
-			p := newPush(now)
-			rs := p.ResourceSpans().AppendEmpty()
-			r.resource.Resource().CopyTo(rs.Resource())
-			ss := rs.ScopeSpans().AppendEmpty()
-			ss.Scope().SetName("opentelemetry.instrumentation.sqlalchemy")
-			for id := range uint64(10) {
-				s := ss.Spans().AppendEmpty()
-				r.spans[(trace*20+half*10+id)%uint64(len(r.spans))].CopyTo(s)
-				s.Events().RemoveIf(func(ptrace.SpanEvent) bool { return true })
-				s.SetKind(ptrace.SpanKindInternal)
-				s.SetFlags(0)
-				s.SetTraceID(traceID(trace))
-				s.SetSpanID(spanID(2 + half*10 + id))
-				s.SetParentSpanID(spanID(1))
-				s.SetStartTimestamp(pcommon.NewTimestampFromTime(now))
-				s.SetEndTimestamp(pcommon.NewTimestampFromTime(now))
-			}
-			if half == 1 {
-				root := p.request(ss.Spans(), trace, 1)
-				if trace%5 == 0 {
-					p.exception(root, "RuntimeError", "failure", "/app/api/a.py", "/app/api/b.py", "/app/api/c.py")
+// again are the same pushes of other traces.
+func (r *recording) again(round uint64) [][]ptrace.Traces {
+	var out [][]ptrace.Traces
+	for _, pushes := range r.pushes {
+		var list []ptrace.Traces
+		for _, td := range pushes {
+			next := ptrace.NewTraces()
+			td.CopyTo(next)
+			for _, rs := range next.ResourceSpans().All() {
+				for _, ss := range rs.ScopeSpans().All() {
+					for _, s := range ss.Spans().All() {
+						id := s.TraceID()
+						binary.BigEndian.PutUint64(id[:8], binary.BigEndian.Uint64(id[:8])+round)
+						s.SetTraceID(id)
+					}
 				}
 			}
-			out = append(out, p.Traces)
+			list = append(list, next)
 		}
+		out = append(out, list)
 	}
 	return out
+}
+
+// envelopes that they become, one an error or transaction.
+func envelopesOf(b *testing.B, pushes [][]ptrace.Traces) (n int64) {
+	b.Helper()
+	e := benchExporter(b, "http://127.0.0.1:1")
+	for _, list := range pushes {
+		for _, td := range list {
+			c := newConversion(b.Context(), e.hub)
+			c.traces(td)
+			n += int64(len(e.hub.unknown(b.Context(), c.events)) + len(c.rest))
+		}
+	}
+	require.NoError(b, e.Shutdown(b.Context()))
+	return n
 }
 
 // counting is a server that takes everything, and keeps it if told to.
@@ -126,6 +121,7 @@ func benchExporter(b *testing.B, url string) *sentryExporter {
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN = configopaque.String("http://" + testKey + "@" + url[len("http://"):] + "/1")
 	cfg.QueueConfig.QueueSize = 1 << 20
+	cfg.MaxAge = 0 // it was recorded long ago
 	set := testSettings()
 	set.Logger = zap.NewNop()
 	traces, err := NewFactory().CreateTraces(b.Context(), set, cfg)
@@ -137,20 +133,21 @@ func benchExporter(b *testing.B, url string) *sentryExporter {
 // BenchmarkEnvelopes compares the exporter, from spans to Sentry's answer, with a bare program that posts the same finished
 // envelopes, compressed in the same way, over as many connections.
 func BenchmarkEnvelopes(b *testing.B) {
-	const n = 1000
-	all := newRequests(b)
+	all := newRecording(b)
+	want := envelopesOf(b, all.again(0))
 	var ours, bare time.Duration
 	envelopes := 0
-	for first := 0; b.Loop(); first += n {
-		pushes := all.pushes(first, n)
+	for round := uint64(1); b.Loop(); round++ {
+		pushes := all.again(round)
 		server := newCounting(b)
 		server.keep = true
 		e := benchExporter(b, server.URL)
 		begin := time.Now()
 		feed(b, e, pushes)
-		server.await(int64(n * envelopesOfRequest))
+		server.await(want)
 		ours += time.Since(begin)
 		require.NoError(b, e.Shutdown(b.Context()))
+		require.Equal(b, want, server.taken.Load())
 
 		bodies := unzipped(b, server.bodies)
 		server.keep = false
@@ -162,18 +159,15 @@ func BenchmarkEnvelopes(b *testing.B) {
 	b.ReportMetric(bare.Seconds()/ours.Seconds(), "ratio")
 }
 
-// feed pushes from as many senders as Dify may have processes, each request by one.
-func feed(b *testing.B, e *sentryExporter, pushes []ptrace.Traces) {
+// feed sends as Dify's processes do, each its pushes one after the other.
+func feed(b *testing.B, e *sentryExporter, pushes [][]ptrace.Traces) {
 	b.Helper()
-	const senders = 10
 	var done sync.WaitGroup
-	for sender := range senders {
+	for _, list := range pushes {
 		done.Go(func() {
-			for at := 2 * sender; at < len(pushes); at += 2 * senders {
-				for _, td := range pushes[at : at+2] {
-					if err := e.ConsumeTraces(b.Context(), td); err != nil {
-						b.Error(err)
-					}
+			for _, td := range list {
+				if err := e.ConsumeTraces(b.Context(), td); err != nil {
+					b.Error(err)
 				}
 			}
 		})
@@ -243,14 +237,13 @@ func cpuTime(b *testing.B) time.Duration {
 // BenchmarkMapping compares mapping and encoding alone, in spans per CPU second, with what the stock otlphttp exporter does
 // with the same spans: its encoding.
 func BenchmarkMapping(b *testing.B) {
-	const n = 500
-	all := newRequests(b)
+	all := newRecording(b)
 	e := benchExporter(b, "http://127.0.0.1:1")
 	defer func() { require.NoError(b, e.Shutdown(b.Context())) }()
 	var ours, stock time.Duration
 	spans := 0
-	for first := 0; b.Loop(); first += n {
-		pushes := all.pushes(first, n)
+	for round := uint64(1); b.Loop(); round++ {
+		pushes := slices.Concat(all.again(round)...)
 		begin := cpuTime(b)
 		for _, td := range pushes {
 			newConversion(b.Context(), e.hub).traces(td)
@@ -262,7 +255,7 @@ func BenchmarkMapping(b *testing.B) {
 			require.NoError(b, err)
 		}
 		stock += cpuTime(b) - begin
-		spans += n * spansOfRequest
+		spans += all.spans
 	}
 	b.ReportMetric(float64(spans)/ours.Seconds(), "spans/cpu-s")
 	b.ReportMetric(float64(spans)/stock.Seconds(), "otlphttp-spans/cpu-s")
