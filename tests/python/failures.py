@@ -35,7 +35,9 @@ class InvokeRateLimitError(Exception):
 
 
 def init_sentry():
-    """As Dify's api/extensions/ext_sentry.py does. Without SENTRY_DSN it is off."""
+    """As Dify's api/extensions/ext_sentry.py does."""
+    if not os.environ.get("SENTRY_DSN"):
+        return
 
     def before_send(event, hint):
         if "exc_info" in hint and LANGFUSE in str(hint["exc_info"][1]):
@@ -43,7 +45,7 @@ def init_sentry():
         return event
 
     sentry_sdk.init(
-        dsn=os.environ.get("SENTRY_DSN", ""),
+        dsn=os.environ["SENTRY_DSN"],
         integrations=[FlaskIntegration(), CeleryIntegration()],
         ignore_errors=[HTTPException, ValueError, FileNotFoundError, InvokeRateLimitError, LANGFUSE],
         traces_sample_rate=float(os.environ.get("SENTRY_TRACES_SAMPLE_RATE", "1.0")),

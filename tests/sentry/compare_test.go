@@ -78,7 +78,7 @@ func documented(t *testing.T) []string {
 	section, _, _ = strings.Cut(section, "\n## ")
 	var out []string
 	for _, row := range documentedRow.FindAllStringSubmatch(section, -1) {
-		for _, field := range strings.Split(row[1], ", ") {
+		for field := range strings.SplitSeq(row[1], ", ") {
 			out = append(out, strings.Trim(field, "`"))
 		}
 	}

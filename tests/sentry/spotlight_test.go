@@ -92,8 +92,8 @@ func (s *spotlight) shown(ctx context.Context) (map[string][]event, error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		if data, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("data:")); ok {
-			if err := readShown(data, out); err != nil {
-				return nil, err
+			if bad := readShown(data, out); bad != nil {
+				return nil, bad
 			}
 		}
 		switch {
