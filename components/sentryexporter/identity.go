@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"encoding/json"
 	"maps"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ type identity struct {
 	platform                         string
 	tags                             map[string]string
 	contexts                         map[string]any
-	otel                             map[string]any // the context of that name, which transactions carry
+	otel                             json.RawMessage // the context of that name, which transactions carry
 	attributes                       pcommon.Map
 	fingerprint                      identifier // of the process
 }
@@ -72,8 +73,8 @@ func newIdentity(cfg *Config, attrs pcommon.Map, fingerprint identifier) *identi
 		serverName:  protocol.Line(text(attrs, "host.name"), protocol.MaxServerName),
 		platform:    "other",
 		tags:        map[string]string{},
-		contexts:    resourceContexts(attrs),
-		otel:        map[string]any{"resource": plainData(attrs).Encode(protocol.MaxContextBytes - 1024)},
+		contexts:    encoded(resourceContexts(attrs)),
+		otel:        json.RawMessage(`{"resource":` + string(plainData(attrs).Encode(protocol.MaxContextBytes-1024)) + `}`),
 		attributes:  attrs,
 		fingerprint: fingerprint,
 	}
@@ -132,6 +133,16 @@ var contextFields = map[string][][2]string{ // context → field, attribute
 		{"host.id", "host.id"},
 		{"host.type", "host.type"},
 	},
+}
+
+// encoded contexts are the same for each event of a resource.
+func encoded(contexts map[string]any) map[string]any {
+	for name, ctx := range contexts {
+		if b, err := json.Marshal(ctx); err == nil {
+			contexts[name] = json.RawMessage(b)
+		}
+	}
+	return contexts
 }
 
 func resourceContexts(attrs pcommon.Map) map[string]any {

@@ -130,9 +130,6 @@ func (d *Data) Delete(key string) {
 
 // Encode encodes the data as an object of at most so many bytes.
 func (d Data) Encode(maxBytes int) json.RawMessage {
-	if len(d) == 0 {
-		return nil
-	}
 	return d.appendFitting(nil, maxBytes)
 }
 
