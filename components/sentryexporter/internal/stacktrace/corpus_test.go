@@ -144,3 +144,28 @@ func TestTextsWithoutStackTrace(t *testing.T) {
 		assert.Equal(t, "not read", outline(text), text)
 	}
 }
+
+// TestHostileTexts are megabytes that would take minutes, or all memory, if anything in them were done again and again.
+func TestHostileTexts(t *testing.T) {
+	const many = 20_000
+	for name, text := range map[string]string{
+		"blanks":     strings.Repeat(" ", many*50) + "\n" + strings.Repeat(strings.Repeat(" ", 100)+"x\n", many/10),
+		"groups":     pythonGroupTop + "\n" + strings.Repeat("  | E: x\n  +-+---------------- 1 ----------------\n", many),
+		"chain":      strings.Repeat(pythonHeader+"\nE: x\n\nDuring handling of the above exception, another exception occurred:\n\n", many),
+		"quotes":     strings.Repeat("m.RemoteTraceback: \n\"\"\"\n"+pythonHeader+"\nE\n", many),
+		"JS text":    "Error: x\n" + strings.Repeat("    at f (a.js:1:2)\ntext\n", many),
+		"JS cause":   "Error: x\n    at f (a.js:1:2) {\n" + strings.Repeat("  [cause]: Error: x\n    at f (a.js:1:2) {\n", many),
+		"goroutines": "panic: x\n\n" + strings.Repeat("goroutine 1 [running]:\nmain.f()\n\t/a.go:1 +0x1\n\n", many),
+		"Java":       "a.B: x\n" + strings.Repeat("\tat a.B.c(B.java:1)\n", many) + strings.Repeat("Caused by: a.B: x\n\t... 20000 more\n", many),
+	} {
+		t.Run(name, func(t *testing.T) {
+			exc, _, ok := Parse(text)
+			if !ok {
+				return
+			}
+			frames := 0
+			exc.each(func(e *Exception) { frames += len(e.Frames) })
+			assert.LessOrEqual(t, frames, 2*many)
+		})
+	}
+}

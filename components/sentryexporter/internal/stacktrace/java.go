@@ -64,7 +64,11 @@ func javaStart(all []string, first int) ([]string, int) {
 type javaParser struct {
 	lines []string
 	i     int
+	// completed counts the frames that were supplied, which a text could otherwise ask for without end.
+	completed int
 }
+
+const maxCompleted = 5000
 
 // exception reads one and what belongs to it: suppressed ones stand further in, causes in the same column. enclosing are
 // the frames that `... n more` stands for.
@@ -123,7 +127,10 @@ func (p *javaParser) frames(exc *Exception, enclosing []Frame) {
 	var frames []Frame
 	for ; p.i < len(p.lines); p.i++ {
 		if m := javaMore.FindStringSubmatch(p.lines[p.i]); m != nil {
-			exc.Frames = append(exc.Frames, enclosing[:min(number(m[1]), len(enclosing))]...)
+			left := min(number(m[1]), len(enclosing))
+			if p.completed += left; p.completed <= maxCompleted {
+				exc.Frames = append(exc.Frames, enclosing[:left]...)
+			}
 			p.i++
 			break
 		}

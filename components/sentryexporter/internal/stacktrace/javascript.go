@@ -5,6 +5,7 @@ package stacktrace
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -49,6 +50,7 @@ func readV8(all []string) (exc *Exception, before string, ok bool) {
 	for at := exc; p.i < len(all); {
 		at = p.after(exc, at)
 	}
+	exc.each(func(e *Exception) { slices.Reverse(e.Frames) })
 	return exc, strings.TrimSpace(strings.Join(all[:start], "\n")), true
 }
 
@@ -144,16 +146,14 @@ func v8TypeAndMessage(head []string) (typ, message string) {
 
 // frames reads calls, newest first, and tells whether the last line opens the error's properties.
 func (p *v8Parser) frames(exc *Exception) (opened bool) {
-	var frames []Frame
 	for ; p.i < len(p.lines) && !opened; p.i++ {
 		frame, isFrame := parseV8Frame(p.lines[p.i])
 		if !isFrame {
 			break
 		}
-		frames = append(frames, frame)
+		exc.Frames = append(exc.Frames, frame)
 		opened = strings.HasSuffix(p.lines[p.i], inspectOpen)
 	}
-	exc.Frames = append(reversed(frames), exc.Frames...)
 	return opened
 }
 

@@ -172,11 +172,11 @@ func unprefixed(all []string) (rest []string, prefix string) {
 	}
 	common := all[0]
 	for _, l := range all {
-		for !strings.HasPrefix(l, strings.TrimRight(common, " ")) {
-			common = common[:len(common)-1]
+		if strings.TrimRight(common, " ") != l { // an empty line may lack the last blank
+			common = common[:sharedLength(common, l)]
 		}
 	}
-	if prefix = logPrefix.FindString(common); prefix == "" {
+	if prefix = logPrefix.FindString(common + " "); prefix == "" {
 		return all, ""
 	}
 	rest = make([]string, len(all))
@@ -184,4 +184,14 @@ func unprefixed(all []string) (rest []string, prefix string) {
 		rest[i] = strings.TrimPrefix(strings.TrimPrefix(l, strings.TrimRight(prefix, " ")), " ")
 	}
 	return rest, prefix
+}
+
+func sharedLength(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
 }
