@@ -39,16 +39,16 @@ var vagueClasses = map[string]bool{"RuntimeError": true, "Exception": true, "Err
 // rules opens new issues for old errors.
 func fingerprint(exc *stacktrace.Exception, at place) []string {
 	_, class := exc.Class()
-	innermost, traced := exc.Innermost()
-	library := innermost.InApp == nil || !*innermost.InApp
+	innermost, raised := exc.Innermost()
+	inLibrary := raised && (innermost.InApp == nil || !*innermost.InApp)
 	switch {
 	case class == "SoftTimeLimitExceeded" && at.task != "":
 		return []string{"celery", class, at.task} // as Sentry's SDK does
-	case exc.Type == "" && exc.Message == "" && !traced: // a log line alone: Sentry has a rule for its template
+	case exc.Type == "" && exc.Message == "" && !raised: // a log line alone: Sentry has a rule for its template
 		return nil
-	case !traced: // Sentry would go by the message, ids and all
+	case !exc.HasFrames(): // Sentry would go by the message, ids and all
 		return append([]string{firstOf(class, "exception"), stable(exc.Message)}, at.fingerprint()...)
-	case vagueClasses[class] && library:
+	case vagueClasses[class] && inLibrary:
 		// The engine tells of whatever failed in a node with the same lines of code.
 		return append([]string{byDefault, stable(exc.Message)}, at.fingerprint()...)
 	case !exc.InApp() && at.fingerprint() != nil:

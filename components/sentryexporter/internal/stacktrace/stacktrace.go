@@ -103,6 +103,13 @@ func (e *Exception) InApp() bool {
 	return found
 }
 
+// HasFrames tells whether the exception, or one that belongs to it, was raised anywhere that is known.
+func (e *Exception) HasFrames() bool {
+	found := false
+	e.each(func(e *Exception) { found = found || len(e.Frames) > 0 })
+	return found
+}
+
 func (f Frame) isInApp() bool { return f.InApp != nil && *f.InApp }
 
 // AllNotes are those of the exception and of all that belong to it.
