@@ -46,6 +46,7 @@ type faultyRelay struct {
 	// What follows is guarded by mu.
 	schedule func(kind, payload string) fault
 	away     bool
+	hanging  bool
 	counts   map[fault]int
 }
 
@@ -79,6 +80,19 @@ func (r *faultyRelay) setAway(away bool) {
 	r.away = away
 }
 
+// setHanging lets every request wait for an answer that does not come.
+func (r *faultyRelay) setHanging(hanging bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hanging = hanging
+}
+
+func (r *faultyRelay) hangs() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hanging
+}
+
 // setSchedule replaces the faults.
 func (r *faultyRelay) setSchedule(schedule func(kind, payload string) fault) {
 	r.mu.Lock()
@@ -110,6 +124,10 @@ func (r *faultyRelay) next(kind, payload string) (f fault, nth int) {
 func (r *faultyRelay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	env, err := readEnvelope(req)
 	if err != nil { // the collector died while it sent
+		panic(http.ErrAbortHandler)
+	}
+	if r.hangs() {
+		<-req.Context().Done()
 		panic(http.ErrAbortHandler)
 	}
 	f, nth := r.next(env.kind, env.payload)
