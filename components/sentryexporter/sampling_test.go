@@ -26,6 +26,10 @@ func TestATraceIsWholeOrAbsent(t *testing.T) {
 		rec.SetTraceID(traceID(i + 1))
 		require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
 	}
+	require.Eventually(t, func() bool {
+		sent, left := h.sent(t), h.discarded(t)
+		return sent["error"]+left["sample_rate error"] == 2*n && sent["transaction"]+left["sample_rate transaction"] == n && sent["log_item"] == n
+	}, time.Minute, 10*time.Millisecond)
 	h.stop(t)
 	r.requireNoFaults(t)
 	events, transactions := map[any]int{}, map[any]int{}

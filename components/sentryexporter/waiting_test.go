@@ -196,6 +196,7 @@ func TestEverySpanIsSentOnce(t *testing.T) {
 			require.NoError(t, h.traces.ConsumeTraces(t.Context(), b.Traces))
 		}
 	}
+	require.Eventually(t, func() bool { return h.sent(t)["span"] >= int64(len(want)) }, time.Minute, 10*time.Millisecond)
 	h.stop(t)
 	r.requireNoFaults(t)
 	got := map[string]int{}
