@@ -185,7 +185,9 @@ func (h *hub) shutdown(ctx context.Context) error {
 	close(h.stop)
 	h.done.Wait()
 	if h.runs.client == nil {
-		h.tell(ctx, h.runs.due(h.now().Add(h.cfg.RunWindow)))
+		all := h.now().Add(h.cfg.RunWindow + time.Hour)
+		h.tell(ctx, h.runs.due(all))
+		h.counters.discarded(ctx, reasonQueueFull, h.runs.due(all)...) // what still waits found no room
 	}
 	err := h.errors.Shutdown(ctx)
 	h.pusher.countLost(ctx)

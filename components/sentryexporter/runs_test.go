@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -259,6 +260,26 @@ func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
 			assert.Equal(t, 1, told)
 		})
 	}
+}
+
+func TestRunWithoutRoomIsCountedAtTheEnd(t *testing.T) {
+	r := newRelay(t)
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	r.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang })
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.QueueSize, c.QueueConfig.NumConsumers = 1, 1 }, nil)
+	for i := range uint64(5) { // one under way, one in the queue
+		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
+	}
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
+	h.stop(t)
+	lost := int64(0)
+	for what, n := range h.discarded(t) {
+		if strings.HasSuffix(what, " error") {
+			lost += n
+		}
+	}
+	assert.EqualValues(t, 6, lost)
 }
 
 func TestDamagedRunsStopTheStart(t *testing.T) {
