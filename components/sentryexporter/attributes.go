@@ -4,10 +4,9 @@
 package sentryexporter
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"math"
+	"crypto/sha256"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,50 +27,64 @@ func text(m pcommon.Map, keys ...string) string {
 	return ""
 }
 
-// plain is a value that can always be encoded. Nested values are JSON text, which is also how Sentry's AI pages want
-// messages.
-func plain(v pcommon.Value) any {
+// plain is a value that can always be encoded. A list of texts stays one; other nested values are JSON text, which is also
+// how Sentry's AI pages want messages.
+func plain(v pcommon.Value) protocol.Value {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return protocol.Text(v.Str(), protocol.MaxString)
+		return protocol.TextValue(v.Str())
 	case pcommon.ValueTypeBool:
-		return v.Bool()
+		return protocol.BoolValue(v.Bool())
 	case pcommon.ValueTypeInt:
-		return v.Int()
+		return protocol.IntValue(v.Int())
 	case pcommon.ValueTypeDouble:
-		if d := v.Double(); !math.IsNaN(d) && !math.IsInf(d, 0) {
-			return d
-		}
-		return v.AsString()
+		return protocol.FloatValue(v.Double())
 	case pcommon.ValueTypeBytes:
-		b := v.Bytes().AsRaw()
-		if utf8.Valid(b) {
-			return protocol.Text(string(b), protocol.MaxString)
+		if b := v.Bytes().AsRaw(); utf8.Valid(b) {
+			return protocol.TextValue(string(b))
 		}
-		return protocol.Text(base64.StdEncoding.EncodeToString(b), protocol.MaxString)
+		return protocol.TextValue(v.AsString())
+	case pcommon.ValueTypeSlice:
+		if texts, ok := textsIn(v.Slice()); ok {
+			return protocol.TextsValue(texts...)
+		}
+		return protocol.TextValue(v.AsString())
 	default:
-		return protocol.Text(v.AsString(), protocol.MaxString)
+		return protocol.TextValue(v.AsString())
 	}
 }
 
-// plainMap is a map of plain values.
-func plainMap(m pcommon.Map) map[string]any {
-	out := make(map[string]any, m.Len())
+func textsIn(s pcommon.Slice) (texts []string, ok bool) {
+	for _, v := range s.All() {
+		if v.Type() != pcommon.ValueTypeStr {
+			return nil, false
+		}
+		texts = append(texts, v.Str())
+	}
+	return texts, s.Len() > 0
+}
+
+// plainData are plain values.
+func plainData(m pcommon.Map) protocol.Data { return appendPlain(make(protocol.Data, 0, m.Len()), m) }
+
+func appendPlain(out protocol.Data, m pcommon.Map) protocol.Data {
 	for key, v := range m.All() {
 		if key != "" && v.Type() != pcommon.ValueTypeEmpty {
-			out[key] = plain(v)
+			out = append(out, protocol.Field{Key: key, Value: plain(v)})
 		}
 	}
 	return out
 }
 
+// usualAttributes is more than the size of most attributes, encoded.
+const usualAttributes = 2 << 10
+
 // fingerprintOf tells equal attribute maps from others.
-func fingerprintOf(m pcommon.Map) string {
-	b, err := json.Marshal(plainMap(m)) // sorts the keys
-	if err != nil {
-		return ""
-	}
-	return string(b)
+func fingerprintOf(m pcommon.Map) identifier {
+	data := plainData(m)
+	slices.SortFunc(data, func(a, b protocol.Field) int { return strings.Compare(a.Key, b.Key) })
+	sum := sha256.Sum256(data.Append(make([]byte, 0, usualAttributes)))
+	return identifier(sum[:16])
 }
 
 // bareURL is a URL without query, fragment and login, which may be personal or secret.

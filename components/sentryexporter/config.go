@@ -31,8 +31,12 @@ type Config struct {
 	Release     string `mapstructure:"release"`
 
 	// TracesSampleRate is the part of all traces whose transactions are sent, 0 to 1. It is decided by trace id, so a
-	// trace is whole or absent. Errors are always sent.
+	// trace is whole or absent.
 	TracesSampleRate float64 `mapstructure:"traces_sample_rate"`
+
+	// SampleRate is the part of all traces whose errors are sent, 0 to 1, decided in the same way: at equal rates a trace
+	// that has its transactions has its errors.
+	SampleRate float64 `mapstructure:"sample_rate"`
 
 	// IgnoreErrors are exception classes, with or without their module, that are not told. Known subclasses are ignored
 	// with them.
@@ -49,6 +53,11 @@ type Config struct {
 
 	// RunWindow is how long a failed run waits for an exception of its own before it is told itself.
 	RunWindow time.Duration `mapstructure:"run_window"`
+
+	// RootWait is how long spans wait for their root, and RootWaitMiB how much memory they may take. What waited in vain
+	// is sent without it.
+	RootWait    time.Duration `mapstructure:"root_wait"`
+	RootWaitMiB int           `mapstructure:"root_wait_mib"`
 
 	// Logs says which log records become Sentry logs.
 	Logs LogsConfig `mapstructure:"logs"`
@@ -143,8 +152,17 @@ func validateName(key, name string, limit int) error {
 
 func (cfg *Config) validateNumbers() error {
 	var errs []error
-	if cfg.TracesSampleRate < 0 || cfg.TracesSampleRate > 1 {
+	if !(cfg.SampleRate >= 0 && cfg.SampleRate <= 1) { // NaN is neither
+		errs = append(errs, errors.New("`sample_rate` must be from 0 (no errors) to 1 (all)"))
+	}
+	if !(cfg.TracesSampleRate >= 0 && cfg.TracesSampleRate <= 1) {
 		errs = append(errs, errors.New("`traces_sample_rate` must be from 0 (no transactions) to 1 (all)"))
+	}
+	if cfg.RootWait < 0 {
+		errs = append(errs, errors.New("`root_wait` must not be negative; 0 sends spans at once, with or without their root"))
+	}
+	if cfg.RootWaitMiB < 1 {
+		errs = append(errs, errors.New("`root_wait_mib` must be at least 1; `root_wait: 0` lets no span wait"))
 	}
 	if cfg.MaxAge < 0 {
 		errs = append(errs, errors.New("`max_age` must not be negative; 0 is no limit"))

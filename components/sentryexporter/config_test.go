@@ -38,6 +38,7 @@ func TestDefaultConfigIsOff(t *testing.T) {
 	assert.True(t, cfg.off())
 	assert.Equal(t, 24*time.Hour, cfg.MaxAge)
 	assert.Equal(t, 30*time.Second, cfg.RunWindow)
+	assert.Equal(t, time.Minute, cfg.RootWait)
 	assert.Equal(t, "error", cfg.Logs.MinSeverity)
 	assert.True(t, cfg.QueueConfig.Enabled)
 	assert.True(t, cfg.RetryConfig.Enabled)
@@ -50,6 +51,9 @@ func TestConfigLoads(t *testing.T) {
 	assert.Equal(t, "STAGING", cfg.Environment)
 	assert.Equal(t, "dify-1.16.1-0123abc", cfg.Release)
 	assert.InDelta(t, 0.25, cfg.TracesSampleRate, 0)
+	assert.InDelta(t, 0.5, cfg.SampleRate, 0)
+	assert.Equal(t, 5*time.Second, cfg.RootWait)
+	assert.Equal(t, 16, cfg.RootWaitMiB)
 	assert.Equal(t, []string{"openai.APIStatusError"}, cfg.IgnoreErrors)
 	assert.Equal(t, time.Hour, cfg.MaxAge)
 	assert.Equal(t, time.Minute, cfg.RunWindow)
@@ -85,6 +89,8 @@ func TestConfigErrors(t *testing.T) {
 		"dsn_word_project": {"`dsn` is no Sentry DSN: its project is not a number"},
 		"names":            {"`environment` must have at most 64 characters", "`release` must have at most 200 characters"},
 		"numbers": {
+			"`sample_rate` must be from 0 (no errors) to 1 (all)", "`root_wait` must not be negative; 0 sends spans at once",
+			"`root_wait_mib` must be at least 1",
 			"`traces_sample_rate` must be from 0 (no transactions) to 1 (all)", "`max_age` must not be negative; 0 is no limit",
 			"`run_window` must not be negative; 0 tells a failed run at once", "`timeout` must not be negative; 0 is no limit",
 			"`logs::min_severity` must be trace, debug, info, warn, error, fatal or off",
@@ -129,9 +135,9 @@ func TestDSNErrorsHideTheKey(t *testing.T) {
 
 func TestParseDSN(t *testing.T) {
 	for dsn, want := range map[string]target{
-		"https://key@o1.ingest.sentry.io/42":    {url: "https://o1.ingest.sentry.io/api/42/envelope/", host: "o1.ingest.sentry.io"},
-		"http://key:secret@host:9000/path/to/7": {url: "http://host:9000/path/to/api/7/envelope/", host: "host"},
-		"http://key@[::1]:9000/7":               {url: "http://[::1]:9000/api/7/envelope/", host: "::1"},
+		"https://key@o1.ingest.sentry.io/42":    {url: "https://o1.ingest.sentry.io/api/42/envelope/", host: "o1.ingest.sentry.io", project: "o1.ingest.sentry.io/42"},
+		"http://key:secret@host:9000/path/to/7": {url: "http://host:9000/path/to/api/7/envelope/", host: "host", project: "host:9000/path/to/7"},
+		"http://key@[::1]:9000/7":               {url: "http://[::1]:9000/api/7/envelope/", host: "::1", project: "[::1]:9000/7"},
 	} {
 		got, err := parseDSN(dsn)
 		require.NoError(t, err)

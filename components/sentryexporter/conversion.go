@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
@@ -24,27 +23,21 @@ type conversion struct {
 	events []*item // error events
 	runs   []*item // failed runs, which may have to wait
 	rest   []*item // transactions or logs
+
+	pushed    []identifier // by which a redelivery of the same spans is recognized
+	explained []string     // runs of which an exception was left out by sample_rate
 }
 
 func newConversion(ctx context.Context, h *hub) *conversion {
 	return &conversion{ctx: ctx, hub: h, cfg: h.cfg, now: h.now()}
 }
 
-func (c *conversion) identity(res pcommon.Resource) *identity { return newIdentity(c.cfg, res) }
+func (c *conversion) identity(res pcommon.Resource) *identity { return c.hub.identities.of(res) }
 
 // discard counts what is left out.
 func (c *conversion) discard(why reason, route routeKey, category protocol.Category, n int) {
 	if n > 0 {
 		c.hub.counters.discard(c.ctx, why, route, category, int64(n))
-	}
-}
-
-func (c *conversion) traces(td ptrace.Traces) {
-	nodes := newTree(td, c.identity, c.now)
-	all := segments(nodes, c.hub.router)
-	c.exceptions(nodes)
-	for _, s := range all {
-		c.transaction(s)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 type reason string
 
 const (
+	reasonBufferFull   reason = "buffer_overflow"    // waited for its root at a shutdown that had no more time
 	reasonDuplicate    reason = "duplicate"          // told before
 	reasonEventFilter  reason = "event_processor"    // Langfuse's default answer
 	reasonIgnored      reason = "ignored"            // ignore_errors
@@ -36,6 +37,7 @@ const (
 // reported is how a reason is called in a client report. What is not here is not reported: the server counted it, there
 // is no destination, or nothing was lost.
 var reported = map[reason]string{
+	reasonBufferFull:   "buffer_overflow",
 	reasonEventFilter:  "event_processor",
 	reasonIgnored:      "event_processor", // "ignored" is not known to servers before 2025
 	reasonInternal:     "internal_sdk_error",

@@ -6,6 +6,6 @@
 // Package sentryexporter tells Sentry what went wrong, by DSN alone: recorded exceptions and failed workflow runs become
 // error events (issues), spans become transactions and log records become Sentry logs. An exception leaves at once and
 // once, under an id made from the exception itself, however many spans recorded it; a failed run is told only if none of
-// its exceptions was. What Sentry accepted is not sent again, what it limits or a full queue cannot hold is counted and
+// its exceptions was. Spans wait for their root, for a while and in bounded memory. What Sentry accepted is not sent again, what it limits or a full queue cannot hold is counted and
 // reported to it.
 package sentryexporter

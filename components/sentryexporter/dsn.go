@@ -16,6 +16,8 @@ type target struct {
 	url  string
 	auth string
 	host string // for messages
+	// project names it for telemetry and storage, by host, path and number; "" is that of `dsn`.
+	project string
 }
 
 // parseDSN reads a DSN. The parser's own errors quote the key, so only their kind is passed on.
@@ -34,7 +36,9 @@ func parseDSN(raw string) (target, error) {
 	if secret := dsn.GetSecretKey(); secret != "" {
 		auth += ", sentry_secret=" + secret
 	}
-	return target{url: dsn.GetAPIURL().String(), auth: auth, host: dsn.GetHost()}, nil
+	api := dsn.GetAPIURL()
+	project := api.Host + strings.TrimRight(dsn.GetPath(), "/") + "/" + dsn.GetProjectID()
+	return target{url: api.String(), auth: auth, host: dsn.GetHost(), project: project}, nil
 }
 
 func dsnFault(err error) error {

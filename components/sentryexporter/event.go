@@ -42,13 +42,17 @@ func (c *conversion) exceptions(nodes []*node) {
 	byID := map[identifier][]*occurrence{}
 	var order []identifier
 	for _, n := range nodes {
+		if n.waited { // its exceptions were told when it came
+			continue
+		}
 		for _, r := range recordedBy(n) {
+			r.scope = n.scope
 			o := &occurrence{node: n, what: r, extra: map[string]string{}, route: c.routeOf(n)}
 			o.exc = exceptionOf(r, o.extra)
 			if c.ignore(r, o.exc, o.route) {
 				continue
 			}
-			id := exceptionID(n.traceID, r, o.exc)
+			id := exceptionID(n.traceHex(), r, o.exc)
 			if byID[id] == nil {
 				order = append(order, id)
 			}
@@ -57,8 +61,21 @@ func (c *conversion) exceptions(nodes []*node) {
 	}
 	for _, id := range order {
 		all := byID[id]
-		c.exception(id, slices.MaxFunc(all, nearer), slices.MaxFunc(all, telling))
 		c.discard(reasonDuplicate, all[0].route, protocol.CategoryError, len(all)-1)
+		if n := all[0].node; !sampled(n.part.trace, c.cfg.SampleRate) {
+			c.unsampledError(all[0].route, n.near(difysemconv.AttrWorkflowRunID))
+			continue
+		}
+		c.exception(id, slices.MaxFunc(all, nearer), slices.MaxFunc(all, telling))
+	}
+}
+
+// unsampledError counts an exception that is not told. It explains its run all the same: the run is not to be told in
+// its place.
+func (c *conversion) unsampledError(route routeKey, run string) {
+	c.discard(reasonSampled, route, protocol.CategoryError, 1)
+	if run != "" {
+		c.explained = append(c.explained, run)
 	}
 }
 
@@ -77,7 +94,7 @@ func telling(a, b *occurrence) int {
 }
 
 func (c *conversion) routeOf(n *node) routeKey {
-	if route := c.hub.router.find(n.identity.attributes, n.span.Attributes()); route != (routeKey{}) {
+	if route := c.hub.router.findInTrace(n.part.trace, n.identity.attributes, n.span.Attributes()); route != (routeKey{}) {
 		return route
 	}
 	return n.segment.route
@@ -98,10 +115,12 @@ func (c *conversion) exception(id identifier, where, what *occurrence) {
 	ev.Request = requestOfSpan(n.segment.root)
 	d := describe(n)
 	ev.Contexts["trace"] = protocol.TraceContext{
-		TraceID: n.traceID, SpanID: n.spanID, ParentSpanID: n.parentID,
+		TraceID: n.traceHex(), SpanID: n.idHex(), ParentSpanID: n.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
 	}
-	ev.Fingerprint = fingerprint(what.exc, n.near(difysemconv.AttrNodeType), n.near("celery.task_name"))
+	ev.Fingerprint = fingerprint(what.exc, place{
+		nodeType: n.near(difysemconv.AttrNodeType), task: n.near("celery.task_name"), route: n.near("http.route"),
+	})
 	c.addEvent(ev, id, where.route, n.near(difysemconv.AttrWorkflowRunID))
 }
 
@@ -116,6 +135,7 @@ func tag(ev *protocol.Event, key, value string) {
 func (*conversion) newEvent(id *identity, r recorded, exc *stacktrace.Exception, extra map[string]string) *protocol.Event {
 	ev := &protocol.Event{Timestamp: r.at.UTC(), Level: r.level, Logger: protocol.Line(r.logger, protocol.MaxLogger), Extra: extra}
 	id.fill(ev)
+	ev.Platform = platformOf(exc, ev.Platform)
 	if r.logMessage != "" {
 		ev.LogEntry = &protocol.LogEntry{Message: protocol.Text(r.logMessage, protocol.MaxValue)}
 	}
@@ -123,12 +143,7 @@ func (*conversion) newEvent(id *identity, r recorded, exc *stacktrace.Exception,
 		extra["log.source"] = protocol.Text(r.source, protocol.MaxPath)
 	}
 	if exc.Type != "" || exc.Message != "" || len(exc.Frames) > 0 {
-		handled := true
-		mechanism := protocol.Mechanism{Type: "opentelemetry", Handled: &handled}
-		if r.logged {
-			mechanism.Type = "logging"
-		}
-		ev.Exception = &protocol.Values[*protocol.Exception]{Values: payloadExceptions(exc, mechanism)}
+		ev.Exception = &protocol.Values[*protocol.Exception]{Values: payloadExceptions(exc, mechanismOf(r))}
 	} else if ev.LogEntry == nil {
 		ev.LogEntry = &protocol.LogEntry{Message: "exception without type and message"}
 	}

@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,37 +13,70 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// exceptionOf reads the stack trace of what was recorded. The attributes say more surely than the text what the exception
-// itself is. What no rule reads is kept in extra.
+// exceptionOf reads the stack trace of what was recorded. What no rule reads is kept in extra.
 func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
-	exc, before, ok := stacktrace.ParsePython(r.stack)
+	exc, before, ok := stacktrace.Parse(r.stack)
 	if !ok {
 		protocol.Extra(extra, "exception.stacktrace", r.stack)
 		return &stacktrace.Exception{Type: r.typ, Message: r.message}
 	}
-	if r.typ != "" {
-		exc.Type = r.typ
-	}
-	if r.message != "" {
-		exc.Message = r.message
-	}
+	name(exc, r)
 	protocol.Extra(extra, "exception.before", before)
-	protocol.Extra(extra, "exception.notes", strings.Join(notesOf(exc, nil), "\n"))
+	protocol.Extra(extra, "exception.notes", strings.Join(exc.AllNotes(), "\n"))
 	return exc
 }
 
-func notesOf(exc *stacktrace.Exception, notes []string) []string {
-	for e := exc; e != nil; e = e.Cause {
-		notes = append(notes, e.Notes...)
-		for _, m := range e.Members {
-			notes = notesOf(m, notes)
+// name settles type and message where text and attributes differ. Python's text says both in full, if it was not cut:
+// attributes may lack the module, the notes and the quotes of a KeyError, and differ from one way of recording to the next,
+// which would make two events of one exception. Of other languages the attributes say more surely what the exception is.
+func name(exc *stacktrace.Exception, r recorded) {
+	_, written := exc.Class()
+	if _, class := stacktrace.SplitType(r.typ); exc.Language == stacktrace.Python && class == written {
+		if strings.HasPrefix(r.message, exc.Message) {
+			exc.Message = r.message
 		}
+		return
 	}
-	return notes
+	exc.Type, exc.Message = firstOf(r.typ, exc.Type), firstOf(r.message, exc.Message)
 }
 
-// chainBuilder lists exceptions the way Sentry's Python SDK does: root cause first, the one caught last. With a group
-// among them each says which other it belongs to.
+// uncaughtBy are the instrumentations that record an exception by themselves only if nobody caught it.
+var uncaughtBy = map[string]string{
+	"opentelemetry.instrumentation.flask":  "flask",
+	"opentelemetry.instrumentation.celery": "celery",
+}
+
+// mechanismOf says how an exception was caught, as the integrations of Sentry's SDK say it. Flask and Celery log what nobody
+// caught in texts of their own.
+func mechanismOf(r recorded) protocol.Mechanism {
+	handled := true
+	m := protocol.Mechanism{Type: "opentelemetry", Handled: &handled}
+	switch {
+	case r.logged && strings.HasPrefix(r.logMessage, "Exception on /"):
+		m.Type, handled = "flask", false
+	case r.logger == "celery.app.trace" && strings.Contains(r.logMessage, " raised unexpected: "):
+		m.Type, handled = "celery", false
+	case r.logged:
+		m.Type = "logging"
+	case uncaughtBy[r.scope] != "":
+		m.Type, handled = uncaughtBy[r.scope], false
+	}
+	return m
+}
+
+// platformOf is the platform whose grouping rules suit an exception: that of its stack trace, which may have come through a
+// process of another language. Sentry has two for JavaScript.
+func platformOf(exc *stacktrace.Exception, resource string) string {
+	switch {
+	case exc.Language == "", exc.Language == stacktrace.JavaScript && resource == "node":
+		return resource
+	default:
+		return string(exc.Language)
+	}
+}
+
+// chainBuilder lists exceptions the way Sentry's SDKs do: root cause first, the one caught last. With a group or a
+// suppressed one among them each says which other it belongs to.
 type chainBuilder struct {
 	mechanism protocol.Mechanism
 	tree      bool
@@ -53,41 +87,55 @@ type chainBuilder struct {
 const maxExceptions = 100
 
 func payloadExceptions(exc *stacktrace.Exception, mechanism protocol.Mechanism) []*protocol.Exception {
-	b := &chainBuilder{mechanism: mechanism, tree: hasGroup(exc)}
-	b.add(exc, 0, "")
+	b := &chainBuilder{mechanism: mechanism, tree: branches(exc)}
+	b.add(exc, 0, "", "")
 	slices.Reverse(b.out)
 	return b.out
 }
 
-func hasGroup(exc *stacktrace.Exception) bool {
+func branches(exc *stacktrace.Exception) bool {
 	for e := exc; e != nil; e = e.Cause {
-		if len(e.Members) > 0 {
+		if len(e.Members) > 0 || len(e.Suppressed) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
+const (
+	mechanismChained    = "chained"
+	mechanismSuppressed = "suppressed"
+)
+
 // add counts ids depth first, a cause before the members.
-func (b *chainBuilder) add(exc *stacktrace.Exception, parent int, source string) {
+func (b *chainBuilder) add(exc *stacktrace.Exception, parent int, mechanism, source string) {
 	for exc != nil && len(b.out) < maxExceptions {
 		id := len(b.out)
-		b.out = append(b.out, payloadException(exc, b.mechanismOf(exc, id, parent, source)))
+		b.out = append(b.out, payloadException(exc, b.mechanismOf(exc, id, parent, mechanism, source)))
 		if !b.tree {
 			exc = exc.Cause
 			continue
 		}
-		if exc.Cause != nil {
-			b.add(exc.Cause, id, exc.Relation)
-		}
+		b.add(exc.Cause, id, mechanismChained, exc.Relation)
 		for i, member := range exc.Members {
-			b.add(member, id, "exceptions["+strconv.Itoa(i)+"]")
+			b.add(member, id, mechanismChained, memberSource(exc)+"["+strconv.Itoa(i)+"]")
+		}
+		for _, e := range exc.Suppressed {
+			b.add(e, id, mechanismSuppressed, "")
 		}
 		return
 	}
 }
 
-func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, source string) *protocol.Mechanism {
+// memberSource is the name of the list that holds a group's members.
+func memberSource(exc *stacktrace.Exception) string {
+	if exc.Language == stacktrace.JavaScript {
+		return "errors"
+	}
+	return "exceptions"
+}
+
+func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, mechanism, source string) *protocol.Mechanism {
 	m := b.mechanism
 	if !b.tree {
 		return &m
@@ -95,36 +143,53 @@ func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, so
 	m.ExceptionID = &id
 	m.IsExceptionGroup = len(exc.Members) > 0
 	if id > 0 {
-		m.Type, m.ParentID, m.Source = "chained", &parent, source
+		m.Type, m.ParentID, m.Source = mechanism, &parent, source
 	}
 	return &m
 }
 
 func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) *protocol.Exception {
-	module, class := stacktrace.SplitType(exc.Type)
+	module, class := exc.Class()
 	out := &protocol.Exception{
 		Type: protocol.Line(class, protocol.MaxType), Module: protocol.Line(module, protocol.MaxType),
-		Value: protocol.Text(exc.Message, protocol.MaxValue), Mechanism: mechanism,
+		Value: protocol.Text(valueOf(exc), protocol.MaxValue), Mechanism: mechanism,
 	}
 	if out.Type == "" && out.Value == "" { // one of them is required
 		out.Type = "Exception"
 	}
-	if len(exc.Frames) > 0 {
-		frames := make([]protocol.Frame, len(exc.Frames))
-		for i, f := range exc.Frames {
-			frames[i] = payloadFrame(f)
+	var frames []protocol.Frame
+	for _, f := range exc.Frames {
+		if !strings.HasPrefix(f.Module, bystander) {
+			frames = append(frames, payloadFrame(f))
 		}
+	}
+	if len(frames) > 0 {
 		out.Stacktrace = &protocol.Stacktrace{Frames: protocol.Frames(frames)}
 	}
 	return out
 }
 
+// bystander is the package of Sentry's SDK, which wraps calls and hides its own frames: a failure is the same with and
+// without it.
+const bystander = "sentry_sdk."
+
+// memberCount is what Python appends to a group's message.
+var memberCount = regexp.MustCompile(` \(\d+ sub-exceptions?\)$`)
+
+// valueOf is the message as Sentry's SDK tells it.
+func valueOf(exc *stacktrace.Exception) string {
+	if exc.Language == stacktrace.Python && len(exc.Members) > 0 {
+		return memberCount.ReplaceAllString(exc.Message, "")
+	}
+	return exc.Message
+}
+
 func payloadFrame(f stacktrace.Frame) protocol.Frame {
-	at := stacktrace.LocatePython(f.File)
 	out := protocol.Frame{
-		Filename: protocol.Text(at.Filename, protocol.MaxPath), AbsPath: protocol.Text(f.File, protocol.MaxPath),
-		Module: protocol.Text(at.Module, protocol.MaxPath), Function: protocol.Text(f.Function, protocol.MaxFunction),
-		Lineno: f.Line, ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: at.InApp,
+		Filename: protocol.Text(f.Filename, protocol.MaxPath), AbsPath: protocol.Text(f.File, protocol.MaxPath),
+		Module: protocol.Text(f.Module, protocol.MaxPath), Package: protocol.Text(f.Package, protocol.MaxPath),
+		Function: protocol.Text(f.Function, protocol.MaxFunction), Lineno: f.Line, Colno: f.Column,
+		ContextLine: protocol.Text(f.Source, protocol.MaxSource), InApp: f.InApp,
 	}
 	for _, line := range f.More[:min(len(f.More), 5)] {
 		out.PostContext = append(out.PostContext, protocol.Text(line, protocol.MaxSource))

@@ -7,25 +7,37 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
-// sentryExporter is the instance of one signal: it converts on arrival and hands errors to the hub's queue, transactions
+// releasedTogether bounds the parts of traces in one request of the queue.
+const releasedTogether = 100
+
+// sentryExporter is the instance of one signal: it converts on arrival and hands errors to the hub's queues, transactions
 // or logs to its own.
 type sentryExporter struct {
-	hub   *hub
-	queue *queue
+	hub    *hub
+	queues *queues
+
+	begin sync.Once
+	stop  chan struct{}
+	done  sync.WaitGroup
 
 	end    sync.Once
 	endErr error
 }
 
-func newExporter(h *hub, q *queue) *sentryExporter { return &sentryExporter{hub: h, queue: q} }
+func newExporter(h *hub, q *queues) *sentryExporter {
+	return &sentryExporter{hub: h, queues: q, stop: make(chan struct{})}
+}
 
 func (*sentryExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
@@ -33,43 +45,89 @@ func (e *sentryExporter) Start(ctx context.Context, host component.Host) error {
 	if err := e.hub.start(ctx, host); err != nil {
 		return err
 	}
-	return e.queue.Start(ctx, host)
+	if err := e.queues.Start(ctx, host); err != nil {
+		return err
+	}
+	if e.queues.kind == kindTransactions && e.hub.cfg.RootWait > 0 {
+		e.begin.Do(func() { e.done.Go(e.releaseDue) })
+	}
+	return nil
 }
 
-// Shutdown ends the queue first: what it still sends needs the hub.
+// Shutdown ends the queues first: what they still send needs the hub. What waits for its root goes into the queues before.
 func (e *sentryExporter) Shutdown(ctx context.Context) error {
 	e.end.Do(func() {
 		e.hub.beginShutdown()
-		e.endErr = errors.Join(e.queue.Shutdown(ctx), e.hub.shutdown(ctx))
+		close(e.stop)
+		e.done.Wait()
+		if e.queues.kind == kindTransactions {
+			e.releaseAll(ctx)
+		}
+		e.endErr = errors.Join(e.queues.Shutdown(ctx), e.hub.shutdown(ctx))
 	})
 	return e.endErr
+}
+
+// releaseDue sends spans that waited for their root in vain, until the end.
+func (e *sentryExporter) releaseDue() {
+	for {
+		timer := time.NewTimer(e.hub.waiting.next(e.hub.now()))
+		select {
+		case <-e.stop:
+			timer.Stop()
+			return
+		case <-timer.C:
+			c := newConversion(e.hub.pusher.closing, e.hub)
+			c.release(e.hub.waiting.due(e.hub.now(), releasedTogether))
+			if err := e.hand(c); err != nil { // counted by the pusher; nobody upstream to ask
+				e.hub.logger.Warn("Spans that waited for their root could not be sent to Sentry.", zap.Error(err))
+			}
+		}
+	}
+}
+
+// releaseAll hands everything that waits to the queues, as long as there is time; what is left then is counted.
+func (e *sentryExporter) releaseAll(ctx context.Context) {
+	for {
+		parts := e.hub.waiting.first(releasedTogether)
+		if len(parts) == 0 {
+			return
+		}
+		c := newConversion(ctx, e.hub)
+		if e.hub.pusher.closing.Err() != nil {
+			c.discard(reasonBufferFull, routeKey{}, protocol.CategorySpan, spansOf(parts))
+			continue
+		}
+		c.release(parts)
+		if err := e.hand(c); err != nil {
+			e.hub.logger.Warn("Spans that waited for their root could not be sent to Sentry.", zap.Error(err))
+		}
+	}
 }
 
 func (e *sentryExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	c := newConversion(ctx, e.hub)
 	c.traces(td)
-	return e.hand(ctx, c)
+	return e.hand(c)
 }
 
 func (e *sentryExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	c := newConversion(ctx, e.hub)
 	c.logs(ld)
-	return e.hand(ctx, c)
+	return e.hand(c)
 }
 
 // hand puts what was converted into the queues. Errors go first: they matter most and never wait.
-func (e *sentryExporter) hand(ctx context.Context, c *conversion) error {
-	err := e.hub.accept(ctx, c.events)
+func (e *sentryExporter) hand(c *conversion) error {
+	err := e.hub.accept(c.ctx, c.events)
+	e.hub.explain(c.ctx, c.explained)
 	for _, run := range c.runs {
-		err = errors.Join(err, e.hub.fail(ctx, run))
+		err = errors.Join(err, e.hub.fail(c.ctx, run))
 	}
-	refused, putErr := e.queue.put(ctx, c.rest)
-	if putErr != nil {
-		e.hub.forget(c.rest)
-		return errors.Join(err, putErr)
+	_, giveErr := e.hub.give(c.ctx, e.queues, c.rest)
+	if err = errors.Join(err, giveErr); err != nil {
+		e.hub.told.forget(c.pushed...)
 	}
-	e.hub.forget(refused)
-	e.hub.counters.discarded(ctx, reasonQueueFull, refused...)
 	return err
 }
 

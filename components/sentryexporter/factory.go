@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
-	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
@@ -36,7 +35,10 @@ func createDefaultConfig() component.Config {
 	client.Compression = configcompression.TypeGzip
 	client.MaxIdleConnsPerHost = 20 // more than the consumers of one queue, so that each keeps its connection
 	return &Config{
+		SampleRate:       1,
 		TracesSampleRate: 1,
+		RootWait:         time.Minute,
+		RootWaitMiB:      64,
 		IgnoreErrors:     defaultIgnoreErrors(),
 		MaxAge:           24 * time.Hour,
 		RunWindow:        30 * time.Second,
@@ -93,11 +95,11 @@ func (f *factory) unref(cfg *Config) (last bool) {
 }
 
 func (f *factory) createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	return f.create(ctx, set, cfg, newTracesQueue)
+	return f.create(ctx, set, cfg, kindTransactions, newTracesQueue)
 }
 
 func (f *factory) createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	return f.create(ctx, set, cfg, newLogsQueue)
+	return f.create(ctx, set, cfg, kindLogs, newLogsQueue)
 }
 
 // instance serves either signal; the pipelines decide which.
@@ -106,9 +108,7 @@ type instance interface {
 	exporter.Logs
 }
 
-type newQueueFunc func(context.Context, exporter.Settings, *Config, xexporterhelper.RequestConsumeFunc) (*queue, error)
-
-func (f *factory) create(ctx context.Context, set exporter.Settings, cfg component.Config, newQueue newQueueFunc) (instance, error) {
+func (f *factory) create(ctx context.Context, set exporter.Settings, cfg component.Config, kind string, newQueue newQueueFunc) (instance, error) {
 	c := cfg.(*Config)
 	if c.off() {
 		return &offExporter{logger: set.Logger}, nil
@@ -117,7 +117,7 @@ func (f *factory) create(ctx context.Context, set exporter.Settings, cfg compone
 	if err != nil {
 		return nil, err
 	}
-	q, err := newQueue(ctx, set, c, h.pusher.push)
+	q, err := newQueues(ctx, set, h, kind, newQueue)
 	if err != nil {
 		return nil, err
 	}

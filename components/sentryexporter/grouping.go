@@ -5,39 +5,62 @@ package sentryexporter
 
 import (
 	"regexp"
-	"slices"
 	"strings"
+	"unicode"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// fingerprint says what belongs to one issue where Sentry's own rule, the stack trace, is not what a person would choose.
-// A change of these rules opens new issues for old errors.
-func fingerprint(exc *stacktrace.Exception, nodeType, task string) []string {
-	if _, class := stacktrace.SplitType(exc.Type); class == "SoftTimeLimitExceeded" && task != "" {
-		return []string{"celery", class, task} // as Sentry's SDK does
+// place is where in Dify an exception happened, as far as telemetry tells it.
+type place struct{ nodeType, task, route string }
+
+// fingerprint names what belongs to the place: the node first, since it is the nearest.
+func (p place) fingerprint() []string {
+	switch {
+	case p.nodeType != "":
+		return []string{"dify.node", p.nodeType}
+	case p.task != "":
+		return []string{"celery", p.task}
+	case p.route != "":
+		return []string{"http.route", p.route}
+	default:
+		return nil
 	}
-	if nodeType != "" && !inApp(exc) {
-		// The same library failing below an LLM node and below an HTTP node are two things.
-		return []string{"{{ default }}", "dify.node", nodeType}
-	}
-	return nil
 }
 
-// inApp tells whether any frame is the application's own: then ids in the message do no harm to the grouping.
-func inApp(exc *stacktrace.Exception) bool {
-	for e := exc; e != nil; e = e.Cause {
-		for _, f := range e.Frames {
-			if at := stacktrace.LocatePython(f.File); at.InApp != nil && *at.InApp {
-				return true
-			}
-		}
-		if slices.ContainsFunc(e.Members, inApp) {
-			return true
-		}
+// byDefault is Sentry's own rule, the stack trace.
+const byDefault = "{{ default }}"
+
+// vagueClasses say nothing of what went wrong.
+var vagueClasses = map[string]bool{"RuntimeError": true, "Exception": true, "Error": true, "RuntimeException": true}
+
+// fingerprint says what belongs to one issue where Sentry's own rule is not what a person would choose. A change of these
+// rules opens new issues for old errors.
+func fingerprint(exc *stacktrace.Exception, at place) []string {
+	_, class := exc.Class()
+	innermost, raised := exc.Innermost()
+	inLibrary := raised && (innermost.InApp == nil || !*innermost.InApp)
+	switch {
+	case class == "SoftTimeLimitExceeded" && at.task != "":
+		return []string{"celery", class, at.task} // as Sentry's SDK does
+	case exc.Type == "" && exc.Message == "" && !raised: // a log line alone: Sentry has a rule for its template
+		return nil
+	case !exc.HasFrames(): // Sentry would go by the message, ids and all
+		return append([]string{firstOf(class, "exception"), stable(exc.Message)}, at.fingerprint()...)
+	case vagueClasses[class] && inLibrary:
+		// The engine tells of whatever failed in a node with the same lines of code.
+		return append([]string{byDefault, stable(exc.Message)}, at.fingerprint()...)
+	case !exc.InApp() && at.fingerprint() != nil:
+		// The same library failing below an LLM node and below an HTTP node are two things.
+		return append([]string{byDefault}, at.fingerprint()...)
+	default:
+		return nil
 	}
-	return false
 }
+
+// stable is a message in the form that is the same for the same failure, short enough for a fingerprint.
+func stable(message string) string { return protocol.Text(normalised(message), protocol.MaxTagValue) }
 
 // variables are the parts of a message that differ from one time to the next.
 var variables = []struct {
@@ -49,8 +72,12 @@ var variables = []struct {
 	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b`), "<uuid>"},
 	{regexp.MustCompile(`"[^"\n]*"|'[^'\n]*'`), "<text>"},
 	{regexp.MustCompile(`(?i)\b0x[0-9a-f]+\b|\b[0-9a-f]{16,}\b`), "<hex>"},
-	{regexp.MustCompile(`\d+`), "<n>"},
 }
+
+var (
+	word   = regexp.MustCompile(`[\w-]{8,}`)
+	number = regexp.MustCompile(`\d+`)
+)
 
 // normalised is the first line of a message without what varies.
 func normalised(message string) string {
@@ -58,5 +85,26 @@ func normalised(message string) string {
 	for _, v := range variables {
 		line = v.re.ReplaceAllString(line, v.name)
 	}
-	return strings.TrimSpace(line)
+	line = word.ReplaceAllStringFunc(line, func(w string) string {
+		if isID(w) {
+			return "<id>"
+		}
+		return w
+	})
+	return strings.TrimSpace(number.ReplaceAllString(line, "<n>"))
+}
+
+// isID tells an id like chatcmpl-9hZ41xY8 or req_011CSd7 from a name like gpt-4o-mini: it has digits in several places, or
+// many.
+func isID(w string) bool {
+	digits, letters := 0, 0
+	for _, r := range w {
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case unicode.IsLetter(r):
+			letters++
+		}
+	}
+	return digits >= 3 && letters > 0
 }

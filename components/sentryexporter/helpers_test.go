@@ -128,21 +128,21 @@ func protocolMechanism(handled *bool) protocol.Mechanism {
 }
 
 // readTraces reads a file of OTLP requests as JSON, one a line.
-func readTraces(t *testing.T, path string) []ptrace.Traces {
-	t.Helper()
+func readTraces(tb testing.TB, path string) []ptrace.Traces {
+	tb.Helper()
 	f, err := os.Open(filepath.Clean(path))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer f.Close()
 	gz, err := gzip.NewReader(f)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var out []ptrace.Traces
 	lines := bufio.NewScanner(gz)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(lines.Bytes())
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		out = append(out, td)
 	}
-	require.NoError(t, lines.Err())
+	require.NoError(tb, lines.Err())
 	return out
 }

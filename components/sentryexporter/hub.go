@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
@@ -37,19 +37,21 @@ const (
 // hub is what the traces and the logs instance of one exporter share: the way to Sentry, the queue of errors and what was
 // told. It starts with the first instance and ends with the last.
 type hub struct {
-	cfg       *Config
-	set       exporter.Settings
-	logger    *zap.Logger
-	telemetry *metadata.TelemetryBuilder
-	router    *router
-	counters  *counters
-	sender    *sender
-	ignored   *ignoreRules
-	told      *memory
-	runs      *runs
-	errors    *queue
-	pusher    *pusher
-	now       func() time.Time
+	cfg        *Config
+	set        exporter.Settings
+	logger     *zap.Logger
+	telemetry  *metadata.TelemetryBuilder
+	router     *router
+	counters   *counters
+	sender     *sender
+	ignored    *ignoreRules
+	identities identities
+	told       *memory
+	runs       *runs
+	waiting    *waitingRoom
+	errors     *queues
+	pusher     *pusher
+	now        func() time.Time
 
 	startOnce sync.Once
 	startErr  error
@@ -67,14 +69,16 @@ func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *
 	}
 	h := &hub{
 		cfg: cfg, set: set, logger: set.Logger, telemetry: telemetry, router: router, now: time.Now,
-		counters: &counters{telemetry: telemetry, router: router, reports: cfg.ClientReports},
-		ignored:  newIgnoreRules(cfg.IgnoreErrors),
-		told:     newMemory(rememberedItems, rememberedFor),
-		runs:     &runs{},
-		wake:     make(chan struct{}, 1),
-		stop:     make(chan struct{}),
+		counters:   &counters{telemetry: telemetry, router: router, reports: cfg.ClientReports},
+		ignored:    newIgnoreRules(cfg.IgnoreErrors),
+		told:       newMemory(rememberedItems, rememberedFor),
+		runs:       &runs{},
+		identities: identities{cfg: cfg},
+		waiting:    newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
+		wake:       make(chan struct{}, 1),
+		stop:       make(chan struct{}),
 	}
-	h.sender = &sender{now: func() time.Time { return h.now() }}
+	h.sender = &sender{now: func() time.Time { return h.now() }, logger: set.Logger}
 	closing, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives the creation
 	h.cancel = cancel
 	h.pusher = &pusher{
@@ -83,13 +87,32 @@ func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *
 	}
 	errorsSet := set
 	errorsSet.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+errorsQueue)
-	if h.errors, err = newLogsQueue(ctx, errorsSet, cfg, h.pusher.push); err != nil {
+	if h.errors, err = newQueues(ctx, errorsSet, h, kindErrors, newLogsQueue); err != nil {
 		return nil, fmt.Errorf("create the queue of errors: %w", err)
 	}
-	return h, telemetry.RegisterExporterSentryRunsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(h.runs.waiting()))
-		return nil
-	})
+	if err := h.observe(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *hub) observe() error {
+	return errors.Join(
+		h.telemetry.RegisterExporterSentryRunsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(h.runs.waiting()))
+			return nil
+		}),
+		h.telemetry.RegisterExporterSentrySpansWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
+			spans, _ := h.waiting.waiting()
+			o.Observe(int64(spans))
+			return nil
+		}),
+		h.telemetry.RegisterExporterSentrySpansWaitingSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
+			_, size := h.waiting.waiting()
+			o.Observe(int64(size))
+			return nil
+		}),
+	)
 }
 
 // start is called by each instance; the first one starts the hub.
@@ -106,40 +129,32 @@ func (h *hub) doStart(ctx context.Context, host component.Host) error {
 	// A redirect would turn the POST into a GET, be answered 200 and lose the envelope.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.sender.client = client
-	if err := h.openStorage(ctx, host); err != nil {
+	if err := h.openRuns(ctx, host); err != nil {
 		return err
 	}
 	if err := h.errors.Start(ctx, host); err != nil {
-		return errors.Join(err, h.closeStorage(ctx))
+		return errors.Join(err, h.closeRuns(ctx))
 	}
 	h.done.Go(h.loop)
 	return nil
 }
 
-func (h *hub) openStorage(ctx context.Context, host component.Host) error {
+func (h *hub) openRuns(ctx context.Context, host component.Host) error {
 	if h.cfg.Storage == nil {
 		return nil
 	}
-	ext, ok := host.GetExtensions()[*h.cfg.Storage]
-	if !ok {
-		return fmt.Errorf("`storage`: extension %q is not configured; add it under `extensions` and `service::extensions`", h.cfg.Storage)
-	}
-	store, ok := ext.(storage.Extension)
-	if !ok {
-		return fmt.Errorf("`storage`: extension %q is no storage extension", h.cfg.Storage)
-	}
-	client, err := store.GetClient(ctx, component.KindExporter, h.set.ID, "runs")
+	client, err := openStorage(ctx, host, "storage", *h.cfg.Storage, h.set.ID, "runs")
 	if err != nil {
-		return fmt.Errorf("open `storage`: %w", err)
+		return err
 	}
 	h.runs.client = client
 	if err := h.runs.load(ctx); err != nil {
-		return errors.Join(err, h.closeStorage(ctx))
+		return errors.Join(err, h.closeRuns(ctx))
 	}
 	return nil
 }
 
-func (h *hub) closeStorage(ctx context.Context) error {
+func (h *hub) closeRuns(ctx context.Context) error {
 	if h.runs.client == nil {
 		return nil
 	}
@@ -170,13 +185,15 @@ func (h *hub) shutdown(ctx context.Context) error {
 	close(h.stop)
 	h.done.Wait()
 	if h.runs.client == nil {
-		h.tell(ctx, h.runs.due(h.now().Add(h.cfg.RunWindow)))
+		all := h.now().Add(h.cfg.RunWindow + time.Hour)
+		h.tell(ctx, h.runs.due(all))
+		h.counters.discarded(ctx, reasonQueueFull, h.runs.due(all)...) // what still waits found no room
 	}
 	err := h.errors.Shutdown(ctx)
 	h.pusher.countLost(ctx)
 	h.report(ctx)
 	h.sender.client.CloseIdleConnections()
-	return errors.Join(err, h.closeStorage(ctx))
+	return errors.Join(err, h.closeRuns(ctx))
 }
 
 // loop tells runs whose time has come, and what was discarded.
@@ -216,50 +233,73 @@ func (h *hub) report(ctx context.Context) {
 	}
 }
 
-// tell hands failed runs that nothing explained to the queue.
+// tell hands failed runs that nothing explained to the queue. Those that find no room wait on.
 func (h *hub) tell(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	refused, err := h.errors.put(ctx, items)
+	refused, _, err := h.put(ctx, h.errors, items)
 	if err != nil { // counted by the pusher; nobody upstream to ask
 		h.logger.Warn("A failed run could not be told to Sentry.", zap.Error(err))
 	}
-	h.counters.discarded(ctx, reasonQueueFull, refused...)
-	if err := h.runs.remove(ctx, items); err != nil {
+	h.runs.postpone(refused, h.now().Add(max(h.cfg.RunWindow, time.Second)))
+	told := slices.DeleteFunc(items, func(it *item) bool { return slices.Contains(refused, it) })
+	if err := h.runs.remove(ctx, told); err != nil {
 		h.logger.Warn("Runs that were told stay in the storage and will be told again, under the same id.", zap.Error(err))
 	}
+}
+
+// put hands items to their queues; what a route without DSN takes is counted.
+func (h *hub) put(ctx context.Context, to *queues, items []*item) (refused, failed []*item, err error) {
+	on := make([]*item, 0, len(items))
+	for _, it := range items {
+		if h.router.destination(it.Route) == nil {
+			h.counters.discarded(ctx, reasonOff, it)
+			continue
+		}
+		on = append(on, it)
+	}
+	return to.put(ctx, on)
+}
+
+// give puts items into their queues. What finds no room is counted and not remembered as told; an error asks the sender
+// upstream to send again what failed.
+func (h *hub) give(ctx context.Context, to *queues, items []*item) (dropped int, err error) {
+	refused, failed, err := h.put(ctx, to, items)
+	h.forget(failed)
+	h.forget(refused)
+	h.counters.discarded(ctx, reasonQueueFull, refused...)
+	return len(refused), err
 }
 
 // accept takes error events: each is told once, and the failed runs that they explain are not.
 func (h *hub) accept(ctx context.Context, events []*item) error {
 	events = h.unknown(ctx, events)
-	refused, err := h.errors.put(ctx, events)
-	if err != nil {
-		h.forget(events)
-		return err
+	dropped, err := h.give(ctx, h.errors, events)
+	if err == nil && dropped == 0 {
+		h.explain(ctx, explainedBy(events))
 	}
-	h.forget(refused)
-	h.counters.discarded(ctx, reasonQueueFull, refused...)
-	if len(refused) > 0 {
-		return nil
-	}
-	return h.explain(ctx, events)
+	return err
 }
 
-func (h *hub) explain(ctx context.Context, events []*item) error {
+// explainedBy tells the workflow runs whose exceptions these are.
+func explainedBy(events []*item) []string {
 	var ids []string
 	for _, it := range events {
 		if it.run != "" {
 			ids = append(ids, it.run)
 		}
 	}
+	return ids
+}
+
+// explain leaves out failed runs, present and to come, of which an exception is told.
+func (h *hub) explain(ctx context.Context, ids []string) {
 	released, err := h.runs.explain(ctx, h.now(), ids...)
 	if err != nil {
 		h.logger.Warn("What was told about failed runs could not be stored; after a restart they may be told twice.", zap.Error(err))
 	}
 	h.counters.discarded(ctx, reasonRunExplained, released...)
-	return nil
 }
 
 // fail takes a failed run.

@@ -4,8 +4,10 @@
 package sentryexporter
 
 import (
+	"encoding/json"
 	"maps"
 	"strings"
+	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -19,8 +21,9 @@ type identity struct {
 	platform                         string
 	tags                             map[string]string
 	contexts                         map[string]any
+	otel                             json.RawMessage // the context of that name, which transactions carry
 	attributes                       pcommon.Map
-	fingerprint                      string
+	fingerprint                      identifier // of the process
 }
 
 // editions that Dify appends to its environment's name; its Sentry SDK does not.
@@ -32,8 +35,37 @@ var platforms = map[string]string{
 	"php": "php", "dotnet": "csharp", "cpp": "native", "rust": "native", "swift": "cocoa", "elixir": "elixir", "erlang": "other",
 }
 
-func newIdentity(cfg *Config, res pcommon.Resource) *identity {
-	attrs := res.Attributes()
+// identities knows those of the processes that sent last, since each push has them again.
+type identities struct {
+	cfg *Config
+
+	mu sync.Mutex
+	// known is guarded by mu.
+	known map[identifier]*identity
+}
+
+// knownIdentities bounds them; beyond it all are forgotten.
+const knownIdentities = 1000
+
+// of a resource.
+func (i *identities) of(res pcommon.Resource) *identity {
+	fingerprint := fingerprintOf(res.Attributes())
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if id := i.known[fingerprint]; id != nil {
+		return id
+	}
+	if i.known == nil || len(i.known) >= knownIdentities {
+		i.known = map[identifier]*identity{}
+	}
+	attrs := pcommon.NewMap() // of its own, or it would hold the whole push
+	res.Attributes().CopyTo(attrs)
+	id := newIdentity(i.cfg, attrs, fingerprint)
+	i.known[fingerprint] = id
+	return id
+}
+
+func newIdentity(cfg *Config, attrs pcommon.Map, fingerprint identifier) *identity {
 	environment, edition := splitEdition(text(attrs, difysemconv.AttrEnvironment, difysemconv.AttrOldEnvironment))
 	id := &identity{
 		release:     protocol.Name(firstOf(cfg.Release, text(attrs, "service.version")), protocol.MaxRelease),
@@ -41,14 +73,18 @@ func newIdentity(cfg *Config, res pcommon.Resource) *identity {
 		serverName:  protocol.Line(text(attrs, "host.name"), protocol.MaxServerName),
 		platform:    "other",
 		tags:        map[string]string{},
-		contexts:    resourceContexts(attrs),
+		contexts:    encoded(resourceContexts(attrs)),
+		otel:        json.RawMessage(`{"resource":` + string(plainData(attrs).Encode(protocol.MaxContextBytes-1024)) + `}`),
 		attributes:  attrs,
-		fingerprint: fingerprintOf(attrs),
+		fingerprint: fingerprint,
 	}
 	if p, ok := platforms[text(attrs, "telemetry.sdk.language")]; ok {
 		id.platform = p
 	}
 	for key, v := range attrs.All() {
+		if len(id.tags) >= maxResourceTags {
+			break
+		}
 		switch {
 		case key == "service.name", key == "service.namespace", key == "service.instance.id",
 			key == difysemconv.AttrRole, key == difysemconv.AttrEdition, key == "container.name", strings.HasPrefix(key, "k8s."):
@@ -60,6 +96,9 @@ func newIdentity(cfg *Config, res pcommon.Resource) *identity {
 	}
 	return id
 }
+
+// maxResourceTags bounds what a resource adds to each event.
+const maxResourceTags = 50
 
 // splitEdition takes PRODUCTION-COMMUNITY apart.
 func splitEdition(name string) (environment, edition string) {
@@ -94,6 +133,16 @@ var contextFields = map[string][][2]string{ // context → field, attribute
 		{"host.id", "host.id"},
 		{"host.type", "host.type"},
 	},
+}
+
+// encoded contexts are the same for each event of a resource.
+func encoded(contexts map[string]any) map[string]any {
+	for name, ctx := range contexts {
+		if b, err := json.Marshal(ctx); err == nil {
+			contexts[name] = json.RawMessage(b)
+		}
+	}
+	return contexts
 }
 
 func resourceContexts(attrs pcommon.Map) map[string]any {

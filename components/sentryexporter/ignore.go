@@ -24,13 +24,18 @@ var families = map[string][]string{
 		// Python
 		"json.decoder.JSONDecodeError", "JSONDecodeError", "UnicodeError", "UnicodeDecodeError", "UnicodeEncodeError",
 		"UnicodeTranslateError", "binascii.Error", "io.UnsupportedOperation", "ipaddress.AddressValueError",
-		"ipaddress.NetmaskValueError", "ssl.SSLCertVerificationError", "email.errors.HeaderParseError",
+		"ipaddress.NetmaskValueError", "ssl.SSLCertVerificationError", "tomllib.TOMLDecodeError", "statistics.StatisticsError",
+		"calendar.IllegalMonthError", "calendar.IllegalWeekdayError", "graphlib.CycleError", "plistlib.InvalidFileException",
+		"_hashlib.UnsupportedDigestmodError",
 		// libraries
 		"pydantic_core._pydantic_core.ValidationError", "pydantic_core._pydantic_core.PydanticCustomError",
 		"pydantic_core._pydantic_core.PydanticKnownError", "pydantic.error_wrappers.ValidationError",
 		"pydantic.v1.error_wrappers.ValidationError", "requests.exceptions.MissingSchema", "requests.exceptions.InvalidSchema",
 		"requests.exceptions.InvalidURL", "requests.exceptions.InvalidHeader", "requests.exceptions.InvalidProxyURL",
-		"urllib3.exceptions.LocationValueError", "urllib3.exceptions.LocationParseError", "numpy.linalg.LinAlgError",
+		"urllib3.exceptions.LocationValueError", "urllib3.exceptions.LocationParseError", "urllib3.exceptions.URLSchemeUnknown",
+		"urllib3.exceptions.ProxySchemeUnknown", "urllib3.exceptions.ProxySchemeUnsupported", "urllib3.exceptions.ResponseNotChunked",
+		"urllib3.util.ssl_match_hostname.CertificateError", "redis.exceptions.LockError", "redis.exceptions.LockNotOwnedError",
+		"idna.core.", "werkzeug.routing.converters.ValidationError", "numpy.linalg.LinAlgError",
 		// Dify
 		"LLMError", "LLMBadRequestError", "ProviderTokenNotInitError", "QuotaExceededError", "AppInvokeQuotaExceededError",
 		"ModelCurrentlyNotSupportError", "CredentialsValidateFailedError", "PluginInvokeError", "PluginLLMPollingUnsupportedError",
@@ -41,7 +46,7 @@ var families = map[string][]string{
 		"FileTypeNotSupportError", "UnsupportedPromptContentTypeError",
 	},
 	"HTTPException": {
-		"werkzeug.exceptions.", "controllers.common.errors.", "controllers.console.error.", "controllers.web.error.",
+		"werkzeug.exceptions.", "werkzeug.routing.exceptions.", "controllers.common.errors.", "controllers.console.error.", "controllers.web.error.",
 		"controllers.service_api.app.error.", "controllers.service_api.dataset.error.", "controllers.console.app.error.",
 		"controllers.console.datasets.error.", "controllers.console.auth.error.", "controllers.console.workspace.error.",
 		"libs.exception.BaseHTTPException", "flask_restx.errors.",

@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"strings"
@@ -82,7 +83,7 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 	if severityOf(rec) < severityByName[c.cfg.Logs.MinSeverity] {
 		return
 	}
-	route := c.hub.router.find(id.attributes, rec.Attributes())
+	route := c.hub.router.findInTrace(rec.TraceID(), id.attributes, rec.Attributes())
 	if isNoise(rec.Body().AsString()) {
 		c.discard(reasonEventFilter, route, protocol.CategoryLogItem, 1)
 		return
@@ -98,7 +99,7 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 // loggedException makes the event of an exception in a log record. Its id is the one the exception has on spans.
 func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorded) {
 	attrs := rec.Attributes()
-	route := c.hub.router.find(id.attributes, attrs)
+	route := c.hub.router.findInTrace(rec.TraceID(), id.attributes, attrs)
 	extra := map[string]string{}
 	exc := exceptionOf(r, extra)
 	if c.ignore(r, exc, route) {
@@ -108,27 +109,39 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 	trace := rec.TraceID()
 	context := hex.EncodeToString(trace[:])
 	if trace.IsEmpty() { // nothing else tells this occurrence from the next
-		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint)
+		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
 	}
 	mark := exceptionID(context, r, exc)
+	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(mark)), c.cfg.SampleRate) {
+		c.unsampledError(route, text(attrs, difysemconv.AttrWorkflowRunID))
+		return
+	}
 	ev.EventID = mark.String()
-	ev.Fingerprint = fingerprint(exc, text(attrs, difysemconv.AttrNodeType), text(attrs, "celery.task_name"))
+	ev.Fingerprint = fingerprint(exc, place{
+		nodeType: text(attrs, difysemconv.AttrNodeType), task: text(attrs, "celery.task_name"), route: text(attrs, "http.route"),
+	})
 	fillFromRecord(ev, rec)
 	c.addEvent(ev, mark, route, text(attrs, difysemconv.AttrWorkflowRunID))
 }
 
-func traceOf(rec plog.LogRecord) (protocol.TraceContext, bool) {
+// traceOf is the trace context of a record's event. Sentry links by trace only where a span is named: a record without one
+// gets the beginning of its event's id.
+func traceOf(rec plog.LogRecord, eventID string) (protocol.TraceContext, bool) {
 	trace, span := rec.TraceID(), rec.SpanID()
-	if trace.IsEmpty() || span.IsEmpty() {
+	if trace.IsEmpty() {
 		return protocol.TraceContext{}, false
 	}
-	return protocol.TraceContext{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(span[:])}, true
+	out := protocol.TraceContext{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(span[:])}
+	if span.IsEmpty() {
+		out.SpanID = eventID[:len(out.SpanID)]
+	}
+	return out, true
 }
 
 func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *protocol.Log {
 	trace, span := rec.TraceID(), rec.SpanID()
 	if trace.IsEmpty() { // required; the same again on redelivery
-		trace = pcommon.TraceID(identify("log", id.fingerprint, at.String(), rec.Body().AsString()))
+		trace = pcommon.TraceID(identify("log", id.fingerprint.String(), at.String(), rec.Body().AsString()))
 	}
 	out := &protocol.Log{
 		Timestamp: unixSeconds(at), TraceID: hex.EncodeToString(trace[:]),
@@ -138,8 +151,8 @@ func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *p
 	if !span.IsEmpty() {
 		out.SpanID = hex.EncodeToString(span[:])
 	}
-	for key, value := range protocol.Fit(plainMap(rec.Attributes()), protocol.MaxDataBytes) {
-		setLogAttribute(out, key, value)
+	for _, f := range plainData(rec.Attributes()).Fit(protocol.MaxDataBytes) {
+		setLogAttribute(out, f.Key, f.Value.Scalar())
 	}
 	for key, value := range map[string]string{
 		"sentry.environment": id.environment, "sentry.release": id.release, "sentry.sdk.name": clientName,
@@ -163,7 +176,7 @@ func setLogAttribute(l *protocol.Log, key string, value any) {
 	switch value.(type) {
 	case bool:
 		a.Type = "boolean"
-	case int, int64:
+	case int64:
 		a.Type = "integer"
 	case float64:
 		a.Type = "double"

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // identifier is a stable id: of an event, a transaction or a log record.
@@ -21,6 +23,19 @@ func identify(parts ...string) identifier {
 	h := sha256.New()
 	for _, p := range parts {
 		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
+	}
+	var sum [sha256.Size]byte
+	return identifier(h.Sum(sum[:0])[:16])
+}
+
+// identifyPush makes an id of the spans of a part that came together.
+func identifyPush(part partKey, ids []pcommon.SpanID) identifier {
+	h := sha256.New()
+	h.Write([]byte("push"))
+	h.Write(part.process[:])
+	h.Write(part.trace[:])
+	for _, id := range ids {
+		h.Write(id[:])
 	}
 	var sum [sha256.Size]byte
 	return identifier(h.Sum(sum[:0])[:16])

@@ -155,6 +155,7 @@ func (a *attempt) try(ctx context.Context, it *item) {
 		a.leave(it, err, reasonNetworkError)
 		return
 	}
+	dest.checkOrigin(it, now, a.logger)
 	out, err := a.sender.send(ctx, dest, it)
 	a.settle(ctx, dest, it, out, err)
 }

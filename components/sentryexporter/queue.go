@@ -6,7 +6,6 @@ package sentryexporter
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -26,17 +25,11 @@ type queue struct {
 	component.Component
 	offer func(ctx context.Context) error
 	async bool
-
-	shutdown    sync.Once
-	shutdownErr error
 }
 
 // put hands items over. It returns the items that were not taken, for the caller to count, and an error only if the
 // sender upstream should try again: without a queue of our own, or where Consume waits for the result.
 func (q *queue) put(ctx context.Context, items []*item) (refused []*item, err error) {
-	if len(items) == 0 {
-		return nil, nil
-	}
 	err = q.offer(context.WithValue(ctx, itemsKey{}, items))
 	switch {
 	case err == nil:
@@ -46,12 +39,6 @@ func (q *queue) put(ctx context.Context, items []*item) (refused []*item, err er
 	default:
 		return nil, err
 	}
-}
-
-// Shutdown may be called more than once, which exporterhelper's may not.
-func (q *queue) Shutdown(ctx context.Context) error {
-	q.shutdown.Do(func() { q.shutdownErr = q.Component.Shutdown(ctx) })
-	return q.shutdownErr
 }
 
 func newTracesQueue(ctx context.Context, set exporter.Settings, cfg *Config, push xexporterhelper.RequestConsumeFunc) (*queue, error) {

@@ -19,6 +19,7 @@ type recorded struct {
 	logged                     bool // by Python's logging, whose line follows
 	level                      sentry.Level
 	logger, logMessage, source string
+	scope                      string // of the span
 }
 
 const (

@@ -42,6 +42,7 @@ type relay struct {
 }
 
 type envelope struct {
+	body   []byte // all of it, decompressed
 	header map[string]any
 	items  []envelopeItem
 }
@@ -52,9 +53,10 @@ type envelopeItem struct {
 }
 
 func newRelay(t *testing.T) *relay {
+	t.Helper()
 	r := &relay{}
 	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
-	t.Cleanup(r.Close)
+	t.Cleanup(func() { r.finish(t) })
 	return r
 }
 
@@ -68,8 +70,15 @@ func newRelayOn(t *testing.T, address string) *relay {
 	require.NoError(t, r.Listener.Close())
 	r.Listener = listener
 	r.Start()
-	t.Cleanup(r.Close)
+	t.Cleanup(func() { r.finish(t) })
 	return r
+}
+
+// finish ends the server and has all that it took judged by Sentry's own means.
+func (r *relay) finish(t *testing.T) {
+	t.Helper()
+	r.Close()
+	requireApproval(t, r.envelopes)
 }
 
 // dsn of a project of the server.
@@ -118,7 +127,11 @@ func decodeRequest(req *http.Request) (*envelope, int, error) {
 	if enc := req.Header.Get("Content-Encoding"); enc != "gzip" {
 		return nil, http.StatusBadRequest, fmt.Errorf("content encoding %q", enc)
 	}
-	body, err := gzip.NewReader(req.Body)
+	unzipped, err := gzip.NewReader(req.Body)
+	if err != nil {
+		return nil, http.StatusBadRequest, err
+	}
+	body, err := io.ReadAll(unzipped)
 	if err != nil {
 		return nil, http.StatusBadRequest, err
 	}
@@ -127,9 +140,9 @@ func decodeRequest(req *http.Request) (*envelope, int, error) {
 }
 
 // parseEnvelope is as strict as the format allows: each item has a length, and a line break or the end follows it.
-func parseEnvelope(r io.Reader) (*envelope, error) {
-	in := bufio.NewReader(r)
-	env := &envelope{}
+func parseEnvelope(body []byte) (*envelope, error) {
+	in := bufio.NewReader(bytes.NewReader(body))
+	env := &envelope{body: body}
 	line, err := in.ReadBytes('\n')
 	if err != nil || bytes.Contains(line, []byte("\r")) {
 		return nil, errors.New("envelope header is no line")
@@ -172,39 +185,71 @@ func (e *envelope) check(anyTime bool) (int, error) {
 	if err != nil || !anyTime && time.Since(sentAt).Abs() > 55*time.Minute {
 		return http.StatusBadRequest, fmt.Errorf("sent_at %v would move all times", e.header["sent_at"])
 	}
-	singles := 0
+	if e.header["dsn"] != nil || e.header["trace"] != nil {
+		return http.StatusBadRequest, errors.New("a header that is secret or belongs to one trace")
+	}
+	if len(e.items) == 0 || len(e.items) > 500 {
+		return http.StatusBadRequest, errors.New("wrong number of items")
+	}
+	singles, logs := 0, 0
 	for _, item := range e.items {
 		switch item.header["type"] {
 		case "event", "transaction":
 			singles++
-			if err := item.checkEvent(e.header["event_id"]); err != nil {
-				return http.StatusBadRequest, err
-			}
 			if len(item.payload) > 1<<20 {
 				return http.StatusRequestEntityTooLarge, errors.New("event larger than 1 MiB")
 			}
+			err = item.checkEvent(e.header["event_id"], sentAt)
 		case "log":
-			if err := item.checkLogs(); err != nil {
-				return http.StatusBadRequest, err
-			}
+			logs++
+			err = item.checkLogs()
 		case "client_report":
-			if len(item.payload) > 4<<10 || !json.Valid(item.payload) {
-				return http.StatusBadRequest, errors.New("bad client report")
-			}
+			err = item.checkReport()
 		default:
-			return http.StatusBadRequest, fmt.Errorf("unknown item type %v", item.header["type"])
+			err = fmt.Errorf("unknown item type %v", item.header["type"])
+		}
+		if err != nil {
+			return http.StatusBadRequest, err
 		}
 	}
-	switch {
-	case singles > 1:
-		return http.StatusRequestEntityTooLarge, errors.New("more than one event or transaction")
-	case len(e.items) == 0 || len(e.items) > 500:
-		return http.StatusBadRequest, errors.New("wrong number of items")
+	if singles > 1 || logs > 1 {
+		return http.StatusRequestEntityTooLarge, errors.New("more than one event or transaction, or than one item of logs")
 	}
 	return 0, nil
 }
 
-func (i envelopeItem) checkEvent(id any) error {
+// What client reports may say: the rest is not counted.
+var (
+	reportReasons = []string{
+		"queue_overflow", "buffer_overflow", "cache_overflow", "ratelimit_backoff", "network_error", "send_error", "sample_rate",
+		"event_processor", "before_send", "ignored", "internal_sdk_error", "invalid", "insufficient_data", "backpressure",
+	}
+	reportCategories = []string{"error", "transaction", "span", "log_item", "log_byte"}
+)
+
+func (i envelopeItem) checkReport() error {
+	var report struct {
+		Timestamp time.Time
+		Discarded []struct {
+			Reason, Category string
+			Quantity         uint
+		} `json:"discarded_events"`
+	}
+	if err := json.Unmarshal(i.payload, &report); err != nil {
+		return fmt.Errorf("client report: %w", err)
+	}
+	if len(i.payload) > 4<<10 || report.Timestamp.IsZero() || len(report.Discarded) == 0 {
+		return errors.New("client report without content, or too large")
+	}
+	for _, d := range report.Discarded {
+		if !slices.Contains(reportReasons, d.Reason) || !slices.Contains(reportCategories, d.Category) || d.Quantity == 0 {
+			return fmt.Errorf("client report of %d %s %s", d.Quantity, d.Reason, d.Category)
+		}
+	}
+	return nil
+}
+
+func (i envelopeItem) checkEvent(id any, now time.Time) error {
 	var ev struct {
 		EventID string `json:"event_id"`
 		Type    string
@@ -235,16 +280,20 @@ func (i envelopeItem) checkEvent(id any) error {
 	if !hex32.MatchString(ev.Contexts.Trace.TraceID) || len(ev.Contexts.Trace.SpanID) != 16 || ev.Start.IsZero() || ev.End.Before(ev.Start) {
 		return errors.New("invalid transaction")
 	}
-	size := 0
+	if ev.End.Before(now.Add(-5*24*time.Hour)) || ev.End.After(now.Add(time.Minute)) {
+		return fmt.Errorf("transaction of %s sent at %s", ev.End, now)
+	}
 	for _, s := range ev.Spans {
-		b, _ := json.Marshal(s)
-		size += len(b)
 		if !hex32.MatchString(s.TraceID) || len(s.SpanID) != 16 || s.SpanID == "0000000000000000" || s.End.Before(s.Start) {
 			return errors.New("invalid span")
 		}
 	}
-	if len(ev.Spans) > 1000 || len(i.payload) > 819_200+100_000 {
-		return errors.New("too many spans")
+	var raw struct{ Spans json.RawMessage }
+	if err := json.Unmarshal(i.payload, &raw); err != nil {
+		return err
+	}
+	if len(ev.Spans) > 1000 || len(raw.Spans) > 819_200 {
+		return fmt.Errorf("%d spans of %d bytes", len(ev.Spans), len(raw.Spans))
 	}
 	return nil
 }
@@ -267,6 +316,9 @@ func (i envelopeItem) checkLogs() error {
 	}
 	if i.header["content_type"] != "application/vnd.sentry.items.log+json" || i.header["item_count"] != float64(len(logs.Items)) || len(logs.Items) == 0 {
 		return fmt.Errorf("log item header %v with %d logs", i.header, len(logs.Items))
+	}
+	if len(i.payload) > 1<<20+1<<16 || len(logs.Items) > 100 {
+		return fmt.Errorf("%d logs of %d bytes in one item", len(logs.Items), len(i.payload))
 	}
 	for _, l := range logs.Items {
 		if !hex32.MatchString(l.TraceID) || l.Timestamp == 0 || l.Body == nil || !slices.Contains([]string{"trace", "debug", "info", "warn", "error", "fatal"}, l.Level) {

@@ -23,6 +23,7 @@ type router struct {
 	byKey      map[routeKey]*destination
 	fallback   *destination
 	all        []*destination // each once
+	traces     traceRoutes
 }
 
 func newRouter(cfg *Config) (*router, error) {
@@ -44,6 +45,9 @@ func newRouter(cfg *Config) (*router, error) {
 	var err error
 	if r.fallback, err = resolve(string(cfg.DSN)); err != nil {
 		return nil, fmt.Errorf("dsn: %w", err)
+	}
+	if r.fallback != nil {
+		r.fallback.project = "" // its queue keeps its name when the DSN changes
 	}
 	seen := map[string]bool{}
 	for i, rule := range cfg.Routes {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -33,7 +34,7 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	message := firstOf(text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
 	nodeType := firstOf(text(attrs, difysemconv.AttrNodeType), "run")
 	exc := &stacktrace.Exception{Type: runFailure, Message: message}
-	group := normalised(message)
+	group := stable(message)
 	if m := errorClass.FindStringSubmatch(message); m != nil {
 		exc.Type, exc.Message, group = m[1], message[len(m[0]):], m[1]
 	}
@@ -47,9 +48,13 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	ev.Exception = &protocol.Values[*protocol.Exception]{
 		Values: payloadExceptions(exc, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
 	}
-	ev.Fingerprint = []string{"dify.workflow", nodeType, protocol.Text(group, protocol.MaxTagValue)}
+	ev.Fingerprint = []string{"dify.workflow", nodeType, group}
 	run := text(attrs, difysemconv.AttrWorkflowRunID)
-	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs)))
+	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs).String()))
+	if !sampled(pcommon.TraceID(mark), c.cfg.SampleRate) { // its trace is not known
+		c.discard(reasonSampled, route, protocol.CategoryError, 1)
+		return
+	}
 	ev.EventID = mark.String()
 	fillFromRecord(ev, rec)
 	it := c.eventItem(ev, mark, route, run)
@@ -68,7 +73,7 @@ func fillFromRecord(ev *protocol.Event, rec plog.LogRecord) {
 		tag(ev, key, text(rec.Attributes(), key))
 	}
 	ev.User = userOf(text(rec.Attributes(), keysUser...))
-	if trace, ok := traceOf(rec); ok {
+	if trace, ok := traceOf(rec, ev.EventID); ok {
 		ev.Contexts["trace"] = trace
 	}
 }

@@ -168,6 +168,19 @@ func (r *runs) due(now time.Time) []*item {
 	return out
 }
 
+// postpone lets runs that are due wait on. After a restart they are due at once.
+func (r *runs) postpone(items []*item, due time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, it := range items {
+		for i, h := range r.shards[shardOf(it.run)].Held {
+			if h.Run == it.run {
+				r.shards[shardOf(it.run)].Held[i].Due = due
+			}
+		}
+	}
+}
+
 // remove forgets held runs that have been told themselves.
 func (r *runs) remove(ctx context.Context, items []*item) error {
 	r.mu.Lock()

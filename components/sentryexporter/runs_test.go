@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -211,6 +212,74 @@ func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
 		}
 	}
 	assert.Len(t, ids, 50)
+}
+
+// TestRunThatFindsTheQueueFullWaitsOn fills the queue of errors with a server that does not answer.
+func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
+	for name, stored := range map[string]bool{"in memory": false, "on disk": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelay(t)
+			var full atomic.Bool
+			full.Store(true)
+			release := make(chan struct{})
+			r.answer = func(http.ResponseWriter, *envelope) int {
+				if full.Load() {
+					<-release
+				}
+				return 0
+			}
+			host, closeDisk := diskHost(t, t.TempDir())
+			cfg := testConfig(r.dsn(1))
+			if stored {
+				cfg = storedConfig(r)
+			}
+			cfg.RunWindow = 10 * time.Millisecond
+			cfg.QueueConfig.QueueSize, cfg.QueueConfig.NumConsumers = 1, 1
+			h := startHarness(t, cfg, host, nil)
+			for i := range uint64(5) { // one under way, one in the queue
+				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
+			}
+			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
+			waited := h.traces.hub.runs
+			firstDue := time.Now().Add(cfg.RunWindow)
+			require.Eventually(t, func() bool {
+				due, waits := waited.next()
+				return waits && due.After(firstDue)
+			}, 20*time.Second, time.Millisecond, "it is to be tried again later")
+			full.Store(false)
+			close(release)
+			require.Eventually(t, func() bool { return waited.waiting() == 0 }, 20*time.Second, time.Millisecond)
+			h.stop(t)
+			closeDisk()
+			told := 0
+			for _, ev := range r.payloads(t, "event") {
+				if at(t, ev, "exception", "values", 0, "type") == "WorkflowRunFailed" {
+					told++
+				}
+			}
+			assert.Equal(t, 1, told)
+		})
+	}
+}
+
+func TestRunWithoutRoomIsCountedAtTheEnd(t *testing.T) {
+	r := newRelay(t)
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	r.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang })
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.QueueSize, c.QueueConfig.NumConsumers = 1, 1 }, nil)
+	for i := range uint64(5) { // one under way, one in the queue
+		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
+	}
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
+	h.stop(t)
+	lost := int64(0)
+	for what, n := range h.discarded(t) {
+		if strings.HasSuffix(what, " error") {
+			lost += n
+		}
+	}
+	assert.EqualValues(t, 6, lost)
 }
 
 func TestDamagedRunsStopTheStart(t *testing.T) {

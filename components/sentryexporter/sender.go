@@ -4,7 +4,6 @@
 package sentryexporter
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"net/url"
 	"regexp"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
@@ -48,6 +49,7 @@ const (
 type sender struct {
 	client *http.Client
 	now    func() time.Time
+	logger *zap.Logger
 }
 
 // send posts one item, with a report of what was discarded where one is due. The error says why it was not accepted,
@@ -84,10 +86,12 @@ func (s *sender) post(ctx context.Context, dest *destination, eventID string, co
 	if err != nil {
 		return refused, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dest.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dest.url, body.Reader())
 	if err != nil {
 		return refused, errors.New("the request could not be made")
 	}
+	req.ContentLength = body.Len() // this and GetBody count where it is not compressed
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.Reader()), nil }
 	req.Header.Set("Content-Type", contentTypeEnvelope)
 	req.Header.Set("User-Agent", clientName+"/"+clientVersion)
 	req.Header.Set("X-Sentry-Auth", dest.auth)
@@ -98,6 +102,7 @@ func (s *sender) post(ctx context.Context, dest *destination, eventID string, co
 	defer resp.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what it says is only for the message
 	dest.limits.Update(resp.StatusCode, resp.Header, s.now())
+	dest.checkServer(resp.Header, s.now(), s.logger)
 	return classify(resp.StatusCode, answer, dest.host)
 }
 

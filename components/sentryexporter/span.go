@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -32,7 +33,7 @@ func (d description) transactionName(span ptrace.Span) string {
 		attrs := span.Attributes()
 		return sanitized(text(attrs, keysMethod...) + " " + pathOf(text(attrs, keysPath...)))
 	}
-	if strings.HasPrefix(d.op, "db") || d.op == "dify.node" {
+	if strings.HasPrefix(d.op, "db") || strings.HasPrefix(d.op, "cache.") || d.op == "dify.node" {
 		return firstOf(span.Name(), d.op)
 	}
 	if d.source == sourceSanitized {
@@ -69,6 +70,8 @@ func describe(n *node) description {
 		return describeHTTP(n.span, attrs)
 	case genAIOperation(attrs) != "":
 		return describeGenAI(n.span, attrs)
+	case text(attrs, "cache.key", "cache.hit") != "":
+		return describeCache(n.span, attrs)
 	case text(attrs, keysDBSystem...) != "":
 		return describeDB(n.span, attrs)
 	case n.span.Kind() == ptrace.SpanKindProducer:
@@ -102,6 +105,29 @@ func describeHTTP(span ptrace.Span, attrs pcommon.Map) description {
 		op = "http.client"
 	}
 	return description{op, strings.TrimSpace(method + " " + bareURL(text(attrs, keysURL...))), sourceSanitized, "http"}
+}
+
+// cacheOperations are Sentry's, by what caches call theirs.
+var cacheOperations = map[string]string{
+	"set": "put", "put": "put", "add": "put", "delete": "remove", "remove": "remove", "clear": "flush", "flush": "flush",
+}
+
+func describeCache(span ptrace.Span, attrs pcommon.Map) description {
+	op := firstOf(cacheOperations[strings.ToLower(text(attrs, "cache.operation"))], "get")
+	return description{"cache." + op, firstOf(strings.Join(cacheKeys(attrs), ", "), span.Name()), sentry.SourceCustom, "cache"}
+}
+
+// cacheKeys are one key or a list of them.
+func cacheKeys(attrs pcommon.Map) []string {
+	v, ok := attrs.Get("cache.key")
+	if !ok {
+		return nil
+	}
+	if v.Type() == pcommon.ValueTypeSlice {
+		keys, _ := textsIn(v.Slice())
+		return keys
+	}
+	return []string{v.AsString()}
 }
 
 func describeDB(span ptrace.Span, attrs pcommon.Map) description {
@@ -148,10 +174,10 @@ func describeGenAI(span ptrace.Span, attrs pcommon.Map) description {
 // exceptions on its way.
 func statusOf(span ptrace.Span) string {
 	attrs := span.Attributes()
-	if code, err := strconv.Atoi(text(attrs, keysStatus...)); err == nil && code >= 100 && code < 600 {
+	if code, ok := codeIn(attrs, keysStatus...); ok && code >= 100 && code < 600 {
 		return sentry.HTTPtoSpanStatus(code).String()
 	}
-	if code, err := strconv.Atoi(text(attrs, "rpc.grpc.status_code")); err == nil && code >= 0 && code <= 16 {
+	if code, ok := codeIn(attrs, "rpc.grpc.status_code"); ok && code >= 0 && code <= 16 {
 		return (sentry.SpanStatusOK + sentry.SpanStatus(code)).String() // the same order
 	}
 	switch span.Status().Code() {
@@ -162,6 +188,16 @@ func statusOf(span ptrace.Span) string {
 	default:
 		return ""
 	}
+}
+
+// codeIn reads a number, which some write as text.
+func codeIn(attrs pcommon.Map, keys ...string) (code int, ok bool) {
+	s := text(attrs, keys...)
+	if s == "" {
+		return 0, false
+	}
+	code, err := strconv.Atoi(s)
+	return code, err == nil
 }
 
 // aliases are today's names, and those that Sentry's pages read, beside older ones.
@@ -175,64 +211,94 @@ var aliases = [][2]string{
 // clientAliases hold for spans that call: the peer is the server then.
 var clientAliases = [][2]string{{"server.address", "net.peer.name"}, {"server.port", "net.peer.port"}}
 
-// moved are names that Sentry removes with a complaint, and what they are called instead; "" is said elsewhere already.
-var moved = map[string]string{
-	"db.operation": "db.operation.name", "db.statement": "", "db.query.text": "", "url.query": "",
-	"gen_ai.system": "gen_ai.provider.name", "environment": "otel.environment", "release": "otel.release",
-	"transaction": "otel.transaction", "method": "otel.method",
+// renamed is what an attribute is called whose name Sentry would remove with a complaint; "" is said elsewhere already.
+func renamed(key string) string {
+	switch key {
+	case "db.statement", "db.query.text", "url.query":
+		return ""
+	case "db.operation":
+		return "db.operation.name"
+	case "gen_ai.system":
+		return "gen_ai.provider.name"
+	case "environment", "release", "transaction", "method":
+		return "otel." + key
+	}
+	return key
 }
 
-// spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already.
-func spanData(n *node) map[string]any {
+// spanData is the span's attributes, with what Sentry's pages need supplied. The statement is the description already. The
+// room of earlier data is used again.
+func spanData(n *node, data protocol.Data) protocol.Data {
 	attrs := n.span.Attributes()
-	data := plainMap(attrs)
-	for _, key := range []string{"http.url", "url.full", "http.target"} {
-		if raw, ok := data[key].(string); ok {
-			data[key] = bareURL(raw)
+	data = appendPlain(data[:0], attrs)
+	for i, f := range data {
+		switch f.Key {
+		case "http.url", "url.full", "http.target":
+			data[i].Value = protocol.TextValue(bareURL(f.Value.Text()))
 		}
 	}
-	alias(data, aliases)
+	alias(&data, aliases)
 	if n.span.Kind() != ptrace.SpanKindServer {
-		alias(data, clientAliases)
+		alias(&data, clientAliases)
 	}
-	for old, name := range moved {
-		if value, ok := data[old]; ok {
-			delete(data, old)
-			if name != "" && data[name] == nil {
-				data[name] = value
-			}
-		}
-	}
+	data = withSentryNames(data)
 	if op := genAIOperation(attrs); op != "" {
-		supplyGenAI(data, op, attrs)
+		supplyGenAI(&data, op, attrs)
 	}
-	if _, ok := data["celery.task_name"]; ok && data["messaging.system"] == nil {
-		data["messaging.system"] = "celery" // the instrumentation leaves it out
+	supplyQueue(&data)
+	if keys := cacheKeys(attrs); len(keys) > 0 {
+		data.Set("cache.key", protocol.TextsValue(keys...)) // Sentry wants a list
 	}
-	if n.span.Status().Message() != "" {
-		data["otel.status_description"] = protocol.Text(n.span.Status().Message(), protocol.MaxString)
+	if message := n.span.Status().Message(); message != "" {
+		data.Set("otel.status_description", protocol.TextValue(message))
 	}
 	return data
 }
 
-func alias(data map[string]any, names [][2]string) {
+func alias(data *protocol.Data, names [][2]string) {
 	for _, name := range names {
-		if value, ok := data[name[1]]; ok && data[name[0]] == nil {
-			data[name[0]] = value
+		if value, ok := data.Get(name[1]); ok {
+			data.Supply(name[0], value)
 		}
 	}
 }
 
-func supplyGenAI(data map[string]any, op string, attrs pcommon.Map) {
-	data["gen_ai.operation.name"] = op
+// withSentryNames gives attributes the names that Sentry keeps, unless such a one is there.
+func withSentryNames(data protocol.Data) protocol.Data {
+	out := data[:0]
+	for _, f := range data {
+		if name := renamed(f.Key); name != f.Key {
+			if _, taken := data.Get(name); taken || name == "" {
+				continue
+			}
+			f.Key = name
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// supplyQueue adds what the Celery instrumentation leaves out or calls by its own names.
+func supplyQueue(data *protocol.Data) {
+	if _, ok := data.Get("celery.task_name"); !ok {
+		return
+	}
+	data.Supply("messaging.system", protocol.TextValue("celery"))
+	if retries, ok := data.Get("celery.retries"); ok {
+		data.Supply("messaging.message.retry.count", retries)
+	}
+}
+
+func supplyGenAI(data *protocol.Data, op string, attrs pcommon.Map) {
+	data.Set("gen_ai.operation.name", protocol.TextValue(op))
 	supply := func(key string, from ...string) {
-		if v := text(attrs, from...); v != "" && data[key] == nil {
-			data[key] = protocol.Text(v, protocol.MaxString)
+		if v := text(attrs, from...); v != "" {
+			data.Supply(key, protocol.TextValue(v))
 		}
 	}
-	if reason, ok := data["gen_ai.response.finish_reason"].(string); ok {
-		delete(data, "gen_ai.response.finish_reason")
-		data["gen_ai.response.finish_reasons"] = []string{reason}
+	if reason, ok := data.Get("gen_ai.response.finish_reason"); ok {
+		data.Delete("gen_ai.response.finish_reason")
+		data.Set("gen_ai.response.finish_reasons", protocol.TextsValue(reason.Text()))
 	}
 	switch op {
 	case "invoke_agent":
@@ -258,16 +324,46 @@ func linksOf(span ptrace.Span, most int) []protocol.Link {
 // maxLinks of a span; SDKs keep 128.
 const maxLinks = 128
 
-// payloadSpan is a span within a transaction.
-func payloadSpan(n *node) *protocol.Span {
-	d := describe(n)
-	return &protocol.Span{
-		TraceID: n.traceID, SpanID: n.spanID, ParentSpanID: n.parentID,
-		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
-		Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
-		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),
-		Data: protocol.Fit(spanData(n), protocol.MaxDataBytes), Links: linksOf(n.span, maxLinks),
+// spanEncoder encodes the spans of a transaction, with room that it uses again.
+type spanEncoder struct {
+	data    protocol.Data
+	origins map[[2]string]string // by category and scope
+	encoded []byte               // a comma after each
+}
+
+var spanEncoders = sync.Pool{New: func() any { return &spanEncoder{origins: map[[2]string]string{}} }}
+
+// reset forgets what was encoded, and the origins where scopes turn out to be without number.
+func (e *spanEncoder) reset() {
+	const knownOrigins = 200
+	if len(e.origins) > knownOrigins {
+		clear(e.origins)
 	}
+	clear(e.data)
+	e.encoded = e.encoded[:0]
+}
+
+func (e *spanEncoder) add(n *node) {
+	d := describe(n)
+	e.data = spanData(n, e.data)
+	s := protocol.Span{
+		TraceID: n.part.trace, SpanID: n.id, ParentSpanID: n.parentID,
+		Op: protocol.Text(d.op, protocol.MaxOp), Description: protocol.Text(d.name, protocol.MaxDescription),
+		Status: statusOf(n.span), Origin: e.origin(d.origin, n.scope),
+		StartTimestamp: n.start.UTC(), Timestamp: n.end.UTC(),
+		Data: e.data, Links: linksOf(n.span, maxLinks),
+	}
+	e.encoded = append(s.Append(e.encoded), ',')
+}
+
+func (e *spanEncoder) origin(category, scope string) string {
+	key := [2]string{category, scope}
+	origin, ok := e.origins[key]
+	if !ok {
+		origin = protocol.Origin(category, scope)
+		e.origins[key] = origin
+	}
+	return origin
 }
 
 // requestOfSpan is the HTTP request of a server span.

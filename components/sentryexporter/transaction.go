@@ -5,23 +5,27 @@ package sentryexporter
 
 import (
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"math"
 
 	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
+// transactionID is the same whenever a root comes.
+func transactionID(root *node) identifier {
+	return identify("transaction", root.traceHex(), root.idHex())
+}
+
+// toldBefore tells whether the transaction of a root was handed on.
+func (c *conversion) toldBefore(root *node) bool {
+	return c.hub.told.known(transactionID(root), c.now)
+}
+
 // transaction makes one transaction of a segment, or several of the same trace where one would be larger than Sentry
 // takes: each later one begins with the first span that had no room.
 func (c *conversion) transaction(s *segment) {
-	if !sampled(s.root.traceID, c.cfg.TracesSampleRate) {
-		c.discard(reasonSampled, s.route, protocol.CategoryTransaction, 1)
-		c.discard(reasonSampled, s.route, protocol.CategorySpan, len(s.nodes))
-		return
-	}
 	for left := s.nodes; len(left) > 0; {
 		left = c.onePart(s, left)
 	}
@@ -30,18 +34,12 @@ func (c *conversion) transaction(s *segment) {
 // onePart makes a transaction of as many nodes as it can hold and returns the others.
 func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	root := nodes[0]
-	spans, taken, err := fitting(nodes[1:])
+	spans := spanEncoders.Get().(*spanEncoder)
+	defer spanEncoders.Put(spans)
+	taken := spans.fit(nodes[1:])
 	left = nodes[1+taken:]
-	id := identify("transaction", root.traceID, root.spanID)
-	if c.hub.told.known(id, c.now) {
-		c.discard(reasonDuplicate, s.route, protocol.CategoryTransaction, 1)
-		c.discard(reasonDuplicate, s.route, protocol.CategorySpan, 1+taken)
-		return left
-	}
-	var payload []byte
-	if err == nil {
-		payload, err = json.Marshal(c.transactionEvent(s, root, nodes[:1+taken], spans, id))
-	}
+	id := transactionID(root)
+	payload, err := c.transactionEvent(s, root, nodes[:1+taken], id).Encode(spans.encoded)
 	if err != nil {
 		c.discard(reasonInternal, s.route, protocol.CategoryTransaction, 1)
 		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+taken)
@@ -55,30 +53,28 @@ func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	return left
 }
 
-// fitting encodes spans as long as there is room.
-func fitting(nodes []*node) (spans []json.RawMessage, taken int, err error) {
-	size := 0
+// fit encodes spans as long as there is room.
+func (e *spanEncoder) fit(nodes []*node) (taken int) {
+	e.reset()
 	for _, n := range nodes[:min(len(nodes), protocol.MaxSpans)] {
-		b, err := json.Marshal(payloadSpan(n))
-		if err != nil {
-			return nil, len(nodes), err
-		}
-		if size += len(b) + 1; size > protocol.MaxSpanBytes {
+		before := len(e.encoded)
+		e.add(n)
+		if len(e.encoded) > protocol.MaxSpanBytes {
+			e.encoded = e.encoded[:before]
 			break
 		}
-		spans = append(spans, b)
+		taken++
 	}
-	return spans, len(spans), nil
+	return taken
 }
 
-func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, spans []json.RawMessage, id identifier) *protocol.Event {
+func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id identifier) *protocol.Event {
 	d := describe(root)
 	start := root.start.UTC()
 	ev := &protocol.Event{
 		EventID: id.String(), Type: protocol.TypeTransaction, StartTimestamp: &start, Timestamp: root.end.UTC(),
 		Transaction:     protocol.Line(d.transactionName(root.span), protocol.MaxTransaction),
 		TransactionInfo: &sentry.TransactionInfo{Source: d.source},
-		Spans:           spans,
 		Request:         requestOfSpan(root),
 	}
 	root.identity.fill(ev)
@@ -88,19 +84,21 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, spans
 			tag(ev, key, attributeOf(nodes, key))
 		}
 	}
-	data := spanData(root)
+	data := spanData(root, nil)
 	protocol.Tag(ev.Tags, "http.status_code", text(root.span.Attributes(), keysStatus...))
-	if status, ok := data["http.response.status_code"].(int64); ok {
-		ev.Contexts["response"] = map[string]any{"status_code": status}
+	if status, ok := data.Get("http.response.status_code"); ok {
+		if code, ok := status.Scalar().(int64); ok {
+			ev.Contexts["response"] = map[string]any{"status_code": code}
+		}
 	}
-	ev.Contexts["otel"] = map[string]any{"resource": protocol.Fit(plainMap(root.identity.attributes), protocol.MaxContextBytes-1024)}
+	ev.Contexts["otel"] = root.identity.otel
 	ev.Contexts["trace"] = protocol.TraceContext{
-		TraceID: root.traceID, SpanID: root.spanID, ParentSpanID: root.parentID,
+		TraceID: root.traceHex(), SpanID: root.idHex(), ParentSpanID: root.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.span), Origin: protocol.Origin(d.origin, root.scope),
-		Data: protocol.Fit(data, protocol.MaxContextBytes-3072), Links: linksOf(root.span, 16),
+		Data: data.Encode(protocol.MaxContextBytes - 3072), Links: linksOf(root.span, 16),
 	}
 	if root != s.root {
-		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.spanID)
+		protocol.Tag(ev.Tags, "otelcol.part_of", s.root.idHex())
 	}
 	return ev
 }
@@ -117,18 +115,11 @@ func attributeOf(nodes []*node, keys ...string) string {
 
 // sampled decides by trace id, so that all parts of a trace are sent or none. The id is mixed first: samplers before this
 // one may have chosen by its bits.
-func sampled(traceID string, rate float64) bool {
+func sampled(trace pcommon.TraceID, rate float64) bool {
 	if rate >= 1 {
 		return true
 	}
-	if rate <= 0 {
-		return false
-	}
-	b, err := hex.DecodeString(traceID)
-	if err != nil || len(b) != 16 {
-		return true
-	}
-	x := binary.BigEndian.Uint64(b[:8]) ^ mix(binary.BigEndian.Uint64(b[8:]))
+	x := binary.BigEndian.Uint64(trace[:8]) ^ mix(binary.BigEndian.Uint64(trace[8:]))
 	return float64(mix(x)) < rate*math.MaxUint64
 }
 

@@ -12,16 +12,35 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// node is a span among the others of its push.
+// partKey names what one process did in one trace.
+type partKey struct {
+	process identifier
+	trace   pcommon.TraceID
+}
+
+// node is a span among those that are known with it.
 type node struct {
-	span                      ptrace.Span
-	scope                     string
-	identity                  *identity
-	traceID, spanID, parentID string
-	start, end                time.Time
-	parent                    *node // of the same process and in the same push
-	children                  []*node
-	segment                   *segment
+	span         ptrace.Span
+	scope        string
+	identity     *identity
+	part         partKey
+	id, parentID pcommon.SpanID
+	start, end   time.Time
+	waited       bool // came in an earlier push
+	repeated     bool // came before, in a push that was taken
+	parent       *node
+	children     []*node
+	segment      *segment
+}
+
+func (n *node) traceHex() string { return hex.EncodeToString(n.part.trace[:]) }
+func (n *node) idHex() string    { return hex.EncodeToString(n.id[:]) }
+
+func (n *node) parentHex() string {
+	if n.parentID.IsEmpty() {
+		return ""
+	}
+	return hex.EncodeToString(n.parentID[:])
 }
 
 // segment is what becomes one transaction: a local root with its descendants, or all spans of a process in one trace that
@@ -39,50 +58,72 @@ const (
 	flagIsRemote    = 0x200
 )
 
-type nodeKey struct{ process, trace, span string }
+type spanKey struct {
+	part partKey
+	id   pcommon.SpanID
+}
 
-// newTree links the spans of a push.
-func newTree(td ptrace.Traces, identityOf func(pcommon.Resource) *identity, now time.Time) []*node {
-	nodes := make([]*node, 0, td.SpanCount())
-	index := make(map[nodeKey]*node, td.SpanCount())
-	for _, rs := range td.ResourceSpans().All() {
-		id := identityOf(rs.Resource())
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				n := newNode(span, ss.Scope().Name(), id, now)
-				nodes = append(nodes, n)
-				if key := (nodeKey{id.fingerprint, n.traceID, n.spanID}); index[key] == nil {
-					index[key] = n
-				}
+// tree holds the spans of a push, and those that waited for one of its roots.
+type tree struct {
+	now   time.Time
+	nodes []*node
+	index map[spanKey]*node
+	// twice are spans that were there already.
+	twice int
+}
+
+func newTree(spans int, now time.Time) *tree {
+	return &tree{now: now, nodes: make([]*node, 0, spans), index: make(map[spanKey]*node, spans)}
+}
+
+// add takes the spans of a resource. A span is taken once.
+func (t *tree) add(rs ptrace.ResourceSpans, id *identity, waited bool) {
+	for _, ss := range rs.ScopeSpans().All() {
+		scope := ss.Scope().Name()
+		room := make([]node, ss.Spans().Len())
+		for i, span := range ss.Spans().All() {
+			n := &room[i]
+			n.fill(span, scope, id, t.now)
+			n.waited = waited
+			key := spanKey{n.part, n.id}
+			if t.index[key] != nil {
+				t.twice++
+				continue
 			}
+			t.index[key] = n
+			t.nodes = append(t.nodes, n)
 		}
 	}
-	for _, n := range nodes {
-		if p := index[nodeKey{n.identity.fingerprint, n.traceID, n.parentID}]; n.parentID != "" && p != nil && p != n && !n.hasRemoteParent() {
+}
+
+// link makes parents and children of the same process known to each other.
+func (t *tree) link() {
+	for _, n := range t.nodes {
+		if n.isLocalRoot() {
+			continue
+		}
+		if p := t.index[spanKey{n.part, n.parentID}]; p != nil && p != n {
 			n.parent = p
 			p.children = append(p.children, n)
 		}
 	}
-	return nodes
 }
 
-// newNode supplies what Sentry refuses a transaction without: ids and times. An id is made from the span's content, so
-// that it is the same on redelivery.
-func newNode(span ptrace.Span, scope string, id *identity, now time.Time) *node {
-	n := &node{span: span, scope: scope, identity: id}
-	trace, spanID, parent := span.TraceID(), span.SpanID(), span.ParentSpanID()
-	n.traceID, n.spanID = hex.EncodeToString(trace[:]), hex.EncodeToString(spanID[:])
-	if trace.IsEmpty() || spanID.IsEmpty() {
-		made := identify("span", id.fingerprint, scope, span.Name(), span.StartTimestamp().String(), fingerprintOf(span.Attributes()), n.traceID)
-		if trace.IsEmpty() {
-			n.traceID = made.String()
+// fill supplies what Sentry refuses a transaction without: ids and times. An id is made from the span's content, so that
+// it is the same on redelivery.
+func (n *node) fill(span ptrace.Span, scope string, id *identity, now time.Time) {
+	n.span, n.scope, n.identity = span, scope, id
+	n.part = partKey{process: id.fingerprint, trace: span.TraceID()}
+	n.id, n.parentID = span.SpanID(), span.ParentSpanID()
+	if n.part.trace.IsEmpty() || n.id.IsEmpty() {
+		attrs := fingerprintOf(span.Attributes())
+		made := identify("span", id.fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.traceHex())
+		if n.part.trace.IsEmpty() {
+			n.part.trace = pcommon.TraceID(made)
 		}
-		if spanID.IsEmpty() {
-			n.spanID = made.String()[:16]
+		if n.id.IsEmpty() {
+			n.id = pcommon.SpanID(made[:8])
 		}
-	}
-	if !parent.IsEmpty() {
-		n.parentID = hex.EncodeToString(parent[:])
 	}
 	n.start, n.end = timeOf(span.StartTimestamp()), timeOf(span.EndTimestamp())
 	if n.end.IsZero() {
@@ -97,7 +138,6 @@ func newNode(span ptrace.Span, scope string, id *identity, now time.Time) *node 
 	if n.end.Before(n.start) {
 		n.end = n.start
 	}
-	return n
 }
 
 func timeOf(ts pcommon.Timestamp) time.Time {
@@ -116,10 +156,13 @@ func (n *node) hasRemoteParent() bool {
 	return kind == ptrace.SpanKindServer || kind == ptrace.SpanKindConsumer
 }
 
+// isLocalRoot tells the root of a process's part of a trace.
+func (n *node) isLocalRoot() bool { return n.parentID.IsEmpty() || n.hasRemoteParent() }
+
 // segments divides the nodes: each belongs to exactly one.
 func segments(nodes []*node, r *router) []*segment {
 	var out []*segment
-	orphans := map[nodeKey]*segment{}
+	orphans := map[partKey]*segment{}
 	start := func(root *node, complete bool) *segment {
 		s := &segment{root: root, complete: complete}
 		out = append(out, s)
@@ -129,14 +172,13 @@ func segments(nodes []*node, r *router) []*segment {
 	for _, n := range nodes {
 		switch {
 		case n.parent != nil:
-		case n.parentID == "" || n.hasRemoteParent():
+		case n.isLocalRoot():
 			start(n, true)
 		default:
-			key := nodeKey{process: n.identity.fingerprint, trace: n.traceID}
-			if s := orphans[key]; s != nil {
+			if s := orphans[n.part]; s != nil {
 				s.take(n)
 			} else {
-				orphans[key] = start(n, false)
+				orphans[n.part] = start(n, false)
 			}
 		}
 	}
@@ -174,12 +216,14 @@ func (s *segment) finish(r *router) {
 	} else {
 		s.root = s.nodes[0]
 	}
-	attrs := make([]pcommon.Map, 0, len(s.nodes)+1)
-	attrs = append(attrs, s.root.identity.attributes)
+	if len(r.attributes) == 0 {
+		return
+	}
+	attrs := make([]pcommon.Map, 0, len(s.nodes))
 	for _, n := range s.nodes {
 		attrs = append(attrs, n.span.Attributes())
 	}
-	s.route = r.find(attrs...)
+	s.route = r.findInTrace(s.root.part.trace, s.root.identity.attributes, attrs...)
 }
 
 // maxDepth bounds a walk to the root, against parents in a circle.

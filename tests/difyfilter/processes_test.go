@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
@@ -49,7 +50,7 @@ func countRequests(t *testing.T, more map[string]string) {
 	}
 	maps.Copy(env, s.difyEnv)
 	maps.Copy(env, more)
-	app := pyenv.StartAppOf(t, pyenv.Size{Gunicorn: gunicornWorkers, Celery: celeryWorkers}, env)
+	app := pyenv.StartAppIn(t, repo.Path("tests", "python"), pyenv.Size{Gunicorn: gunicornWorkers, Celery: celeryWorkers}, env)
 	c := &client{app: app, pids: map[int]int{}}
 
 	c.until(t, 200, gunicornWorkers)

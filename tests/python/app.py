@@ -23,6 +23,7 @@ from celery import Celery
 from flask import Flask, jsonify, request
 from opentelemetry import trace
 
+import failures
 import telemetry
 
 QUEUE = "workflow_based_app_execution"
@@ -36,6 +37,7 @@ CONTENT = "user-content-that-must-not-arrive"
 flask_app = Flask("app")
 celery_app = Celery("app", broker=os.environ["CELERY_BROKER_URL"])
 celery_app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
+failures.register(flask_app, celery_app, QUEUE)
 engine = sqlalchemy.create_engine(
     sqlalchemy.URL.create(
         "postgresql+psycopg2",
@@ -178,4 +180,5 @@ if __name__ == "__main__":
     enqueue(sys.argv[2], int(sys.argv[3]))
 else:
     logging.basicConfig(level=logging.INFO)
+    failures.init_sentry()
     telemetry.instrument(flask_app, engine)

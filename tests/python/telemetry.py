@@ -98,11 +98,26 @@ def _providers() -> None:
         export_timeout_millis=_milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", 30000),
     )
     meter_provider = MeterProvider(resource=resource, metric_readers=[reader])
+    if os.environ.get("APP_OTLP_LOGS"):
+        _send_logs(resource)
     trace.set_tracer_provider(tracer_provider)
     metrics.set_meter_provider(meter_provider)
     set_global_textmap(CompositePropagator([TraceContextTextMapPropagator(), B3MultiFormat()]))
     atexit.register(tracer_provider.shutdown)
     atexit.register(meter_provider.shutdown)
+
+
+def _send_logs(resource) -> None:
+    """What Dify itself does not do: its log over OTLP, with the trace that each line belongs to."""
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider(resource=resource)
+    exporter = OTLPLogExporter(endpoint=os.environ["OTLP_BASE_ENDPOINT"] + "/v1/logs")
+    provider.add_log_record_processor(BatchLogRecordProcessor(exporter, schedule_delay_millis=500))
+    logging.getLogger().addHandler(LoggingHandler(logging.ERROR, provider))
+    atexit.register(provider.shutdown)
 
 
 class ExceptionLoggingHandler(logging.Handler):

@@ -59,7 +59,7 @@ type Collector struct {
 	health  string
 	spec    proc.Spec
 	process *proc.Process
-	killed  bool // and not started again
+	down    bool // killed or terminated by the test, and not started again
 }
 
 // Start runs the binary on free ports until the end of the test and waits until it is healthy. Its log is printed if the
@@ -99,7 +99,7 @@ func Start(tb testing.TB, opts Options) *Collector {
 // finish stops the collector: the test fails if it does not end, or ended before.
 func (c *Collector) finish(tb testing.TB) {
 	tb.Helper()
-	if c.killed {
+	if c.down {
 		return
 	}
 	died := c.process.Alive()

@@ -5,7 +5,9 @@ package collector
 
 import (
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
@@ -16,13 +18,25 @@ func (c *Collector) Kill(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, c.process.Alive())
 	c.process.Kill()
-	c.killed = true
+	c.down = true
 }
 
-// Restart starts a collector that was killed again, on the same ports and storage.
+// Terminate stops the collector as an operator does, with SIGTERM, and says how long that took.
+func (c *Collector) Terminate(tb testing.TB) time.Duration {
+	tb.Helper()
+	require.NoError(tb, c.process.Alive())
+	begin := time.Now()
+	require.NoError(tb, c.process.Stop())
+	took := time.Since(begin)
+	assert.Zero(tb, c.process.ExitCode(), "exit code after SIGTERM")
+	c.down = true
+	return took
+}
+
+// Restart starts a collector again that was killed or terminated, on the same ports and storage.
 func (c *Collector) Restart(tb testing.TB) {
 	tb.Helper()
-	c.killed = false
+	c.down = false
 	var err error
 	c.process, err = proc.Start(c.spec)
 	require.NoError(tb, err)

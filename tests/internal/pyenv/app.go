@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -39,11 +40,11 @@ type Size struct {
 // database, its broker and the collector.
 func StartApp(tb testing.TB, environment map[string]string) *App {
 	tb.Helper()
-	return StartAppOf(tb, Size{Gunicorn: 3, Celery: 1}, environment)
+	return StartAppIn(tb, repo.Path("tests", "python"), Size{Gunicorn: 3, Celery: 1}, environment)
 }
 
-// StartAppOf runs it in another size.
-func StartAppOf(tb testing.TB, size Size, environment map[string]string) *App {
+// StartAppIn runs it in another size, from a folder: whether a file belongs to an application is told by its path.
+func StartAppIn(tb testing.TB, dir string, size Size, environment map[string]string) *App {
 	tb.Helper()
 	ports, err := proc.FreePorts(1)
 	require.NoError(tb, err)
@@ -53,12 +54,13 @@ func StartAppOf(tb testing.TB, size Size, environment map[string]string) *App {
 		// A connection per request, so that the kernel spreads them over the workers.
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
 	}
-	env := append(appEnv(environment), "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health", "APP_WORKERS="+strconv.Itoa(size.Gunicorn))
+	env := append(appEnv(environment), "PYTHONPATH="+dir, "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health",
+		"APP_WORKERS="+strconv.Itoa(size.Gunicorn))
 
-	api := startProgram(tb, "gunicorn", env, "--config", repo.Path("tests", "python", "gunicorn.conf.py"), "app:flask_app")
+	api := startProgram(tb, "gunicorn", env, "--chdir", dir, "--config", filepath.Join(dir, "gunicorn.conf.py"), "app:flask_app")
 	app.programs = append(app.programs, api)
 	for i := range size.Celery {
-		app.programs = append(app.programs, startProgram(tb, "celery", env, "--app", "app:celery_app", "worker",
+		app.programs = append(app.programs, startProgram(tb, "celery", env, "--workdir", dir, "--app", "app:celery_app", "worker",
 			"--hostname", "worker"+strconv.Itoa(i)+"@%h", "--pool", "gevent", "--concurrency", "4",
 			"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO"))
 	}

@@ -5,6 +5,8 @@
 package pyenv
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -30,9 +32,15 @@ func Program(tb testing.TB, name string) string {
 func Normalise(tb testing.TB, payloads ...string) {
 	tb.Helper()
 	require.NotEmpty(tb, payloads, "nothing to normalise")
+	var in bytes.Buffer
+	for _, payload := range payloads {
+		require.NoError(tb, json.NewEncoder(&in).Encode(map[string]string{"event": payload}))
+	}
 	env := []string{"PATH=" + os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1"}
-	out, err := run(tb, env, strings.NewReader(strings.Join(payloads, "\n")), "normalise.py")
-	require.NoErrorf(tb, err, "Sentry's normaliser objects:\n%s", out)
+	out, err := run(tb, env, &in, "sentry_judge.py")
+	require.NoErrorf(tb, err, "Sentry's normaliser:\n%s", out)
+	verdicts := strings.TrimRight(out, "\n")
+	require.Equal(tb, strings.Repeat("[]\n", len(payloads)-1)+"[]", verdicts, "Sentry's normaliser objects")
 }
 
 func run(tb testing.TB, env []string, stdin io.Reader, script string, args ...string) (string, error) {

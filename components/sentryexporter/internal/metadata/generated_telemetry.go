@@ -25,12 +25,14 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                     metric.Meter
-	mu                        sync.Mutex
-	registrations             []metric.Registration
-	ExporterSentryDiscarded   metric.Int64Counter
-	ExporterSentryRunsWaiting metric.Int64ObservableGauge
-	ExporterSentrySent        metric.Int64Counter
+	meter                          metric.Meter
+	mu                             sync.Mutex
+	registrations                  []metric.Registration
+	ExporterSentryDiscarded        metric.Int64Counter
+	ExporterSentryRunsWaiting      metric.Int64ObservableGauge
+	ExporterSentrySent             metric.Int64Counter
+	ExporterSentrySpansWaiting     metric.Int64ObservableGauge
+	ExporterSentrySpansWaitingSize metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -50,6 +52,36 @@ func (builder *TelemetryBuilder) RegisterExporterSentryRunsWaitingCallback(cb me
 		cb(ctx, &observerInt64{inst: builder.ExporterSentryRunsWaiting, obs: o})
 		return nil
 	}, builder.ExporterSentryRunsWaiting)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterSentrySpansWaitingCallback sets callback for observable ExporterSentrySpansWaiting metric.
+func (builder *TelemetryBuilder) RegisterExporterSentrySpansWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterSentrySpansWaiting, obs: o})
+		return nil
+	}, builder.ExporterSentrySpansWaiting)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterSentrySpansWaitingSizeCallback sets callback for observable ExporterSentrySpansWaitingSize metric.
+func (builder *TelemetryBuilder) RegisterExporterSentrySpansWaitingSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterSentrySpansWaitingSize, obs: o})
+		return nil
+	}, builder.ExporterSentrySpansWaitingSize)
 	if err != nil {
 		return err
 	}
@@ -103,6 +135,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_sentry_sent",
 		metric.WithDescription("What Sentry's server has taken."),
 		metric.WithUnit("{items}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentrySpansWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_sentry_spans_waiting",
+		metric.WithDescription("Spans that wait for their root."),
+		metric.WithUnit("{spans}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterSentrySpansWaitingSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_sentry_spans_waiting_size",
+		metric.WithDescription("Memory that spans take which wait for their root."),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

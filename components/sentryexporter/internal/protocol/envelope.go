@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -44,21 +45,43 @@ type envelopeHeader struct {
 	SentAt  time.Time `json:"sent_at"`
 }
 
+// Body is a framed envelope. Payloads are not copied into it.
+type Body [][]byte
+
+// Len is the number of bytes.
+func (b Body) Len() (n int64) {
+	for _, part := range b {
+		n += int64(len(part))
+	}
+	return n
+}
+
+// Reader reads it from the beginning.
+func (b Body) Reader() io.Reader {
+	readers := make([]io.Reader, len(b))
+	for i, part := range b {
+		readers[i] = bytes.NewReader(part)
+	}
+	return io.MultiReader(readers...)
+}
+
 // Envelope frames the items. sentAt is the time of this attempt: Sentry moves all times of an envelope whose sent_at is
 // old.
-func Envelope(eventID string, sentAt time.Time, items ...Item) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf) // ends each header with the line break that the format wants
+func Envelope(eventID string, sentAt time.Time, items ...Item) (Body, error) {
+	var headers bytes.Buffer
+	enc := json.NewEncoder(&headers) // ends each header with the line break that the format wants
 	if err := enc.Encode(envelopeHeader{EventID: eventID, SentAt: sentAt.UTC()}); err != nil {
 		return nil, fmt.Errorf("encode envelope header: %w", err)
 	}
+	var body Body
 	for _, item := range items {
 		header := itemHeader{Type: item.Type, ContentType: item.ContentType, ItemCount: item.Count, Length: len(item.Payload)}
 		if err := enc.Encode(header); err != nil {
 			return nil, fmt.Errorf("encode item header: %w", err)
 		}
-		buf.Write(item.Payload)
-		buf.WriteByte('\n')
+		body = append(body, bytes.Clone(headers.Bytes()), item.Payload)
+		headers.Reset()
+		headers.WriteByte('\n')
 	}
-	return buf.Bytes(), nil
+	return append(body, headers.Bytes()), nil
 }

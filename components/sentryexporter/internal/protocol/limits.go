@@ -4,7 +4,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,7 +49,9 @@ const mark = "..."
 
 // Text cuts a text to at most n characters and makes it valid UTF-8.
 func Text(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
 	if len(s) <= n || utf8.RuneCountInString(s) <= n {
 		return s
 	}
@@ -158,59 +159,6 @@ func Frames(all []Frame) []Frame {
 		return all
 	}
 	return slices.Concat(all[:keptOldest], all[len(all)-MaxFrames+keptOldest:])
-}
-
-// trimmedKey marks a map from which Fit took something.
-const trimmedKey = "otelcol.trimmed"
-
-// Fit makes a map of plain values small enough: long texts are cut first, then the largest entries are left out and named.
-func Fit(m map[string]any, maxBytes int) map[string]any {
-	sizes, total := sizesOf(m)
-	if total <= maxBytes {
-		return m
-	}
-	for key, value := range m {
-		if s, ok := value.(string); ok && len(s) > maxBytes/16 {
-			m[key] = Text(s, maxBytes/16)
-		}
-	}
-	sizes, total = sizesOf(m)
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b string) int {
-		if sizes[a] != sizes[b] {
-			return sizes[b] - sizes[a]
-		}
-		return strings.Compare(a, b)
-	})
-	left := 0
-	for _, key := range keys {
-		if total <= maxBytes-len(trimmedKey)-16 {
-			break
-		}
-		total -= sizes[key]
-		delete(m, key)
-		left++
-	}
-	if left > 0 {
-		m[trimmedKey] = left
-	}
-	return m
-}
-
-func sizesOf(m map[string]any) (sizes map[string]int, total int) {
-	sizes = make(map[string]int, len(m))
-	for key, value := range m {
-		b, err := json.Marshal(value)
-		if err != nil { // never with plain values; the entry is left out first
-			b = make([]byte, MaxPayload)
-		}
-		sizes[key] = len(key) + len(b) + len(`"":,`)
-		total += sizes[key]
-	}
-	return sizes, total
 }
 
 // Extra puts a text of any length into `extra`, in numbered pieces where one is too small.

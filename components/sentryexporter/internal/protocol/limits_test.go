@@ -4,7 +4,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -80,25 +79,6 @@ func TestOrigin(t *testing.T) {
 	assert.Equal(t, "auto.db.otel.github.com_XSAM_otelsql", Origin("db", "github.com/XSAM/otelsql"))
 	assert.Equal(t, "auto.default.otel", Origin("default", ""))
 	assert.Len(t, Origin("db", strings.Repeat("x", 500)), MaxOp)
-}
-
-func TestFit(t *testing.T) {
-	m := map[string]any{"small": "x", "number": int64(5)}
-	assert.Equal(t, map[string]any{"small": "x", "number": int64(5)}, Fit(m, 1000))
-
-	long := Fit(map[string]any{"long": strings.Repeat("x", 5000), "small": "y"}, 1000)
-	assert.Equal(t, map[string]any{"long": strings.Repeat("x", 59) + "...", "small": "y"}, long)
-
-	many := map[string]any{"keep": "k"}
-	for i := range 100 {
-		many[fmt.Sprint("key-", i)] = strings.Repeat("v", 50)
-	}
-	many = Fit(many, 1000)
-	b, err := json.Marshal(many)
-	require.NoError(t, err)
-	assert.LessOrEqual(t, len(b), 1000)
-	assert.Equal(t, "k", many["keep"], "the smallest stay")
-	assert.Positive(t, many["otelcol.trimmed"])
 }
 
 func TestExtraKeepsAllText(t *testing.T) {

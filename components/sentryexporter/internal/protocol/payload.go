@@ -35,11 +35,9 @@ type Event struct {
 	Exception   *Values[*Exception] `json:"exception,omitempty"`
 	Fingerprint []string            `json:"fingerprint,omitempty"`
 
-	// Of transactions only.
+	// Of transactions only. Encode adds their spans.
 	StartTimestamp  *time.Time              `json:"start_timestamp,omitempty"`
 	TransactionInfo *sentry.TransactionInfo `json:"transaction_info,omitempty"`
-	// Spans are encoded one by one, so that their size is known before they are put in.
-	Spans []json.RawMessage `json:"spans,omitempty"`
 }
 
 // TypeTransaction is the Event.Type of a transaction.
@@ -96,26 +94,23 @@ type Frame struct {
 	AbsPath     string            `json:"abs_path,omitempty"`
 	Module      string            `json:"module,omitempty"`
 	Function    string            `json:"function,omitempty"`
+	Package     string            `json:"package,omitempty"`
 	Lineno      int               `json:"lineno,omitempty"`
+	Colno       int               `json:"colno,omitempty"`
 	ContextLine string            `json:"context_line,omitempty"`
 	PostContext []string          `json:"post_context,omitempty"`
 	InApp       *bool             `json:"in_app,omitempty"`
 	Vars        map[string]string `json:"vars,omitempty"`
 }
 
-// Span of a transaction.
+// Span of a transaction. It is encoded by Append.
 type Span struct {
-	TraceID        string         `json:"trace_id"`
-	SpanID         string         `json:"span_id"`
-	ParentSpanID   string         `json:"parent_span_id,omitempty"`
-	Op             string         `json:"op,omitempty"`
-	Description    string         `json:"description,omitempty"`
-	Status         string         `json:"status,omitempty"`
-	Origin         string         `json:"origin,omitempty"`
-	StartTimestamp time.Time      `json:"start_timestamp"`
-	Timestamp      time.Time      `json:"timestamp"`
-	Data           map[string]any `json:"data,omitempty"`
-	Links          []Link         `json:"links,omitempty"`
+	TraceID                         [16]byte
+	SpanID, ParentSpanID            [8]byte
+	Op, Description, Status, Origin string
+	StartTimestamp, Timestamp       time.Time
+	Data                            Data
+	Links                           []Link
 }
 
 // Link to a span of this or another trace.
@@ -126,14 +121,14 @@ type Link struct {
 
 // TraceContext is `contexts.trace`: the span an event happened in, or a transaction's root span.
 type TraceContext struct {
-	TraceID      string         `json:"trace_id"`
-	SpanID       string         `json:"span_id"`
-	ParentSpanID string         `json:"parent_span_id,omitempty"`
-	Op           string         `json:"op,omitempty"`
-	Status       string         `json:"status,omitempty"`
-	Origin       string         `json:"origin,omitempty"`
-	Data         map[string]any `json:"data,omitempty"`
-	Links        []Link         `json:"links,omitempty"`
+	TraceID      string          `json:"trace_id"`
+	SpanID       string          `json:"span_id"`
+	ParentSpanID string          `json:"parent_span_id,omitempty"`
+	Op           string          `json:"op,omitempty"`
+	Status       string          `json:"status,omitempty"`
+	Origin       string          `json:"origin,omitempty"`
+	Data         json.RawMessage `json:"data,omitempty"`
+	Links        []Link          `json:"links,omitempty"`
 }
 
 // Log is one record of Sentry's log product.

@@ -31,11 +31,10 @@ var (
 	pythonMarker = regexp.MustCompile(`^[ ~^]*[~^][ ~^]*$`)
 )
 
-// ParsePython reads what Python's traceback module prints, in all versions since 3.8: chains, exception groups, markers,
-// repeated lines, frames without source. The result is the exception raised last; before is the text that stands above
-// the traceback and the prefix that a logger gave each line. ok is false if the text holds no traceback.
-func ParsePython(text string) (exc *Exception, before string, ok bool) {
-	all, prefix := unprefixed(lines(text))
+// readPython reads what Python's traceback module prints, in all versions since 3.8: chains, exception groups, markers,
+// repeated lines, frames without source.
+func readPython(all []string) (exc *Exception, before string, ok bool) {
+	all = ownHeader(all)
 	start := pythonStart(all)
 	if start < 0 {
 		return nil, "", false
@@ -45,10 +44,8 @@ func ParsePython(text string) (exc *Exception, before string, ok bool) {
 	if exc == nil {
 		return nil, "", false
 	}
-	if p.i < len(all) { // margins that do not fit together
-		exc.Notes = append(exc.Notes, strings.Join(all[p.i:], "\n"))
-	}
-	return mergeRemote(exc), strings.TrimSpace(strings.Join(append([]string{prefix}, all[:start]...), "\n")), true
+	exc.note(all[p.i:]) // margins that do not fit together
+	return mergeRemote(exc), strings.TrimSpace(strings.Join(all[:start], "\n")), true
 }
 
 // pythonStart finds the line at which the first exception begins. One that was never raised has no header: the text then
@@ -73,38 +70,19 @@ func isPythonHeader(line string) bool {
 	return line == pythonHeader || strings.TrimLeft(line, " ") == pythonGroupTop
 }
 
-// unprefixed takes a constant prefix off all lines, as a logger writes it before each line of a message, or off the
-// header alone.
-func unprefixed(all []string) (rest []string, prefix string) {
+// ownHeader puts a header that stands behind other text on a line of its own.
+func ownHeader(all []string) []string {
 	for i, l := range all {
-		prefix, header, ok := cutHeader(l)
-		switch {
-		case !ok:
-			continue
-		case prefix == "":
-			return all, ""
-		}
-		out := make([]string, 0, len(all)+1)
-		out = append(out, all[:i]...)
-		if i+1 >= len(all) || !strings.HasPrefix(all[i+1], prefix) {
-			return append(append(out, strings.TrimRight(prefix, " "), header), all[i+1:]...), ""
-		}
-		for _, rest := range all[i:] {
-			out = append(out, strings.TrimPrefix(rest, prefix))
-		}
-		return out, prefix
-	}
-	return all, ""
-}
-
-// cutHeader parts a line that ends with a header from what stands before it.
-func cutHeader(line string) (prefix, header string, ok bool) {
-	for _, header := range []string{"  " + pythonGroupTop, pythonHeader} {
-		if prefix, ok := strings.CutSuffix(line, header); ok {
-			return prefix, header, true
+		for _, header := range []string{"  " + pythonGroupTop, pythonHeader} {
+			if prefix, ok := strings.CutSuffix(l, header); ok {
+				if prefix == "" {
+					return all
+				}
+				return append(append(append([]string{}, all[:i]...), strings.TrimRight(prefix, " "), header), all[i+1:]...)
+			}
 		}
 	}
-	return "", "", false
+	return all
 }
 
 // topLevel is the level of lines without a margin; any other level is the column of the margin's bar.
@@ -174,7 +152,7 @@ func (p *pythonParser) chain(level int) *Exception {
 }
 
 func (p *pythonParser) exception(level int, text string) *Exception {
-	exc := &Exception{}
+	exc := &Exception{Language: Python}
 	switch {
 	case text == pythonHeader || text == pythonGroupHeader:
 		p.i++
@@ -336,19 +314,23 @@ func (p *pythonParser) members(level int, exc *Exception) {
 // mergeRemote joins the traceback of another process, which multiprocessing and concurrent.futures pass on as quoted text
 // in the cause, with the exception that it belongs to.
 func mergeRemote(exc *Exception) *Exception {
-	for e := exc; e != nil && e.Cause != nil; e = e.Cause {
-		if !strings.HasSuffix(e.Cause.Type, remoteType) {
+	for e := exc; e.Cause != nil; e = e.Cause {
+		quoted := e.Cause
+		if !strings.HasSuffix(quoted.Type, remoteType) || len(quoted.Frames) > 0 || quoted.Cause != nil {
 			continue
 		}
-		inner, _, ok := ParsePython(strings.Trim(e.Cause.Message, "\n\""))
+		inner, before, ok := readPython(lines(strings.Trim(quoted.Message, "\n\"")))
 		if !ok {
 			continue
 		}
+		inner.note(append([]string{quoted.Type, before}, quoted.Notes...))
 		if inner.Type != e.Type || inner.Message != e.Message {
 			e.Cause = inner
 			continue
 		}
 		e.Frames = append(e.Frames, inner.Frames...)
+		e.Notes = append(e.Notes, inner.Notes...)
+		e.Members = append(e.Members, inner.Members...)
 		e.Cause, e.Relation = inner.Cause, inner.Relation
 		if e.Cause == nil {
 			break

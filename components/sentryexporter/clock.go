@@ -1,0 +1,35 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// clockTolerance is how far ahead a transaction may be before Sentry drops it, after it said 200.
+const clockTolerance = time.Minute
+
+// checkServer compares this host's clock with that of Sentry's server, which dates its answers.
+func (d *destination) checkServer(header http.Header, now time.Time, logger *zap.Logger) {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return
+	}
+	if off := now.Sub(date); off.Abs() > clockTolerance && d.said.first("clock of the server") {
+		logger.Error("The clock of this host and that of Sentry's server differ. Sentry drops transactions that are more than a minute ahead of its own, "+
+			"and from 55 minutes on it moves all times by the difference: synchronize this host's clock (NTP).",
+			zap.String("host", d.host), zap.Duration("ahead", off.Round(time.Second)))
+	}
+}
+
+// checkOrigin compares the time of what is sent with this host's clock.
+func (d *destination) checkOrigin(it *item, now time.Time, logger *zap.Logger) {
+	if off := it.Time.Sub(now); off > clockTolerance && d.said.first("clock of the origin") {
+		logger.Error("Telemetry is dated in the future. Sentry drops such transactions and moves such errors to now: synchronize the clocks of "+
+			"Dify's hosts and of this one (NTP).", zap.Duration("ahead", off.Round(time.Second)))
+	}
+}

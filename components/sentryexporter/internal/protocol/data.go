@@ -1,0 +1,180 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protocol
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Data are named values that can always be encoded, in the order in which they came. They are a list, not a map: spans
+// have few attributes, and encoding them is what this exporter does most.
+type Data []Field
+
+// Field is a named value.
+type Field struct {
+	Key   string
+	Value Value
+}
+
+// Value is a text, a list of texts, a number or a truth.
+type Value struct {
+	kind valueKind
+	text string // of a list: its JSON form
+	bits uint64 // of a number or truth
+}
+
+type valueKind uint8
+
+const (
+	kindText valueKind = iota
+	kindTexts
+	kindInt
+	kindFloat
+	kindBool
+)
+
+// TextValue is a text, cut to MaxString characters.
+func TextValue(s string) Value { return Value{text: Text(s, MaxString)} }
+
+// TextsValue is a list of such texts.
+func TextsValue(texts ...string) Value {
+	list := []byte{'['}
+	for i, s := range texts {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = appendText(list, Text(s, MaxString))
+	}
+	return Value{kind: kindTexts, text: string(append(list, ']'))}
+}
+
+// IntValue is a whole number.
+func IntValue(n int64) Value { return Value{kind: kindInt, bits: uint64(n)} } //nolint:gosec // the same bits
+
+// FloatValue is a number; what JSON has no form for becomes a text.
+func FloatValue(f float64) Value {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return Value{text: strconv.FormatFloat(f, 'g', -1, 64)}
+	}
+	return Value{kind: kindFloat, bits: math.Float64bits(f)}
+}
+
+// BoolValue is a truth.
+func BoolValue(b bool) Value {
+	if b {
+		return Value{kind: kindBool, bits: 1}
+	}
+	return Value{kind: kindBool}
+}
+
+func (v Value) int() int64 { return int64(v.bits) } //nolint:gosec // the same bits
+
+// Scalar is the value as a Go value; a list is its JSON text.
+func (v Value) Scalar() any {
+	switch v.kind {
+	case kindInt:
+		return v.int()
+	case kindFloat:
+		return math.Float64frombits(v.bits)
+	case kindBool:
+		return v.bits == 1
+	default:
+		return v.text
+	}
+}
+
+// Text is the value as text.
+func (v Value) Text() string {
+	if v.kind == kindText {
+		return v.text
+	}
+	return string(v.append(nil))
+}
+
+// Get returns the value of a key.
+func (d Data) Get(key string) (Value, bool) {
+	for i := range d {
+		if d[i].Key == key {
+			return d[i].Value, true
+		}
+	}
+	return Value{}, false
+}
+
+// Set sets the value of a key.
+func (d *Data) Set(key string, v Value) {
+	for i := range *d {
+		if (*d)[i].Key == key {
+			(*d)[i].Value = v
+			return
+		}
+	}
+	*d = append(*d, Field{key, v})
+}
+
+// Supply sets the value of a key that is not there.
+func (d *Data) Supply(key string, v Value) {
+	if _, ok := d.Get(key); !ok {
+		*d = append(*d, Field{key, v})
+	}
+}
+
+// Delete removes a key.
+func (d *Data) Delete(key string) {
+	*d = slices.DeleteFunc(*d, func(f Field) bool { return f.Key == key })
+}
+
+// Encode encodes the data as an object of at most so many bytes.
+func (d Data) Encode(maxBytes int) json.RawMessage {
+	return d.appendFitting(nil, maxBytes)
+}
+
+// trimmedKey marks data from which Fit took something.
+const trimmedKey = "otelcol.trimmed"
+
+// Fit makes data small enough: long texts are cut first, then the largest entries are left out and counted.
+func (d Data) Fit(maxBytes int) Data {
+	if d.size() <= maxBytes {
+		return d
+	}
+	for i := range d {
+		if v := &d[i].Value; v.kind == kindText && len(v.text) > maxBytes/16 {
+			v.text = Text(v.text, maxBytes/16)
+		}
+	}
+	return d.withoutLargest(maxBytes - len(trimmedKey) - 16)
+}
+
+func (d Data) withoutLargest(maxBytes int) Data {
+	size := d.size()
+	if size <= maxBytes {
+		return d
+	}
+	bySize := make([]int, len(d))
+	sizes := make([]int, len(d))
+	for i, f := range d {
+		bySize[i], sizes[i] = i, len(Data{f}.Append(nil))-1 // a comma instead of both braces
+	}
+	slices.SortStableFunc(bySize, func(a, b int) int { return sizes[b] - sizes[a] })
+	left := map[int]bool{}
+	for _, i := range bySize {
+		if size <= maxBytes {
+			break
+		}
+		size -= sizes[i]
+		left[i] = true
+	}
+	kept := make(Data, 0, len(d)-len(left)+1)
+	for i, f := range d {
+		if !left[i] {
+			kept = append(kept, f)
+		}
+	}
+	return append(kept, Field{trimmedKey, IntValue(int64(len(left)))})
+}
+
+func (d Data) size() int { return len(d.Append(nil)) }

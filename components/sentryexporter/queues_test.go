@@ -1,0 +1,210 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentryexporter
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// ofTenant is a request with an exception and a log record of a tenant.
+func ofTenant(at time.Time, trace uint64, tenant string) (ptrace.Traces, plog.Logs) {
+	p := newPush(at)
+	s := p.request(p.resource(), trace, trace, "dify.tenant_id", tenant)
+	p.exception(s, "RuntimeError", fmt.Sprint("failure ", trace), "/app/api/a.py")
+	l := newRecords(at)
+	l.record(plog.SeverityNumberError, "log", "dify.tenant_id", tenant)
+	return p.Traces, l.Logs
+}
+
+// twoProjects routes tenant b to project 2.
+func twoProjects(r *relay) func(*Config) {
+	return func(c *Config) {
+		c.Routes = []Route{{Attribute: "dify.tenant_id", Values: []string{"b"}, DSN: configopaque.String(r.dsn(2))}}
+	}
+}
+
+// ofProject counts what a project took, by type.
+func (r *relay) ofProject(project string) map[any]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	got := map[any]int{}
+	for _, e := range r.envelopes {
+		if e.header["project"] == project {
+			got[e.items[0].header["type"]]++
+		}
+	}
+	return got
+}
+
+// TestOneProjectHoldsUpNoOther has one project fail in every way for as long as another one is served.
+func TestOneProjectHoldsUpNoOther(t *testing.T) {
+	for name, fail := range map[string]func(w http.ResponseWriter, hang <-chan struct{}) int{
+		"answers 503": func(http.ResponseWriter, <-chan struct{}) int { return http.StatusServiceUnavailable },
+		"limits errors": func(w http.ResponseWriter, _ <-chan struct{}) int {
+			w.Header().Set("X-Sentry-Rate-Limits", "3600:error:project")
+			return http.StatusTooManyRequests
+		},
+		"limits all": func(w http.ResponseWriter, _ <-chan struct{}) int {
+			w.Header().Set("Retry-After", "3600")
+			return http.StatusTooManyRequests
+		},
+		"hangs": func(_ http.ResponseWriter, hang <-chan struct{}) int { <-hang; return 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			healthy, failing := newRelay(t), newRelay(t)
+			hang := make(chan struct{})
+			t.Cleanup(func() { close(hang) })
+			failing.answer = func(w http.ResponseWriter, _ *envelope) int { return fail(w, hang) }
+			h := startAt(t, healthy, twoProjects(failing), nil)
+			const n = 50 // more than all queues have consumers
+			for i := range uint64(n) {
+				td, ld := ofTenant(time.Now(), i+1, "b")
+				require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
+				require.NoError(t, h.logs.ConsumeLogs(t.Context(), ld))
+			}
+			for i := range uint64(n) {
+				td, ld := ofTenant(time.Now(), i+1000, "a")
+				require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
+				require.NoError(t, h.logs.ConsumeLogs(t.Context(), ld))
+			}
+			healthy.taken(t, "event", n)
+			healthy.taken(t, "transaction", n)
+			healthy.taken(t, "log", n)
+			h.stop(t)
+			healthy.requireNoFaults(t)
+		})
+	}
+}
+
+func TestEachProjectGetsItsOwnOnly(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, twoProjects(r), nil)
+	for i, tenant := range []string{"a", "b", "b"} {
+		td, ld := ofTenant(time.Now(), uint64(i+1), tenant)
+		require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
+		require.NoError(t, h.logs.ConsumeLogs(t.Context(), ld))
+	}
+	h.stop(t)
+	r.requireNoFaults(t)
+	assert.Equal(t, map[any]int{"event": 1, "transaction": 1, "log": 1}, r.ofProject("1"))
+	assert.Equal(t, map[any]int{"event": 2, "transaction": 2, "log": 2}, r.ofProject("2"))
+}
+
+// TestTraceKeepsItsRoute has spans and records that do not name the tenant come after one that does.
+func TestTraceKeepsItsRoute(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, twoProjects(r), nil)
+	now := time.Now()
+	first := newPush(now)
+	first.span(first.resource(), 1, 2, 1, "runner", ptrace.SpanKindInternal, "dify.tenant_id", "b")
+	later := newPush(now)
+	s := later.span(later.resource("process.pid", "2"), 1, 4, 2, "task", ptrace.SpanKindConsumer)
+	later.exception(s, "RuntimeError", "x", "/app/api/a.py")
+	l := newRecords(now)
+	l.record(plog.SeverityNumberError, "of b").SetTraceID(traceID(1))
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), first.Traces))
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), later.Traces))
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
+	h.stop(t)
+	r.requireNoFaults(t)
+	assert.Empty(t, r.ofProject("1"))
+	assert.Equal(t, map[any]int{"event": 1, "transaction": 2, "log": 1}, r.ofProject("2"))
+}
+
+func TestTraceRoutesAreBounded(t *testing.T) {
+	var routes traceRoutes
+	key := routeKey{Attribute: "dify.tenant_id", Value: "b"}
+	for i := range uint64(3 * routedTraces) {
+		routes.note(traceID(i), key)
+		require.LessOrEqual(t, len(routes.young)+len(routes.old), 2*routedTraces)
+	}
+	assert.Equal(t, key, routes.noted(traceID(3*routedTraces-1)))
+	assert.Equal(t, routeKey{}, routes.noted(traceID(1)), "the oldest are forgotten")
+}
+
+// TestQueueOfAFormerProjectIsEmptied removes a route while its project's queue holds something.
+func TestQueueOfAFormerProjectIsEmptied(t *testing.T) {
+	dir := t.TempDir()
+	r := newRelay(t)
+	var down atomic.Bool
+	down.Store(true)
+	r.answer = func(http.ResponseWriter, *envelope) int {
+		if down.Load() {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	routed := storedConfig(r)
+	twoProjects(r)(routed)
+	host, closeDisk := diskHost(t, dir)
+	h := startHarness(t, routed, host, nil)
+	td, ld := ofTenant(time.Now(), 1, "b")
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), ld))
+	h.stop(t)
+	closeDisk()
+	assert.Empty(t, h.discarded(t))
+
+	down.Store(false)
+	host, closeDisk = diskHost(t, dir)
+	h = startHarness(t, storedConfig(r), host, nil)
+	r.taken(t, "event", 1)
+	r.taken(t, "transaction", 1)
+	r.taken(t, "log", 1)
+	h.stop(t)
+	closeDisk()
+	assert.Equal(t, map[any]int{"event": 1, "transaction": 1, "log": 1}, r.ofProject("1"), "where the rules now say")
+
+	host, closeDisk = diskHost(t, dir)
+	h = startHarness(t, storedConfig(r), host, nil)
+	assert.Len(t, h.traces.queues.former, 1, "it was used by the last process")
+	h.traces.queues.started = time.Now().Add(-2 * formerFor)
+	h.stop(t)
+	closeDisk()
+
+	host, closeDisk = diskHost(t, dir)
+	h = startHarness(t, storedConfig(r), host, nil)
+	assert.Empty(t, h.traces.queues.former, "it was found empty")
+	assert.Len(t, h.logs.queues.former, 1, "not so long yet")
+	h.stop(t)
+	closeDisk()
+}
+
+func TestDamagedListOfQueuesStopsTheStart(t *testing.T) {
+	host, closeDisk := diskHost(t, t.TempDir())
+	defer closeDisk()
+	client, err := host[storageID].(storage.Extension).GetClient(t.Context(), component.KindExporter, component.MustNewID("sentry"), "projects-transactions")
+	require.NoError(t, err)
+	require.NoError(t, client.Set(t.Context(), listKey, []byte("{")))
+	require.NoError(t, client.Close(t.Context()))
+	r := newRelay(t)
+	traces, err := NewFactory().CreateTraces(t.Context(), testSettings(), storedConfig(r))
+	require.NoError(t, err)
+	require.ErrorContains(t, traces.Start(t.Context(), host), "the list of queues in `sending_queue::storage` is damaged")
+	require.NoError(t, traces.Shutdown(context.Background()))
+}
+
+func TestQueuesAreNamedWithoutTheKey(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, twoProjects(r), nil)
+	for project := range h.traces.queues.byProject {
+		assert.NotContains(t, project, testKey)
+	}
+	assert.Contains(t, h.traces.queues.byProject, strings.TrimPrefix(r.URL, "http://")+"/2")
+	assert.Contains(t, h.traces.queues.byProject, "")
+}

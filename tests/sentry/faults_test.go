@@ -1,0 +1,280 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+const (
+	soakEnv = "OTELCOL_TEST_SOAK" // asks for the fault schedules in full
+	seedEnv = "OTELCOL_TEST_SEED" // repeats a schedule
+)
+
+// size of a schedule: short for every test run, or in full.
+func size(short, full int) int {
+	if os.Getenv(soakEnv) != "" {
+		return full
+	}
+	return short
+}
+
+// newRandom prints its seed, which the environment can give. It may be used by several goroutines.
+func newRandom(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(seedEnv); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedEnv)
+	}
+	t.Logf("%s=%d", seedEnv, seed)
+	return rand.New(&lockedSource{src: rand.NewPCG(seed, 0)})
+}
+
+type lockedSource struct {
+	mu  sync.Mutex
+	src rand.Source // guarded by mu
+}
+
+func (l *lockedSource) Uint64() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.src.Uint64()
+}
+
+// startFaulty runs the shipped exporter with room for the whole schedule and short pauses between tries.
+func startFaulty(t *testing.T, dsn string) *collector.Collector {
+	t.Helper()
+	return startCollector(t, map[string]string{"OTELCOL_SENTRY_DSN": dsn, "CELERY_BROKER_URL": "redis://127.0.0.1:1/1"},
+		"yaml:exporters::sentry::retry_on_failure::initial_interval: 50ms",
+		"yaml:exporters::sentry::retry_on_failure::max_interval: 500ms",
+		"yaml:exporters::sentry::sending_queue::queue_size: 100000",
+		"yaml:exporters::sentry::root_wait: 10m", // what comes before its root is to find it
+	)
+}
+
+// sendAll sends requests in pushes of a few, from several senders.
+func (w *workload) sendAll(ctx context.Context, requests int) *errgroup.Group {
+	const together, senders = 10, 4
+	work := &errgroup.Group{}
+	for sender := range senders {
+		work.Go(func() error {
+			for first := sender * together; first < requests; first += senders * together {
+				if err := w.send(ctx, first, min(together, requests-first)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return work
+}
+
+// counted is what the exporter says it discarded of a category, for any of the reasons.
+func counted(ctx context.Context, t *testing.T, col *collector.Collector, category string, reasons ...string) int {
+	t.Helper()
+	sum := 0.0
+	for _, reason := range reasons {
+		n, err := col.OwnMetric(ctx, "otelcol_exporter_sentry_discarded_total", `category="`+category+`"`, `reason="`+reason+`"`)
+		if err != nil {
+			require.ErrorContains(t, err, "is not there", "nothing was counted so far")
+			continue
+		}
+		sum += n
+	}
+	return int(sum)
+}
+
+// Whatever the server does: each error and each root is accepted or counted by a stated rule, each span is accepted once or
+// counted, and Sentry is told what the protocol lets SDKs tell.
+func TestEveryErrorAndRootIsAcceptedOrCounted(t *testing.T) {
+	t.Parallel()
+	requests := size(2500, 12_500) // 10,000 spans, or 50,000
+	drawn := randomly(newRandom(t), map[fault]int{serverError: 50, cutBefore: 50, limited: 4, retryAfter: 1})
+	relay, dsn := newFaultyRelay(t, func(kind, payload string) fault {
+		if strings.Contains(payload, `request 7`) { // each error whose number begins with it
+			return tooLarge
+		}
+		return drawn(kind, payload)
+	})
+	tooLargeErrors := 0
+	for request := range requests {
+		if strings.HasPrefix(strconv.Itoa(request), "7") {
+			tooLargeErrors++
+		}
+	}
+	col := startFaulty(t, dsn)
+	w := newWorkload(col.OTLPHTTP)
+	work := w.sendAll(t.Context(), requests)
+	waitForTaken(t, relay.Sentry, requests/4)
+	relay.setAway(true)
+	time.AfterFunc(2*time.Second, func() { relay.setAway(false) })
+	require.NoError(t, work.Wait())
+
+	dropped := []string{"rate_limited", "ratelimit_backoff"} // a limit on transactions drops them
+	var got taken
+	wait.For(t, "each error and root", func(ctx context.Context) error {
+		counts := relay.Counts()
+		transactions := counts.Transactions + counted(ctx, t, col, "transaction", dropped...)
+		if counts.Events+tooLargeErrors < requests || transactions < requests {
+			return fmt.Errorf("%d errors, %d transactions of %d", counts.Events+tooLargeErrors, transactions, requests)
+		}
+		return nil
+	})
+	got = takenBy(t, relay.Sentry)
+	assert.Equal(t, requests-tooLargeErrors, got.errors)
+	assert.Equal(t, tooLargeErrors, counted(t.Context(), t, col, "error", "too_large"))
+	assert.Equal(t, requests, got.roots+counted(t.Context(), t, col, "transaction", dropped...))
+	assert.Equal(t, spansOfRequest*requests, len(got.spans)+counted(t.Context(), t, col, "span", dropped...))
+	assert.Positive(t, relay.happened(limited))
+	assert.Positive(t, relay.happened(serverError))
+
+	backedOff := counted(t.Context(), t, col, "transaction", "ratelimit_backoff")
+	relay.setSchedule(func(string, string) fault { return none })
+	col.Terminate(t)
+	assert.Equal(t, tooLargeErrors, relay.Discarded()[sink.Discard{Reason: "send_error", Category: "error"}])
+	assert.Equal(t, backedOff, relay.Discarded()[sink.Discard{Reason: "ratelimit_backoff", Category: "transaction"}])
+	assert.Empty(t, relay.Problems())
+	assert.NotContains(t, col.Log(), sink.SentryKey)
+	t.Logf("%d requests: %d errors and %d roots accepted, %d and %d counted; faults %v",
+		requests, got.errors, got.roots, tooLargeErrors, requests-got.roots, relay.counts)
+}
+
+// However often the collector is killed, with a server that fails meanwhile: no error and no root is lost.
+func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
+	t.Parallel()
+	kills, requests := size(5, 20), size(2500, 12_500)
+	random := newRandom(t)
+	relay, dsn := newFaultyRelay(t, func(kind, _ string) fault {
+		f := randomly(random, map[fault]int{serverError: 50, cutBefore: 30, cutAfter: 30, limited: 4})(kind, "")
+		if f == limited && kind != "event" {
+			return none // a limit on transactions drops them, which no killed process can tell
+		}
+		return f
+	})
+	col := startFaulty(t, dsn)
+	w := newWorkload(col.OTLPHTTP)
+	work := w.sendAll(t.Context(), requests)
+	for kill := range kills {
+		waitForTaken(t, relay.Sentry, 2*requests*(kill+1)/(kills+1)/2)
+		if random.IntN(2) == 0 {
+			relay.setAway(true)
+			time.AfterFunc(time.Second, func() { relay.setAway(false) })
+		}
+		col.KillAndRestart(t)
+	}
+	require.NoError(t, work.Wait())
+	var got taken
+	wait.For(t, "each error and root", func(context.Context) error {
+		if got = takenBy(t, relay.Sentry); got.errors < requests || got.roots < requests {
+			return fmt.Errorf("%d errors, %d roots of %d", got.errors, got.roots, requests)
+		}
+		return nil
+	})
+	assert.Equal(t, requests, got.errors)
+	assert.Equal(t, requests, got.roots)
+	assert.Empty(t, relay.Problems())
+	t.Logf("%d kills, %d requests: all errors and roots are there, %d times again under the same id; of %d spans that wait for their root %d were lost",
+		kills, requests, relay.Counts().Repeated, childrenOfRequest*requests, spansOfRequest*requests-len(got.spans))
+}
+
+// A stop while Sentry is away is quick, and what it did not take by then comes after the start: errors, roots and the spans
+// that waited for theirs.
+func TestStopInAnOutageStoresEverything(t *testing.T) {
+	for name, outage := range map[string]func(*faultyRelay, bool){
+		"away": (*faultyRelay).setAway, "hanging": (*faultyRelay).setHanging,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testStopInAnOutage(t, outage)
+		})
+	}
+}
+
+func testStopInAnOutage(t *testing.T, outage func(r *faultyRelay, begins bool)) {
+	t.Helper()
+	requests := size(500, 5000)
+	relay, dsn := newFaultyRelay(t, func(string, string) fault { return none })
+	outage(relay, true)
+	col := startFaulty(t, dsn)
+	w := newWorkload(col.OTLPHTTP)
+	require.NoError(t, w.sendAll(t.Context(), requests).Wait())
+	require.NoError(t, w.export(t.Context(), w.push(requests, requests, w.children))) // their roots never come
+	took := col.Terminate(t)
+	outage(relay, false)
+	col.Restart(t)
+	assert.Less(t, took, 15*time.Second, "5 s are promised; here is room for a busy machine")
+	var got taken
+	wait.For(t, "everything", func(context.Context) error {
+		if got = takenBy(t, relay.Sentry); len(got.spans) < (spansOfRequest+childrenOfRequest)*requests || got.errors < requests {
+			return fmt.Errorf("%d spans, %d errors", len(got.spans), got.errors)
+		}
+		return nil
+	})
+	assert.Equal(t, requests, got.errors)
+	assert.Equal(t, requests, got.roots)
+	assert.Len(t, got.spans, (spansOfRequest+childrenOfRequest)*requests)
+	assert.Empty(t, relay.Problems())
+	t.Logf("the stop took %s", took)
+}
+
+// A 429 that says nothing else holds for a minute and for all categories.
+func TestBareRefusalHoldsForAMinute(t *testing.T) {
+	t.Parallel()
+	var refused time.Time
+	var once sync.Once
+	relay, dsn := newFaultyRelay(t, func(string, string) fault {
+		f := none
+		once.Do(func() { f, refused = bare, time.Now() })
+		return f
+	})
+	col := startFaulty(t, dsn)
+	w := newWorkload(col.OTLPHTTP)
+	require.NoError(t, w.export(t.Context(), w.push(0, 1, w.root)))
+	wait.For(t, "the refusal", func(context.Context) error {
+		if relay.happened(bare) == 0 {
+			return errors.New("no envelope came")
+		}
+		return nil
+	})
+	require.NoError(t, w.export(t.Context(), w.push(1, 20, w.root)))
+	require.NoError(t, wait.Until(t.Context(), time.Minute+wait.Deadline, func(context.Context) error {
+		if n := relay.Counts().Events; n < 21 {
+			return fmt.Errorf("%d of 21 errors", n)
+		}
+		return nil
+	}))
+	assert.GreaterOrEqual(t, time.Since(refused), time.Minute)
+	got := takenBy(t, relay.Sentry)
+	assert.Equal(t, 21, got.roots+counted(t.Context(), t, col, "transaction", "rate_limited", "ratelimit_backoff"))
+}
+
+// waitForTaken waits until a Sentry has so many errors and transactions.
+func waitForTaken(t *testing.T, s *sink.Sentry, want int) {
+	t.Helper()
+	wait.For(t, "errors and transactions", func(context.Context) error {
+		if counts := s.Counts(); counts.Events+counts.Transactions < want {
+			return fmt.Errorf("%d, waiting for %d", counts.Events+counts.Transactions, want)
+		}
+		return nil
+	})
+}

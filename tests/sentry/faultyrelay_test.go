@@ -1,0 +1,207 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sentry
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+)
+
+// fault is what befalls an envelope on its way to the strict stand-in for Relay, or on the way back.
+type fault int
+
+const (
+	none        fault = iota
+	serverError       // 5xx
+	cutBefore         // the connection ends before Relay has it
+	cutAfter          // the connection ends before the answer
+	limited           // 429 with X-Sentry-Rate-Limits, for the category that came
+	retryAfter        // 429 with Retry-After only: for all categories
+	bare              // 429 alone: for all categories, a minute by Sentry's rule
+	tooLarge          // 413
+)
+
+// faultyRelay is a strict Relay behind faults of a schedule.
+type faultyRelay struct {
+	*sink.Sentry
+	server *sink.Server
+
+	mu sync.Mutex
+	// What follows is guarded by mu.
+	schedule func(kind, payload string) fault
+	away     bool
+	hanging  bool
+	counts   map[fault]int
+}
+
+func newFaultyRelay(t *testing.T, schedule func(kind, payload string) fault) (r *faultyRelay, dsn string) {
+	t.Helper()
+	r = &faultyRelay{Sentry: sink.NewSentry(), schedule: schedule, counts: map[fault]int{}}
+	var err error
+	r.server, err = sink.Listen(t.Context(), "127.0.0.1:0", r)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, r.server.Close(context.WithoutCancel(t.Context()))) })
+	return r, sink.SentryDSN(r.server.URL())
+}
+
+// randomly draws faults with these weights of a thousand; the rest is served.
+func randomly(random *rand.Rand, weights map[fault]int) func(kind, payload string) fault {
+	return func(string, string) fault {
+		at := random.IntN(1000)
+		for f := serverError; f <= tooLarge; f++ {
+			if at -= weights[f]; at < 0 {
+				return f
+			}
+		}
+		return none
+	}
+}
+
+// setAway lets every connection end without an answer.
+func (r *faultyRelay) setAway(away bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.away = away
+}
+
+// setHanging lets every request wait for an answer that does not come.
+func (r *faultyRelay) setHanging(hanging bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hanging = hanging
+}
+
+func (r *faultyRelay) hangs() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hanging
+}
+
+// setSchedule replaces the faults.
+func (r *faultyRelay) setSchedule(schedule func(kind, payload string) fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.schedule = schedule
+}
+
+// happened is how often a fault was.
+func (r *faultyRelay) happened(f fault) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[f]
+}
+
+func (r *faultyRelay) next(kind, payload string) (f fault, nth int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f = r.schedule(kind, payload)
+	if kind == "client_report" { // what these tell is compared
+		f = none
+	}
+	if r.away {
+		return cutBefore, 0
+	}
+	r.counts[f]++
+	return f, r.counts[f]
+}
+
+func (r *faultyRelay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	env, err := readEnvelope(req)
+	if err != nil { // the collector died while it sent
+		panic(http.ErrAbortHandler)
+	}
+	if r.hangs() {
+		<-req.Context().Done()
+		panic(http.ErrAbortHandler)
+	}
+	f, nth := r.next(env.kind, env.payload)
+	switch f {
+	case serverError:
+		w.WriteHeader([]int{500, 502, 503, 504}[nth%4])
+	case cutBefore:
+		panic(http.ErrAbortHandler)
+	case cutAfter:
+		r.take(httptest.NewRecorder(), req, env.body)
+		panic(http.ErrAbortHandler)
+	case limited:
+		category := env.kind
+		if category == "event" {
+			category = "error"
+		}
+		r.takeReport(req, env)
+		w.Header().Set("X-Sentry-Rate-Limits", "0.2:"+category+":project:quota, 9:replay:project")
+		w.WriteHeader(http.StatusTooManyRequests)
+	case retryAfter:
+		r.takeReport(req, env)
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	case bare:
+		w.WriteHeader(http.StatusTooManyRequests)
+	case tooLarge:
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	default:
+		r.take(w, req, env.body)
+	}
+}
+
+func (r *faultyRelay) take(w http.ResponseWriter, req *http.Request, body []byte) {
+	again := req.Clone(req.Context())
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	r.Sentry.ServeHTTP(w, again)
+}
+
+// takeReport takes what rides along: a limit takes out the item that it is about, and never a client report.
+func (r *faultyRelay) takeReport(req *http.Request, env received) {
+	if env.rest == "" {
+		return
+	}
+	var zipped bytes.Buffer
+	zw := gzip.NewWriter(&zipped)
+	_, _ = io.WriteString(zw, env.header+"\n"+env.rest)
+	_ = zw.Close()
+	r.take(httptest.NewRecorder(), req, zipped.Bytes())
+}
+
+// received is an envelope as it came, with its first item taken apart.
+type received struct {
+	body                        []byte
+	header, kind, payload, rest string
+}
+
+func readEnvelope(req *http.Request) (env received, err error) {
+	if env.body, err = io.ReadAll(req.Body); err != nil {
+		return env, err
+	}
+	zr, err := gzip.NewReader(bytes.NewReader(env.body))
+	if err != nil {
+		return env, err
+	}
+	plain, err := io.ReadAll(zr)
+	if err != nil {
+		return env, err
+	}
+	lines := strings.SplitN(string(plain), "\n", 4) // payloads are lines of JSON
+	if len(lines) < 4 {
+		return env, errors.New("no envelope")
+	}
+	var header struct{ Type string }
+	err = json.Unmarshal([]byte(lines[1]), &header)
+	env.header, env.kind, env.payload, env.rest = lines[0], header.Type, lines[2], lines[3]
+	return env, err
+}
