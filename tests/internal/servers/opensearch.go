@@ -85,7 +85,7 @@ func (o *OpenSearch) ready(ctx context.Context) error {
 		return err
 	}
 	// One node holds no replicas; without this each index is yellow for ever.
-	return o.send(ctx, http.MethodPut, "/_cluster/settings",
+	return o.Send(ctx, http.MethodPut, "/_cluster/settings",
 		map[string]any{"persistent": map[string]any{"cluster.default_number_of_replicas": 0}}, &struct{}{})
 }
 
@@ -99,7 +99,7 @@ func copyFile(from, to string) error {
 
 // Reset deletes what earlier tests left behind.
 func (o *OpenSearch) Reset(ctx context.Context) error {
-	return o.send(ctx, http.MethodDelete, "/"+ourIndices+"?expand_wildcards=all", nil, &struct{}{})
+	return o.Send(ctx, http.MethodDelete, "/"+ourIndices+"?expand_wildcards=all", nil, &struct{}{})
 }
 
 // Hit is a document.
@@ -111,7 +111,7 @@ type Hit struct {
 
 // Search returns up to 10,000 documents of the indices that a pattern names; none if there is no such index.
 func (o *OpenSearch) Search(ctx context.Context, pattern string, query any) ([]Hit, error) {
-	if err := o.send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
+	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return nil, err
 	}
 	var answer struct {
@@ -120,13 +120,13 @@ func (o *OpenSearch) Search(ctx context.Context, pattern string, query any) ([]H
 		} `json:"hits"`
 	}
 	body := map[string]any{"size": 10000, "query": query}
-	err := o.send(ctx, http.MethodPost, "/"+pattern+"/_search", body, &answer)
+	err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_search", body, &answer)
 	return answer.Hits.Hits, err
 }
 
 // Count is the number of documents in the indices that a pattern names.
 func (o *OpenSearch) Count(ctx context.Context, pattern string) (int, error) {
-	if err := o.send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
+	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return 0, err
 	}
 	answer, err := getJSON[struct {
@@ -140,7 +140,8 @@ func All() any {
 	return map[string]any{"match_all": map[string]any{}}
 }
 
-func (o *OpenSearch) send(ctx context.Context, method, path string, body, answer any) error {
+// Send sends a request and decodes the answer.
+func (o *OpenSearch) Send(ctx context.Context, method, path string, body, answer any) error {
 	text := []byte{}
 	if body != nil {
 		var err error
