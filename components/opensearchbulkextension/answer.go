@@ -67,13 +67,13 @@ func readAnswer(body []byte, items []item) ([]itemResult, error) {
 			return nil, errNotBulkAnswer
 		}
 		for _, got := range answer.Items[i] {
-			results[i] = judge(got, sent.create)
+			results[i] = judge(got, sent)
 		}
 	}
 	return results, nil
 }
 
-func judge(got answerItem, create bool) itemResult {
+func judge(got answerItem, sent item) itemResult {
 	result := itemResult{status: got.Status}
 	if got.Error != nil {
 		result.kind, result.reason = got.Error.Type, got.Error.text()
@@ -81,8 +81,10 @@ func judge(got answerItem, create bool) itemResult {
 	switch {
 	case got.Status >= http.StatusOK && got.Status < http.StatusMultipleChoices && got.Error == nil:
 		result.verdict = taken
-	case got.Status == http.StatusConflict && create:
+	case got.Status == http.StatusConflict && sent.create:
 		result.verdict = duplicate
+	case sent.dead && got.Status == http.StatusForbidden:
+		result.verdict = refused // one document at fault must not hold up all others until the dead-letter index is open again
 	case temporary(got.Status, result.kind):
 		result.verdict = notNow
 	default:

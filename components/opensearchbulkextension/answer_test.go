@@ -49,7 +49,7 @@ func TestJudge(t *testing.T) {
 		if tt.kind != "" {
 			got.Error = &answerError{Type: tt.kind}
 		}
-		assert.Equal(t, tt.want, judge(got, tt.create).verdict, "%d %s", tt.status, tt.kind)
+		assert.Equal(t, tt.want, judge(got, item{create: tt.create}).verdict, "%d %s", tt.status, tt.kind)
 	}
 }
 

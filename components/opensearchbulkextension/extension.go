@@ -41,9 +41,13 @@ type bulkExtension struct {
 	telemetry *metadata.TelemetryBuilder
 	rewriter  *rewriter
 
-	// releasing ends when the collector begins to stop its pipelines, life when it stops the extension.
+	replayEvery time.Duration
+
+	// releasing ends when the collector begins to stop its pipelines, cutoff a grace later, life when it stops the extension.
 	releasing context.Context
 	release   context.CancelFunc
+	cutoff    context.Context
+	cut       context.CancelFunc
 	life      context.Context
 	end       context.CancelFunc
 	tasks     sync.WaitGroup
@@ -75,9 +79,11 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 			newID:           rand.Text,
 			now:             time.Now,
 		},
-		firstSeen: make(chan struct{}),
+		replayEvery: replayInterval,
+		firstSeen:   make(chan struct{}),
 	}
 	e.releasing, e.release = context.WithCancel(context.Background())
+	e.cutoff, e.cut = context.WithCancel(context.Background())
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -118,7 +124,7 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 		holds:     held,
 		store:     kept,
 		letters:   &letterLog{logger: e.logger, message: "OpenSearch refused documents for good: they go to the dead-letter index"},
-		lost:      &letterLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again after each start"},
+		lost:      &letterLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again every ten minutes"},
 		releasing: e.releasing,
 	}
 	if own != nil {
@@ -200,12 +206,14 @@ func (*bulkExtension) Ready() error { return nil }
 // NotReady comes before the pipelines stop: from now on, what can't be delivered at once is stored.
 func (e *bulkExtension) NotReady() error {
 	e.release()
+	time.AfterFunc(releaseGrace, e.cut)
 	return nil
 }
 
 // Shutdown comes after the pipelines have stopped.
 func (e *bulkExtension) Shutdown(ctx context.Context) error {
 	e.release()
+	e.cut()
 	e.end()
 	e.tasks.Wait()
 	e.telemetry.Shutdown()

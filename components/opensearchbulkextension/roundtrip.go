@@ -13,8 +13,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// releaseGrace is what a request gets to be answered once the collector stops. After it, it is stored.
-const releaseGrace = time.Second
+// releaseGrace is what all requests together get to be answered once the collector stops. What has no answer then is
+// stored, and what comes later is stored at once: a big batch reaches us as many requests, one after the other.
+const releaseGrace = 2 * time.Second
 
 // storeRetry is the pause before storing is tried again.
 const storeRetry = time.Second
@@ -71,7 +72,7 @@ func readBody(req *http.Request, encoding string) ([]byte, error) {
 
 // bring delivers items, or stores those that could not be delivered in the time that was left.
 func (e *bulkExtension) bring(ctx context.Context, to target, items []item) error {
-	bounded, cancel := e.untilRelease(ctx)
+	bounded, cancel := e.untilCutoff(ctx)
 	defer cancel()
 	left := items
 	if e.setup.wait(bounded, e.releasing) {
@@ -87,10 +88,13 @@ func (e *bulkExtension) bring(ctx context.Context, to target, items []item) erro
 	return e.keep(ctx, left)
 }
 
-// untilRelease is ctx, cut off a short time after the collector began to stop, or from now if it already has.
-func (e *bulkExtension) untilRelease(ctx context.Context) (context.Context, context.CancelFunc) {
+// untilCutoff is ctx, and ends when the grace after the collector began to stop is over.
+func (e *bulkExtension) untilCutoff(ctx context.Context) (context.Context, context.CancelFunc) {
 	bounded, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(e.releasing, func() { time.AfterFunc(releaseGrace, cancel) })
+	stop := context.AfterFunc(e.cutoff, cancel)
+	if e.cutoff.Err() != nil {
+		cancel() // now: AfterFunc takes its time
+	}
 	return bounded, func() {
 		stop()
 		cancel()
