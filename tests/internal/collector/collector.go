@@ -59,6 +59,7 @@ type Collector struct {
 	health  string
 	spec    proc.Spec
 	process *proc.Process
+	killed  bool // and not started again
 }
 
 // Start runs the binary on free ports until the end of the test and waits until it is healthy. Its log is printed if the
@@ -98,6 +99,9 @@ func Start(tb testing.TB, opts Options) *Collector {
 // finish stops the collector: the test fails if it does not end, or ended before.
 func (c *Collector) finish(tb testing.TB) {
 	tb.Helper()
+	if c.killed {
+		return
+	}
 	died := c.process.Alive()
 	stopped := c.process.Stop()
 	if died == nil && stopped == nil && c.process.ExitCode() != 0 {

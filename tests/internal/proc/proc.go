@@ -139,6 +139,11 @@ func (p *Process) Stop() error {
 	return fmt.Errorf("%s did not stop within %s\n%s", p.name, stopGrace, p.Tail())
 }
 
+// Pid is the process's number.
+func (p *Process) Pid() int {
+	return p.cmd.Process.Pid
+}
+
 // Signal sends a signal to the process, and not to its children.
 func (p *Process) Signal(signal os.Signal) error {
 	return p.cmd.Process.Signal(signal)

@@ -121,13 +121,13 @@ func (o *OpenSearch) Restart(ctx context.Context) error {
 	return o.start(ctx, o.spec, o.ready)
 }
 
-// Pause makes the node hang until Resume.
+// Pause makes the node hang until Unpause.
 func (o *OpenSearch) Pause() error {
 	return o.process.Signal(syscall.SIGSTOP)
 }
 
-// Resume lets a paused node go on.
-func (o *OpenSearch) Resume() error {
+// Unpause lets a paused node go on.
+func (o *OpenSearch) Unpause() error {
 	return o.process.Signal(syscall.SIGCONT)
 }
 
