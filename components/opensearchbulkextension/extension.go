@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
@@ -53,9 +54,9 @@ type bulkExtension struct {
 	tasks     sync.WaitGroup
 
 	// Set by Start.
-	courier   *courier
-	setup     *setupTask
-	ownClient *http.Client
+	courier    *courier
+	setup      *setupTask
+	ownClients []*http.Client
 
 	lastTarget atomic.Pointer[exporterTarget]
 	firstSeen  chan struct{}
@@ -94,11 +95,13 @@ func (e *bulkExtension) Dependencies() []component.ID {
 	if e.cfg.Storage != nil {
 		ids = append(ids, *e.cfg.Storage)
 	}
-	if e.cfg.HTTP.Auth.HasValue() {
-		ids = append(ids, e.cfg.HTTP.Auth.Get().AuthenticatorID)
-	}
-	for _, middleware := range e.cfg.HTTP.Middlewares {
-		ids = append(ids, middleware.ID)
+	for _, client := range []*confighttp.ClientConfig{&e.cfg.HTTP, &e.cfg.Setup.Dashboards} {
+		if client.Auth.HasValue() {
+			ids = append(ids, client.Auth.Get().AuthenticatorID)
+		}
+		for _, middleware := range client.Middlewares {
+			ids = append(ids, middleware.ID)
+		}
 	}
 	return ids
 }
@@ -109,7 +112,11 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	own, err := e.ownTarget(ctx, host)
+	own, err := e.ownTarget(ctx, host, "http", &e.cfg.HTTP)
+	if err != nil {
+		return errors.Join(err, kept.close(ctx))
+	}
+	dashboards, err := e.ownTarget(ctx, host, "setup::dashboards", &e.cfg.Setup.Dashboards)
 	if err != nil {
 		return errors.Join(err, kept.close(ctx))
 	}
@@ -130,8 +137,9 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 	if own != nil {
 		e.courier.own = own
 	}
-	e.setup = newSetupTask(e.cfg, own, held, e.logger)
+	e.setup = newSetupTask(e.cfg, own, dashboards, held, e.logger)
 	e.tasks.Go(func() { e.setup.run(e.life, e.releasing) })
+	e.tasks.Go(func() { e.setup.dashboards.run(e.life, e.releasing) })
 	e.tasks.Go(e.replay)
 	return nil
 }
@@ -159,16 +167,17 @@ func (e *bulkExtension) openStorage(ctx context.Context, host component.Host) (*
 	return kept, nil
 }
 
-func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host) (*ownTarget, error) {
-	if e.cfg.HTTP.Endpoint == "" {
+// ownTarget is a client of the extension's own; nil without an endpoint.
+func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host, key string, settings *confighttp.ClientConfig) (*ownTarget, error) {
+	if settings.Endpoint == "" {
 		return nil, nil
 	}
-	client, err := e.cfg.HTTP.ToClient(ctx, host, e.settings)
+	client, err := settings.ToClient(ctx, host, e.settings)
 	if err != nil {
-		return nil, fmt.Errorf("`http`: %w", err)
+		return nil, fmt.Errorf("`%s`: %w", key, err)
 	}
-	e.ownClient = client
-	return newOwnTarget(client, e.cfg.HTTP.Endpoint), nil
+	e.ownClients = append(e.ownClients, client)
+	return newOwnTarget(client, settings.Endpoint), nil
 }
 
 func (e *bulkExtension) observe(kept *store) error {
@@ -217,8 +226,8 @@ func (e *bulkExtension) Shutdown(ctx context.Context) error {
 	e.end()
 	e.tasks.Wait()
 	e.telemetry.Shutdown()
-	if e.ownClient != nil {
-		e.ownClient.CloseIdleConnections()
+	for _, client := range e.ownClients {
+		client.CloseIdleConnections()
 	}
 	if e.courier == nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -36,10 +37,11 @@ func (t *exporterTarget) send(ctx context.Context, body []byte) (*http.Response,
 	return t.base.RoundTrip(req)
 }
 
-// ownTarget goes through the extension's own client.
+// ownTarget goes through a client of the extension's own.
 type ownTarget struct {
 	client   *http.Client
 	endpoint string
+	header   http.Header // of every request
 }
 
 func newOwnTarget(client *http.Client, endpoint string) *ownTarget {
@@ -55,6 +57,7 @@ func (t *ownTarget) do(ctx context.Context, method, path, contentType string, bo
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, t.header)
 	req.Header.Set("Content-Type", contentType)
 	return t.client.Do(req)
 }

@@ -16,6 +16,13 @@ const templateVersion = 2
 // priority is above that of templates people make without thinking of one (0), and below what they choose to override with.
 const priority = 150
 
+// Indices of the shipped pipelines.
+const (
+	workflowLogs = "workflow-logs-*"
+	logs         = "dify-logs-*"
+	traces       = "dify-traces-*"
+)
+
 // Options are what an operator can choose.
 type Options struct {
 	DeadLetterIndex    string
@@ -36,9 +43,9 @@ type object = map[string]any
 // Templates are those that the shipped pipelines need.
 func Templates(opts Options) []Template {
 	return []Template{
-		{Name: "otelcol-dify-workflow-logs", pattern: "workflow-logs-*", replicas: opts.AutoExpandReplicas, mappings: logMappings()},
-		{Name: "otelcol-dify-logs", pattern: "dify-logs-*", replicas: opts.AutoExpandReplicas, mappings: logMappings()},
-		{Name: "otelcol-dify-traces", pattern: "dify-traces-*", replicas: opts.AutoExpandReplicas, mappings: spanMappings()},
+		{Name: "otelcol-dify-workflow-logs", pattern: workflowLogs, replicas: opts.AutoExpandReplicas, mappings: logMappings()},
+		{Name: "otelcol-dify-logs", pattern: logs, replicas: opts.AutoExpandReplicas, mappings: logMappings()},
+		{Name: "otelcol-dify-traces", pattern: traces, replicas: opts.AutoExpandReplicas, mappings: spanMappings()},
 		{Name: "otelcol-dify-dead-letter", pattern: opts.DeadLetterIndex, replicas: opts.AutoExpandReplicas, mappings: deadLetterMappings()},
 	}
 }
@@ -231,16 +238,26 @@ func (t Template) checksum() string {
 }
 
 func (t Template) render(checksum string) []byte {
-	body, err := json.Marshal(object{
-		"index_patterns": []string{t.pattern},
-		"priority":       priority,
-		"version":        templateVersion,
-		"composed_of":    []string{},
-		"_meta":          object{"managed_by": managedBy, "checksum": checksum, "description": "Written by otelcol-dify. It is left alone once it is changed."},
-		"template":       object{"settings": t.settings(), "mappings": t.mappings},
-	})
+	body, err := json.Marshal(t.content(object{
+		"managed_by": managedBy, "checksum": checksum, "description": "Written by otelcol-dify. It is left alone once it is changed.",
+	}))
 	if err != nil { // can't be: the template is made of maps and texts
 		return nil
 	}
 	return body
+}
+
+// content is the template as OpenSearch takes it.
+func (t Template) content(meta object) object {
+	content := object{
+		"index_patterns": []string{t.pattern},
+		"priority":       priority,
+		"version":        templateVersion,
+		"composed_of":    []string{},
+		"template":       object{"settings": t.settings(), "mappings": t.mappings},
+	}
+	if meta != nil {
+		content["_meta"] = meta
+	}
+	return content
 }
