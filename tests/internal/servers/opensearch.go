@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -102,9 +103,7 @@ func (o *OpenSearch) boot(ctx context.Context, opts NodeOptions) (err error) {
 		Env:          []string{cacheEnv + "=" + cache, "OTELCOL_TEST_JAVA_HOME=" + os.Getenv("OTELCOL_TEST_JAVA_HOME")},
 		Unprivileged: true,
 	}
-	for _, setting := range opts.Settings {
-		o.spec.Args = append(o.spec.Args, "-E"+setting)
-	}
+	o.set(opts.Settings)
 	return o.start(ctx, o.spec, o.ready)
 }
 
@@ -113,12 +112,22 @@ func (o *OpenSearch) Kill() {
 	o.process.Kill()
 }
 
-// Restart starts a node that was killed or is stopped now, on its data and its port.
-func (o *OpenSearch) Restart(ctx context.Context) error {
+// Restart starts a node that was killed or is stopped now, on its data and its port. Settings are added to those it had.
+func (o *OpenSearch) Restart(ctx context.Context, settings ...string) error {
 	if err := o.process.Stop(); err != nil {
 		return err
 	}
+	o.set(settings)
 	return o.start(ctx, o.spec, o.ready)
+}
+
+// set adds settings to the command line; one that is there already is replaced.
+func (o *OpenSearch) set(settings []string) {
+	for _, setting := range settings {
+		name, _, _ := strings.Cut(setting, "=")
+		o.spec.Args = slices.DeleteFunc(o.spec.Args, func(arg string) bool { return strings.HasPrefix(arg, "-E"+name+"=") })
+		o.spec.Args = append(o.spec.Args, "-E"+setting)
+	}
 }
 
 // Pause makes the node hang until Unpause.
