@@ -163,7 +163,9 @@ func adminClient(caFile string) (*http.Client, error) {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
+	if !roots.AppendCertsFromPEM(pem) { // still being written
+		return nil, fmt.Errorf("no certificate in %s yet", caFile)
+	}
 	return &http.Client{Transport: adminLogin{&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}}, nil
 }
 
