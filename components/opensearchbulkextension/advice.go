@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/setup"
 )
 
 // What an operator can do about a failure that does not pass by itself.
@@ -39,6 +41,16 @@ func adviceOnAnswer(status int, kind string) string {
 	default:
 		return ""
 	}
+}
+
+func adviceOnSetup(err error) string {
+	if answer, ok := errors.AsType[*setup.StatusError](err); ok {
+		return adviceOnAnswer(answer.Status, "")
+	}
+	if unanswered, ok := errors.AsType[*failure](err); ok {
+		return unanswered.advice
+	}
+	return ""
 }
 
 func adviceOnError(err error) string {

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/setup"
 )
 
 func TestAdvice(t *testing.T) {
@@ -45,6 +46,12 @@ func TestAdvice(t *testing.T) {
 	}
 	assert.Equal(t, adviceCertificate, adviceOnError(fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: errors.New("x")})))
 	assert.Empty(t, adviceOnError(errors.New("connection refused")))
+}
+
+func TestAdviceOnSetup(t *testing.T) {
+	assert.Equal(t, adviceLogin, adviceOnSetup(fmt.Errorf("set up: %w", &setup.StatusError{Status: http.StatusUnauthorized})))
+	assert.Equal(t, adviceCertificate, adviceOnSetup(fmt.Errorf("set up: %w", networkFailure(&tls.CertificateVerificationError{Err: errors.New("x")}))))
+	assert.Empty(t, adviceOnSetup(errors.New("an answer that is not OpenSearch's")))
 }
 
 func TestHoldingSaysWhatToDo(t *testing.T) {

@@ -23,6 +23,8 @@ type failure struct {
 	after  time.Duration
 }
 
+func (f *failure) Error() string { return f.text }
+
 // throttled reports whether the server is there and asks for less: then another request's success means nothing.
 func (f *failure) throttled() bool {
 	return f.reason == reasonThrottled || f.reason == reasonItems

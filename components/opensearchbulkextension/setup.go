@@ -97,7 +97,7 @@ func (t *setupTask) putTemplates(life, releasing context.Context) bool {
 		if isRefusal(err) {
 			refusals = errors.Join(refusals, err)
 		} else if err != nil {
-			if t.waits.pause(life, releasing, failure{reason: reasonSetup, text: err.Error()}) {
+			if t.waits.pause(life, releasing, failure{reason: reasonSetup, text: err.Error(), advice: adviceOnSetup(err)}) {
 				continue
 			}
 			t.waits.end(life, false)
@@ -127,7 +127,7 @@ func exchange(with *ownTarget, timeout time.Duration) setup.Exchange {
 		}
 		resp, err := with.do(ctx, req.Method, req.Path, req.ContentType, req.Body)
 		if err != nil {
-			return 0, nil, errors.New(networkFailure(err).text) // the client's own error names the URL
+			return 0, nil, networkFailure(err) // the client's own error names the URL
 		}
 		defer resp.Body.Close()
 		answer, err := io.ReadAll(resp.Body)

@@ -36,12 +36,22 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s: status %d, %s: %s", e.What, e.Status, e.Type, e.Reason)
 }
 
+// StatusError says that something was not taken this time.
+type StatusError struct {
+	What   string
+	Status int
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s: status %d", e.What, e.Status)
+}
+
 // failed describes an answer that is not the one hoped for: a RefusedError if the next try would end the same way.
 func failed(what string, status int, answer []byte) error {
 	if refusal := refusedFor(what, status, answer); refusal != nil {
 		return refusal
 	}
-	return fmt.Errorf("%s: status %d", what, status)
+	return &StatusError{What: what, Status: status}
 }
 
 func refusedFor(what string, status int, answer []byte) *RefusedError {
