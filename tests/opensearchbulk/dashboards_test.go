@@ -17,7 +17,6 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/dashboards"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
@@ -94,7 +93,7 @@ func checkMarked(t *testing.T, want, got dashboards.Object) {
 
 // Each panel and each saved search finds what a real Dify told, through the shipped pipelines, in a real OpenSearch.
 func TestEveryQueryFindsData(t *testing.T) {
-	search := startOpenSearch(t, servers.NodeOptions{})
+	search := freshOpenSearch(t)
 	told := tellRecordings(t, search)
 	a := newAsker(t, search)
 

@@ -34,14 +34,8 @@ const (
 	refusedLogs  = 1
 )
 
-// startOpenSearch starts a node of the test's own: its templates and indices are what the test is about.
-func startOpenSearch(t *testing.T, opts servers.NodeOptions) *servers.OpenSearch {
-	t.Helper()
-	search, err := servers.StartOpenSearchNode(t.Context(), opts)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, search.Stop()) })
-	return search
-}
+// refusedDay is that of the record in testdata/logs.json whose status code is a text.
+var refusedDay = time.Date(2020, 2, 2, 0, 0, 0, 0, time.UTC)
 
 // toldRecordings is what the rows of the recorded Dify say.
 type toldRecordings struct {
@@ -58,7 +52,6 @@ func tellRecordings(t *testing.T, search *servers.OpenSearch) *toldRecordings {
 	told := readRuns(t, db)
 	tellStuckRun(t, db)
 	env["OTELCOL_OPENSEARCH_URL"] = search.URL
-	makeRefusingIndex(t, search)
 	told.Collector = collector.Start(t, collector.Options{
 		Configs: []string{
 			collector.ShippedConfig(),
@@ -67,6 +60,8 @@ func tellRecordings(t *testing.T, search *servers.OpenSearch) *toldRecordings {
 		},
 		Env: env,
 	})
+	awaitTemplates(t, search)
+	makeRefusingIndex(t, search, refusedDay)
 	for _, line := range recordings.Lines(t, recordings.Traces) {
 		export(t, told.Collector, "traces", line)
 	}
@@ -80,11 +75,19 @@ func tellRecordings(t *testing.T, search *servers.OpenSearch) *toldRecordings {
 	return told
 }
 
-// makeRefusingIndex makes the index of the day of one log record such that it refuses it: a dead letter.
-func makeRefusingIndex(t *testing.T, search *servers.OpenSearch) {
+// awaitTemplates waits until the collector has set OpenSearch up; the dead letters' template comes last.
+func awaitTemplates(t *testing.T, search *servers.OpenSearch) {
 	t.Helper()
-	require.NoError(t, search.Send(t.Context(), http.MethodPut, "/dify-logs-2020.02.02",
-		map[string]any{"mappings": map[string]any{"dynamic": "strict"}}, &struct{}{}))
+	wait.For(t, "the templates", func(ctx context.Context) error {
+		return search.Send(ctx, http.MethodGet, "/_index_template/otelcol-dify-dead-letter", nil, &struct{}{})
+	})
+}
+
+// makeRefusingIndex makes an index of container logs that refuses a text where a number should be: a dead letter.
+func makeRefusingIndex(t *testing.T, search *servers.OpenSearch, day time.Time) {
+	t.Helper()
+	require.NoError(t, search.Send(t.Context(), http.MethodPut, "/dify-logs-"+day.Format("2006.01.02"),
+		map[string]any{"settings": map[string]any{"index.mapping.ignore_malformed": false}}, &struct{}{}))
 }
 
 // recordedDatabase restores the recorded Dify's database and returns the variables that lead to it.
