@@ -55,8 +55,8 @@ type holds struct {
 	mu        sync.Mutex
 	held      int           // guarded by mu, as all below
 	announced time.Time     // zero while there is nothing to tell
-	told      failure       // the last one that was told, at toldAt
-	toldAt    time.Time     //
+	told      failure       // the last that the log was told of
+	toldAt    time.Time
 	recovered chan struct{} // closed and replaced when OpenSearch answers again
 }
 
