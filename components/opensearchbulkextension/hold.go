@@ -53,9 +53,9 @@ type holds struct {
 	report    func(*componentstatus.Event)
 
 	mu        sync.Mutex
-	held      int           // guarded by mu, as all below
-	announced time.Time     // zero while there is nothing to tell
-	told      failure       // the last that the log was told of
+	held      int       // guarded by mu, as all below
+	announced time.Time // zero while there is nothing to tell
+	told      failure   // the last that the log was told of
 	toldAt    time.Time
 	recovered chan struct{} // closed and replaced when OpenSearch answers again
 }
