@@ -117,8 +117,6 @@ java() {
 have python3 || can_install || die "missing: python3"
 packages
 python
-[ -n "${OTELCOL_TEST_OPENSEARCH_URL:-}" ] || {
-  java
-  "$opensearch" install
-}
+java
+"$opensearch" install
 say "everything is there"
