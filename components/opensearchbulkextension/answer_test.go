@@ -53,6 +53,25 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestAnswersWithoutErrors(t *testing.T) {
+	for answer, want := range map[string]bool{
+		`{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":200}}]}`:             true,
+		`{"took":3, "errors" : false, "items" : [ {"create":{"status":201}} , {"x":[1,{"y":2}]} ] }`: true,
+		`{"items":[1,2],"errors":false}`:                                          true,
+		`{"errors":true,"items":[{"create":{"status":201}},{"create":{}}]}`:       false,
+		`{"errors":false,"items":[{"create":{"status":201}}]}`:                    false,
+		`{"errors":false,"items":[]}`:                                             false,
+		`{"errors":false,"items":{"a":1,"b":2}}`:                                  false,
+		`{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":`: false,
+		`{"items":[1,2]}`:  false,
+		`{"errors":false}`: false,
+		`<html>`:           false,
+		``:                 false,
+	} {
+		assert.Equal(t, want, withoutErrors([]byte(answer), 2), answer)
+	}
+}
+
 func TestReadAnswerGivesCauses(t *testing.T) {
 	results, err := readAnswer([]byte(`{"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":{"type":"number_format_exception","reason":"for input"}}}}]}`), make([]item, 1))
 	require.NoError(t, err)

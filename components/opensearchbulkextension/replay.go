@@ -38,10 +38,10 @@ func (e *bulkExtension) replayStored(ctx context.Context, to target) {
 		return
 	}
 	for _, entry := range e.courier.store.entries() {
-		e.replayEntry(ctx, to, entry)
-		if ctx.Err() != nil || e.releasing.Err() != nil {
-			return
+		if e.releasing.Err() != nil {
+			return // what is stored from now on is for the next start
 		}
+		e.replayEntry(ctx, to, entry)
 	}
 	if left, _ := e.courier.store.size(); left == 0 {
 		e.logger.Info("The stored documents are delivered", zap.Int64("documents", waiting))

@@ -6,6 +6,7 @@ package opensearchbulkextension
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -46,12 +47,14 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	template := req.Clone(context.WithoutCancel(req.Context()))
 	template.Body, template.GetBody = http.NoBody, nil // what is kept must not keep the documents
+	template.URL.RawQuery = bulkQuery(template.URL.Query())
+	template.Header.Set("Accept-Encoding", "identity") // what is left of an answer is not worth the packing
 	to := &exporterTarget{base: rt.base, req: template, encoding: encoding}
 	rt.ext.seen(to)
 	if err := rt.ext.bring(req.Context(), to, items); err != nil {
 		return nil, err
 	}
-	return success(req, items), nil
+	return success(req, len(items)), nil
 }
 
 func isBulk(req *http.Request) bool {
@@ -67,6 +70,11 @@ func urlIndex(path string) string {
 
 func readBody(req *http.Request, encoding string) ([]byte, error) {
 	defer req.Body.Close()
+	if req.ContentLength > 0 && (encoding == "" || encoding == encodingIdentity) {
+		body := make([]byte, req.ContentLength)
+		_, err := io.ReadFull(req.Body, body)
+		return body, err
+	}
 	return decode(encoding, req.Body)
 }
 

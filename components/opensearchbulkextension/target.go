@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -37,6 +38,15 @@ func (t *exporterTarget) send(ctx context.Context, body []byte) (*http.Response,
 	return t.base.RoundTrip(req)
 }
 
+// bulkQuery adds to a bulk request's query what is wanted of the answer.
+func bulkQuery(query url.Values) string {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("filter_path", answerFilter)
+	return query.Encode()
+}
+
 // ownTarget goes through a client of the extension's own.
 type ownTarget struct {
 	client   *http.Client
@@ -49,7 +59,7 @@ func newOwnTarget(client *http.Client, endpoint string) *ownTarget {
 }
 
 func (t *ownTarget) send(ctx context.Context, body []byte) (*http.Response, error) {
-	return t.do(ctx, http.MethodPost, "/_bulk", "application/x-ndjson", body)
+	return t.do(ctx, http.MethodPost, "/_bulk?"+bulkQuery(nil), "application/x-ndjson", body)
 }
 
 func (t *ownTarget) do(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
