@@ -122,7 +122,6 @@ func (s *stand) networkFaults(random *rand.Rand) []step {
 		{"connection reset", reset},
 		{"accepted, dead before the answer", dieBeforeAnswer},
 		{"accepted, dead in the answer", dieInAnswer},
-		{"no answer", hang},
 		{"mixed items", mixed},
 		{"401 that is not JSON", status(http.StatusUnauthorized, "Unauthorized")},
 		{"403", status(http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"},"status":403}`)},
@@ -151,6 +150,11 @@ func (s *stand) networkFaults(random *rand.Rand) []step {
 func (s *stand) nodeFaults() []step {
 	const inflight = "network.breaker.inflight_requests.limit"
 	return []step{
+		{"no answer", func(t *testing.T, part portion) {
+			s.proxy.arm(hang, 1)
+			s.emit(t, part)
+			s.proxy.shown(t)
+		}},
 		{"connections refused", s.during(func(*testing.T) { s.proxy.refuse() }, "unreachable", s.proxy.accept)},
 		{"node hangs", s.during(
 			func(t *testing.T) { require.NoError(t, s.node.Pause()) }, "timeout",
