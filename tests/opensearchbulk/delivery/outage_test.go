@@ -27,6 +27,7 @@ var indexPerTenant = []string{
 
 // Stopped in the middle of an outage, whatever kind, the collector is gone in time, and nothing is lost or twice.
 func TestTerminatedInAnOutage(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s := newStand(t, standOptions{tenants: 3, random: newRandom(t), config: indexPerTenant})
 	s.load.perTenant = true
 	for _, outage := range []struct {
@@ -62,6 +63,7 @@ func TestTerminatedInAnOutage(t *testing.T) {
 
 // When the queue is full, senders are told to wait, and the runs wait in Dify's tables.
 func TestFullQueuePushesBack(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s := newStand(t, standOptions{
 		tenants: 3,
 		random:  newRandom(t),
