@@ -4,14 +4,9 @@
 package tests
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
@@ -29,7 +24,7 @@ import (
 
 func TestRecordedSpansArriveOnce(t *testing.T) {
 	recorded := map[string]recordedSpan{}
-	lines := recording(t, "traces.jsonl.gz")
+	lines := recordings.Lines(t, recordings.Traces)
 	for _, line := range lines {
 		readSpans(t, line, recorded)
 	}
@@ -61,7 +56,7 @@ const droppedItems = "otelcol_dify_filter_dropped_items_total"
 
 func TestRecordedMetricsKeepTheirProcesses(t *testing.T) {
 	s := newStack(t, stackOptions{})
-	for _, line := range recording(t, "metrics.jsonl.gz") {
+	for _, line := range recordings.Lines(t, recordings.Metrics) {
 		require.Equal(t, http.StatusOK, exportHTTP(t, s.Collector, "metrics", "", line))
 	}
 	// Three gunicorn workers served 301 requests; the one after the restart served two more.
@@ -76,7 +71,7 @@ func TestRecordedRunsAreTold(t *testing.T) {
 	s := newStack(t, stackOptions{
 		overlays: []string{"yaml:receivers::workflow_log::start_at: beginning"},
 		fill: func(ctx context.Context, database string) error {
-			return servers.SharedPostgres(t).Restore(ctx, database, unzipped(t, "rows.sql.gz"))
+			return servers.SharedPostgres(t).Restore(ctx, database, recordings.Unzipped(t, recordings.Rows))
 		},
 	})
 	rows, err := s.db.Query(t.Context(), "SELECT id::text, status FROM workflow_runs WHERE finished_at IS NOT NULL")
@@ -130,37 +125,4 @@ func readSpans(t *testing.T, line string, spans map[string]recordedSpan) {
 			}
 		}
 	}
-}
-
-// recording reads a recording's lines.
-func recording(t *testing.T, name string) []string {
-	t.Helper()
-	file, err := os.Open(unzipped(t, name))
-	require.NoError(t, err)
-	defer file.Close()
-	var lines []string
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 64<<20)
-	for scanner.Scan() {
-		lines = append(lines, scanner.Text())
-	}
-	require.NoError(t, scanner.Err())
-	return lines
-}
-
-// unzipped is the path of a recording's content.
-func unzipped(t *testing.T, name string) string {
-	t.Helper()
-	packed, err := os.Open(repo.Path("tests", "testdata", "recordings", name))
-	require.NoError(t, err)
-	defer packed.Close()
-	reader, err := gzip.NewReader(packed)
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), strings.TrimSuffix(name, ".gz"))
-	file, err := os.Create(path)
-	require.NoError(t, err)
-	defer file.Close()
-	_, err = io.Copy(file, reader) //nolint:gosec // our own file
-	require.NoError(t, err)
-	return path
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
@@ -36,7 +37,7 @@ func TestFailedRunBecomesSentryEvent(t *testing.T) {
 
 // The recorded spans as Sentry gets them: each one once, as a transaction or in one.
 func TestRecordedSpansSuitSentry(t *testing.T) {
-	lines := recording(t, "traces.jsonl.gz")
+	lines := recordings.Lines(t, recordings.Traces)
 	recorded := map[string]recordedSpan{}
 	for _, line := range lines {
 		readSpans(t, line, recorded)

@@ -149,8 +149,6 @@ have python3 || can_install || die "missing: python3"
 packages
 python
 spotlight
-[ -n "${OTELCOL_TEST_OPENSEARCH_URL:-}" ] || {
-  java
-  "$opensearch" install
-}
+java
+"$opensearch" install
 say "everything is there"

@@ -53,8 +53,26 @@ func (e *answerError) text() string {
 
 var errNotBulkAnswer = errors.New("the answer is not one to this bulk request")
 
+// answerFilter asks for only that of an answer which readAnswer and readError read: OpenSearch has less to write then, and we
+// less to read.
+const answerFilter = "errors,error,status,items.*.status,items.*.error"
+
+// withoutErrors reports whether an answer says that it has a result for each of n items, and that none is an error. Nearly
+// every answer is such a one, and need not be decoded.
+func withoutErrors(body []byte, n int) bool {
+	var s scanner
+	if !s.scan(body, []string{"errors", "items"}) || string(body[s.found[0].start:s.found[0].end]) != "false" {
+		return false
+	}
+	count, ok := s.count(s.found[1])
+	return ok && count == n
+}
+
 // readAnswer takes the body of a successful answer apart: one result for each item.
 func readAnswer(body []byte, items []item) ([]itemResult, error) {
+	if withoutErrors(body, len(items)) {
+		return make([]itemResult, len(items)), nil // all are taken
+	}
 	var answer struct {
 		Items []map[string]answerItem `json:"items"`
 	}
@@ -67,13 +85,13 @@ func readAnswer(body []byte, items []item) ([]itemResult, error) {
 			return nil, errNotBulkAnswer
 		}
 		for _, got := range answer.Items[i] {
-			results[i] = judge(got, sent.create)
+			results[i] = judge(got, sent)
 		}
 	}
 	return results, nil
 }
 
-func judge(got answerItem, create bool) itemResult {
+func judge(got answerItem, sent item) itemResult {
 	result := itemResult{status: got.Status}
 	if got.Error != nil {
 		result.kind, result.reason = got.Error.Type, got.Error.text()
@@ -81,8 +99,10 @@ func judge(got answerItem, create bool) itemResult {
 	switch {
 	case got.Status >= http.StatusOK && got.Status < http.StatusMultipleChoices && got.Error == nil:
 		result.verdict = taken
-	case got.Status == http.StatusConflict && create:
+	case got.Status == http.StatusConflict && sent.create:
 		result.verdict = duplicate
+	case sent.dead && got.Status == http.StatusForbidden:
+		result.verdict = refused // one document at fault must not hold up all others until the dead-letter index is open again
 	case temporary(got.Status, result.kind):
 		result.verdict = notNow
 	default:
@@ -117,21 +137,14 @@ func readError(body []byte) (answerError, bool) {
 }
 
 // success is the answer that the exporter gets: every document was created. Its client reads only status and error of each item.
-func success(req *http.Request, items []item) *http.Response {
-	size := 64
-	for i := range items {
-		size += items[i].action + len(`,"status":201},`)
+func success(req *http.Request, items int) *http.Response {
+	const start, each, end = `{"took":0,"errors":false,"items":[`, `{"create":{"status":201}},`, "]}"
+	body := make([]byte, 0, len(start)+items*len(each)+len(end))
+	body = append(body, start...)
+	for range items {
+		body = append(body, each...)
 	}
-	body := make([]byte, 0, size)
-	body = append(body, `{"took":0,"errors":false,"items":[`...)
-	for i := range items {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, bytes.TrimSuffix(items[i].actionLine(), []byte("}}"))...)
-		body = append(body, `,"status":201}}`...)
-	}
-	body = append(body, "]}"...)
+	body = append(bytes.TrimSuffix(body, []byte(",")), end...)
 	return &http.Response{
 		Status:        "200 OK",
 		StatusCode:    http.StatusOK,

@@ -49,7 +49,26 @@ func TestJudge(t *testing.T) {
 		if tt.kind != "" {
 			got.Error = &answerError{Type: tt.kind}
 		}
-		assert.Equal(t, tt.want, judge(got, tt.create).verdict, "%d %s", tt.status, tt.kind)
+		assert.Equal(t, tt.want, judge(got, item{create: tt.create}).verdict, "%d %s", tt.status, tt.kind)
+	}
+}
+
+func TestAnswersWithoutErrors(t *testing.T) {
+	for answer, want := range map[string]bool{
+		`{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":200}}]}`:             true,
+		`{"took":3, "errors" : false, "items" : [ {"create":{"status":201}} , {"x":[1,{"y":2}]} ] }`: true,
+		`{"items":[1,2],"errors":false}`:                                          true,
+		`{"errors":true,"items":[{"create":{"status":201}},{"create":{}}]}`:       false,
+		`{"errors":false,"items":[{"create":{"status":201}}]}`:                    false,
+		`{"errors":false,"items":[]}`:                                             false,
+		`{"errors":false,"items":{"a":1,"b":2}}`:                                  false,
+		`{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":`: false,
+		`{"items":[1,2]}`:  false,
+		`{"errors":false}`: false,
+		`<html>`:           false,
+		``:                 false,
+	} {
+		assert.Equal(t, want, withoutErrors([]byte(answer), 2), answer)
 	}
 }
 

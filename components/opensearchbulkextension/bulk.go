@@ -17,6 +17,7 @@ type item struct {
 	action int    // length of the action line
 	create bool   // the action is `create`, so that "exists already" means delivered
 	dead   bool   // goes to the dead-letter index
+	stored bool   // comes from storage, so that what became of it is counted already
 }
 
 func (i item) actionLine() []byte { return i.line[:i.action-1] }

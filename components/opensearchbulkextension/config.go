@@ -26,7 +26,7 @@ type Config struct {
 	// replay and dead letters go the way of the exporter's requests.
 	HTTP confighttp.ClientConfig `mapstructure:"http"`
 
-	// Setup installs index templates on start.
+	// Setup makes OpenSearch and OpenSearch Dashboards ready on start.
 	Setup SetupConfig `mapstructure:"setup"`
 
 	// IndexKeys are the attributes that may stand as `{key}` in an exporter's index name. Each value that occurs makes
@@ -53,6 +53,12 @@ type SetupConfig struct {
 	// AutoExpandReplicas is the templates' setting of that name. `0-1` makes one replica as soon as there is a second node.
 	AutoExpandReplicas string `mapstructure:"auto_expand_replicas"`
 
+	// RetentionDays is the age at which an index is deleted, where OpenSearch has the plugin for it; 0 keeps all.
+	RetentionDays int `mapstructure:"retention_days"`
+
+	// Dashboards is the client for OpenSearch Dashboards. Without an endpoint there is none.
+	Dashboards confighttp.ClientConfig `mapstructure:"dashboards"`
+
 	_ struct{}
 }
 
@@ -74,7 +80,7 @@ var (
 
 // Validate reports all faults at once.
 func (cfg *Config) Validate() error {
-	errs := []error{cfg.validateHTTP(), cfg.validateRetry()}
+	errs := []error{cfg.validateSetup(), validateClient("http", &cfg.HTTP), cfg.validateRetry()}
 	if cfg.Storage == nil {
 		errs = append(errs, errors.New("`storage` is required: name a storage extension, e.g. `storage: file_storage`"))
 	}
@@ -86,29 +92,38 @@ func (cfg *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("`index_keys` has %q: write attribute names without braces", key))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateSetup() error {
+	errs := []error{validateClient("setup::dashboards", &cfg.Setup.Dashboards)}
+	if cfg.Setup.Enabled && cfg.HTTP.Endpoint == "" {
+		errs = append(errs, errors.New("`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"))
+	}
 	if !autoExpandPattern.MatchString(cfg.Setup.AutoExpandReplicas) {
 		errs = append(errs, errors.New("`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`"))
+	}
+	if cfg.Setup.RetentionDays < 0 {
+		errs = append(errs, errors.New("`setup::retention_days` must not be negative: 0 keeps indices for ever"))
 	}
 	return errors.Join(errs...)
 }
 
-func (cfg *Config) validateHTTP() error {
+// validateClient checks a client of the extension's own; without an endpoint it is not used.
+func validateClient(key string, client *confighttp.ClientConfig) error {
 	var errs []error
-	if cfg.Setup.Enabled && cfg.HTTP.Endpoint == "" {
-		errs = append(errs, errors.New("`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"))
-	}
-	if cfg.HTTP.Endpoint != "" {
+	if client.Endpoint != "" {
 		// The parser's error quotes the URL, which may hold a password.
-		parsed, err := url.Parse(cfg.HTTP.Endpoint)
+		parsed, err := url.Parse(client.Endpoint)
 		if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
-			errs = append(errs, errors.New("`http::endpoint` must be a URL such as `http://opensearch:9200`"))
+			errs = append(errs, fmt.Errorf("`%s::endpoint` must be a URL such as `http://opensearch:9200`", key))
 		} else if parsed.User != nil {
-			errs = append(errs, errors.New("`http::endpoint` must not contain a login: use `http::auth` with a basicauth extension"))
+			errs = append(errs, fmt.Errorf("`%s::endpoint` must not contain a login: use `%s::auth` with a basicauth extension", key, key))
 		}
 	}
-	for _, middleware := range cfg.HTTP.Middlewares {
+	for _, middleware := range client.Middlewares {
 		if middleware.ID.Type() == metadata.Type {
-			errs = append(errs, fmt.Errorf("`http::middlewares` must not name %q: the extension would hold its own requests", middleware.ID))
+			errs = append(errs, fmt.Errorf("`%s::middlewares` must not name %q: the extension would hold its own requests", key, middleware.ID))
 		}
 	}
 	return errors.Join(errs...)

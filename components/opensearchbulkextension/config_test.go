@@ -39,6 +39,8 @@ func TestLoadConfig(t *testing.T) {
 	assert.Equal(t, "https://opensearch:9200", cfg.HTTP.Endpoint)
 	assert.True(t, cfg.Setup.Enabled)
 	assert.Equal(t, "0-all", cfg.Setup.AutoExpandReplicas)
+	assert.Equal(t, 7, cfg.Setup.RetentionDays)
+	assert.Equal(t, "https://dashboards:5601", cfg.Setup.Dashboards.Endpoint)
 	assert.Equal(t, []string{"dify.tenant_id"}, cfg.IndexKeys)
 	assert.Equal(t, "refused", cfg.DeadLetterIndex)
 	assert.Equal(t, 10*time.Second, cfg.AttemptTimeout)
@@ -47,6 +49,7 @@ func TestLoadConfig(t *testing.T) {
 	assert.Equal(t, []component.ID{
 		component.MustNewIDWithName("file_storage", "queue"),
 		component.MustNewIDWithName("basicauth", "opensearch"),
+		component.MustNewIDWithName("basicauth", "dashboards"),
 	}, ext.Dependencies())
 }
 
@@ -56,12 +59,17 @@ func TestValidate(t *testing.T) {
 		"opensearch_bulk/no_endpoint":         {"`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"},
 		"opensearch_bulk/bad_endpoint":        {"`http::endpoint` must be a URL such as `http://opensearch:9200`"},
 		"opensearch_bulk/unparsable_endpoint": {"`http::endpoint` must be a URL such as `http://opensearch:9200`"},
-		"opensearch_bulk/login_in_endpoint":   {"`http::endpoint` must not contain a login: use `http::auth` with a basicauth extension"},
-		"opensearch_bulk/itself":              {"`http::middlewares` must not name \"opensearch_bulk\": the extension would hold its own requests"},
+		"opensearch_bulk/login_in_endpoint": {
+			"`http::endpoint` must not contain a login: use `http::auth` with a basicauth extension",
+			"`setup::dashboards::endpoint` must not contain a login: use `setup::dashboards::auth` with a basicauth extension",
+		},
+		"opensearch_bulk/itself": {"`http::middlewares` must not name \"opensearch_bulk\": the extension would hold its own requests"},
 		"opensearch_bulk/values": {
 			"`index_keys` has \"{dify.tenant_id}\": write attribute names without braces",
 			"`dead_letter_index` must be an index name",
 			"`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`",
+			"`setup::retention_days` must not be negative: 0 keeps indices for ever",
+			"`setup::dashboards::endpoint` must be a URL",
 			"`attempt_timeout` must be positive",
 			"`retry::initial_interval` must be positive",
 			"`retry::max_interval` must not be less than `retry::initial_interval`",

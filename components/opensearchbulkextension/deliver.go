@@ -92,7 +92,7 @@ func (c *courier) attempt(ctx context.Context, to target, items chunk) (again []
 	case status >= http.StatusOK && status < http.StatusMultipleChoices:
 		results, err := readAnswer(body, items)
 		if err != nil {
-			return []chunk{items}, &failure{reason: reasonNotJSON, text: err.Error()}, false
+			return []chunk{items}, &failure{reason: reasonNotJSON, text: err.Error(), advice: adviceAddress}, false
 		}
 		c.holds.answered()
 		return c.settle(ctx, items, results)
@@ -105,7 +105,7 @@ func (c *courier) attempt(ctx context.Context, to target, items chunk) (again []
 			return c.split(ctx, items, reasonBadRequest, result)
 		}
 	}
-	return []chunk{items}, statusFailure(status, header), false
+	return []chunk{items}, statusFailure(status, header, body), false
 }
 
 // exchange sends a body and reads the whole answer, within attempt_timeout.
@@ -142,7 +142,7 @@ func (c *courier) settle(ctx context.Context, items chunk, results []itemResult)
 			counts[countAs(items[i], result.verdict)]++
 		case result.verdict == notNow:
 			again = append(again, items[i])
-			failed = &failure{reason: reasonItems, text: fmt.Sprintf("status %d, %s", result.status, result.kind)}
+			failed = itemsFailure(result)
 		case items[i].dead:
 			lost = append(lost, items[i])
 			c.lost.refused(result)
@@ -151,18 +151,29 @@ func (c *courier) settle(ctx context.Context, items chunk, results []itemResult)
 			c.letters.refused(result)
 		}
 	}
-	if len(lost) > 0 {
-		if err := c.store.put(context.WithoutCancel(ctx), lost); err != nil { // nothing better than to try all of it again
-			again = append(again, lost...)
-			failed = &failure{reason: reasonStorage, text: err.Error()}
-		} else {
-			counts[outcomeDeadLetterStored] += int64(len(lost))
-		}
+	if stored, err := c.keepLost(ctx, lost); err != nil { // nothing better than to try all of it again
+		again = append(again, lost...)
+		failed = &failure{reason: reasonStorage, text: err.Error()}
+	} else if stored > 0 {
+		counts[outcomeDeadLetterStored] = stored
 	}
 	for what, n := range counts {
 		c.telemetry.OpensearchBulkItems.Add(ctx, n, what.option())
 	}
 	return nonEmpty(letters, again), failed, len(again) < len(items)
+}
+
+// keepLost puts dead letters that were refused into storage and says how many were not there before.
+func (c *courier) keepLost(ctx context.Context, lost chunk) (stored int64, err error) {
+	if len(lost) == 0 {
+		return 0, nil
+	}
+	for _, letter := range lost {
+		if !letter.stored {
+			stored++
+		}
+	}
+	return stored, c.store.put(context.WithoutCancel(ctx), lost)
 }
 
 func countAs(i item, v verdict) outcome {
@@ -185,12 +196,25 @@ func networkFailure(err error) *failure {
 	if withURL, ok := errors.AsType[*url.Error](err); ok { // the extension's own client; a URL can have secrets in it
 		err = withURL.Err
 	}
-	return &failure{reason: reasonUnreachable, text: err.Error()}
+	return &failure{reason: reasonUnreachable, text: err.Error(), advice: adviceOnError(err)}
+}
+
+// itemsFailure describes an answer by which a document has to be sent again.
+func itemsFailure(result itemResult) *failure {
+	return &failure{
+		reason: reasonItems,
+		text:   fmt.Sprintf("status %d, %s", result.status, result.kind),
+		advice: adviceOnAnswer(result.status, result.kind),
+	}
 }
 
 // statusFailure describes an answer that is not about the documents.
-func statusFailure(status int, header http.Header) *failure {
-	f := &failure{reason: reasonRefused, text: fmt.Sprintf("status %d", status)}
+func statusFailure(status int, header http.Header, body []byte) *failure {
+	cause, _ := readError(body)
+	f := &failure{reason: reasonRefused, text: fmt.Sprintf("status %d", status), advice: adviceOnAnswer(status, cause.Type)}
+	if cause.Type != "" {
+		f.text += ", " + cause.Type
+	}
 	if status == http.StatusTooManyRequests {
 		f.reason = reasonThrottled
 	}

@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
@@ -41,17 +42,21 @@ type bulkExtension struct {
 	telemetry *metadata.TelemetryBuilder
 	rewriter  *rewriter
 
-	// releasing ends when the collector begins to stop its pipelines, life when it stops the extension.
+	replayEvery time.Duration
+
+	// releasing ends when the collector begins to stop its pipelines, cutoff a grace later, life when it stops the extension.
 	releasing context.Context
 	release   context.CancelFunc
+	cutoff    context.Context
+	cut       context.CancelFunc
 	life      context.Context
 	end       context.CancelFunc
 	tasks     sync.WaitGroup
 
 	// Set by Start.
-	courier   *courier
-	setup     *setupTask
-	ownClient *http.Client
+	courier    *courier
+	setup      *setupTask
+	ownClients []*http.Client
 
 	lastTarget atomic.Pointer[exporterTarget]
 	firstSeen  chan struct{}
@@ -75,9 +80,11 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 			newID:           rand.Text,
 			now:             time.Now,
 		},
-		firstSeen: make(chan struct{}),
+		replayEvery: replayInterval,
+		firstSeen:   make(chan struct{}),
 	}
 	e.releasing, e.release = context.WithCancel(context.Background())
+	e.cutoff, e.cut = context.WithCancel(context.Background())
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -88,11 +95,13 @@ func (e *bulkExtension) Dependencies() []component.ID {
 	if e.cfg.Storage != nil {
 		ids = append(ids, *e.cfg.Storage)
 	}
-	if e.cfg.HTTP.Auth.HasValue() {
-		ids = append(ids, e.cfg.HTTP.Auth.Get().AuthenticatorID)
-	}
-	for _, middleware := range e.cfg.HTTP.Middlewares {
-		ids = append(ids, middleware.ID)
+	for _, client := range []*confighttp.ClientConfig{&e.cfg.HTTP, &e.cfg.Setup.Dashboards} {
+		if client.Auth.HasValue() {
+			ids = append(ids, client.Auth.Get().AuthenticatorID)
+		}
+		for _, middleware := range client.Middlewares {
+			ids = append(ids, middleware.ID)
+		}
 	}
 	return ids
 }
@@ -103,7 +112,11 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	own, err := e.ownTarget(ctx, host)
+	own, err := e.ownTarget(ctx, host, "http", &e.cfg.HTTP)
+	if err != nil {
+		return errors.Join(err, kept.close(ctx))
+	}
+	dashboards, err := e.ownTarget(ctx, host, "setup::dashboards", &e.cfg.Setup.Dashboards)
 	if err != nil {
 		return errors.Join(err, kept.close(ctx))
 	}
@@ -118,14 +131,15 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 		holds:     held,
 		store:     kept,
 		letters:   &letterLog{logger: e.logger, message: "OpenSearch refused documents for good: they go to the dead-letter index"},
-		lost:      &letterLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again after each start"},
+		lost:      &letterLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again every ten minutes"},
 		releasing: e.releasing,
 	}
 	if own != nil {
 		e.courier.own = own
 	}
-	e.setup = newSetupTask(e.cfg, own, held, e.logger)
+	e.setup = newSetupTask(e.cfg, own, dashboards, held, e.logger)
 	e.tasks.Go(func() { e.setup.run(e.life, e.releasing) })
+	e.tasks.Go(func() { e.setup.dashboards.run(e.life, e.releasing) })
 	e.tasks.Go(e.replay)
 	return nil
 }
@@ -153,16 +167,17 @@ func (e *bulkExtension) openStorage(ctx context.Context, host component.Host) (*
 	return kept, nil
 }
 
-func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host) (*ownTarget, error) {
-	if e.cfg.HTTP.Endpoint == "" {
+// ownTarget is a client of the extension's own; nil without an endpoint.
+func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host, key string, settings *confighttp.ClientConfig) (*ownTarget, error) {
+	if settings.Endpoint == "" {
 		return nil, nil
 	}
-	client, err := e.cfg.HTTP.ToClient(ctx, host, e.settings)
+	client, err := settings.ToClient(ctx, host, e.settings)
 	if err != nil {
-		return nil, fmt.Errorf("`http`: %w", err)
+		return nil, fmt.Errorf("`%s`: %w", key, err)
 	}
-	e.ownClient = client
-	return newOwnTarget(client, e.cfg.HTTP.Endpoint), nil
+	e.ownClients = append(e.ownClients, client)
+	return newOwnTarget(client, settings.Endpoint), nil
 }
 
 func (e *bulkExtension) observe(kept *store) error {
@@ -200,17 +215,19 @@ func (*bulkExtension) Ready() error { return nil }
 // NotReady comes before the pipelines stop: from now on, what can't be delivered at once is stored.
 func (e *bulkExtension) NotReady() error {
 	e.release()
+	time.AfterFunc(releaseGrace, e.cut)
 	return nil
 }
 
 // Shutdown comes after the pipelines have stopped.
 func (e *bulkExtension) Shutdown(ctx context.Context) error {
 	e.release()
+	e.cut()
 	e.end()
 	e.tasks.Wait()
 	e.telemetry.Shutdown()
-	if e.ownClient != nil {
-		e.ownClient.CloseIdleConnections()
+	for _, client := range e.ownClients {
+		client.CloseIdleConnections()
 	}
 	if e.courier == nil {
 		return nil

@@ -22,8 +22,12 @@ func NewFactory() extension.Factory {
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		HTTP:  confighttp.NewDefaultClientConfig(),
-		Setup: SetupConfig{AutoExpandReplicas: "0-1"},
+		HTTP: confighttp.NewDefaultClientConfig(),
+		Setup: SetupConfig{
+			AutoExpandReplicas: "0-1",
+			RetentionDays:      30,
+			Dashboards:         confighttp.NewDefaultClientConfig(),
+		},
 		IndexKeys: []string{
 			difysemconv.AttrTenantID,
 			difysemconv.AttrAppID,

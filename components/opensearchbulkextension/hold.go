@@ -18,14 +18,32 @@ import (
 // failure is why an attempt has to be repeated.
 type failure struct {
 	reason reason
-	text   string // for the log: a status or a network error, never what a body said
+	text   string // for the log: a status, an error's type or a network error, never what a body said beside it
+	advice string // what an operator can do, if it does not pass by itself
 	after  time.Duration
 }
+
+func (f *failure) Error() string { return f.text }
 
 // throttled reports whether the server is there and asks for less: then another request's success means nothing.
 func (f *failure) throttled() bool {
 	return f.reason == reasonThrottled || f.reason == reasonItems
 }
+
+func (f *failure) sameAs(other failure) bool {
+	return f.reason == other.reason && f.advice == other.advice
+}
+
+func (f *failure) fields() []zap.Field {
+	fields := []zap.Field{zap.String("reason", string(f.reason)), zap.String("failure", f.text)}
+	if f.advice != "" {
+		fields = append(fields, zap.String("advice", f.advice))
+	}
+	return fields
+}
+
+// retellInterval is the least time between two log lines about why documents are held.
+const retellInterval = time.Minute
 
 // holds knows all requests that are held. It writes one log line when holding begins and one when it ends.
 type holds struct {
@@ -35,8 +53,10 @@ type holds struct {
 	report    func(*componentstatus.Event)
 
 	mu        sync.Mutex
-	held      int           // guarded by mu, as all below
-	announced time.Time     // zero while there is nothing to tell
+	held      int       // guarded by mu, as all below
+	announced time.Time // zero while there is nothing to tell
+	told      failure   // the last that the log was told of
+	toldAt    time.Time
 	recovered chan struct{} // closed and replaced when OpenSearch answers again
 }
 
@@ -57,17 +77,22 @@ func (h *holds) begin(ctx context.Context) {
 	h.telemetry.OpensearchBulkHeldRequests.Add(ctx, 1)
 }
 
-// announce says once that holding began.
+// announce says once that holding began, and once more when there is another reason for it.
 func (h *holds) announce(f failure) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	now := time.Now()
 	if !h.announced.IsZero() {
-		return
+		if f.sameAs(h.told) || now.Sub(h.toldAt) < retellInterval {
+			return
+		}
+		h.logger.Warn("OpenSearch still does not take documents, now for another reason", f.fields()...)
+	} else {
+		h.announced = now
+		h.logger.Warn("OpenSearch does not take documents: holding them until it does", f.fields()...)
+		h.report(componentstatus.NewRecoverableErrorEvent(errHolding))
 	}
-	h.announced = time.Now()
-	h.logger.Warn("OpenSearch does not take documents: holding them until it does",
-		zap.String("reason", string(f.reason)), zap.String("failure", f.text))
-	h.report(componentstatus.NewRecoverableErrorEvent(errHolding))
+	h.told, h.toldAt = f, now
 }
 
 // end takes a request off. When the last one is gone because its documents were taken, holding has ended.

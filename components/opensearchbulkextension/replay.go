@@ -5,33 +5,46 @@ package opensearchbulkextension
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 )
 
-// replay delivers what an earlier run stored, beside the new traffic. Ids make it harmless to send a document again.
+// replayInterval is the pause between two attempts to deliver what is in storage: dead letters that were refused.
+const replayInterval = 10 * time.Minute
+
+// replay delivers what storage keeps, beside the new traffic: first what an earlier run left, then now and then what was
+// refused even as a dead letter. Ids make it harmless to send a document again.
 func (e *bulkExtension) replay() {
-	entries := e.courier.store.entries()
-	if len(entries) == 0 {
-		return
+	if items, bytes := e.courier.store.size(); items > 0 {
+		e.logger.Info("Documents of an earlier run wait in storage", zap.Int64("documents", items), zap.Int64("bytes", bytes))
 	}
-	items, bytes := e.courier.store.size()
-	e.logger.Info("Documents of an earlier run wait in storage", zap.Int64("documents", items), zap.Int64("bytes", bytes))
 	to := e.replayTarget()
 	if to == nil || !e.setup.wait(e.life, e.releasing) {
 		return
 	}
-	ctx, cancel := e.untilRelease(e.life)
+	ctx, cancel := e.untilCutoff(e.life)
 	defer cancel()
-	delivered := true
-	for _, entry := range entries {
-		delivered = e.replayEntry(ctx, to, entry) && delivered
-		if ctx.Err() != nil || e.releasing.Err() != nil {
-			return
-		}
+	e.replayStored(ctx, to)
+	for wait(ctx, e.releasing, nil, e.replayEvery) {
+		e.replayStored(ctx, to)
 	}
-	if delivered {
-		e.logger.Info("The stored documents are delivered", zap.Int64("documents", items))
+}
+
+// replayStored tries each entry once.
+func (e *bulkExtension) replayStored(ctx context.Context, to target) {
+	waiting, _ := e.courier.store.size()
+	if waiting == 0 {
+		return
+	}
+	for _, entry := range e.courier.store.entries() {
+		if e.releasing.Err() != nil {
+			return // what is stored from now on is for the next start
+		}
+		e.replayEntry(ctx, to, entry)
+	}
+	if left, _ := e.courier.store.size(); left == 0 {
+		e.logger.Info("The stored documents are delivered", zap.Int64("documents", waiting))
 	}
 }
 
@@ -48,23 +61,24 @@ func (e *bulkExtension) replayTarget() target {
 	}
 }
 
-func (e *bulkExtension) replayEntry(ctx context.Context, to target, entry storedEntry) bool {
+func (e *bulkExtension) replayEntry(ctx context.Context, to target, entry storedEntry) {
 	body, err := e.courier.store.load(ctx, entry)
 	if err != nil {
 		e.logger.Error("Stored documents can't be read; they stay in storage", zap.Uint64("entry", entry.ID), zap.Error(err))
-		return false
+		return
 	}
 	items, err := e.rewriter.restore(body)
 	if err != nil {
 		e.logger.Error("Stored documents can't be read; they stay in storage", zap.Uint64("entry", entry.ID), zap.Error(err))
-		return false
+		return
+	}
+	for i := range items {
+		items[i].stored = true
 	}
 	if left := e.courier.deliver(ctx, to, items); len(left) > 0 {
-		return false
+		return
 	}
 	if err := e.courier.store.remove(context.WithoutCancel(ctx), entry); err != nil {
 		e.logger.Error("Delivered documents can't be removed from storage; they will be sent again after the next start", zap.Error(err))
-		return false
 	}
-	return true
 }

@@ -86,7 +86,7 @@ type rig struct {
 	logs *observer.ObservedLogs
 }
 
-func start(t *testing.T, cfg *Config, host *testHost) *rig {
+func start(t *testing.T, cfg *Config, host *testHost, change ...func(*bulkExtension)) *rig {
 	t.Helper()
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
@@ -95,6 +95,9 @@ func start(t *testing.T, cfg *Config, host *testHost) *rig {
 	set.Logger = zap.New(core)
 	ext, err := newExtension(cfg, set)
 	require.NoError(t, err)
+	for _, apply := range change {
+		apply(ext)
+	}
 	require.NoError(t, ext.Start(t.Context(), host))
 	t.Cleanup(func() { require.NoError(t, ext.Shutdown(context.Background())) })
 	host.extensions[bulkID] = ext

@@ -6,6 +6,7 @@ package opensearchbulkextension
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -13,8 +14,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// releaseGrace is what a request gets to be answered once the collector stops. After it, it is stored.
-const releaseGrace = time.Second
+// releaseGrace is what all requests together get to be answered once the collector stops. What has no answer then is
+// stored, and what comes later is stored at once: a big batch reaches us as many requests, one after the other.
+const releaseGrace = 2 * time.Second
 
 // storeRetry is the pause before storing is tried again.
 const storeRetry = time.Second
@@ -45,12 +47,14 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	template := req.Clone(context.WithoutCancel(req.Context()))
 	template.Body, template.GetBody = http.NoBody, nil // what is kept must not keep the documents
+	template.URL.RawQuery = bulkQuery(template.URL.Query())
+	template.Header.Set("Accept-Encoding", "identity") // what is left of an answer is not worth the packing
 	to := &exporterTarget{base: rt.base, req: template, encoding: encoding}
 	rt.ext.seen(to)
 	if err := rt.ext.bring(req.Context(), to, items); err != nil {
 		return nil, err
 	}
-	return success(req, items), nil
+	return success(req, len(items)), nil
 }
 
 func isBulk(req *http.Request) bool {
@@ -66,12 +70,17 @@ func urlIndex(path string) string {
 
 func readBody(req *http.Request, encoding string) ([]byte, error) {
 	defer req.Body.Close()
+	if req.ContentLength > 0 && (encoding == "" || encoding == encodingIdentity) {
+		body := make([]byte, req.ContentLength)
+		_, err := io.ReadFull(req.Body, body)
+		return body, err
+	}
 	return decode(encoding, req.Body)
 }
 
 // bring delivers items, or stores those that could not be delivered in the time that was left.
 func (e *bulkExtension) bring(ctx context.Context, to target, items []item) error {
-	bounded, cancel := e.untilRelease(ctx)
+	bounded, cancel := e.untilCutoff(ctx)
 	defer cancel()
 	left := items
 	if e.setup.wait(bounded, e.releasing) {
@@ -87,10 +96,13 @@ func (e *bulkExtension) bring(ctx context.Context, to target, items []item) erro
 	return e.keep(ctx, left)
 }
 
-// untilRelease is ctx, cut off a short time after the collector began to stop, or from now if it already has.
-func (e *bulkExtension) untilRelease(ctx context.Context) (context.Context, context.CancelFunc) {
+// untilCutoff is ctx, and ends when the grace after the collector began to stop is over.
+func (e *bulkExtension) untilCutoff(ctx context.Context) (context.Context, context.CancelFunc) {
 	bounded, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(e.releasing, func() { time.AfterFunc(releaseGrace, cancel) })
+	stop := context.AfterFunc(e.cutoff, cancel)
+	if e.cutoff.Err() != nil {
+		cancel() // now: AfterFunc takes its time
+	}
 	return bounded, func() {
 		stop()
 		cancel()

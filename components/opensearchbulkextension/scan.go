@@ -29,6 +29,30 @@ func (s *scanner) scan(doc []byte, wanted []string) bool {
 	return s.next() == '{' && s.object()
 }
 
+// count is the number of elements of the array at a place in the document.
+func (s *scanner) count(array span) (n int, ok bool) {
+	s.pos = array.start
+	if !array.found() || s.next() != '[' {
+		return 0, false
+	}
+	s.pos++
+	if s.next() == ']' {
+		return 0, true
+	}
+	for s.skipValue() {
+		n++
+		switch s.next() {
+		case ',':
+			s.pos++
+		case ']':
+			return n, true
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
 func (s *scanner) object() bool {
 	s.pos++
 	if s.next() == '}' {

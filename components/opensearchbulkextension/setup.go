@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,29 +15,46 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/setup"
 )
 
-// setupTask sets OpenSearch up in the background. Documents wait for it, since an index that is made before its template
-// keeps guessed field types for a day.
+// setupTask sets OpenSearch up in the background. Documents wait for the templates, since an index that is made before its
+// template keeps guessed field types for a day, and for one try of the retention policy, which holds only for indices that
+// are made after it.
 type setupTask struct {
-	templates []setup.Template
-	client    *ownTarget
-	timeout   time.Duration
-	logger    *zap.Logger
-	waits     hold // counted, told and repeated like a document's request
-	done      chan struct{}
+	templates  []setup.Template
+	retention  *errand // nil: none
+	dashboards *errand // nil: none
+	exchange   setup.Exchange
+	logger     *zap.Logger
+	waits      hold // counted, told and repeated like a document's request
+	done       chan struct{}
 }
 
-func newSetupTask(cfg *Config, own *ownTarget, held *holds, logger *zap.Logger) *setupTask {
+// dashboardsHeader goes with every request to Dashboards: it demands the first, and its security plugin would put the
+// objects among those of the user who logs in, where nobody else sees them. `headers` in the configuration wins.
+var dashboardsHeader = http.Header{"Osd-Xsrf": {"true"}, "Securitytenant": {"global"}}
+
+// newSetupTask plans what is to be done; dashboards is nil where there is no OpenSearch Dashboards.
+func newSetupTask(cfg *Config, own, dashboards *ownTarget, held *holds, logger *zap.Logger) *setupTask {
 	task := &setupTask{
-		client:  own,
-		timeout: cfg.AttemptTimeout,
-		logger:  logger,
-		waits:   hold{all: held},
-		done:    make(chan struct{}),
+		exchange: exchange(own, cfg.AttemptTimeout),
+		logger:   logger,
+		waits:    hold{all: held},
+		done:     make(chan struct{}),
 	}
-	if cfg.Setup.Enabled {
-		task.templates = setup.Templates(setup.Options{
-			DeadLetterIndex:    cfg.DeadLetterIndex,
-			AutoExpandReplicas: cfg.Setup.AutoExpandReplicas,
+	if !cfg.Setup.Enabled {
+		return task
+	}
+	opts := setup.Options{DeadLetterIndex: cfg.DeadLetterIndex, AutoExpandReplicas: cfg.Setup.AutoExpandReplicas}
+	task.templates = setup.Templates(opts)
+	if days := cfg.Setup.RetentionDays; days > 0 {
+		task.retention = newErrand("the retention policy", held, logger, func(ctx context.Context) error {
+			return setup.ApplyPolicy(ctx, task.exchange, days, logger)
+		})
+	}
+	if dashboards != nil {
+		dashboards.header = dashboardsHeader
+		ask := exchange(dashboards, cfg.AttemptTimeout)
+		task.dashboards = newErrand("OpenSearch Dashboards", held, logger, func(ctx context.Context) error {
+			return setup.ImportObjects(ctx, ask, setup.Objects(opts), logger)
 		})
 	}
 	return task
@@ -59,44 +77,60 @@ func (t *setupTask) wait(ctx, releasing context.Context) bool {
 	}
 }
 
-// run applies the templates until each is in place or refused for good.
+// run sets OpenSearch up, and lets documents go as soon as they may.
 func (t *setupTask) run(life, releasing context.Context) {
-	for {
-		err := t.apply(life)
-		_, refused := errors.AsType[*setup.RefusedError](err)
-		if refused {
-			t.logger.Error("OpenSearch refuses the set-up: documents are sent without it, so their fields may get guessed types", zap.Error(err))
-		}
-		if refused || err == nil {
-			t.waits.end(life, !refused)
-			close(t.done)
-			return
-		}
-		if !t.waits.pause(life, releasing, failure{reason: reasonSetup, text: err.Error()}) {
+	if !t.putTemplates(life, releasing) {
+		return
+	}
+	over := t.retention.try(life)
+	close(t.done)
+	if !over {
+		t.retention.repeat(life, releasing)
+	}
+}
+
+// putTemplates returns true when each template is in place or refused for good.
+func (t *setupTask) putTemplates(life, releasing context.Context) bool {
+	var refusals error
+	for len(t.templates) > 0 {
+		err := setup.ApplyTemplate(life, t.exchange, t.templates[0], t.logger)
+		if isRefusal(err) {
+			refusals = errors.Join(refusals, err)
+		} else if err != nil {
+			if t.waits.pause(life, releasing, failure{reason: reasonSetup, text: err.Error(), advice: adviceOnSetup(err)}) {
+				continue
+			}
 			t.waits.end(life, false)
-			return
+			return false
 		}
+		t.templates = t.templates[1:]
 	}
+	if refusals != nil {
+		t.logger.Error("OpenSearch refuses the set-up: documents are sent without it, so their fields may get guessed types", zap.Error(refusals))
+	}
+	t.waits.end(life, refusals == nil)
+	return true
 }
 
-func (t *setupTask) apply(ctx context.Context) error {
-	for _, template := range t.templates {
-		if err := setup.Apply(ctx, t.exchange, template, t.logger); err != nil {
-			return err
-		}
-	}
-	return nil
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*setup.RefusedError](err)
+	return ok
 }
 
-// exchange is the set-up's way to OpenSearch.
-func (t *setupTask) exchange(ctx context.Context, method, path string, body []byte) (int, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	defer cancel()
-	resp, err := t.client.do(ctx, method, path, "application/json", body)
-	if err != nil {
-		return 0, nil, errors.New(networkFailure(err).text) // the client's own error names the URL
+// exchange is the set-up's way to a server.
+func exchange(with *ownTarget, timeout time.Duration) setup.Exchange {
+	return func(ctx context.Context, req setup.Request) (int, []byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		if req.ContentType == "" {
+			req.ContentType = "application/json"
+		}
+		resp, err := with.do(ctx, req.Method, req.Path, req.ContentType, req.Body)
+		if err != nil {
+			return 0, nil, networkFailure(err) // the client's own error names the URL
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		return resp.StatusCode, answer, err
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, answer, err
 }

@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -36,10 +38,20 @@ func (t *exporterTarget) send(ctx context.Context, body []byte) (*http.Response,
 	return t.base.RoundTrip(req)
 }
 
-// ownTarget goes through the extension's own client.
+// bulkQuery adds to a bulk request's query what is wanted of the answer.
+func bulkQuery(query url.Values) string {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("filter_path", answerFilter)
+	return query.Encode()
+}
+
+// ownTarget goes through a client of the extension's own.
 type ownTarget struct {
 	client   *http.Client
 	endpoint string
+	header   http.Header // of every request
 }
 
 func newOwnTarget(client *http.Client, endpoint string) *ownTarget {
@@ -47,7 +59,7 @@ func newOwnTarget(client *http.Client, endpoint string) *ownTarget {
 }
 
 func (t *ownTarget) send(ctx context.Context, body []byte) (*http.Response, error) {
-	return t.do(ctx, http.MethodPost, "/_bulk", "application/x-ndjson", body)
+	return t.do(ctx, http.MethodPost, "/_bulk?"+bulkQuery(nil), "application/x-ndjson", body)
 }
 
 func (t *ownTarget) do(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
@@ -55,6 +67,7 @@ func (t *ownTarget) do(ctx context.Context, method, path, contentType string, bo
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, t.header)
 	req.Header.Set("Content-Type", contentType)
 	return t.client.Do(req)
 }

@@ -77,8 +77,14 @@ func (*OpenSearch) refresh(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"_shards": map[string]int{"total": 1, "successful": 1, "failed": 0}})
 }
 
-// settings takes every other PUT as set-up, which it shows to GET and HEAD under the same path.
+// settings takes every other PUT as set-up, which it shows to GET and HEAD under the same path. There is no plugin.
 func (o *OpenSearch) settings(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_plugins/") {
+		writeJSON(w, http.StatusBadRequest, map[string]string{
+			"error": "no handler found for uri [" + r.URL.Path + "] and method [" + r.Method + "]",
+		})
+		return
+	}
 	switch r.Method {
 	case http.MethodPut:
 		body, err := readBody(r)

@@ -137,6 +137,9 @@ func TestOpenSearchSetup(t *testing.T) {
 	assert.Equal(t, http.StatusOK, code)
 	assert.Contains(t, body, `"number":"3.`)
 
+	code, body = call(http.MethodGet, "/_plugins/_ism/policies/dify", "")
+	assert.Equal(t, http.StatusBadRequest, code)
+	assert.Contains(t, body, "no handler found")
 	code, _ = call(http.MethodGet, "/_index_template/dify", "")
 	assert.Equal(t, http.StatusNotFound, code)
 	code, _ = call(http.MethodPut, "/_index_template/dify", `{"index_patterns":["dify-*"]}`)

@@ -49,3 +49,8 @@ func (c *Collector) KillAndRestart(tb testing.TB) {
 	c.Kill(tb)
 	c.Restart(tb)
 }
+
+// Pid is the process's number, until it is started again.
+func (c *Collector) Pid() int {
+	return c.process.Pid()
+}

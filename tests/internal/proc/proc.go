@@ -144,6 +144,16 @@ func (p *Process) StopWith(signal os.Signal) error {
 	return fmt.Errorf("%s did not stop within %s\n%s", p.name, stopGrace, p.Tail())
 }
 
+// Pid is the process's number.
+func (p *Process) Pid() int {
+	return p.cmd.Process.Pid
+}
+
+// Signal sends a signal to the process, and not to its children.
+func (p *Process) Signal(signal os.Signal) error {
+	return p.cmd.Process.Signal(signal)
+}
+
 // Kill ends the process without giving it a chance, and the rest of its group with it.
 func (p *Process) Kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)

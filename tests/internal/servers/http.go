@@ -26,13 +26,13 @@ func getJSON[T any](ctx context.Context, address string) (answer T, err error) {
 	if err != nil {
 		return answer, err
 	}
-	err = doJSON(req, &answer)
+	err = doJSON(http.DefaultClient, req, &answer)
 	return answer, err
 }
 
 // doJSON sends a request and decodes the answer.
-func doJSON(req *http.Request, answer any) error {
-	resp, err := http.DefaultClient.Do(req)
+func doJSON(client *http.Client, req *http.Request, answer any) error {
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

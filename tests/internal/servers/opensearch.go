@@ -6,12 +6,18 @@ package servers
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
@@ -29,64 +35,146 @@ const ourIndices = "workflow-logs-*,dify-traces-*,dify-logs-*,otelcol-dify-dead-
 // OpenSearch is an OpenSearch node.
 type OpenSearch struct {
 	server
-	URL string
+	URL    string
+	CAFile string // empty without TLS
+	client *http.Client
+	spec   proc.Spec
 }
+
+// NodeOptions say how a node of the test's own differs from the usual one.
+type NodeOptions struct {
+	Secure   bool     // TLS, users and roles; see AdminUser
+	Settings []string // as http.max_content_length=2mb
+}
+
+// AdminUser may do everything on a secure node; it is the password too.
+const AdminUser = "admin"
 
 // StartOpenSearch starts one, or takes the one in the environment.
 func StartOpenSearch(ctx context.Context) (*OpenSearch, error) {
 	if address := os.Getenv(OpenSearchEnv); address != "" {
-		o := &OpenSearch{URL: strings.TrimSuffix(address, "/")}
+		o := &OpenSearch{URL: strings.TrimSuffix(address, "/"), client: http.DefaultClient}
 		err := o.ready(ctx)
 		return o, err
 	}
-	o := &OpenSearch{}
-	if err := o.boot(ctx); err != nil {
+	return StartOpenSearchNode(ctx, NodeOptions{})
+}
+
+// StartOpenSearchNode starts one that the test may kill, pause and restart.
+func StartOpenSearchNode(ctx context.Context, opts NodeOptions) (*OpenSearch, error) {
+	o := &OpenSearch{client: http.DefaultClient}
+	if err := o.boot(ctx, opts); err != nil {
 		_ = o.Stop()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *OpenSearch) boot(ctx context.Context) (err error) {
+func (o *OpenSearch) boot(ctx context.Context, opts NodeOptions) (err error) {
 	if o.dir, err = proc.NewDir("opensearch"); err != nil {
 		return err
 	}
-	for _, name := range []string{"start.sh", "pom.xml"} { // the repository may be closed to the user that runs it
-		if err := copyFile(repo.Path("tests", "opensearch", name), filepath.Join(o.dir, name)); err != nil {
-			return err
-		}
+	script := filepath.Join(o.dir, "start.sh")
+	err = errors.Join( // the repository may be closed to the user that runs it
+		copyFile(repo.Path("tests", "opensearch", "start.sh"), script),
+		copyFile(repo.Path("tests", "opensearch", "pom.xml"), filepath.Join(o.dir, "pom.xml")),
+	)
+	if err != nil {
+		return err
+	}
+	ports, err := proc.FreePorts(1) // not 0: the node keeps its port when it is restarted
+	if err != nil {
+		return err
+	}
+	o.URL = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	command := "run"
+	if opts.Secure {
+		command, o.URL = "run-secure", fmt.Sprintf("https://127.0.0.1:%d", ports[0])
+		o.CAFile = filepath.Join(o.dir, "node", "config", "ca.pem")
 	}
 	cache := os.Getenv(cacheEnv)
 	if cache == "" {
 		cache = fmt.Sprintf("/var/tmp/otelcol-dify-tests-%d", os.Getuid())
 	}
-	return o.start(ctx, proc.Spec{
+	o.spec = proc.Spec{
 		Name:         "opensearch",
 		Path:         "/bin/bash",
-		Args:         []string{filepath.Join(o.dir, "start.sh"), "run", "0", filepath.Join(o.dir, "node")},
+		Args:         []string{script, command, strconv.Itoa(ports[0]), filepath.Join(o.dir, "node")},
 		Env:          []string{cacheEnv + "=" + cache, "OTELCOL_TEST_JAVA_HOME=" + os.Getenv("OTELCOL_TEST_JAVA_HOME")},
 		Unprivileged: true,
-	}, o.bound)
+	}
+	o.set(opts.Settings)
+	return o.start(ctx, o.spec, o.ready)
 }
 
-// bound reads the port once the node has written it, then asks for the node's health.
-func (o *OpenSearch) bound(ctx context.Context) error {
-	ports, err := os.ReadFile(filepath.Join(o.dir, "node", "logs", "http.ports"))
-	if err != nil {
+// Kill ends the node without giving it a chance.
+func (o *OpenSearch) Kill() {
+	o.process.Kill()
+}
+
+// Restart starts a node that was killed or is stopped now, on its data and its port. Settings are added to those it had.
+func (o *OpenSearch) Restart(ctx context.Context, settings ...string) error {
+	if err := o.process.Stop(); err != nil {
 		return err
 	}
-	address, _, _ := strings.Cut(string(ports), "\n")
-	o.URL = "http://" + address
-	return o.ready(ctx)
+	o.set(settings)
+	return o.start(ctx, o.spec, o.ready)
+}
+
+// set adds settings to the command line; one that is there already is replaced.
+func (o *OpenSearch) set(settings []string) {
+	for _, setting := range settings {
+		name, _, _ := strings.Cut(setting, "=")
+		o.spec.Args = slices.DeleteFunc(o.spec.Args, func(arg string) bool { return strings.HasPrefix(arg, "-E"+name+"=") })
+		o.spec.Args = append(o.spec.Args, "-E"+setting)
+	}
+}
+
+// Pause makes the node hang until Unpause.
+func (o *OpenSearch) Pause() error {
+	return o.process.Signal(syscall.SIGSTOP)
+}
+
+// Unpause lets a paused node go on.
+func (o *OpenSearch) Unpause() error {
+	return o.process.Signal(syscall.SIGCONT)
 }
 
 func (o *OpenSearch) ready(ctx context.Context) error {
-	if _, err := getJSON[any](ctx, o.URL+"/_cluster/health?wait_for_status=yellow&timeout=1s"); err != nil {
+	if o.CAFile != "" && o.client == http.DefaultClient {
+		client, err := adminClient(o.CAFile)
+		if err != nil {
+			return err
+		}
+		o.client = client
+	}
+	if err := o.Send(ctx, http.MethodGet, "/_cluster/health?wait_for_status=yellow&timeout=1s", nil, &struct{}{}); err != nil {
 		return err
 	}
 	// One node holds no replicas; without this each index is yellow for ever.
-	return o.send(ctx, http.MethodPut, "/_cluster/settings",
+	return o.Send(ctx, http.MethodPut, "/_cluster/settings",
 		map[string]any{"persistent": map[string]any{"cluster.default_number_of_replicas": 0}}, &struct{}{})
+}
+
+// adminClient logs in to a secure node, once the node has made its certificates.
+func adminClient(caFile string) (*http.Client, error) {
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) { // still being written
+		return nil, fmt.Errorf("no certificate in %s yet", caFile)
+	}
+	return &http.Client{Transport: adminLogin{&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}}, nil
+}
+
+type adminLogin struct{ base http.RoundTripper }
+
+func (l adminLogin) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.SetBasicAuth(AdminUser, AdminUser)
+	return l.base.RoundTrip(req)
 }
 
 func copyFile(from, to string) error {
@@ -99,7 +187,7 @@ func copyFile(from, to string) error {
 
 // Reset deletes what earlier tests left behind.
 func (o *OpenSearch) Reset(ctx context.Context) error {
-	return o.send(ctx, http.MethodDelete, "/"+ourIndices+"?expand_wildcards=all", nil, &struct{}{})
+	return o.Send(ctx, http.MethodDelete, "/"+ourIndices+"?expand_wildcards=all", nil, &struct{}{})
 }
 
 // Hit is a document.
@@ -111,7 +199,7 @@ type Hit struct {
 
 // Search returns up to 10,000 documents of the indices that a pattern names; none if there is no such index.
 func (o *OpenSearch) Search(ctx context.Context, pattern string, query any) ([]Hit, error) {
-	if err := o.send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
+	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return nil, err
 	}
 	var answer struct {
@@ -120,19 +208,47 @@ func (o *OpenSearch) Search(ctx context.Context, pattern string, query any) ([]H
 		} `json:"hits"`
 	}
 	body := map[string]any{"size": 10000, "query": query}
-	err := o.send(ctx, http.MethodPost, "/"+pattern+"/_search", body, &answer)
+	err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_search", body, &answer)
 	return answer.Hits.Hits, err
 }
 
 // Count is the number of documents in the indices that a pattern names.
 func (o *OpenSearch) Count(ctx context.Context, pattern string) (int, error) {
-	if err := o.send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
+	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return 0, err
 	}
-	answer, err := getJSON[struct {
+	var answer struct {
 		Count int `json:"count"`
-	}](ctx, o.URL+"/"+pattern+"/_count")
+	}
+	err := o.Send(ctx, http.MethodGet, "/"+pattern+"/_count", nil, &answer)
 	return answer.Count, err
+}
+
+// Walk visits every document of the indices that a pattern names, however many, with the fields that are asked for.
+func (o *OpenSearch) Walk(ctx context.Context, pattern string, fields []string, visit func(Hit)) error {
+	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
+		return err
+	}
+	path := "/" + pattern + "/_search?scroll=1m"
+	body := map[string]any{"size": 5000, "sort": []string{"_doc"}, "_source": fields}
+	for {
+		var answer struct {
+			ScrollID string `json:"_scroll_id"`
+			Hits     struct {
+				Hits []Hit `json:"hits"`
+			} `json:"hits"`
+		}
+		if err := o.Send(ctx, http.MethodPost, path, body, &answer); err != nil {
+			return err
+		}
+		path, body = "/_search/scroll", map[string]any{"scroll": "1m", "scroll_id": answer.ScrollID}
+		if len(answer.Hits.Hits) == 0 {
+			return o.Send(ctx, http.MethodDelete, "/_search/scroll", map[string]any{"scroll_id": answer.ScrollID}, &struct{}{})
+		}
+		for _, hit := range answer.Hits.Hits {
+			visit(hit)
+		}
+	}
 }
 
 // All is the query for every document.
@@ -140,7 +256,8 @@ func All() any {
 	return map[string]any{"match_all": map[string]any{}}
 }
 
-func (o *OpenSearch) send(ctx context.Context, method, path string, body, answer any) error {
+// Send sends a request and decodes the answer.
+func (o *OpenSearch) Send(ctx context.Context, method, path string, body, answer any) error {
 	text := []byte{}
 	if body != nil {
 		var err error
@@ -153,7 +270,7 @@ func (o *OpenSearch) send(ctx context.Context, method, path string, body, answer
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if err := doJSON(req, answer); err != nil {
+	if err := doJSON(o.client, req, answer); err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
 
-const startTimeout = 2 * time.Minute
+const startTimeout = 5 * time.Minute // a secure OpenSearch on a machine that does much else
 
 // server is what all of them have in common.
 type server struct {

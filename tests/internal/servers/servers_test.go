@@ -63,7 +63,7 @@ func TestOpenSearchForgets(t *testing.T) {
 
 	var created struct{ Result string }
 	document := map[string]any{"name": "one"}
-	require.NoError(t, o.send(t.Context(), "PUT", "/dify-traces-test/_create/1", document, &created))
+	require.NoError(t, o.Send(t.Context(), "PUT", "/dify-traces-test/_create/1", document, &created))
 	hits, err := o.Search(t.Context(), "dify-traces-*", All())
 	require.NoError(t, err)
 	require.Len(t, hits, 1)

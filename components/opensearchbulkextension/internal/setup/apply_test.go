@@ -25,11 +25,12 @@ type fakeCluster struct {
 	err       error
 }
 
-func (c *fakeCluster) exchange(_ context.Context, method, path string, body []byte) (int, []byte, error) {
+func (c *fakeCluster) exchange(_ context.Context, req Request) (int, []byte, error) {
+	method, body := req.Method, req.Body
 	if c.err != nil {
 		return 0, nil, c.err
 	}
-	name := strings.TrimPrefix(path, "/_index_template/")
+	name := strings.TrimPrefix(req.Path, "/_index_template/")
 	if c.refuse != nil {
 		if status, answer := c.refuse(method, string(body)); status != 0 {
 			return status, []byte(answer), nil
@@ -63,7 +64,7 @@ func applyAll(t *testing.T, c *fakeCluster, opts Options) *observer.ObservedLogs
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	for _, template := range Templates(opts) {
-		require.NoError(t, Apply(t.Context(), c.exchange, template, zap.New(core)))
+		require.NoError(t, ApplyTemplate(t.Context(), c.exchange, template, zap.New(core)))
 	}
 	return logs
 }
@@ -159,7 +160,7 @@ func TestApplyErrors(t *testing.T) {
 					}
 					return 0, ""
 				}}
-				err := Apply(t.Context(), c.exchange, Templates(options())[0], zap.NewNop())
+				err := ApplyTemplate(t.Context(), c.exchange, Templates(options())[0], zap.NewNop())
 				require.Error(t, err)
 				var refused *RefusedError
 				assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
@@ -168,7 +169,7 @@ func TestApplyErrors(t *testing.T) {
 		}
 	}
 	away := errors.New("connection refused")
-	require.ErrorIs(t, Apply(t.Context(), (&fakeCluster{err: away}).exchange, Templates(options())[0], zap.NewNop()), away)
+	require.ErrorIs(t, ApplyTemplate(t.Context(), (&fakeCluster{err: away}).exchange, Templates(options())[0], zap.NewNop()), away)
 }
 
 // TestNoFieldIsBothValueAndPrefix keeps the plain form of the templates, in which dots make objects, free of conflicts.

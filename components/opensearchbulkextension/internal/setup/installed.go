@@ -5,27 +5,10 @@ package setup
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
 )
-
-// managedBy marks a template as ours in its `_meta`. An operator who takes a template over removes it.
-const managedBy = "otelcol-dify"
-
-// decision is what to do about one template; its text is for the log.
-type decision string
-
-const (
-	create   decision = "there was none"
-	update   decision = "it was an older one of ours"
-	upToDate decision = "up to date"
-	keep     decision = "changed by hand"
-)
-
-func (d decision) String() string { return string(d) }
 
 // installed is a template as OpenSearch gives it back.
 type installed struct {
@@ -45,16 +28,13 @@ type installed struct {
 }
 
 // readTemplate reads the answer to a GET; nil without an error means that there is none.
-func readTemplate(name string, status int, answer []byte) (*installed, error) {
+func readTemplate(template Template, status int, answer []byte) (*installed, error) {
 	switch status {
 	case http.StatusNotFound:
 		return nil, nil
 	case http.StatusOK:
 	default:
-		if refusal := refusedFor(name, status, answer); refusal != nil {
-			return nil, refusal
-		}
-		return nil, temporaryError(name, status)
+		return nil, failed(template.what(), status, answer)
 	}
 	var parsed struct {
 		Templates []struct {
@@ -62,26 +42,23 @@ func readTemplate(name string, status int, answer []byte) (*installed, error) {
 		} `json:"index_templates"`
 	}
 	if json.Unmarshal(answer, &parsed) != nil || len(parsed.Templates) != 1 {
-		return nil, fmt.Errorf("index template %q: an answer that is not OpenSearch's", name)
+		return nil, fmt.Errorf("%s: an answer that is not OpenSearch's", template.what())
 	}
 	return &parsed.Templates[0].Template, nil
 }
 
-// decide compares what is installed with what is wanted. The checksum in `_meta` is that of the content we wrote, so a
-// content that no longer fits it was changed by hand.
-func decide(found *installed, wanted Template) decision {
-	switch {
-	case found == nil:
+func decideTemplate(found *installed, wanted Template) decision {
+	if found == nil {
 		return create
-	case found.Meta.ManagedBy != managedBy, found.Version > templateVersion:
-		return keep
-	case found.Meta.Checksum != found.checksum():
-		return keep
-	case found.Meta.Checksum == wanted.checksum(), found.Meta.Checksum == wanted.plain().checksum():
-		return upToDate
-	default:
-		return update
 	}
+	return decide(found.mark(), found.checksum(), templateVersion, wanted.checksum(), wanted.plain().checksum())
+}
+
+func (t *installed) mark() *mark {
+	if t.Meta.ManagedBy != managedBy {
+		return nil
+	}
+	return &mark{version: t.Version, checksum: t.Meta.Checksum}
 }
 
 // checksum is that of the content alone, in a form that does not depend on how it was written.
@@ -94,12 +71,7 @@ func (t *installed) checksum() string {
 	if decoder.Decode(&mappings) != nil {
 		mappings = nil
 	}
-	canonical, err := json.Marshal([]any{t.IndexPatterns, t.Priority, t.ComposedOf, settings, mappings, t.Template.Aliases})
-	if err != nil { // can't be: all of it came from JSON
-		return ""
-	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:8])
+	return checksum([]any{t.IndexPatterns, t.Priority, t.ComposedOf, settings, mappings, t.Template.Aliases})
 }
 
 // flatten writes settings as OpenSearch understands them: dotted keys that begin with `index.`, values as text.

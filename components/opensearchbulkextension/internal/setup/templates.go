@@ -11,10 +11,17 @@ import (
 )
 
 // templateVersion goes up whenever a template changes.
-const templateVersion = 1
+const templateVersion = 2
 
 // priority is above that of templates people make without thinking of one (0), and below what they choose to override with.
 const priority = 150
+
+// Indices of the shipped pipelines.
+const (
+	workflowLogs = "workflow-logs-*"
+	logs         = "dify-logs-*"
+	traces       = "dify-traces-*"
+)
 
 // Options are what an operator can choose.
 type Options struct {
@@ -36,15 +43,21 @@ type object = map[string]any
 // Templates are those that the shipped pipelines need.
 func Templates(opts Options) []Template {
 	return []Template{
-		{Name: "otelcol-dify-workflow-logs", pattern: "workflow-logs-*", replicas: opts.AutoExpandReplicas, mappings: logMappings()},
-		{Name: "otelcol-dify-logs", pattern: "dify-logs-*", replicas: opts.AutoExpandReplicas, mappings: logMappings()},
-		{Name: "otelcol-dify-traces", pattern: "dify-traces-*", replicas: opts.AutoExpandReplicas, mappings: spanMappings()},
+		{Name: "otelcol-dify-workflow-logs", pattern: workflowLogs, replicas: opts.AutoExpandReplicas, mappings: logMappings()},
+		{Name: "otelcol-dify-logs", pattern: logs, replicas: opts.AutoExpandReplicas, mappings: logMappings()},
+		{Name: "otelcol-dify-traces", pattern: traces, replicas: opts.AutoExpandReplicas, mappings: spanMappings()},
 		{Name: "otelcol-dify-dead-letter", pattern: opts.DeadLetterIndex, replicas: opts.AutoExpandReplicas, mappings: deadLetterMappings()},
 	}
 }
 
 func keyword() object { return object{"type": "keyword", "ignore_above": 1024} }
 func text() object    { return object{"type": "text"} }
+
+// message is searched by its words, and counted as a whole under `.keyword`. Lucene's longest term has 32,766 bytes.
+func message() object {
+	return object{"type": "text", "fields": object{"keyword": object{"type": "keyword", "ignore_above": 32766 / 4}}}
+}
+
 func number(kind string) object {
 	return object{"type": kind}
 }
@@ -65,16 +78,19 @@ func resourceFields() object {
 	return named(keyword,
 		"service.name", "service.namespace", "service.instance.id", "service.version",
 		"host.name", "container.id", "container.name", "process.pid",
-		difysemconv.AttrEnvironment, difysemconv.AttrRole, difysemconv.AttrEdition, difysemconv.AttrCommit)
+		difysemconv.AttrEnvironment, difysemconv.AttrRole, difysemconv.AttrEdition, difysemconv.AttrVersion, difysemconv.AttrCommit)
 }
 
 // attributeFields are those that both log records and spans have.
 func attributeFields() object {
-	return named(keyword,
+	shared := named(keyword,
 		difysemconv.AttrTenantID, difysemconv.AttrWorkspaceName, difysemconv.AttrAppID, difysemconv.AttrAppName, difysemconv.AttrAppMode,
 		difysemconv.AttrWorkflowID, difysemconv.AttrWorkflowRunID, difysemconv.AttrRole,
 		"error.type", "exception.type",
+		"http.request.method", "http.route", "url.path",
 		"data_stream.dataset", "data_stream.namespace", "data_stream.type")
+	shared["http.response.status_code"] = number("integer")
+	return shared
 }
 
 func logMappings() object {
@@ -83,18 +99,19 @@ func logMappings() object {
 		difysemconv.AttrLogRecordUID, difysemconv.AttrEventName, difysemconv.AttrWorkflowAppLogID,
 		difysemconv.AttrCreatedFrom, difysemconv.AttrCreatedByRole, difysemconv.AttrCreatedBy,
 		difysemconv.AttrRunStatus, difysemconv.AttrRunType, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrUsageCurrency,
-		"container.id", "container.name", "fluent.tag"))
+		"container.id", "container.name", "fluent.tag",
+		"code.file.path", "log.logger"))
 	maps.Copy(logAttributes, object{
 		difysemconv.AttrRunElapsedTime:     number("double"),
 		difysemconv.AttrRunTotalTokens:     number("long"),
 		"http.response.status_code":        number("integer"),
 		difysemconv.AttrRunTotalSteps:      number("long"),
 		difysemconv.AttrRunExceptionsCount: number("long"),
-		difysemconv.AttrRunError:           text(),
+		difysemconv.AttrRunError:           message(),
 		difysemconv.AttrRunCreatedAt:       nanos(),
 		difysemconv.AttrRunFinishedAt:      nanos(),
 		difysemconv.AttrUsageTotalPrice:    number("double"),
-		"exception.message":                text(),
+		"exception.message":                message(),
 		"exception.stacktrace":             text(),
 	})
 	return fields(object{
@@ -118,13 +135,12 @@ func spanMappings() object {
 	maps.Copy(spanAttributes, named(keyword,
 		difysemconv.AttrNodeID, difysemconv.AttrNodeType, difysemconv.AttrNodeTitle, difysemconv.AttrNodeExecutionID, difysemconv.AttrUserType,
 		difysemconv.AttrOriginalStatus,
-		"http.request.method", "http.route", "url.path", "url.scheme", "server.address", "client.address", "user_agent.original",
-		"http.method", "http.target",
-		"db.name", "db.namespace",
+		"http.method", "http.target", "http.url", "url.full", "url.scheme", "server.address", "net.peer.name", "client.address", "user_agent.original",
+		"db.system", "db.name", "db.namespace", "db.operation",
+		"messaging.destination",
 		"celery.task_name", "celery.state", "celery.action",
-		"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model"))
+		"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "gen_ai.span.kind", "gen_ai.tool.name"))
 	maps.Copy(spanAttributes, object{
-		"http.response.status_code":  number("integer"),
 		"http.status_code":           number("integer"),
 		"server.port":                number("integer"),
 		"gen_ai.usage.input_tokens":  number("long"),
@@ -144,7 +160,10 @@ func spanMappings() object {
 		"events": fields(object{
 			"name":       keyword(),
 			"@timestamp": nanos(),
-			"attributes": attributes(object{"exception.type": keyword(), "exception.message": text(), "exception.stacktrace": text()}),
+			"attributes": attributes(object{
+				"exception.type": keyword(), "exception.message": message(), "exception.stacktrace": text(),
+				"log.level": keyword(), "log.logger": keyword(), "log.message": text(), // Dify's log.exception
+			}),
 		}),
 		"links": fields(object{"traceId": keyword(), "spanId": keyword()}),
 		"instrumentationScope": fields(object{
@@ -220,16 +239,26 @@ func (t Template) checksum() string {
 }
 
 func (t Template) render(checksum string) []byte {
-	body, err := json.Marshal(object{
-		"index_patterns": []string{t.pattern},
-		"priority":       priority,
-		"version":        templateVersion,
-		"composed_of":    []string{},
-		"_meta":          object{"managed_by": managedBy, "checksum": checksum, "description": "Written by otelcol-dify. It is left alone once it is changed."},
-		"template":       object{"settings": t.settings(), "mappings": t.mappings},
-	})
+	body, err := json.Marshal(t.content(object{
+		"managed_by": managedBy, "checksum": checksum, "description": "Written by otelcol-dify. It is left alone once it is changed.",
+	}))
 	if err != nil { // can't be: the template is made of maps and texts
 		return nil
 	}
 	return body
+}
+
+// content is the template as OpenSearch takes it.
+func (t Template) content(meta object) object {
+	content := object{
+		"index_patterns": []string{t.pattern},
+		"priority":       priority,
+		"version":        templateVersion,
+		"composed_of":    []string{},
+		"template":       object{"settings": t.settings(), "mappings": t.mappings},
+	}
+	if meta != nil {
+		content["_meta"] = meta
+	}
+	return content
 }

@@ -1,0 +1,119 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulkextension
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
+)
+
+// steps is a server that answers set-up requests in order, the last answer for ever, and keeps the requests.
+type steps struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	answers  []step // guarded by mu, as below
+	requests []*http.Request
+}
+
+type step func(w http.ResponseWriter)
+
+func newSteps(t *testing.T, answers []step) *steps {
+	t.Helper()
+	s := &steps{answers: answers}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.requests = append(s.requests, r)
+		s.answers[0](w)
+		if len(s.answers) > 1 {
+			s.answers = s.answers[1:]
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *steps) asked() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests
+}
+
+func answer(status int, body string) step {
+	return func(w http.ResponseWriter) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func TestDashboardsHoldNothingUp(t *testing.T) {
+	node := newFakeNode(t)
+	*gate(node, nil) = true
+	notReady := answer(http.StatusServiceUnavailable, "OpenSearch Dashboards server is not ready yet")
+	dashboards := newSteps(t, []step{
+		notReady, notReady, answer(http.StatusForbidden, `{"statusCode":403,"error":"Forbidden","message":"no permissions"}`),
+	})
+	cfg := setupConfig(node.URL)
+	cfg.Setup.Dashboards.Endpoint = dashboards.URL + "/path/"
+	cfg.Setup.Dashboards.Headers = map[string]configopaque.String{"securitytenant": "team"}
+	r := start(t, cfg, newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	node.once(t, "l"+day+"a")
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("part of the set-up is refused").Len() == 1 }, testTime, testTick)
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("does not succeed yet").Len(), "said once")
+	asked := dashboards.asked()
+	require.Len(t, asked, 3)
+	assert.Equal(t, "/path/api/saved_objects/_bulk_get", asked[0].URL.Path)
+	assert.Equal(t, "true", asked[0].Header.Get("osd-xsrf"))
+	assert.Equal(t, []string{"team"}, asked[0].Header.Values("securitytenant"), "the configuration wins")
+}
+
+func TestRetentionIsTriedBeforeDocumentsAndRepeatedBesideThem(t *testing.T) {
+	node := newFakeNode(t)
+	asked, early := 0, 0
+	node.other = func(w http.ResponseWriter, r *http.Request) {
+		node.mu.Lock()
+		defer node.mu.Unlock()
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/_plugins/_ism/") && asked < 2:
+			asked++
+			if asked == 1 {
+				early = len(node.docs)
+			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.Method == http.MethodGet:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}
+	r := start(t, setupConfig(node.URL), newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	node.once(t, "l"+day+"a")
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("The retention policy is written").Len() == 1 }, testTime, testTick)
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("does not succeed yet").Len())
+	assert.Zero(t, early, "documents wait for the first try")
+}
+
+func TestOneKeyTurnsTheSetupOff(t *testing.T) {
+	node := newFakeNode(t)
+	node.other = func(http.ResponseWriter, *http.Request) { assert.Fail(t, "a set-up request") }
+	dashboards := newSteps(t, []step{answer(http.StatusOK, "{}")})
+	cfg := setupConfig(node.URL)
+	cfg.Setup.Enabled = false
+	cfg.Setup.Dashboards.Endpoint = dashboards.URL
+	r := start(t, cfg, newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	require.NoError(t, r.Shutdown(t.Context()))
+	assert.Empty(t, dashboards.asked())
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Copyright The otelcol-dify Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Replays dead letters: documents that OpenSearch refused for good, once what they were refused for is mended. Each goes
+# to the index and under the id that it was meant for; one that is there already stays as it is. What was replayed is
+# deleted from the dead-letter index. Nothing is deleted while one is refused again: mend that too, and run it again.
+#
+#   replay-dead-letters.sh                                    all of them
+#   replay-dead-letters.sh 'type:mapper_parsing_exception'    those that a query finds; fields are status, type, reason, index, id
+#
+# Needs curl. The environment is the collector's: OTELCOL_OPENSEARCH_URL, and where needed OTELCOL_OPENSEARCH_USERNAME,
+# OTELCOL_OPENSEARCH_PASSWORD, OTELCOL_OPENSEARCH_CA_FILE; OTELCOL_DEAD_LETTER_INDEX for an index of another name.
+set -euo pipefail
+
+url=${OTELCOL_OPENSEARCH_URL:?set it to the URL of OpenSearch}
+url=${url%/}
+index=${OTELCOL_DEAD_LETTER_INDEX:-otelcol-dify-dead-letter}
+query=${1:-*}
+pipeline=otelcol-dify-replay
+
+die() {
+  echo "replay-dead-letters.sh: $*" >&2
+  exit 1
+}
+
+json() { # TEXT: as a JSON string
+  local text=${1//\\/\\\\}
+  printf '"%s"' "${text//\"/\\\"}"
+}
+
+# The login goes in by a file descriptor: arguments are seen by every user of the machine.
+login() {
+  [ -z "${OTELCOL_OPENSEARCH_USERNAME:-}" ] || printf 'user = %s\n' "$(json "$OTELCOL_OPENSEARCH_USERNAME:${OTELCOL_OPENSEARCH_PASSWORD:-}")"
+  [ -z "${OTELCOL_OPENSEARCH_CA_FILE:-}" ] || printf 'cacert = %s\n' "$(json "$OTELCOL_OPENSEARCH_CA_FILE")"
+}
+
+call() { # METHOD PATH BODY: prints the answer
+  local answer status
+  answer=$(curl --silent --show-error --config <(login) --request "$1" --header 'Content-Type: application/json' \
+    --data-binary "$3" --write-out '\n%{http_code}' "$url/$2") || die "OpenSearch can't be reached at $url"
+  status=${answer##*$'\n'}
+  answer=${answer%$'\n'*}
+  case $status:$answer in
+  2* | *'"failures":['*) ;;
+  *) die "$1 $2: status $status: $answer" ;;
+  esac
+  printf '%s' "$answer"
+}
+
+number() { # NAME ANSWER
+  sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" <<<"$2"
+}
+
+marked='{"term":{"replay":true}}'
+chosen='{"query_string":{"query":'$(json "$query")'}}'
+
+call PUT "$index/_mapping" '{"properties":{"replay":{"type":"boolean"}}}' >/dev/null
+
+# A pipeline turns a letter back into the document that is in it.
+call PUT "_ingest/pipeline/$pipeline" '{
+  "description": "turns a dead letter of opensearch_bulk back into its document",
+  "processors": [{"script": {"source": "String index = ctx.index; String id = ctx.id; def document = Processors.json(ctx.document); ctx.keySet().removeIf(key -> !key.startsWith(\"_\")); ctx.putAll(document); ctx._index = index; ctx._id = id"}}]
+}' >/dev/null
+
+# Letters that come from now on are not touched: only what is marked is replayed and deleted.
+call POST "$index/_update_by_query?refresh=true&conflicts=proceed" \
+  '{"query":'"$chosen"',"script":{"source":"ctx._source.replay = true"}}' >/dev/null
+
+answer=$(call POST "_reindex?refresh=true" '{
+  "conflicts": "proceed",
+  "source": {"index": '"$(json "$index")"', "query": {"bool": {"filter": ['"$marked,$chosen"']}}},
+  "dest": {"index": "'$pipeline'", "op_type": "create", "pipeline": "'$pipeline'"}
+}')
+case $answer in
+*'"failures":[]'*) ;;
+*) die "some are refused again, so nothing is deleted from $index; mend this, or leave them out by a query, and run it again: ${answer#*\"failures\":}" ;;
+esac
+deleted=$(call POST "$index/_delete_by_query?refresh=true&conflicts=proceed" \
+  '{"query":{"bool":{"filter":['"$marked,$chosen"']}}}')
+echo "replayed $(number created "$answer"), there already $(number version_conflicts "$answer"), deleted from $index $(number deleted "$deleted")"

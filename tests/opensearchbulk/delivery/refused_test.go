@@ -1,0 +1,97 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+// Documents that are refused for good wait in the dead-letter index, or in storage if they are refused there too. Once the
+// cause is mended, the documented command brings each to its place.
+func TestRefusedDocumentsCanBeReplayed(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	s := newStand(t, standOptions{
+		node:    servers.NodeOptions{Settings: []string{"http.max_content_length=1mb"}},
+		tenants: 3,
+		random:  newRandom(t),
+		before:  func(s *stand) { s.createMisfitIndex(t) },
+	})
+	body, err := s.load.request(spansPerRequest, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.load.send(t.Context(), body))
+	s.expectEveryDocumentOnce(t)
+
+	body, err = s.load.request(refused, misfit)
+	require.NoError(t, err)
+	for told := 1; told <= 2; told++ { // the second time changes nothing
+		require.NoError(t, s.load.send(t.Context(), body))
+		s.waitForItems(t, "dead_letter", told*refused)
+	}
+	s.checkLetters(t)
+	body, err = s.load.request(1, big(1<<21)) // too large for the node, alone and as a dead letter
+	require.NoError(t, err)
+	require.NoError(t, s.load.send(t.Context(), body))
+	s.waitForItems(t, "dead_letter_stored", 1)
+	assert.InDelta(t, 1, s.metric(t.Context(), "stored_items"), 0)
+
+	// The operator lets the node take more, and deletes the index that no span fits.
+	require.NoError(t, s.node.Restart(t.Context(), "http.max_content_length=100mb"))
+	s.Terminate(t)
+	s.Restart(t)
+	s.waitForDocuments(t, deadLetters, refused+1)
+	output, err := s.replay(t, "status:400")
+	require.Error(t, err, "the index is still the same")
+	assert.Contains(t, output, "nothing is deleted")
+	s.waitForDocuments(t, deadLetters, refused+1)
+	s.api(t, http.MethodDelete, "/"+misfitIndex, nil)
+
+	output, err = s.replay(t, "status:400 AND index:"+misfitIndex)
+	require.NoError(t, err, output)
+	assert.Contains(t, output, fmt.Sprintf("replayed %d, there already 0, deleted from %s %d", refused, deadLetters, refused))
+	output, err = s.replay(t)
+	require.NoError(t, err, output)
+	s.waitForDocuments(t, deadLetters, 0)
+	s.expectEveryDocumentOnce(t)
+}
+
+// waitForItems waits until so many documents had an outcome, since the collector's start.
+func (s *stand) waitForItems(t *testing.T, outcome string, want int) {
+	t.Helper()
+	wait.For(t, "documents that are "+outcome, func(ctx context.Context) error {
+		if got := s.metric(ctx, "items_total", `outcome="`+outcome+`"`); int(got) != want {
+			return fmt.Errorf("%v, expected %d", got, want)
+		}
+		return nil
+	})
+}
+
+const deadLetters = "otelcol-dify-dead-letter"
+
+// checkLetters looks at what an operator finds.
+func (s *stand) checkLetters(t *testing.T) {
+	t.Helper()
+	letters, err := s.node.Search(t.Context(), deadLetters, servers.All())
+	require.NoError(t, err)
+	require.Len(t, letters, refused)
+	for _, letter := range letters {
+		assert.InDelta(t, http.StatusBadRequest, letter.Source["status"], 0)
+		assert.Equal(t, "mapper_parsing_exception", letter.Source["type"])
+		assert.Contains(t, letter.Source["reason"], "failed to parse field [name] of type [integer]")
+		assert.Equal(t, misfitIndex, letter.Source["index"])
+		assert.Contains(t, s.load.expectations(), fmt.Sprintf("%s/%v", eventSpan, letter.Source["id"]))
+		assert.Contains(t, letter.Source["document"], `"name":"GET /orders"`)
+		assert.NotEmpty(t, letter.Source["@timestamp"])
+	}
+	assert.NotContains(t, s.Log(), "GET /orders", "the log tells that there are some, not what is in them")
+	assert.Contains(t, s.Log(), "OpenSearch refused documents for good")
+}

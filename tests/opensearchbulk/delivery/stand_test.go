@@ -1,0 +1,204 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package delivery runs the built binary with its shipped pipelines through outages of a real OpenSearch: every document
+// is there once, in its place.
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+// seedEnv names the variable with the seed of a random schedule that is to be repeated.
+const seedEnv = "OTELCOL_TEST_SEED"
+
+func newRandom(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	if given := os.Getenv(seedEnv); given != "" {
+		var err error
+		seed, err = strconv.ParseUint(given, 10, 64)
+		require.NoError(t, err, seedEnv)
+	}
+	t.Logf("%s=%d repeats this schedule", seedEnv, seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// The collector's own user on a secure node.
+const (
+	user     = "otelcol"
+	password = "Not-The-Demo-Password-4711" //nolint:gosec // of a node that lives as long as its test
+)
+
+// stand is the collector with its shipped configuration between a PostgreSQL and a proxied OpenSearch.
+type stand struct {
+	*collector.Collector
+	node   *servers.OpenSearch
+	proxy  *proxy
+	db     *pgxpool.Pool
+	load   *load
+	secure bool
+}
+
+type standOptions struct {
+	node    servers.NodeOptions
+	config  []string // over the shipped one
+	tenants int
+	random  *rand.Rand
+	before  func(s *stand) // the collector starts
+}
+
+// Faults of a minute are shown in seconds; not less, since a time-out that a busy node can't keep makes it busier still.
+// The rows that are there before the collector belong to the load.
+var quick = []string{
+	"yaml:extensions::opensearch_bulk::attempt_timeout: 10s",
+	"yaml:extensions::opensearch_bulk::retry::max_interval: 2s",
+	"yaml:receivers::workflow_log::start_at: beginning",
+}
+
+func newStand(t *testing.T, opts standOptions) *stand {
+	t.Helper()
+	s := &stand{secure: opts.node.Secure}
+	env := s.openDatabase(t)
+	var err error
+	s.node, err = servers.StartOpenSearchNode(t.Context(), opts.node)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.node.Stop()) })
+	s.proxy = startProxy(t, s.node)
+	env["OTELCOL_OPENSEARCH_URL"] = s.proxy.URL
+	if s.secure {
+		env["OTELCOL_OPENSEARCH_CA_FILE"] = s.node.CAFile
+		env["OTELCOL_OPENSEARCH_USERNAME"], env["OTELCOL_OPENSEARCH_PASSWORD"] = user, password
+		s.setUser(t, password, "all_access")
+	}
+	s.load = newLoad(t, s.db, opts.random, opts.tenants)
+	if opts.before != nil {
+		opts.before(s)
+	}
+	s.Collector = collector.Start(t, collector.Options{
+		Configs: append(append([]string{collector.ShippedConfig()}, quick...), opts.config...),
+		Env:     env,
+	})
+	s.load.otlp = s.OTLPHTTP
+	return s
+}
+
+func (s *stand) openDatabase(t *testing.T) map[string]string {
+	t.Helper()
+	pg, err := servers.StartPostgres(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
+	name, drop, err := pg.NewDatabase(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
+	s.db, err = schema.Open(t.Context(), pg.URL(name))
+	require.NoError(t, err)
+	t.Cleanup(s.db.Close)
+	require.NoError(t, schema.Create(t.Context(), s.db))
+	return map[string]string{
+		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password, "DB_DATABASE": name,
+	}
+}
+
+// setUser gives the collector's user a password and a role; no role takes all rights away.
+func (s *stand) setUser(t *testing.T, secret, role string) {
+	t.Helper()
+	body := map[string]any{"password": secret, "opendistro_security_roles": []string{role}}
+	s.api(t, http.MethodPut, "/_plugins/_security/api/internalusers/"+user, body)
+	// The plugin empties its cache before it knows the change, so that a request in between makes the old state last.
+	s.api(t, http.MethodDelete, "/_plugins/_security/api/cache", nil)
+}
+
+// misfitIndex is made before the templates are there, and takes no name that is not a number.
+const misfitIndex = "dify-traces-2020.02.02"
+
+func (s *stand) createMisfitIndex(t *testing.T) {
+	t.Helper()
+	s.api(t, http.MethodPut, "/"+misfitIndex, map[string]any{
+		"mappings": map[string]any{"properties": map[string]any{"name": map[string]any{"type": "integer"}}},
+	})
+}
+
+// replay runs the documented command.
+func (s *stand) replay(t *testing.T, query ...string) (output string, err error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), repo.Path("config", "opensearch", "replay-dead-letters.sh"), query...)
+	cmd.Env = append(os.Environ(), "OTELCOL_OPENSEARCH_URL="+s.node.URL)
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+// set changes a setting of the whole cluster; nil resets it.
+func (s *stand) set(t *testing.T, name string, value any) {
+	t.Helper()
+	s.api(t, http.MethodPut, "/_cluster/settings", map[string]any{"persistent": map[string]any{name: value}})
+}
+
+// setIndices changes a setting of the indices that are there.
+func (s *stand) setIndices(t *testing.T, name string, value any) {
+	t.Helper()
+	s.api(t, http.MethodPut, "/"+ourIndices+"/_settings", map[string]any{name: value})
+}
+
+func (s *stand) api(t *testing.T, method, path string, body any) {
+	t.Helper()
+	require.NoError(t, s.node.Send(t.Context(), method, path, body, &struct{}{}))
+}
+
+// metric is one of the extension's own, 0 as long as there is none.
+func (s *stand) metric(ctx context.Context, name string, labels ...string) float64 {
+	value, err := s.OwnMetric(ctx, "otelcol_opensearch_bulk_"+name, labels...)
+	if err != nil {
+		return 0
+	}
+	return value
+}
+
+// waitRetried waits until the collector has sent something again for a reason.
+func (s *stand) waitRetried(t *testing.T, reason string) {
+	t.Helper()
+	// A collector that was killed just now meets the fault in its set-up.
+	attempts := func(ctx context.Context) float64 {
+		return s.metric(ctx, "retries_total", `reason="`+reason) + s.metric(ctx, "retries_total", `reason="setup"`)
+	}
+	before := attempts(t.Context())
+	wait.For(t, "another attempt because of "+reason, func(ctx context.Context) error {
+		if now := attempts(ctx); now <= before {
+			return fmt.Errorf("%v attempts", now)
+		}
+		return nil
+	})
+}
+
+// waitIdle waits until nothing waits anywhere.
+func (s *stand) waitIdle(t *testing.T) {
+	t.Helper()
+	wait.For(t, "empty queues", func(ctx context.Context) error {
+		queued, err := s.OwnMetric(ctx, "otelcol_exporter_queue_size", `exporter="opensearch"`)
+		if err != nil {
+			return err
+		}
+		held, stored := s.metric(ctx, "held_requests"), s.metric(ctx, "stored_items")
+		if queued+held+stored > 0 {
+			return fmt.Errorf("%v requests are queued, %v held, %v documents stored", queued, held, stored)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,45 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if plain != nil {
+		if err := plain.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// plain is the node without security that this package's tests share; started by the first that asks.
+var plain *servers.OpenSearch
+
+var startPlain = sync.OnceValue(func() (err error) {
+	plain, err = servers.StartOpenSearchNode(context.Background(), servers.NodeOptions{}) // outlives the test that asks first
+	return err
+})
+
+// freshOpenSearch is a real node as it comes: no template of ours, no index.
+func freshOpenSearch(t *testing.T) *servers.OpenSearch {
+	t.Helper()
+	require.NoError(t, startPlain())
+	require.NoError(t, plain.Reset(t.Context()))
+	require.NoError(t, plain.Send(t.Context(), http.MethodDelete, "/_index_template/*", nil, &struct{}{}))
+	return plain
+}

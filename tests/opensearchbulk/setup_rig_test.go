@@ -1,0 +1,168 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package opensearchbulk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+// What the recorded Dify told, and the log records of testdata/logs.json.
+const (
+	recordedRuns = 22
+	stuckRuns    = 1
+	toldLogs     = 2
+	refusedLogs  = 1
+)
+
+// refusedDay is that of the record in testdata/logs.json whose status code is a text.
+var refusedDay = time.Date(2020, 2, 2, 0, 0, 0, 0, time.UTC)
+
+// toldRecordings is what the rows of the recorded Dify say.
+type toldRecordings struct {
+	*collector.Collector
+	runs   map[string]float64 // by status
+	tokens float64
+}
+
+// tellRecordings runs the shipped configuration on a database and spans that a real Dify wrote, with a run beside them that
+// never ended, and waits until all of it can be searched.
+func tellRecordings(t *testing.T, search *servers.OpenSearch) *toldRecordings {
+	t.Helper()
+	db, env := recordedDatabase(t)
+	told := readRuns(t, db)
+	tellStuckRun(t, db)
+	env["OTELCOL_OPENSEARCH_URL"] = search.URL
+	told.Collector = collector.Start(t, collector.Options{
+		Configs: []string{
+			collector.ShippedConfig(),
+			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
+			"yaml:receivers::workflow_log::start_at: beginning",
+		},
+		Env: env,
+	})
+	awaitTemplates(t, search)
+	makeRefusingIndex(t, search, refusedDay)
+	for _, line := range recordings.Lines(t, recordings.Traces) {
+		export(t, told.Collector, "traces", line)
+	}
+	logs, err := os.ReadFile("testdata/logs.json")
+	require.NoError(t, err)
+	export(t, told.Collector, "logs", string(logs))
+	awaitCount(t, search, "workflow-logs-*", recordedRuns+stuckRuns)
+	awaitCount(t, search, "dify-logs-*", toldLogs)
+	awaitCount(t, search, "otelcol-dify-dead-letter", refusedLogs)
+	awaitQueueEmpty(t, told.Collector)
+	return told
+}
+
+// awaitTemplates waits until the collector has set OpenSearch up; the dead letters' template comes last.
+func awaitTemplates(t *testing.T, search *servers.OpenSearch) {
+	t.Helper()
+	wait.For(t, "the templates", func(ctx context.Context) error {
+		return search.Send(ctx, http.MethodGet, "/_index_template/otelcol-dify-dead-letter", nil, &struct{}{})
+	})
+}
+
+// makeRefusingIndex makes an index of container logs that refuses a text where a number should be: a dead letter.
+func makeRefusingIndex(t *testing.T, search *servers.OpenSearch, day time.Time) {
+	t.Helper()
+	require.NoError(t, search.Send(t.Context(), http.MethodPut, "/dify-logs-"+day.Format("2006.01.02"),
+		map[string]any{"settings": map[string]any{"index.mapping.ignore_malformed": false}}, &struct{}{}))
+}
+
+// recordedDatabase restores the recorded Dify's database and returns the variables that lead to it.
+func recordedDatabase(t *testing.T) (*pgxpool.Pool, map[string]string) {
+	t.Helper()
+	pg, err := servers.StartPostgres(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
+	name, drop, err := pg.NewDatabase(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
+	require.NoError(t, pg.Restore(t.Context(), name, recordings.Unzipped(t, recordings.Rows)))
+	db, err := schema.Open(t.Context(), pg.URL(name))
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	return db, map[string]string{
+		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password, "DB_DATABASE": name,
+	}
+}
+
+func readRuns(t *testing.T, db *pgxpool.Pool) *toldRecordings {
+	t.Helper()
+	told := &toldRecordings{runs: map[string]float64{}}
+	rows, err := db.Query(t.Context(), "SELECT status, total_tokens FROM workflow_runs WHERE finished_at IS NOT NULL")
+	require.NoError(t, err)
+	for rows.Next() {
+		var status string
+		var tokens int64
+		require.NoError(t, rows.Scan(&status, &tokens))
+		told.runs[status]++
+		told.tokens += float64(tokens)
+	}
+	require.NoError(t, rows.Err())
+	return told
+}
+
+// tellStuckRun writes a run of an app that is there which began two days ago and did not end.
+func tellStuckRun(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	run := schema.Run{ID: uuid.NewString(), WorkflowID: uuid.NewString(), CreatedBy: uuid.NewString(), CreatedAt: time.Now().Add(-48 * time.Hour)}
+	require.NoError(t, db.QueryRow(t.Context(), "SELECT id::text, tenant_id::text FROM apps WHERE mode = 'workflow' LIMIT 1").Scan(&run.AppID, &run.TenantID))
+	require.NoError(t, schema.NewWriter(db).StartRun(t.Context(), run))
+}
+
+// export sends an OTLP request as JSON.
+func export(t *testing.T, c *collector.Collector, signal, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.OTLPHTTP+"/v1/"+signal, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+}
+
+func awaitCount(t *testing.T, search *servers.OpenSearch, pattern string, want int) {
+	t.Helper()
+	wait.For(t, "documents in "+pattern, func(ctx context.Context) error {
+		got, err := search.Count(ctx, pattern)
+		if err == nil && got != want {
+			err = fmt.Errorf("%d documents in %s, expected %d", got, pattern, want)
+		}
+		return err
+	})
+}
+
+// awaitQueueEmpty waits until OpenSearch has taken all that was told.
+func awaitQueueEmpty(t *testing.T, c *collector.Collector) {
+	t.Helper()
+	wait.For(t, "an empty queue", func(ctx context.Context) error {
+		waiting, err := c.OwnMetric(ctx, "otelcol_exporter_queue_size", `exporter="opensearch`)
+		if err == nil && waiting != 0 {
+			err = fmt.Errorf("%v requests wait", waiting)
+		}
+		return err
+	})
+}
