@@ -59,7 +59,7 @@ func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) 
 		ReadTimeout:     cfg.Timeout,
 		DialerRetries:   1,
 		Protocol:        2,    // Redis 5 has no HELLO
-		DisableIdentity: true, // an ACL user needs no more than SELECT and LLEN
+		DisableIdentity: true, // an ACL user needs no right to CLIENT
 		MaintNotificationsConfig: &maintnotifications.Config{
 			Mode: maintnotifications.ModeDisabled,
 		},

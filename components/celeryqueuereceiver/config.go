@@ -6,6 +6,7 @@ package celeryqueuereceiver
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
@@ -30,11 +31,24 @@ type Config struct {
 	// default included.
 	Queues []string `mapstructure:"queues"`
 
+	// Discovery adds queues that Dify's workers have declared to Queues.
+	Discovery DiscoveryConfig `mapstructure:"discovery"`
+
 	// TLS is used with rediss:// only.
 	TLS configtls.ClientConfig `mapstructure:"tls"`
 
 	// Sentinel is used with sentinel:// only.
 	Sentinel SentinelConfig `mapstructure:"sentinel"`
+}
+
+// DiscoveryConfig is for queues of one's own, like those of CELERY_WORKER_QUEUES.
+type DiscoveryConfig struct {
+	// Enabled makes the receiver look for queues in Redis.
+	Enabled bool `mapstructure:"enabled"`
+	// Interval is the time between two searches, each of which walks all keys of the broker's database.
+	Interval time.Duration `mapstructure:"interval"`
+	// MaxQueues bounds the number of all queues, those in Queues included.
+	MaxQueues int `mapstructure:"max_queues"`
 }
 
 // SentinelConfig says what a sentinel:// URL leaves out.
@@ -57,6 +71,12 @@ func (c *Config) Validate() error {
 	}
 	if len(c.Queues) == 0 {
 		errs = append(errs, errors.New("queues: must not be empty; leave the key out for all of Dify's queues"))
+	}
+	if c.Discovery.Enabled && c.Discovery.Interval <= 0 {
+		errs = append(errs, errors.New("discovery.interval: must be positive, like 1m"))
+	}
+	if c.Discovery.Enabled && c.Discovery.MaxQueues < len(c.Queues) {
+		errs = append(errs, fmt.Errorf("discovery.max_queues: must be at least the number of queues, %d", len(c.Queues)))
 	}
 	seen := make(map[string]bool, len(c.Queues))
 	for i, q := range c.Queues {

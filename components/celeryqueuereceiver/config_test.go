@@ -27,6 +27,7 @@ func TestLoadConfig(t *testing.T) {
 	all.KeyPrefix = "prod"
 	all.Queues = []string{"dataset", "mail"}
 	all.CollectionInterval = 30 * time.Second
+	all.Discovery = DiscoveryConfig{Enabled: true, Interval: 5 * time.Minute, MaxQueues: 50}
 	all.Sentinel = SentinelConfig{MasterName: "dify", Password: "other"}
 
 	for name, want := range map[string]*Config{"celery_queue": defaults, "celery_queue/all": all} {
@@ -81,6 +82,14 @@ func TestValidate(t *testing.T) {
 		"all faults at once": {
 			func(c *Config) { c.Endpoint, c.Queues = "", []string{"mail", "", "mail"} },
 			[]string{"endpoint: must not be empty", "queues[1]: must not be empty", `queues[2]: "mail" stands there twice`},
+		},
+		"discovery without a pace": {
+			func(c *Config) { c.Discovery = DiscoveryConfig{Enabled: true, MaxQueues: 100} },
+			[]string{"discovery.interval: must be positive"},
+		},
+		"fewer queues than named": {
+			func(c *Config) { c.Discovery.Enabled, c.Discovery.MaxQueues = true, 1 },
+			[]string{"discovery.max_queues: must be at least the number of queues, 26"},
 		},
 		"no queues": {
 			func(c *Config) { c.Queues = nil },

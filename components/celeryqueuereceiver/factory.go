@@ -33,6 +33,7 @@ func createDefaultConfig() component.Config {
 		ControllerConfig:     controller,
 		MetricsBuilderConfig: metadata.DefaultMetricsBuilderConfig(),
 		Queues:               defaultQueues(),
+		Discovery:            DiscoveryConfig{Interval: time.Minute, MaxQueues: 200},
 	}
 }
 

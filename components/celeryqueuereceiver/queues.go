@@ -16,19 +16,35 @@ func defaultQueues() []string {
 	}
 }
 
-// prioritySuffixes name the lists that kombu's Redis transport keeps for one queue: its default separator and its
-// default priority steps. The first is the queue's plain name.
-var prioritySuffixes = [...]string{"", "\x06\x163", "\x06\x166", "\x06\x169"}
+// What kombu's Redis transport calls its keys.
+const (
+	unackedKey    = "unacked"
+	separator     = "\x06\x16"      // its default
+	workerMailbox = "celery.pidbox" // the exchange that every worker declares for its remote control
+)
 
-// queueKeys are the keys of the lists that hold queue's tasks. Celery's global_keyprefix is put in front by kombu,
-// and Dify writes it as its own prefix and a colon.
+// prioritySteps are kombu's default ones. A queue has a list for each; the first has the queue's plain name.
+var prioritySteps = [...]string{"", separator + "3", separator + "6", separator + "9"}
+
+// queueKeys are the keys of the lists that hold queue's tasks.
 func queueKeys(prefix, queue string) []string {
-	if prefix != "" {
-		prefix += ":"
-	}
-	keys := make([]string, 0, len(prioritySuffixes))
-	for _, suffix := range prioritySuffixes {
-		keys = append(keys, prefix+queue+suffix)
+	keys := make([]string, 0, len(prioritySteps))
+	for _, step := range prioritySteps {
+		keys = append(keys, prefixed(prefix, queue+step))
 	}
 	return keys
+}
+
+// bindingKey is the key of the set with the queues that are bound to an exchange. Celery gives each queue an exchange
+// of its own name.
+func bindingKey(exchange string) string {
+	return "_kombu.binding." + exchange
+}
+
+// prefixed is a key as kombu writes it with Celery's global_keyprefix, which Dify sets to its own prefix and a colon.
+func prefixed(prefix, key string) string {
+	if prefix == "" {
+		return key
+	}
+	return prefix + ":" + key
 }

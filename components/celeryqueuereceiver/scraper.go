@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,26 +17,30 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
 )
 
 type queueScraper struct {
 	cfg      *Config
+	logger   *zap.Logger
 	builder  *metadata.MetricsBuilder
 	resource pcommon.Resource
-	keys     [][]string // of each of cfg.Queues
+	request  request
+	finder   *finder // nil unless discovery is on
 	client   redis.UniversalClient
 }
 
 func newQueueScraper(cfg *Config, set receiver.Settings) *queueScraper {
 	s := &queueScraper{
 		cfg:     cfg,
+		logger:  set.Logger,
 		builder: metadata.NewMetricsBuilder(cfg.MetricsBuilderConfig, set),
-		keys:    make([][]string, 0, len(cfg.Queues)),
+		request: newRequest(cfg.KeyPrefix, cfg.Queues),
 	}
-	for _, queue := range cfg.Queues {
-		s.keys = append(s.keys, queueKeys(cfg.KeyPrefix, queue))
+	if cfg.Discovery.Enabled {
+		s.finder = &finder{cfg: cfg}
 	}
 	rb := s.builder.NewResourceBuilder()
 	rb.SetServiceName("dify")
@@ -65,75 +68,55 @@ func (s *queueScraper) shutdown(context.Context) error {
 	return s.client.Close()
 }
 
-// scrape asks for every queue in one round trip. A queue whose length is not known gets no point.
+// scrape asks for every queue in one round trip. What could not be read gets no point.
 func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
-	replies := make([][]*redis.IntCmd, len(s.keys))
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, keys := range s.keys {
-			for _, key := range keys {
-				replies[i] = append(replies[i], p.LLen(ctx, key))
-			}
-		}
-		return nil
-	})
-	if err != nil && !repliedWith(replies, err) {
-		// The driver leaves the replies of a connection that failed at 0, without an error of their own.
+	discovery := s.discover(ctx)
+	answer, err := s.request.ask(ctx, s.client)
+	if err != nil {
 		return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", explain(err))
 	}
 	now := pcommon.NewTimestampFromTime(time.Now())
 	var failed []string
-	for i, queue := range s.cfg.Queues {
-		length, queueErr := sum(replies[i])
-		if queueErr != nil {
-			failed = append(failed, queue)
-			continue
+	for i, queue := range s.request.queues {
+		if length, err := sum(answer.lengths[i]); err == nil {
+			s.builder.RecordCeleryQueueLengthDataPoint(now, length, queue.name)
+		} else {
+			failed = append(failed, "queue "+queue.name)
 		}
-		s.builder.RecordCeleryQueueLengthDataPoint(now, length, queue)
+	}
+	if unacked, err := answer.unacked.Result(); err == nil {
+		s.builder.RecordCeleryQueueUnackedDataPoint(now, unacked)
+	} else {
+		failed = append(failed, "the hash "+s.request.unacked)
 	}
 	metrics := s.builder.Emit(metadata.WithResource(s.resource))
-	if len(failed) == 0 {
-		return metrics, nil
-	}
-	err = fmt.Errorf("queues %s could not be read: %w", strings.Join(failed, ", "), explain(err))
-	return metrics, scrapererror.NewPartialScrapeError(err, len(failed))
+	return metrics, partial(failed, answer.err, discovery)
 }
 
-// repliedWith tells whether err is the server's answer to one of the commands, so that the other answers stand.
-func repliedWith(replies [][]*redis.IntCmd, err error) bool {
-	if _, ok := errors.AsType[redis.Error](err); !ok {
-		return false
+// partial is the error of a collection that has gaps.
+func partial(failed []string, reading, discovery error) error {
+	var errs []error
+	if len(failed) > 0 {
+		errs = append(errs, fmt.Errorf("%s could not be read: %w", strings.Join(failed, ", "), explain(reading)))
 	}
-	return slices.ContainsFunc(replies, func(queue []*redis.IntCmd) bool {
-		return slices.ContainsFunc(queue, func(reply *redis.IntCmd) bool { return errors.Is(reply.Err(), err) })
-	})
+	if discovery != nil {
+		errs = append(errs, fmt.Errorf("discovery: %w", explain(discovery)))
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return scrapererror.NewPartialScrapeError(errors.Join(errs...), len(failed))
 }
 
-func sum(replies []*redis.IntCmd) (int64, error) {
-	var total int64
-	for _, reply := range replies {
-		n, err := reply.Result()
-		if err != nil {
-			return 0, err
-		}
-		total += n
+// discover looks for new queues when its time has come. Queues once found stay: an empty one is 0, not a gap.
+func (s *queueScraper) discover(ctx context.Context) error {
+	if s.finder == nil || !s.finder.due(time.Now()) {
+		return nil
 	}
-	return total, nil
-}
-
-// explain puts the way out in front of the errors that operators meet. Redis's own texts hold no secret.
-func explain(err error) error {
-	text := err.Error()
-	for _, known := range [...]struct{ prefix, hint string }{
-		{"NOAUTH", "Redis wants a login; put it into endpoint (Dify's CELERY_BROKER_URL)"},
-		{"WRONGPASS", "Redis refused the login of endpoint (Dify's CELERY_BROKER_URL)"},
-		{"ERR invalid password", "Redis refused the login of endpoint (Dify's CELERY_BROKER_URL)"},
-		{"ERR DB index is out of range", "the database that endpoint names does not exist in Redis"},
-		{"WRONGTYPE", "a queue's key does not hold a list; endpoint may name the wrong database (Dify's broker is database 1)"},
-		{"NOPERM", "the Redis user may not read the queues; it needs +select, +llen and the queues' keys"},
-	} {
-		if strings.HasPrefix(text, known.prefix) {
-			return fmt.Errorf("%s: %w", known.hint, err)
-		}
+	found, err := s.finder.find(ctx, s.client)
+	added := s.request.add(found, s.cfg.Discovery.MaxQueues)
+	if len(added) > 0 {
+		s.logger.Info("Found queues that Dify's workers have declared", zap.Strings("queues", added))
 	}
 	return err
 }

@@ -4,13 +4,8 @@
 package celeryqueuereceiver
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -24,50 +19,6 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
 )
-
-const testPassword = "se-cret"
-
-// startRedis runs a real server on a free port and waits until it says that it takes connections.
-func startRedis(t *testing.T) string {
-	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	require.NoError(t, err, "this test needs a real Redis: apt-get install redis-server")
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	_, port, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
-
-	cmd := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", testPassword)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
-			return addr
-		}
-	}
-	require.Fail(t, "redis-server ended before it took connections")
-	return ""
-}
-
-// push fills the lists of a queue the way kombu does.
-func push(t *testing.T, addr string, lengths map[string]int) {
-	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: addr, Password: testPassword, DB: 1})
-	for key, n := range lengths {
-		for i := range n {
-			require.NoError(t, client.LPush(t.Context(), key, i).Err())
-		}
-	}
-	require.NoError(t, client.Close())
-}
 
 func newTestScraper(t *testing.T, endpoint string, change func(*Config)) *queueScraper {
 	t.Helper()
@@ -89,8 +40,12 @@ func lengths(t *testing.T, md pmetric.Metrics) map[string]int64 {
 	for _, rm := range md.ResourceMetrics().All() {
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				require.Equal(t, "celery.queue.length", m.Name())
 				require.Equal(t, "{task}", m.Unit())
+				if m.Name() == "celery.queue.unacked" {
+					got["unacked"] = m.Gauge().DataPoints().At(0).IntValue()
+					continue
+				}
+				require.Equal(t, "celery.queue.length", m.Name())
 				for _, p := range m.Gauge().DataPoints().All() {
 					queue, ok := p.Attributes().Get("celery.queue")
 					require.True(t, ok)
@@ -103,7 +58,15 @@ func lengths(t *testing.T, md pmetric.Metrics) map[string]int64 {
 }
 
 func TestScrape(t *testing.T) {
-	addr := startRedis(t)
+	for name, binary := range redisBinaries(t) {
+		t.Run(name, func(t *testing.T) { testScrape(t, binary) })
+	}
+}
+
+func testScrape(t *testing.T, binary string) {
+	addr := startRedis(t, binary)
+	declare(t, addr, "dataset", "p:dataset")
+	reserve(t, addr, map[string]int{"unacked": 2, "p:unacked": 1})
 	push(t, addr, map[string]int{
 		"dataset": 3, "dataset\x06\x163": 2, "dataset\x06\x169": 1, // three priorities of one queue
 		"monitor": 4, "p:mail": 5, "not_a_queue_of_dify": 9,
@@ -117,29 +80,39 @@ func TestScrape(t *testing.T) {
 		for _, queue := range defaultQueues() {
 			want[queue] = 0
 		}
-		want["dataset"], want["monitor"] = 6, 4
+		want["dataset"], want["monitor"], want["unacked"] = 6, 4, 2
 		assert.Equal(t, want, lengths(t, md))
 	})
 	t.Run("key prefix", func(t *testing.T) {
 		s := newTestScraper(t, endpoint, func(c *Config) { c.KeyPrefix, c.Queues = "p", []string{"mail", "dataset"} })
 		md, err := s.scrape(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, map[string]int64{"mail": 5, "dataset": 0}, lengths(t, md))
+		assert.Equal(t, map[string]int64{"mail": 5, "dataset": 0, "unacked": 1}, lengths(t, md))
 	})
 	t.Run("a key that is not a list is a gap in its own queue only", func(t *testing.T) {
 		client := redis.NewClient(&redis.Options{Addr: addr, Password: testPassword, DB: 1})
 		require.NoError(t, client.Set(t.Context(), "odd", "text", 0).Err())
 		require.NoError(t, client.Close())
 		md, err := newTestScraper(t, endpoint, func(c *Config) { c.Queues = []string{"odd", "dataset"} }).scrape(t.Context())
-		require.ErrorContains(t, err, "queues odd could not be read: a queue's key does not hold a list")
+		require.ErrorContains(t, err, "queue odd could not be read: a queue's key does not hold a list")
 		assert.True(t, scrapererror.IsPartialScrapeError(err))
-		assert.Equal(t, map[string]int64{"dataset": 6}, lengths(t, md))
+		assert.Equal(t, map[string]int64{"dataset": 6, "unacked": 2}, lengths(t, md))
 	})
 	t.Run("a wrong password is an error that says so without it", func(t *testing.T) {
 		md, err := newTestScraper(t, "redis://:wr-ong@"+addr+"/1", nil).scrape(t.Context())
 		require.ErrorContains(t, err, "Redis refused the login of endpoint")
 		assert.NotContains(t, err.Error(), "wr-ong")
 		assert.Zero(t, md.MetricCount())
+	})
+	t.Run("the wrong database is a gap, not zeros", func(t *testing.T) {
+		md, err := newTestScraper(t, fmt.Sprintf("redis://:%s@%s/0", testPassword, addr), nil).scrape(t.Context())
+		require.ErrorContains(t, err, "endpoint may name the wrong database")
+		assert.Zero(t, md.MetricCount())
+	})
+	t.Run("a wrong prefix is a gap, not zeros", func(t *testing.T) {
+		s := newTestScraper(t, endpoint, func(c *Config) { c.KeyPrefix = "q" })
+		_, err := s.scrape(t.Context())
+		require.ErrorContains(t, err, "key_prefix may differ from Dify's REDIS_KEY_PREFIX")
 	})
 	t.Run("no password", func(t *testing.T) {
 		_, err := newTestScraper(t, "redis://"+addr+"/1", nil).scrape(t.Context())

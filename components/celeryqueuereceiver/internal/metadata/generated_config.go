@@ -28,12 +28,16 @@ func (ms *MetricConfig) Unmarshal(parser *confmap.Conf) error {
 
 // MetricsConfig provides config for celery_queue metrics.
 type MetricsConfig struct {
-	CeleryQueueLength MetricConfig `mapstructure:"celery.queue.length"`
+	CeleryQueueLength  MetricConfig `mapstructure:"celery.queue.length"`
+	CeleryQueueUnacked MetricConfig `mapstructure:"celery.queue.unacked"`
 }
 
 func DefaultMetricsConfig() MetricsConfig {
 	return MetricsConfig{
 		CeleryQueueLength: MetricConfig{
+			Enabled: true,
+		},
+		CeleryQueueUnacked: MetricConfig{
 			Enabled: true,
 		},
 	}

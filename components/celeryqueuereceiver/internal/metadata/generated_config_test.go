@@ -27,7 +27,8 @@ func TestMetricsBuilderConfig(t *testing.T) {
 			name: "all_set",
 			want: MetricsBuilderConfig{
 				Metrics: MetricsConfig{
-					CeleryQueueLength: MetricConfig{Enabled: true},
+					CeleryQueueLength:  MetricConfig{Enabled: true},
+					CeleryQueueUnacked: MetricConfig{Enabled: true},
 				},
 				ResourceAttributes: ResourceAttributesConfig{
 					ServiceInstanceID: ResourceAttributeConfig{Enabled: true},
@@ -39,7 +40,8 @@ func TestMetricsBuilderConfig(t *testing.T) {
 			name: "none_set",
 			want: MetricsBuilderConfig{
 				Metrics: MetricsConfig{
-					CeleryQueueLength: MetricConfig{Enabled: false},
+					CeleryQueueLength:  MetricConfig{Enabled: false},
+					CeleryQueueUnacked: MetricConfig{Enabled: false},
 				},
 				ResourceAttributes: ResourceAttributesConfig{
 					ServiceInstanceID: ResourceAttributeConfig{Enabled: false},

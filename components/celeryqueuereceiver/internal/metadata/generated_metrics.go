@@ -16,10 +16,14 @@ var MetricsInfo = metricsInfo{
 	CeleryQueueLength: metricInfo{
 		Name: "celery.queue.length",
 	},
+	CeleryQueueUnacked: metricInfo{
+		Name: "celery.queue.unacked",
+	},
 }
 
 type metricsInfo struct {
-	CeleryQueueLength metricInfo
+	CeleryQueueLength  metricInfo
+	CeleryQueueUnacked metricInfo
 }
 
 type metricInfo struct {
@@ -77,6 +81,55 @@ func newMetricCeleryQueueLength(cfg MetricConfig) metricCeleryQueueLength {
 	return m
 }
 
+type metricCeleryQueueUnacked struct {
+	data     pmetric.Metric // data buffer for generated metric.
+	config   MetricConfig   // metric config provided by user.
+	capacity int            // max observed number of data points added to the metric.
+}
+
+// init fills celery.queue.unacked metric with initial data.
+func (m *metricCeleryQueueUnacked) init() {
+	m.data.SetName("celery.queue.unacked")
+	m.data.SetDescription("Tasks that workers have taken from any queue and not acknowledged yet, running ones included. Redis keeps them together, whatever their queue.")
+	m.data.SetUnit("{task}")
+	m.data.SetEmptyGauge()
+}
+
+func (m *metricCeleryQueueUnacked) recordDataPoint(start pcommon.Timestamp, ts pcommon.Timestamp, val int64) {
+	if !m.config.Enabled {
+		return
+	}
+	dp := m.data.Gauge().DataPoints().AppendEmpty()
+	dp.SetStartTimestamp(start)
+	dp.SetTimestamp(ts)
+	dp.SetIntValue(val)
+}
+
+// updateCapacity saves max length of data point slices that will be used for the slice capacity.
+func (m *metricCeleryQueueUnacked) updateCapacity() {
+	if m.data.Gauge().DataPoints().Len() > m.capacity {
+		m.capacity = m.data.Gauge().DataPoints().Len()
+	}
+}
+
+// emit appends recorded metric data to a metrics slice and prepares it for recording another set of data points.
+func (m *metricCeleryQueueUnacked) emit(metrics pmetric.MetricSlice) {
+	if m.config.Enabled && m.data.Gauge().DataPoints().Len() > 0 {
+		m.updateCapacity()
+		m.data.MoveTo(metrics.AppendEmpty())
+		m.init()
+	}
+}
+
+func newMetricCeleryQueueUnacked(cfg MetricConfig) metricCeleryQueueUnacked {
+	m := metricCeleryQueueUnacked{config: cfg}
+	if cfg.Enabled {
+		m.data = pmetric.NewMetric()
+		m.init()
+	}
+	return m
+}
+
 // MetricsBuilder provides an interface for scrapers to report metrics while taking care of all the transformations
 // required to produce metric representation defined in metadata and user config.
 type MetricsBuilder struct {
@@ -88,6 +141,7 @@ type MetricsBuilder struct {
 	resourceAttributeIncludeFilter map[string]filter.Filter
 	resourceAttributeExcludeFilter map[string]filter.Filter
 	metricCeleryQueueLength        metricCeleryQueueLength
+	metricCeleryQueueUnacked       metricCeleryQueueUnacked
 }
 
 // MetricBuilderOption applies changes to default metrics builder.
@@ -114,6 +168,7 @@ func NewMetricsBuilder(mbc MetricsBuilderConfig, settings receiver.Settings, opt
 		metricsBuffer:                  pmetric.NewMetrics(),
 		buildInfo:                      settings.BuildInfo,
 		metricCeleryQueueLength:        newMetricCeleryQueueLength(mbc.Metrics.CeleryQueueLength),
+		metricCeleryQueueUnacked:       newMetricCeleryQueueUnacked(mbc.Metrics.CeleryQueueUnacked),
 		resourceAttributeIncludeFilter: make(map[string]filter.Filter),
 		resourceAttributeExcludeFilter: make(map[string]filter.Filter),
 	}
@@ -199,6 +254,7 @@ func (mb *MetricsBuilder) EmitForResource(options ...ResourceMetricsOption) {
 	ils.Scope().SetVersion(mb.buildInfo.Version)
 	ils.Metrics().EnsureCapacity(mb.metricsCapacity)
 	mb.metricCeleryQueueLength.emit(ils.Metrics())
+	mb.metricCeleryQueueUnacked.emit(ils.Metrics())
 
 	for _, op := range options {
 		op.apply(rm)
@@ -233,6 +289,11 @@ func (mb *MetricsBuilder) Emit(options ...ResourceMetricsOption) pmetric.Metrics
 // RecordCeleryQueueLengthDataPoint adds a data point to celery.queue.length metric.
 func (mb *MetricsBuilder) RecordCeleryQueueLengthDataPoint(ts pcommon.Timestamp, val int64, celeryQueueAttributeValue string) {
 	mb.metricCeleryQueueLength.recordDataPoint(mb.startTime, ts, val, celeryQueueAttributeValue)
+}
+
+// RecordCeleryQueueUnackedDataPoint adds a data point to celery.queue.unacked metric.
+func (mb *MetricsBuilder) RecordCeleryQueueUnackedDataPoint(ts pcommon.Timestamp, val int64) {
+	mb.metricCeleryQueueUnacked.recordDataPoint(mb.startTime, ts, val)
 }
 
 // Reset resets metrics builder to its initial state. It should be used when external metrics source is restarted,

@@ -72,6 +72,10 @@ func TestMetricsBuilder(t *testing.T) {
 			allMetricsCount++
 			mb.RecordCeleryQueueLengthDataPoint(ts, 1, "celery.queue-val")
 
+			defaultMetricsCount++
+			allMetricsCount++
+			mb.RecordCeleryQueueUnackedDataPoint(ts, 1)
+
 			rb := mb.NewResourceBuilder()
 			rb.SetServiceInstanceID("service.instance.id-val")
 			rb.SetServiceName("service.name-val")
@@ -112,6 +116,18 @@ func TestMetricsBuilder(t *testing.T) {
 					attrVal, ok := dp.Attributes().Get("celery.queue")
 					assert.True(t, ok)
 					assert.Equal(t, "celery.queue-val", attrVal.Str())
+				case "celery.queue.unacked":
+					assert.False(t, validatedMetrics["celery.queue.unacked"], "Found a duplicate in the metrics slice: celery.queue.unacked")
+					validatedMetrics["celery.queue.unacked"] = true
+					assert.Equal(t, pmetric.MetricTypeGauge, ms.At(i).Type())
+					assert.Equal(t, 1, ms.At(i).Gauge().DataPoints().Len())
+					assert.Equal(t, "Tasks that workers have taken from any queue and not acknowledged yet, running ones included. Redis keeps them together, whatever their queue.", ms.At(i).Description())
+					assert.Equal(t, "{task}", ms.At(i).Unit())
+					dp := ms.At(i).Gauge().DataPoints().At(0)
+					assert.Equal(t, start, dp.StartTimestamp())
+					assert.Equal(t, ts, dp.Timestamp())
+					assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+					assert.Equal(t, int64(1), dp.IntValue())
 				}
 			}
 		})
