@@ -1,0 +1,98 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package alerting runs the shipped Prometheus and Alertmanager files through their own programs, and drives the alerts with
+// the built binary.
+package alerting
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+// check runs a program of Prometheus or Alertmanager and fails with what it prints.
+func check(t *testing.T, debianPackage, program string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	require.NoError(t, err, "install %s (Debian package)", debianPackage)
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	require.NoError(t, err, "%s %s\n%s", program, strings.Join(args, " "), out)
+	return string(out)
+}
+
+func TestPrometheusTakesTheShippedFiles(t *testing.T) {
+	check(t, "prometheus", "promtool", "check", "config", repo.Path("config", "prometheus", "prometheus.yaml"))
+}
+
+func TestAlertsFireInTime(t *testing.T) {
+	files, err := filepath.Glob(repo.Path("config", "prometheus", "tests", "*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			check(t, "prometheus", "promtool", "test", "rules", file)
+		})
+	}
+}
+
+// alertmanagerFile is the shipped file as compose fills it, in a folder of its own.
+func alertmanagerFile(t *testing.T, env map[string]string) (path, text string) {
+	t.Helper()
+	raw, err := os.ReadFile(repo.Path("config", "alertmanager", "alertmanager.yaml"))
+	require.NoError(t, err)
+	text, err = template.Substitute(string(raw), func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	})
+	require.NoError(t, err)
+	path = filepath.Join(t.TempDir(), "alertmanager.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path, text
+}
+
+func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
+	mail := map[string]string{
+		"OTELCOL_ALERT_MAIL_TO": "ops@example.com, night@example.com", "SMTP_SERVER": "smtp.example.com", "SMTP_PORT": "587",
+		"SMTP_USERNAME": "dify", "SMTP_PASSWORD": `p"a$s\s#1: {x}`, "SMTP_OPPORTUNISTIC_TLS": "true",
+		"MAIL_DEFAULT_SEND_FROM": "Dify <dify@example.com>",
+	}
+	webhook := map[string]string{"OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c&d=e"}
+	both := map[string]string{}
+	for _, some := range []map[string]string{mail, webhook} {
+		for name, value := range some {
+			both[name] = value
+		}
+	}
+	for name, test := range map[string]struct {
+		env          map[string]string
+		mail, toHook bool
+	}{
+		"nothing set":               {env: nil},
+		"set to nothing":            {env: map[string]string{"OTELCOL_ALERT_MAIL_TO": "", "OTELCOL_ALERT_WEBHOOK_URL": "", "SMTP_SERVER": "", "SMTP_PORT": ""}},
+		"mail":                      {env: mail, mail: true},
+		"webhook":                   {env: webhook, toHook: true},
+		"both":                      {env: both, mail: true, toHook: true},
+		"mail by a plain local MTA": {env: map[string]string{"OTELCOL_ALERT_MAIL_TO": "root@localhost"}, mail: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, text := alertmanagerFile(t, test.env)
+			check(t, "prometheus-alertmanager", "amtool", "check-config", path)
+			assert.Equal(t, test.mail, strings.Contains(text, "{to: "))
+			assert.Equal(t, test.toHook, strings.Contains(text, "{url: "))
+			for severity, receiver := range map[string]string{"critical": "mail and webhook", "warning": "mail"} {
+				out := check(t, "prometheus-alertmanager", "amtool", "config", "routes", "test", "--config.file="+path, "severity="+severity)
+				lines := strings.Split(strings.TrimSpace(out), "\n") // a warning may stand in front
+				assert.Equal(t, receiver, lines[len(lines)-1])
+			}
+		})
+	}
+}
