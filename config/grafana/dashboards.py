@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Writes dashboards/*.json. Run by `make generate`; needs the package grafana-foundation-sdk.
+
+Usage: dashboards.py [FOLDER]
+
+Thresholds are those of ../prometheus/rules/alerts.yaml, and metrics those of ../../docs/metrics.md; tests compare both.
+"""
+
+import pathlib
+import sys
+
+from grafana_foundation_sdk.builders import common as common_builder
+from grafana_foundation_sdk.builders import dashboard, heatmap, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common as common_model
+from grafana_foundation_sdk.models import dashboard as model
+
+PROMETHEUS = model.DataSourceRef(type_val="prometheus", uid="prometheus")
+LOGS = "http://localhost:5601/app/data-explorer/discover"
+
+# What a panel of all requests, or of all runs, is narrowed to.
+ROLE = 'dify_role=~"$role"'
+APP = 'dify_workspace_name=~"$workspace", dify_app_name=~"$app"'
+
+PERCENT, SECONDS, MILLISECONDS, BYTES, BYTES_PER_SECOND, PER_SECOND, COUNT = (
+    "percentunit", "s", "ms", "bytes", "Bps", "reqps", "short",
+)
+
+
+def query(expr, legend="", exemplar=False, instant=False, as_table=False):
+    q = prometheus.Dataquery().expr(expr).datasource(PROMETHEUS).legend_format(legend or "__auto")
+    if exemplar:
+        q = q.exemplar(True)
+    if instant:
+        q = q.instant()
+    if as_table:
+        q = q.format("table")
+    return q
+
+
+def limits(limit):
+    """Green below the limit of an alert, red above; without one all is green."""
+    steps = [model.Threshold(value=None, color="green")]
+    if limit is not None:
+        steps.append(model.Threshold(value=limit, color="red"))
+    return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def graph(title, unit, *queries, limit=None, width=12, stack=False, says=""):
+    p = (
+        timeseries.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).min(0).span(width).height(8)
+        .thresholds(limits(limit)).fill_opacity(10)
+        .legend(common_builder.VizLegendOptions().show_legend(True).placement(common_model.LegendPlacement.BOTTOM)
+                .display_mode(common_model.LegendDisplayMode.LIST))
+        .tooltip(common_builder.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI)
+                 .sort(common_model.SortOrder.DESCENDING))
+    )
+    if limit is not None:
+        p = p.thresholds_style(common_builder.GraphThresholdsStyleConfig().mode(common_model.GraphTresholdsStyleMode.LINE))
+    if stack:
+        p = p.stacking(common_builder.StackingConfig().mode(common_model.StackingMode.NORMAL))
+    for q in queries:
+        p = p.with_target(q)
+    return p
+
+
+def number(title, unit, expr, limit=None, width=6, says="", none="no data"):
+    return (
+        stat.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).span(width).height(4).no_value(none)
+        .thresholds(limits(limit)).with_target(query(expr, instant=True))
+    )
+
+
+def rows(title, unit, expr, width=12, says=""):
+    return (
+        table.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).span(width).height(8)
+        .with_target(query(expr, instant=True, as_table=True))
+        .with_transformation(model.DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}}))
+    )
+
+
+def durations(title, expr, width=12):
+    return (
+        heatmap.Panel().title(title).datasource(PROMETHEUS).span(width).height(8)
+        .with_target(query(expr, "{{le}}").format("heatmap"))
+    )
+
+
+def variable(name, label, values):
+    return (
+        dashboard.QueryVariable(name).label(label).query(values).datasource(PROMETHEUS).include_all(True).multi(True)
+        .all_value(".*").refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.ALPHABETICAL_ASC)
+        .current(model.VariableOption(text="All", value="$__all"))
+    )
+
+
+def roles():
+    return variable("role", "Role", "label_values(http_server_duration_milliseconds_count, dify_role)")
+
+
+def apps():
+    return [
+        variable("workspace", "Workspace", "label_values(app_workflow_run_total, dify_workspace_name)"),
+        variable("app", "App", 'label_values(app_workflow_run_total{dify_workspace_name=~"$workspace"}, dify_app_name)'),
+    ]
+
+
+def board(uid, title, says, variables, panels):
+    b = (
+        dashboard.Dashboard(title).uid(uid).description(says).tags(["dify"]).timezone("browser").refresh("30s").readonly()
+        .time("now-6h", "now").tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .link(dashboard.DashboardLink("Dify").type(model.DashboardLinkType.DASHBOARDS).tags(["dify"]).as_dropdown(True)
+              .include_vars(True).keep_time(True))
+        .link(dashboard.DashboardLink("Logs").type(model.DashboardLinkType.LINK).url(LOGS).target_blank(True))
+    )
+    for v in variables:
+        b = b.with_variable(v)
+    for p in panels:
+        b = b.with_panel(p)
+    return b.build()
+
+
+def response_time():
+    buckets = f"http_server_duration_milliseconds_bucket{{{ROLE}}}"
+
+    def quantile(q, by="dify_role"):
+        return f"histogram_quantile({q}, sum by ({by}, le) (rate({buckets}[$__rate_interval]))) / 1000"
+
+    return board(
+        "dify-api-response-time", "Dify: API response time", "How long Dify's API takes to answer.", [roles()], [
+            number("p95 now", SECONDS, f"max(api_response_time_p95{{{ROLE}}})", limit=5, says="10 s means ten or more"),
+            number("Requests per second", PER_SECOND, f"sum(rate(http_server_duration_milliseconds_count{{{ROLE}}}[$__rate_interval]))"),
+            number("Open requests", COUNT, f"sum(http_server_active_requests{{{ROLE}}})"),
+            number("Error rate", PERCENT, f"max(api_error_rate{{{ROLE}}})", limit=0.1),
+            graph("p95 by role", SECONDS, query(f"api_response_time_p95{{{ROLE}}}", "{{dify_role}}"), limit=5,
+                  says="HighResponseTime fires above the line after 10 minutes"),
+            graph("p50, p90, p99", SECONDS, *[query(quantile(q), f"p{round(q * 100)} {{{{dify_role}}}}", exemplar=q == 0.99)
+                                              for q in (0.5, 0.9, 0.99)]),
+            graph("Slowest routes (p95)", SECONDS, query(f"topk(10, api_response_time_p95_by_route{{{ROLE}}})", "{{http_route}}"), limit=5),
+            graph("Requests by route", PER_SECOND, query(
+                f"topk(10, sum by (http_route) (rate(http_server_duration_milliseconds_count{{{ROLE}}}[$__rate_interval])))",
+                "{{http_route}}")),
+            durations("Durations (ms)", f"sum by (le) (increase({buckets}[$__rate_interval]))", width=24),
+        ])
+
+
+def error_rate():
+    errors = f"http_server_error_count_total{{{ROLE}}}"
+    return board(
+        "dify-api-error-rate", "Dify: API errors", "What Dify's API could not answer.", [roles()], [
+            number("5xx now", PERCENT, f"max(api_error_rate{{{ROLE}}})", limit=0.1),
+            number("4xx and 5xx per second", PER_SECOND, f"sum(rate({errors}[$__rate_interval])) or vector(0)"),
+            number("Requests per second", PER_SECOND, f"sum(rate(http_server_response_count_total{{{ROLE}}}[$__rate_interval]))"),
+            number("p95 now", SECONDS, f"max(api_response_time_p95{{{ROLE}}})", limit=5),
+            graph("5xx of all requests, by role", PERCENT, query(f"api_error_rate{{{ROLE}}}", "{{dify_role}}"), limit=0.1,
+                  says="HighAPIErrorRate fires above the line after 5 minutes"),
+            graph("5xx of all requests, by route", PERCENT, query(f"topk(10, api_error_rate_by_route{{{ROLE}}} > 0)", "{{http_route}}"), limit=0.1),
+            graph("Answers by status", PER_SECOND, query(
+                f"sum by (http_response_status_code) (rate(http_server_response_count_total{{{ROLE}}}[$__rate_interval]))",
+                "{{http_response_status_code}}"), stack=True),
+            rows("Errors in this time", COUNT,
+                 f"sort_desc(sum by (http_response_status_code, http_request_method, http_route) (increase({errors}[$__range])) > 0)"),
+        ])
+
+
+def system():
+    who = "{{dify_role}} {{container_name}}{{process_executable_name}}"
+    return board(
+        "dify-system", "Dify: system resources",
+        "CPU and memory of Dify's containers or processes, disk and network of the machine (overlays containers.yaml, host.yaml).",
+        [], [
+            graph("CPU, share of what each may use", PERCENT, query("process_cpu_usage_ratio", who), limit=0.8,
+                  says="HighCPUUsage fires above the line after 15 minutes"),
+            graph("Memory, share of what each may use", PERCENT, query("process_memory_utilization_ratio", who), limit=0.8,
+                  says="HighMemoryUsage fires above the line after 15 minutes"),
+            graph("Memory", BYTES, query("process_memory_usage_bytes", who), stack=True),
+            graph("Disk, share in use", PERCENT, query("system_disk_usage_ratio", "{{mountpoint}}")),
+            graph("Network", BYTES_PER_SECOND, query("rate(system_network_io_bytes_total[$__rate_interval])", "{{device}} {{direction}}"), width=24),
+        ])
+
+
+def workflows():
+    total, failed = f"app_workflow_run_total{{{APP}}}", f"app_workflow_run_failure_total{{{APP}}}"
+    buckets = f"app_workflow_run_duration_seconds_bucket{{{APP}}}"
+    return board(
+        "dify-workflows", "Dify: workflow runs", "Every run of a workflow or chatflow that has ended.", apps(), [
+            number("Runs in this time", COUNT, f"sum(increase({total}[$__range]))"),
+            number("Failed in this time", COUNT, f"sum(increase({failed}[$__range]))"),
+            number("Failure rate, 15 minutes", PERCENT, f"sum(increase({failed}[15m])) / (sum(increase({total}[15m])) > 0)", limit=0.2),
+            number("p95 duration", SECONDS, f"histogram_quantile(0.95, sum by (le) (rate({buckets}[$__range])))"),
+            graph("Runs by status", COUNT, query(
+                f"sum by (dify_workflow_run_status) (increase({total}[$__rate_interval]))", "{{dify_workflow_run_status}}"), stack=True),
+            graph("Failure rate, 15 minutes", PERCENT, query(
+                f"sum(increase({failed}[15m])) / (sum(increase({total}[15m])) > 0)", "failed of all"), limit=0.2,
+                  says="WorkflowFailureRate, which leaves debugging runs out, fires above the line after 30 minutes"),
+            graph("Duration", SECONDS, *[query(
+                f"histogram_quantile({q}, sum by (le) (rate({buckets}[$__rate_interval])))", f"p{round(q * 100)}") for q in (0.5, 0.95)]),
+            graph("Runs by trigger", COUNT, query(
+                f"sum by (dify_workflow_run_triggered_from) (increase({total}[$__rate_interval]))", "{{dify_workflow_run_triggered_from}}"),
+                stack=True),
+            rows("Failures by app", COUNT, f"topk(20, sum by (dify_workspace_name, dify_app_name) (increase({failed}[$__range])) > 0)"),
+            rows("Slowest apps (mean seconds)", SECONDS,
+                 f"topk(20, sum by (dify_workspace_name, dify_app_name) (rate(app_workflow_run_duration_seconds_sum{{{APP}}}[$__range]))"
+                 f" / (sum by (dify_workspace_name, dify_app_name) (rate(app_workflow_run_duration_seconds_count{{{APP}}}[$__range])) > 0))"),
+        ])
+
+
+def tokens():
+    used, cost = f"app_llm_token_usage_total{{{APP}}}", f"app_llm_cost_total{{{APP}}}"
+    return board(
+        "dify-tokens", "Dify: tokens and cost", "What the models were asked for, and what it cost.", apps(), [
+            number("Tokens in this time", COUNT, f"sum(increase({used}[$__range]))", width=12),
+            number("Cost in this time", COUNT, f"sum by (dify_usage_currency) (increase({cost}[$__range]))", width=12,
+                   says="one number for each currency"),
+            graph("Tokens by app", COUNT, query(f"topk(10, sum by (dify_app_name) (increase({used}[$__rate_interval])))", "{{dify_app_name}}"), stack=True),
+            graph("Tokens by model", COUNT, query(
+                f"sum by (gen_ai_provider_name, gen_ai_request_model) (increase({used}[$__rate_interval]))",
+                "{{gen_ai_provider_name}} {{gen_ai_request_model}}"), stack=True,
+                says="Plain workflows do not tell their model to the database"),
+            graph("Tokens by workspace", COUNT, query(
+                f"sum by (dify_workspace_name) (increase({used}[$__rate_interval]))", "{{dify_workspace_name}}"), stack=True),
+            graph("Cost by app", COUNT, query(
+                f"topk(10, sum by (dify_app_name, dify_usage_currency) (increase({cost}[$__rate_interval])))",
+                "{{dify_app_name}} {{dify_usage_currency}}"), stack=True),
+            graph("Embedding calls", SECONDS, *[query(
+                f"histogram_quantile({q}, sum by (gen_ai_provider_name, le) (rate(app_embedding_duration_seconds_bucket[$__rate_interval])))",
+                f"p{round(q * 100)} {{{{gen_ai_provider_name}}}}") for q in (0.5, 0.95)], width=24,
+                says="As the plugin daemon times them"),
+        ])
+
+
+def queues():
+    return board(
+        "dify-queues", "Dify: Celery queues", "Tasks that wait. A queue that only grows is one that no worker reads.",
+        [variable("queue", "Queue", "label_values(celery_queue_length, celery_queue)")], [
+            number("Waiting", COUNT, "sum(celery_queue_length)", width=8),
+            number("Longest queue", COUNT, "max(celery_queue_length)", limit=100, width=8),
+            number("Taken by workers", COUNT, "sum(celery_queue_unacked)", width=8),
+            graph("Waiting tasks by queue", COUNT, query('celery_queue_length{celery_queue=~"$queue"}', "{{celery_queue}}"), limit=100, width=24,
+                  says="CeleryQueueBacklog fires above the line after 5 minutes"),
+            rows("Queues that nobody has read for half an hour", COUNT,
+                 "min_over_time(celery_queue_length[30m]) > 0 and resets(celery_queue_length[30m]) == 0", width=12),
+            graph("Task runtime (p95)", SECONDS, query(
+                "histogram_quantile(0.95, sum by (task, le) (rate(flower_task_runtime_seconds_bucket[$__rate_interval])))", "{{task}}")),
+        ])
+
+
+BOARDS = [response_time, error_rate, system, workflows, tokens, queues]
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "dashboards"
+    for make in BOARDS:
+        made = make()
+        (folder / f"{made.uid}.json").write_text(JSONEncoder(sort_keys=True, indent=2).encode(made) + "\n")
+
+
+if __name__ == "__main__":
+    main()
