@@ -7,6 +7,7 @@ Thresholds are those of ../prometheus/rules/alerts.yaml, and metrics those of ..
 """
 
 import pathlib
+import string
 import sys
 
 from grafana_foundation_sdk.builders import common as common_builder
@@ -28,7 +29,7 @@ PERCENT, SECONDS, MILLISECONDS, BYTES, BYTES_PER_SECOND, PER_SECOND, COUNT = (
 
 
 def query(expr, legend="", exemplar=False, instant=False, as_table=False):
-    q = prometheus.Dataquery().expr(expr).datasource(PROMETHEUS).legend_format(legend or "__auto")
+    q = prometheus.Dataquery().expr(expr).datasource(PROMETHEUS).legend_format(legend or "__auto").ref_id("A")
     if exemplar:
         q = q.exemplar(True)
     if instant:
@@ -59,15 +60,17 @@ def graph(title, unit, *queries, limit=None, width=12, stack=False, says=""):
         p = p.thresholds_style(common_builder.GraphThresholdsStyleConfig().mode(common_model.GraphTresholdsStyleMode.LINE))
     if stack:
         p = p.stacking(common_builder.StackingConfig().mode(common_model.StackingMode.NORMAL))
-    for q in queries:
-        p = p.with_target(q)
+    for letter, q in zip(string.ascii_uppercase, queries):
+        p = p.with_target(q.ref_id(letter))
     return p
 
 
 def number(title, unit, expr, limit=None, width=6, says="", none="no data"):
     return (
         stat.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).span(width).height(4).no_value(none)
-        .thresholds(limits(limit)).with_target(query(expr, instant=True))
+        .thresholds(limits(limit)).color_mode(common_model.BigValueColorMode.VALUE)
+        .reduce_options(common_builder.ReduceDataOptions().calcs(["lastNotNull"]))
+        .with_target(query(expr, instant=True))
     )
 
 
@@ -115,8 +118,8 @@ def board(uid, title, says, variables, panels):
     )
     for v in variables:
         b = b.with_variable(v)
-    for p in panels:
-        b = b.with_panel(p)
+    for number_of_panel, p in enumerate(panels, start=1):
+        b = b.with_panel(p.id(number_of_panel))
     return b.build()
 
 
