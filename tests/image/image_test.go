@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/docker"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
@@ -27,21 +28,21 @@ var hardened = []string{
 }
 
 func TestImage(t *testing.T) {
-	e := startEngine(t)
-	_, err := e.run(t.Context(), "make", "-C", repo.Path(), "image")
+	e := docker.Start(t)
+	_, err := e.Run(t.Context(), "make", "-C", repo.Path(), "image")
 	require.NoError(t, err)
 
 	t.Run("does not run as root", func(t *testing.T) {
-		assert.Equal(t, "10001:10001", e.docker(t, "inspect", "--format", "{{.Config.User}}", image))
+		assert.Equal(t, "10001:10001", e.Docker(t, "inspect", "--format", "{{.Config.User}}", image))
 	})
 	t.Run("validates the shipped configuration", func(t *testing.T) {
-		e.docker(t, slices.Concat(hardened, []string{"--rm", image, "validate", "--config=/etc/otelcol-dify/collector.yaml"})...)
+		e.Docker(t, slices.Concat(hardened, []string{"--rm", image, "validate", "--config=/etc/otelcol-dify/collector.yaml"})...)
 	})
 	t.Run("starts and says that it is healthy", func(t *testing.T) { checkStart(t, e) })
 }
 
 // checkStart runs the default command without any back end: it must come up, and wait for them.
-func checkStart(t *testing.T, e *engine) {
+func checkStart(t *testing.T, e *docker.Engine) {
 	t.Helper()
 	ports, err := proc.FreePorts(5)
 	require.NoError(t, err)
@@ -53,20 +54,20 @@ func checkStart(t *testing.T, e *engine) {
 	for i, name := range []string{"OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "HEALTH"} {
 		args = append(args, "--env", fmt.Sprintf("OTELCOL_%s_ENDPOINT=127.0.0.1:%d", name, ports[i+1]))
 	}
-	container := e.docker(t, append(args, image)...)
+	container := e.Docker(t, append(args, image)...)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		if t.Failed() {
-			log, _ := e.run(ctx, "docker", "logs", container)
+			log, _ := e.Run(ctx, "docker", "logs", container)
 			t.Log(log)
 		}
-		_, err := e.run(ctx, "docker", "rm", "--force", "--volumes", container)
+		_, err := e.Run(ctx, "docker", "rm", "--force", "--volumes", container)
 		assert.NoError(t, err)
 	})
 	wait.For(t, "the image's own health check", func(ctx context.Context) error {
-		_, err := e.run(ctx, "docker", "exec", container, "/healthcheck")
+		_, err := e.Run(ctx, "docker", "exec", container, "/healthcheck")
 		return err
 	})
-	e.docker(t, "stop", container)
-	assert.Equal(t, "0", e.docker(t, "inspect", "--format", "{{.State.ExitCode}}", container), "exit code after a stop")
+	e.Docker(t, "stop", container)
+	assert.Equal(t, "0", e.Docker(t, "inspect", "--format", "{{.State.ExitCode}}", container), "exit code after a stop")
 }

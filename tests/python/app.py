@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import sys
+import time
 import uuid
 
 import httpx
@@ -143,6 +144,12 @@ def health():
 @flask_app.get("/v1/info")
 def info():
     return jsonify(name="demo", pid=os.getpid())
+
+
+@flask_app.get("/v1/slow")
+def slow():
+    time.sleep(float(request.args["seconds"]))
+    return jsonify(pid=os.getpid())
 
 
 @flask_app.post("/v1/workflows/run")

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ import (
 // Prometheus is a Prometheus that scrapes the given targets every second.
 type Prometheus struct {
 	server
-	url string
+	URL string
 }
 
 // Labels of the collector's exporter stay: Prometheus keeps job and instance as the exporter wrote them.
@@ -32,17 +31,24 @@ scrape_configs:
       - targets: [%s]
 `
 
-// StartPrometheus starts one.
+// StartPrometheus starts one that scrapes host:port targets every second and keeps the names that they give themselves.
 func StartPrometheus(ctx context.Context, targets ...string) (*Prometheus, error) {
+	return StartPrometheusWith(ctx, map[string]string{
+		"prometheus.yaml": fmt.Sprintf(prometheusConfig, strings.Join(targets, ", ")),
+	})
+}
+
+// StartPrometheusWith starts one on files of the caller's: prometheus.yaml and what it names.
+func StartPrometheusWith(ctx context.Context, files map[string]string, flags ...string) (*Prometheus, error) {
 	p := &Prometheus{}
-	if err := p.boot(ctx, targets); err != nil {
+	if err := p.boot(ctx, files, flags); err != nil {
 		_ = p.Stop()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Prometheus) boot(ctx context.Context, targets []string) error {
+func (p *Prometheus) boot(ctx context.Context, files map[string]string, flags []string) error {
 	path, err := program("prometheus", []string{"prometheus"})
 	if err != nil {
 		return err
@@ -54,23 +60,21 @@ func (p *Prometheus) boot(ctx context.Context, targets []string) error {
 	if p.dir, err = proc.NewDir("prometheus"); err != nil {
 		return err
 	}
-	config := filepath.Join(p.dir, "prometheus.yml")
-	text := fmt.Sprintf(prometheusConfig, strings.Join(targets, ", "))
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil { //nolint:gosec // another user reads it
+	if err := writeFiles(p.dir, files); err != nil {
 		return err
 	}
 	address := "127.0.0.1:" + strconv.Itoa(ports[0])
-	p.url = "http://" + address
+	p.URL = "http://" + address
 	return p.start(ctx, proc.Spec{
 		Name: "prometheus",
 		Path: path,
-		Args: []string{
-			"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(p.dir, "data"),
+		Args: append([]string{
+			"--config.file=" + filepath.Join(p.dir, "prometheus.yaml"), "--storage.tsdb.path=" + filepath.Join(p.dir, "data"),
 			"--web.listen-address=" + address, "--log.level=warn",
-		},
+		}, flags...),
 		Unprivileged: true,
 	}, func(ctx context.Context) error {
-		_, err := getJSON[any](ctx, p.url+"/api/v1/status/runtimeinfo")
+		_, err := getJSON[any](ctx, p.URL+"/api/v1/status/runtimeinfo")
 		return err
 	})
 }
@@ -90,7 +94,7 @@ func (p *Prometheus) Query(ctx context.Context, expr string) ([]Sample, error) {
 				Value  [2]json.RawMessage `json:"value"`
 			} `json:"result"`
 		} `json:"data"`
-	}](ctx, p.url+"/api/v1/query?query="+url.QueryEscape(expr))
+	}](ctx, p.URL+"/api/v1/query?query="+url.QueryEscape(expr))
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", expr, err)
 	}

@@ -112,3 +112,17 @@ func program(debianPackage string, names []string, patterns ...string) (string, 
 	}
 	return "", fmt.Errorf("%s not found: install the Debian package %s or run tests/setup.sh", names[0], debianPackage)
 }
+
+// writeFiles writes texts under a folder, readable for the user that the server runs as.
+func writeFiles(dir string, files map[string]string) error {
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // another user reads it
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // another user reads it
+			return err
+		}
+	}
+	return nil
+}

@@ -43,7 +43,7 @@ func TestPrometheusScrapesItsTarget(t *testing.T) {
 	other, err := StartPrometheus(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, other.Stop()) })
-	p, err := StartPrometheus(t.Context(), other.url[len("http://"):])
+	p, err := StartPrometheus(t.Context(), other.URL[len("http://"):])
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, p.Stop()) })
 
