@@ -68,8 +68,9 @@ lint: $(TOOLS)/.installed ## Run the linters
 	golangci-lint run ./...
 
 .PHONY: generate
-generate: $(TOOLS)/.installed ## Write distro/ from builder-config.yaml, and what comes from each metadata.yaml
+generate: setup ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards
 	$(GO) generate ./components/...
+	.cache/python/bin/python config/grafana/dashboards.py
 	builder --config builder-config.yaml --skip-compilation
 
 .PHONY: bench

@@ -248,7 +248,40 @@ def queues():
         ])
 
 
-BOARDS = [response_time, error_rate, system, workflows, tokens, queues]
+def pipeline():
+    def per(label, name):
+        return f"sum by ({label}) (rate(otelcol_{name}_total[$__rate_interval]))"
+
+    def of_all_signals(label, name):
+        # `or` takes series of equal labels for one, so each gets its signal as a label.
+        rates = (f'label_replace(rate(otelcol_{name}_{signal}_total[$__rate_interval]), "signal", "{signal}", "", "")'
+                 for signal in ("log_records", "spans", "metric_points"))
+        return f"sum by ({label}, signal) ({' or '.join(rates)})"
+
+    return board(
+        "dify-pipeline", "Dify: the pipeline itself", "From Dify to the back ends: what arrives, what leaves, what waits.", [], [
+            number("Collectors up", COUNT, 'sum(up{job="otelcol-dify"})'),
+            number("Fullest queue", PERCENT, "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)", limit=0.8),
+            number("Runs are told late by", SECONDS, "max(otelcol_workflow_log_checkpoint_age)", limit=300),
+            number("Held by OpenSearch", COUNT, "sum(otelcol_opensearch_bulk_held_requests)", limit=1),
+            graph("Received", PER_SECOND, query(of_all_signals("receiver", "receiver_accepted"), "{{receiver}} {{signal}}")),
+            graph("Sent", PER_SECOND, query(of_all_signals("exporter", "exporter_sent"), "{{exporter}} {{signal}}")),
+            graph("Refused and given up", PER_SECOND,
+                  query(of_all_signals("receiver", "receiver_refused"), "refused to {{receiver}} {{signal}}"),
+                  query(of_all_signals("exporter", "exporter_send_failed"), "given up by {{exporter}} {{signal}}")),
+            graph("Queues, share in use", PERCENT, query(
+                "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity", "{{exporter}} {{data_type}}"), limit=0.8,
+                  says="ExportQueueFilling fires above the line after 10 minutes"),
+            graph("Documents by what became of them", PER_SECOND, query(per("outcome", "opensearch_bulk_items"), "{{outcome}}")),
+            graph("Noise dropped, by rule", PER_SECOND, query(per("rule", "dify_filter_dropped_items"), "{{rule}}")),
+            graph("Taken by Sentry", PER_SECOND, query(per("category", "exporter_sentry_sent"), "{{category}}")),
+            graph("Not sent to Sentry, by reason", PER_SECOND, query(per("reason", "exporter_sentry_discarded"), "{{reason}}")),
+            graph("Runs read from the database", PER_SECOND, query(per("outcome", "workflow_log_runs"), "{{outcome}}")),
+            graph("The collector's memory", BYTES, query("otelcol_process_memory_rss_bytes", "{{instance}}")),
+        ])
+
+
+BOARDS = [response_time, error_rate, system, workflows, tokens, queues, pipeline]
 
 
 def main():
