@@ -1,0 +1,171 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package alerting
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+// What the routing table says: who hears of which alert.
+var (
+	critical = []string{"HighAPIErrorRate", "WorkflowFailureRate"}
+	warning  = []string{"HighResponseTime", "HighCPUUsage", "HighMemoryUsage", "CeleryQueueBacklog"}
+)
+
+// Each of the six alerts is driven by what it is about, through the built binary, Prometheus and Alertmanager.
+func TestAlertsReachPeople(t *testing.T) {
+	r := newRig(t)
+	r.burn(t)
+	pyenv.Enqueue(t, r.difyEnv, "dataset", 101)
+	r.failRuns(t)
+	r.runInWorker(t)
+	stopSlow := r.keepAsking(t, http.MethodGet, "/v1/slow?seconds=6")
+	for _, alert := range []string{"HighCPUUsage", "HighMemoryUsage", "CeleryQueueBacklog", "WorkflowFailureRate", "HighResponseTime"} {
+		r.expectFiring(t, alert)
+	}
+	stopErrors := r.keepAsking(t, http.MethodPost, "/v1/workflows/fail")
+	r.expectFiring(t, "HighAPIErrorRate")
+
+	for _, alert := range append(critical, warning...) {
+		r.expectHeard(t, "mail of "+alert, &r.mail.heard, "RCPT TO:<ops@example.com>", "FIRING", alert)
+	}
+	for _, alert := range critical {
+		r.expectHeard(t, "webhook of "+alert, &r.hook.heard, "firing "+alert)
+	}
+	for _, alert := range warning {
+		assert.False(t, r.hook.of(alert), "%s is a warning, which goes to mail alone", alert)
+	}
+
+	t.Run("every expression finds data", func(t *testing.T) { checkExpressions(t, r) })
+	t.Run("the names are those of docs/metrics.md", func(t *testing.T) { checkNames(t, r) })
+
+	stopErrors()
+	stopSlow()
+	r.expectHeard(t, "the all-clear", &r.hook.heard, "resolved HighAPIErrorRate")
+	r.expectHeard(t, "the all-clear by mail", &r.mail.heard, "RESOLVED", "HighAPIErrorRate")
+}
+
+func (r *rig) expectHeard(t *testing.T, what string, by *heard, words ...string) {
+	t.Helper()
+	wait.For(t, what, func(context.Context) error {
+		if by.of(words...) {
+			return nil
+		}
+		return errors.New("not heard of")
+	})
+}
+
+// burn runs a container that uses up the little that it may, under the name that Dify's compose file gives its worker.
+func (r *rig) burn(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "burner"), "./testdata/burner")
+	build.Dir, build.Env = repo.Path("tests", "alerting"), append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY burner /burner\nENTRYPOINT [\"/burner\"]\n"), 0o600))
+	image := "otelcol-dify-burner-" + uuid.NewString()
+	r.engine.Docker(t, "build", "--quiet", "--tag", image, dir)
+	container := r.engine.Docker(t, "run", "--detach", "--network", "host", "--cpus", "0.2", "--memory", "32m",
+		"--label", "com.docker.compose.service=worker", image)
+	t.Cleanup(func() {
+		_, err := r.engine.Run(context.WithoutCancel(t.Context()), "docker", "rm", "--force", container)
+		assert.NoError(t, err)
+	})
+}
+
+// failRuns lets one run in two fail until the end of the test.
+func (r *rig) failRuns(t *testing.T) {
+	t.Helper()
+	w := schema.NewWriter(r.db)
+	tenant, app := uuid.NewString(), uuid.NewString()
+	require.NoError(t, w.CreateTenant(t.Context(), schema.Tenant{ID: tenant, Name: "Acme"}))
+	require.NoError(t, w.CreateApp(t.Context(), schema.App{ID: app, TenantID: tenant, Name: "Help desk", Mode: "workflow"}))
+	count := 0
+	r.keepOn(t, func(ctx context.Context) error {
+		count++
+		status := []string{"succeeded", "failed"}[count%2]
+		run, node, now := uuid.NewString(), uuid.NewString(), time.Now()
+		return errors.Join(
+			w.StartRun(ctx, schema.Run{ID: run, TenantID: tenant, AppID: app, WorkflowID: app, CreatedBy: app, CreatedAt: now}),
+			w.StartNode(ctx, schema.Node{ID: node, TenantID: tenant, AppID: app, WorkflowID: app, RunID: run, NodeID: "llm", NodeType: "llm", CreatedBy: app, CreatedAt: now}),
+			w.EndNode(ctx, node, schema.NodeOutcome{
+				Status: "succeeded", ExecutionMetadata: `{"total_tokens": 10, "total_price": "0.001", "currency": "USD"}`, FinishedAt: now,
+			}),
+			w.EndRun(ctx, run, schema.Outcome{Status: status, TotalTokens: 10, Elapsed: time.Second, FinishedAt: now}),
+		)
+	})
+}
+
+// runInWorker has the worker run tasks, now and then, until the end of the test.
+func (r *rig) runInWorker(t *testing.T) {
+	t.Helper()
+	r.keepOn(t, func(ctx context.Context) error {
+		_, err := r.app.Post(ctx, "/v1/workflows/run", map[string]any{"response_mode": "streaming"})
+		return err
+	})
+}
+
+// keepAsking sends requests, four at a time, until stop is called.
+func (r *rig) keepAsking(t *testing.T, method, path string) (stop func()) {
+	t.Helper()
+	return r.keepOn(t, func(ctx context.Context) error {
+		var group errgroup.Group
+		for range 4 {
+			group.Go(func() error {
+				ask := r.app.Get
+				if method == http.MethodPost {
+					ask = func(ctx context.Context, path string) (pyenv.Answer, error) { return r.app.Post(ctx, path, map[string]any{}) }
+				}
+				_, err := ask(ctx, path)
+				return err
+			})
+		}
+		return group.Wait()
+	})
+}
+
+// keepOn repeats work until stop is called or the test ends.
+func (r *rig) keepOn(t *testing.T, work func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var group errgroup.Group
+	group.Go(func() error {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			if err := work(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	})
+	stop = func() {
+		cancel()
+		assert.NoError(t, group.Wait())
+	}
+	t.Cleanup(stop)
+	return stop
+}

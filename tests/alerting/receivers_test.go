@@ -1,0 +1,156 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package alerting
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// heard is what has come in, text by text.
+type heard struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (h *heard) add(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.texts = append(h.texts, text)
+}
+
+// of tells whether any text holds all the words.
+func (h *heard) of(words ...string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, text := range h.texts {
+		all := true
+		for _, word := range words {
+			all = all && strings.Contains(text, word)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// webhook takes what Alertmanager posts: one text for each alert, its status and name.
+type webhook struct {
+	heard
+	url string
+}
+
+func newWebhook(t *testing.T) *webhook {
+	t.Helper()
+	h := &webhook{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var message struct {
+			Alerts []struct {
+				Status string            `json:"status"`
+				Labels map[string]string `json:"labels"`
+			} `json:"alerts"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		for _, alert := range message.Alerts {
+			h.add(alert.Status + " " + alert.Labels["alertname"])
+		}
+	}))
+	t.Cleanup(server.Close)
+	h.url = server.URL
+	return h
+}
+
+// mailbox is an SMTP server: one text for each mail, with its envelope.
+type mailbox struct {
+	heard
+	host, port string
+}
+
+func newMailbox(t *testing.T) *mailbox {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	m := &mailbox{}
+	m.host, m.port, err = net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { m.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		assert.NoError(t, listener.Close())
+		open.Wait()
+	})
+	return m
+}
+
+// serve speaks as much of RFC 5321 as a sender without login needs.
+func (m *mailbox) serve(conn net.Conn) {
+	defer conn.Close()
+	say := func(line string) { fmt.Fprint(conn, line, "\r\n") }
+	lines := bufio.NewScanner(conn)
+	var mail strings.Builder
+	inData := false
+	say("220 test")
+	for lines.Scan() {
+		line := lines.Text()
+		command, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		fmt.Fprintln(&mail, line)
+		switch {
+		case inData && line == ".":
+			inData = false
+			m.add(mail.String())
+			mail.Reset()
+			say("250 kept")
+		case inData:
+		case command == "DATA":
+			inData = true
+			say("354 go on")
+		case command == "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+// newPluginDaemon serves what Dify's plugin daemon tells of its embedding calls, under its real path; gives its address.
+func newPluginDaemon(t *testing.T) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		const labels = `plugin_id="langgenius/openai",plugin_type="model",runtime_type="local",operation="invoke_text_embedding"`
+		fmt.Fprintf(w, `# TYPE plugin_invocation_duration_seconds histogram
+plugin_invocation_duration_seconds_bucket{%[1]s,le="0.5"} 3
+plugin_invocation_duration_seconds_bucket{%[1]s,le="+Inf"} 4
+plugin_invocation_duration_seconds_sum{%[1]s} 2.5
+plugin_invocation_duration_seconds_count{%[1]s} 4
+`, labels)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
