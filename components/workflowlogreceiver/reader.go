@@ -53,6 +53,7 @@ type reader struct {
 	messagesRead time.Time // when they were, by the database's clock
 	appLogsIdle  time.Time // until when the table's end need not be read
 
+	fresh       freshness
 	saved       time.Time
 	unpublished bool
 	published   time.Time
@@ -61,6 +62,7 @@ type reader struct {
 // run goes from one connection to the next until the context ends. What was told by then is saved.
 func (r *reader) run(ctx context.Context) {
 	defer r.saveLast(ctx)
+	r.fresh.begin()
 	r.pause = backoff{first: firstReconnect, longest: longestReconnect}
 	for {
 		err := r.session(ctx)
@@ -107,6 +109,7 @@ func (r *reader) session(ctx context.Context) error {
 			return err
 		}
 		r.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultOK))
+		r.fresh.now()
 		r.worked(ctx)
 		if !r.rest(ctx, r.pollInterval()) {
 			return ctx.Err()
@@ -152,6 +155,7 @@ func (r *reader) lock(ctx context.Context, conn source.Conn) error {
 			r.logger.Warn("The database is reached through a connection pooler, where no lock can be held: " +
 				"see to it that only one collector reads this database, or connect past the pooler")
 		}
+		r.fresh.begin()
 		if r.waiting {
 			r.waiting = false
 			r.logger.Info("The other workflow_log receiver is gone; this one reads on from its own checkpoint")
@@ -163,6 +167,7 @@ func (r *reader) lock(ctx context.Context, conn source.Conn) error {
 func (r *reader) wait(ctx context.Context, err error) {
 	r.telemetry.WorkflowLogReading.Record(ctx, 0)
 	r.database.ended() // the database itself is well
+	r.fresh.suspend()
 	if r.waiting {
 		return
 	}

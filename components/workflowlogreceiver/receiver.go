@@ -83,8 +83,12 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 	if err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
+	rd := r.newReader(connector, client, state)
+	if err := r.telemetry.RegisterWorkflowLogCheckpointAgeCallback(rd.fresh.observe); err != nil {
+		return errors.Join(err, client.Close(ctx))
+	}
 	r.client = client
-	r.work(ctx, r.newReader(connector, client, state))
+	r.work(ctx, rd)
 	return nil
 }
 

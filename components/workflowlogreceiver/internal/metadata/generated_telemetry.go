@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -26,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                         metric.Meter
 	mu                            sync.Mutex
 	registrations                 []metric.Registration
+	WorkflowLogCheckpointAge      metric.Float64ObservableGauge
 	WorkflowLogCheckpointFailures metric.Int64Counter
 	WorkflowLogDeliverRetries     metric.Int64Counter
 	WorkflowLogLateRuns           metric.Int64Counter
@@ -47,6 +50,31 @@ func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
 }
 
+// RegisterWorkflowLogCheckpointAgeCallback sets callback for observable WorkflowLogCheckpointAge metric.
+func (builder *TelemetryBuilder) RegisterWorkflowLogCheckpointAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.WorkflowLogCheckpointAge, obs: o})
+		return nil
+	}, builder.WorkflowLogCheckpointAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
+}
+
 // Shutdown unregister all registered callbacks for async instruments.
 func (builder *TelemetryBuilder) Shutdown() {
 	builder.mu.Lock()
@@ -65,6 +93,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.WorkflowLogCheckpointAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_workflow_log_checkpoint_age",
+		metric.WithDescription("Time since everything that the database showed was told and saved. Not reported while another receiver reads."),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.WorkflowLogCheckpointFailures, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_checkpoint_failures",
 		metric.WithDescription("Failed attempts to save the checkpoint."),

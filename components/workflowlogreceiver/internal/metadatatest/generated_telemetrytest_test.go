@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -19,6 +20,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterWorkflowLogCheckpointAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.WorkflowLogCheckpointFailures.Add(context.Background(), 1)
 	tb.WorkflowLogDeliverRetries.Add(context.Background(), 1)
 	tb.WorkflowLogLateRuns.Add(context.Background(), 1)
@@ -27,6 +32,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.WorkflowLogReading.Record(context.Background(), 1)
 	tb.WorkflowLogRuns.Add(context.Background(), 1)
 	tb.WorkflowLogUsageUnreadable.Add(context.Background(), 1)
+	AssertEqualWorkflowLogCheckpointAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualWorkflowLogCheckpointFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
