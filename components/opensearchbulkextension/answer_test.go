@@ -86,8 +86,11 @@ func TestOwnTelemetry(t *testing.T) {
 	require.NoError(t, r.courier.store.put(t.Context(), someItems(t, "c")))
 
 	var retries []metricdata.DataPoint[int64]
-	for _, why := range []reason{reasonRefused, reasonThrottled, reasonNotJSON} {
-		retries = append(retries, metricdata.DataPoint[int64]{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", string(why)))})
+	happened := map[reason]int64{reasonRefused: 1, reasonThrottled: 1, reasonNotJSON: 1}
+	for why := range reasonOptions { // each is counted from zero
+		retries = append(retries, metricdata.DataPoint[int64]{
+			Value: happened[why], Attributes: attribute.NewSet(attribute.String("reason", string(why))),
+		})
 	}
 	ignore := []metricdatatest.Option{metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreValue()}
 	metadatatest.AssertEqualOpensearchBulkRetries(t, r.tel, retries, metricdatatest.IgnoreTimestamp())

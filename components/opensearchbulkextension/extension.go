@@ -123,6 +123,7 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 	if err := e.observe(kept); err != nil {
 		return errors.Join(err, kept.close(ctx))
 	}
+	countFromZero(ctx, e.telemetry)
 	held := newHolds(e.cfg.Retry, e.logger, e.telemetry)
 	held.report = func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }
 	e.courier = &courier{

@@ -54,8 +54,8 @@ func requireSuccess(t *testing.T, code int, answer string, documents int) {
 func (r *rig) requireItems(t *testing.T, want map[outcome]int64) {
 	t.Helper()
 	var points []metricdata.DataPoint[int64]
-	for what, n := range want {
-		points = append(points, metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("outcome", string(what))), Value: n})
+	for what := range outcomeOptions { // each is counted from zero
+		points = append(points, metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("outcome", string(what))), Value: want[what]})
 	}
 	metadatatest.AssertEqualOpensearchBulkItems(t, r.tel, points, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }

@@ -4,8 +4,12 @@
 package opensearchbulkextension
 
 import (
+	"context"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
 // outcome is what became of a document; a value of the attribute `outcome`.
@@ -44,6 +48,17 @@ var reasonOptions = options("reason", reasonUnreachable, reasonTimeout, reasonTh
 	reasonNotJSON, reasonItems, reasonTooLarge, reasonBadRequest, reasonStorage, reasonSetup)
 
 func (r reason) option() metric.MeasurementOption { return reasonOptions[r] }
+
+// countFromZero lets the series appear before there is something to count: a rate does not see what a counter begins with.
+func countFromZero(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
+	for _, option := range outcomeOptions {
+		telemetry.OpensearchBulkItems.Add(ctx, 0, option)
+	}
+	for _, option := range reasonOptions {
+		telemetry.OpensearchBulkRetries.Add(ctx, 0, option)
+	}
+	telemetry.OpensearchBulkHeldRequests.Add(ctx, 0)
+}
 
 // options builds each attribute set once.
 func options[T ~string](key string, values ...T) map[T]metric.MeasurementOption {

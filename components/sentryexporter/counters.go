@@ -57,6 +57,23 @@ type counters struct {
 	reports   bool
 }
 
+// losses are the reasons that an operator must hear of.
+var losses = []reason{
+	reasonBufferFull, reasonInternal, reasonNetworkError, reasonQueueFull, reasonRateLimited, reasonBackoff, reasonSendError, reasonTooLarge,
+}
+
+// fromZero lets the series of losses appear before there are any: a rate does not see what a counter begins with.
+func (c *counters) fromZero(ctx context.Context) {
+	for _, category := range []protocol.Category{
+		protocol.CategoryError, protocol.CategoryTransaction, protocol.CategorySpan, protocol.CategoryLogItem,
+	} {
+		for _, why := range losses {
+			c.telemetry.ExporterSentryDiscarded.Add(ctx, 0, metric.WithAttributes(
+				attribute.String("category", string(category)), attribute.String("reason", string(why))))
+		}
+	}
+}
+
 func (c *counters) sent(ctx context.Context, it *item) {
 	for category, n := range it.quantities() {
 		if category != protocol.CategoryLogByte {

@@ -135,6 +135,7 @@ func (h *hub) doStart(ctx context.Context, host component.Host) error {
 	if err := h.errors.Start(ctx, host); err != nil {
 		return errors.Join(err, h.closeRuns(ctx))
 	}
+	h.counters.fromZero(ctx)
 	h.done.Go(h.loop)
 	return nil
 }

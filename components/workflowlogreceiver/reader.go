@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
@@ -63,6 +64,7 @@ type reader struct {
 func (r *reader) run(ctx context.Context) {
 	defer r.saveLast(ctx)
 	r.fresh.begin()
+	r.countFromZero(ctx)
 	r.pause = backoff{first: firstReconnect, longest: longestReconnect}
 	for {
 		err := r.session(ctx)
@@ -77,6 +79,14 @@ func (r *reader) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// countFromZero lets the counters appear before there is something to count: increase() does not see what one begins with.
+func (r *reader) countFromZero(ctx context.Context) {
+	for _, outcome := range []attribute.Set{outcomeTold, outcomeStuck, outcomeUnknown, outcomeTooOld, outcomeRefused, outcomeBeforeStart} {
+		r.telemetry.WorkflowLogRuns.Add(ctx, 0, metric.WithAttributeSet(outcome))
+	}
+	r.telemetry.WorkflowLogPolls.Add(ctx, 0, metric.WithAttributeSet(resultFailed))
 }
 
 // worked notes that the database does what is asked of it.
