@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluent/fluent-logger-golang/fluent"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,7 @@ var (
 func TestAlertsReachPeople(t *testing.T) {
 	r := newRig(t)
 	r.burn(t)
+	r.writeErrors(t)
 	pyenv.Enqueue(t, r.difyEnv, "dataset", 101)
 	r.failRuns(t)
 	r.runInWorker(t)
@@ -54,7 +56,7 @@ func TestAlertsReachPeople(t *testing.T) {
 		assert.False(t, r.hook.of(alert), "%s is a warning, which goes to mail alone", alert)
 	}
 
-	t.Run("every expression finds data", func(t *testing.T) { checkExpressions(t, r) })
+	t.Run("every expression finds data", func(t *testing.T) { checkExpressions(t, r, r.exampleRun(t)) })
 	t.Run("the names are those of docs/metrics.md", func(t *testing.T) { checkNames(t, r) })
 
 	stopErrors()
@@ -124,6 +126,37 @@ func (r *rig) runInWorker(t *testing.T) {
 	})
 }
 
+// exampleRun is a run whose trace is in OpenSearch, for the queries that name one.
+func (r *rig) exampleRun(t *testing.T) pyenv.Answer {
+	t.Helper()
+	answer, err := r.app.Post(t.Context(), "/v1/workflows/run", map[string]any{"response_mode": "blocking"})
+	require.NoError(t, err)
+	query := map[string]any{"term": map[string]any{"attributes.dify.workflow_run_id": answer.RunID}}
+	wait.For(t, "the run's trace", func(ctx context.Context) error {
+		hits, err := r.search.Search(ctx, "dify-traces-*", query)
+		if err == nil && len(hits) == 0 {
+			err = errors.New("no spans")
+		}
+		return err
+	})
+	return answer
+}
+
+// writeErrors sends an error of the API's and of the worker's container as Docker's fluentd driver does.
+func (r *rig) writeErrors(t *testing.T) {
+	t.Helper()
+	client, err := fluent.New(fluent.Config{FluentHost: "127.0.0.1", FluentPort: r.fluent})
+	require.NoError(t, err)
+	now := time.Now().UTC()
+	for _, service := range []string{"api", "worker"} {
+		require.NoError(t, client.PostWithTime(service, now, map[string]string{
+			"container_id": service + "0123456789", "container_name": "/docker-" + service + "-1", "source": "stderr",
+			"log": now.Format("2006-01-02 15:04:05.000") + " ERROR [MainThread] [app.py:6] 0af7651916cd43dd8448eb211c80319c - it failed",
+		}))
+	}
+	require.NoError(t, client.Close())
+}
+
 // keepAsking sends requests, four at a time, until stop is called.
 func (r *rig) keepAsking(t *testing.T, method, path string) (stop func()) {
 	t.Helper()
@@ -133,7 +166,9 @@ func (r *rig) keepAsking(t *testing.T, method, path string) (stop func()) {
 			group.Go(func() error {
 				ask := r.app.Get
 				if method == http.MethodPost {
-					ask = func(ctx context.Context, path string) (pyenv.Answer, error) { return r.app.Post(ctx, path, map[string]any{}) }
+					ask = func(ctx context.Context, path string) (pyenv.Answer, error) {
+						return r.app.Post(ctx, path, map[string]any{})
+					}
 				}
 				_, err := ask(ctx, path)
 				return err

@@ -49,7 +49,7 @@ func checkNames(t *testing.T, r *rig) {
 	}
 }
 
-var row = regexp.MustCompile("(?m)^\\| `[a-z._]+` \\| [^|]* \\| `([a-z_]+)` \\| (\\w+) \\| ([^|]*) \\| ([^|]*) \\|$")
+var row = regexp.MustCompile("(?m)^\\| `[a-z._]+` \\|[^|]*\\| `([a-z_]+)` \\| (\\w+) \\|([^|]*)\\|([^|]*)\\|$")
 
 var quoted = regexp.MustCompile("`([a-z_]+)`")
 

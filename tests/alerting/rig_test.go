@@ -23,6 +23,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/docker"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
@@ -38,6 +39,7 @@ type rig struct {
 	prometheus *servers.Prometheus
 	engine     *docker.Engine
 	app        *pyenv.App
+	fluent     int // port for the lines of containers
 	mail       *mailbox
 	hook       *webhook
 }
@@ -88,14 +90,19 @@ func (r *rig) startCollector(t *testing.T) {
 	sentry, err := sink.Listen(t.Context(), "127.0.0.1:0", sink.NewSentry())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, sentry.Close(context.WithoutCancel(t.Context()))) })
+	ports, err := proc.FreePorts(1)
+	require.NoError(t, err)
+	r.fluent = ports[0]
 	env := map[string]string{
-		"OTELCOL_OPENSEARCH_URL": r.search.URL, "OTELCOL_SENTRY_DSN": sink.SentryDSN(sentry.URL()),
+		"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(r.fluent),
+		"OTELCOL_OPENSEARCH_URL":  r.search.URL, "OTELCOL_SENTRY_DSN": sink.SentryDSN(sentry.URL()),
 		"OTELCOL_DOCKER_ENDPOINT": r.engine.Host, "OTELCOL_DOCKER_API_VERSION": "1.41", "OTELCOL_HOST_PROCESSES": "none",
 	}
 	maps.Copy(env, r.difyEnv)
 	r.Collector = collector.Start(t, collector.Options{
 		Configs: []string{
 			collector.ShippedConfig(), repo.Path("config", "overlays", "containers.yaml"), repo.Path("config", "overlays", "host.yaml"),
+			repo.Path("config", "overlays", "logs.yaml"),
 			repo.Path("tests", "alerting", "testdata", "often.yaml"),
 		},
 		Env: env,
