@@ -10,11 +10,14 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 )
 
 // Events of workflow_log.
@@ -39,16 +42,20 @@ type sink struct {
 
 	mu      sync.Mutex // guards what follows
 	manner  manner
-	faults  int                        // requests that were not answered well
-	told    map[string]map[string]bool // run ids by event
-	uids    map[string]string          // what each log.record.uid stands for
-	records int                        // as often as they came
+	faults  int                           // requests that were not answered well
+	told    map[string]map[string]bool    // run ids by event
+	uids    map[string]string             // what each log.record.uid stands for
+	records int                           // as often as they came
+	births  map[string]map[time.Time]bool // StartTimestamps of app.workflow.run.total by app
 }
 
 func newSink(t *testing.T) *sink {
 	t.Helper()
-	s := &sink{told: map[string]map[string]bool{eventRun: {}, eventStuck: {}, eventUnknown: {}}, uids: map[string]string{}}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(t, w, r) }))
+	s := &sink{told: map[string]map[string]bool{eventRun: {}, eventStuck: {}, eventUnknown: {}}, uids: map[string]string{}, births: map[string]map[time.Time]bool{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/logs", func(w http.ResponseWriter, r *http.Request) { s.serve(t, w, r) })
+	mux.HandleFunc("/v1/metrics", func(w http.ResponseWriter, r *http.Request) { s.serveMetrics(t, w, r) })
+	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -116,6 +123,48 @@ func text(record plog.LogRecord, key string) string {
 		value = pcommon.NewValueEmpty()
 	}
 	return value.AsString()
+}
+
+// serveMetrics notes when series were born. It always takes them: what Prometheus scrapes is checked, not this.
+func (s *sink) serveMetrics(t *testing.T, w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the collector was killed while it sent
+	}
+	request := pmetricotlp.NewExportRequest()
+	if err := request.UnmarshalProto(body); err != nil {
+		t.Errorf("the collector sent what is no OTLP: %v", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, rm := range request.Metrics().ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, metric := range sm.Metrics().All() {
+				if metric.Name() == "app.workflow.run.total" {
+					s.noteBirths(metric.Sum().DataPoints())
+				}
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "application/x-protobuf") // an empty answer is one that took everything
+}
+
+func (s *sink) noteBirths(points pmetric.NumberDataPointSlice) {
+	for _, point := range points.All() {
+		app, _ := point.Attributes().Get("dify.app_id")
+		if s.births[app.AsString()] == nil {
+			s.births[app.AsString()] = map[time.Time]bool{}
+		}
+		s.births[app.AsString()][point.StartTimestamp().AsTime()] = true
+	}
+}
+
+// bornOf are the StartTimestamps that an app's points have had.
+func (s *sink) bornOf(app string) map[time.Time]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.births[app])
 }
 
 // behave sets how the sink answers from now on.
