@@ -93,7 +93,7 @@ func valueAfter(text string, at int, word string) cut {
 func valueCut(text string, from, to int, bare bool) cut {
 	const long = 256 // no placeholder is
 	value := text[from:to]
-	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && saysNothing(value)))) {
+	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && (saysNothing(value) || isCode(value, text[to:]))))) {
 		return cut{}
 	}
 	return cut{from, to}
@@ -158,7 +158,7 @@ func isIdentifier(s string) bool {
 
 // saysNothing is true for words that stand behind such a name in code and in messages, and are no secret.
 func saysNothing(value string) bool {
-	if strings.IndexByte("{[(", value[0]) >= 0 || isCode(value) {
+	if strings.IndexByte("{[(", value[0]) >= 0 {
 		return true // something with parts, which are looked at by themselves
 	}
 	switch strings.ToLower(strings.TrimRight(value, ".:|")) {
@@ -169,14 +169,21 @@ func saysNothing(value string) bool {
 	return false
 }
 
-// isCode is true for what a line of a stack trace assigns: a call, or a field of self.
-func isCode(value string) bool {
-	name, _, call := strings.Cut(value, "(")
+// isCode is true for what a line of a stack trace assigns: a field of self, or a call, which must go on as one does: a
+// password may hold a bracket too.
+func isCode(value, after string) bool {
+	name, argument, call := strings.Cut(value, "(")
 	if !call && !strings.HasPrefix(value, "self.") {
 		return false
 	}
-	return name != "" && (name[0] < '0' || name[0] > '9') && isIdentifier(strings.ReplaceAll(name, ".", ""))
+	if call && (after == "" || strings.IndexByte("),\"'`", after[0]) < 0 || !isName(argument)) {
+		return false
+	}
+	return name != "" && (name[0] < '0' || name[0] > '9') && isName(name)
 }
+
+// isName is true for identifiers with dots between them, and for none.
+func isName(s string) bool { return isIdentifier(strings.ReplaceAll(s, ".", "")) }
 
 // userInfo takes the password of a URL, or a user name that looks like a token. A password that should have been encoded may
 // hold a slash; then what stands before that is no port.

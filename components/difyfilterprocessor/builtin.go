@@ -68,10 +68,13 @@ func textNoise(name string, texts ...string) []*rule {
 }
 
 func isHealthCheck(span ptrace.Span) bool {
+	attrs := span.Attributes()
+	if statusCode(attrs) >= 400 {
+		return false // it failed: a 4xx is no ERROR of the server, but nobody has refused a check on purpose
+	}
 	if method, path, ok := strings.Cut(span.Name(), " "); ok && (method == "GET" || method == "HEAD") && isHealthPath(path) {
 		return true
 	}
-	attrs := span.Attributes()
 	for _, key := range [...]string{attrRoute, attrOldTarget, attrPath} {
 		if path, _, _ := strings.Cut(text(attrs, key), "?"); isHealthPath(path) {
 			return true

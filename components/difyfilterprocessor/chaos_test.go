@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -83,6 +84,9 @@ func (c chaos) value(v pcommon.Value, depth int) {
 func (c chaos) attributes(m pcommon.Map, depth int) {
 	for range c.IntN(8) {
 		c.value(m.PutEmpty(one(c, chaosKeys)), depth)
+	}
+	if c.IntN(8) == 0 { // under the name of no text, which such a number becomes
+		m.PutDouble(one(c, []string{"score", "token"}), one(c, []float64{math.NaN(), math.Inf(1), math.Inf(-1)}))
 	}
 }
 
@@ -301,10 +305,21 @@ func checkTraces(t *testing.T, td ptrace.Traces) {
 	if once.SpanCount() == 0 {
 		return
 	}
-	want := wireTraces(t, once)
+	want := wireTraces(t, withoutLearned(once))
 	again := newBench(t)
-	assert.Equal(t, want, wireTraces(t, again.traces(t, once)))
+	assert.Equal(t, want, wireTraces(t, withoutLearned(again.traces(t, once))))
 	assert.Empty(t, again.dropped(t))
+}
+
+// withoutLearned leaves out what a root tells of its process and its run: a span that became one when its parent fell tells
+// it the second time.
+func withoutLearned(td ptrace.Traces) ptrace.Traces {
+	td = copyTraces(td)
+	for _, s := range spansOf(td) {
+		s.res.Remove(difysemconv.AttrRole)
+		s.Attributes().Remove(difysemconv.AttrWorkflowRunID)
+	}
+	return td
 }
 
 func checkMetrics(t *testing.T, md pmetric.Metrics) {

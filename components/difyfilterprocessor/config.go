@@ -255,13 +255,18 @@ func (c *LogsConfig) validate() error {
 	if c.ServiceName == "" {
 		errs = append(errs, errors.New("logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has"))
 	}
-	if c.JoinWait <= 0 || c.JoinWait > maxJoinWait {
-		errs = append(errs, fmt.Errorf("logs::join_wait: must be between 0 and %s, is %s; it is what a crash can cost", maxJoinWait, c.JoinWait))
+	if c.JoinWait < minJoinWait || c.JoinWait > maxJoinWait {
+		errs = append(errs, fmt.Errorf("logs::join_wait: must be between %s and %s, is %s; give a unit, as in 1s", minJoinWait, maxJoinWait, c.JoinWait))
 	}
 	return errors.Join(errs...)
 }
 
-const maxJoinWait = time.Minute
+// A number without a unit means nanoseconds, which nobody means; more is what a crash can cost.
+const (
+	minJoinWait = 10 * time.Millisecond
+	maxJoinWait = time.Minute
+	minTTL      = time.Second
+)
 
 func (c *RedactionConfig) validate() error {
 	var errs []error
@@ -287,8 +292,8 @@ func (c *RedactionConfig) validate() error {
 
 func (c *MemoryConfig) validate() error {
 	var errs []error
-	if c.TTL <= 0 {
-		errs = append(errs, fmt.Errorf("memory::ttl: must be greater than 0, is %s", c.TTL))
+	if c.TTL < minTTL {
+		errs = append(errs, fmt.Errorf("memory::ttl: must be at least %s, is %s; give a unit, as in 30m", minTTL, c.TTL))
 	}
 	for _, limit := range []struct {
 		key   string

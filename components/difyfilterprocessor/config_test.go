@@ -100,10 +100,10 @@ func TestInvalidConfig(t *testing.T) {
 		"logs": {
 			`logs::time_zone: unknown time zone CST8; give the name that Dify's LOG_TZ has, such as Asia/Shanghai`,
 			`logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has`,
-			`logs::join_wait: must be between 0 and 1m0s, is 0s; it is what a crash can cost`,
+			`logs::join_wait: must be between 10ms and 1m0s, is 1ns; give a unit, as in 1s`,
 		},
 		"memory": {
-			`memory::ttl: must be greater than 0, is 0s`,
+			`memory::ttl: must be at least 1s, is 30ns; give a unit, as in 30m`,
 			`memory::max_traces: must be greater than 0, is 0`,
 			`memory::max_dropped_spans: must be greater than 0, is -1`,
 			`memory::max_processes: must be greater than 0, is 0`,

@@ -107,6 +107,7 @@ func deriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	}
 	added := 0
 	for _, m := range [...]pmetric.Metric{responses, failures} {
+		narrow(m, hostLabels) // counts can be added where the histogram could not
 		n := m.Sum().DataPoints().Len()
 		if n == 0 || (!all && m.Name() == difysemconv.MetricServerResponseCount) {
 			continue

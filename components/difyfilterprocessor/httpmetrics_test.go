@@ -66,10 +66,15 @@ func TestWhatCannotBeAddedUpKeepsItsLabels(t *testing.T) {
 	in := durations(difyProcess(1), flaskLabels("a:1", "/x", 200), flaskLabels("b:1", "/x", 200))
 	other := in.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(1)
 	other.ExplicitBounds().FromRaw([]float64{7})
-	points := metricByName(t, b.metrics(t, in), "http.server.duration").Histogram().DataPoints()
+	out := b.metrics(t, in)
+	points := metricByName(t, out, "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 2, points.Len())
 	assert.Equal(t, "b:1", text(points.At(1).Attributes(), "http.host"))
 	assert.Empty(t, b.dropped(t))
+
+	counts := metricByName(t, out, difysemconv.MetricServerResponseCount).Sum().DataPoints()
+	require.Equal(t, 1, counts.Len(), "their counts can")
+	assert.EqualValues(t, 1+2, counts.At(0).IntValue())
 }
 
 func TestSumsAreAddedUp(t *testing.T) {

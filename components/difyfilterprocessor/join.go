@@ -108,7 +108,7 @@ func (s *stream) assemble(raw rawLine, now time.Time, t *tally) (rawLine, bool) 
 
 func (s *stream) whole() rawLine {
 	raw := s.parts.raw
-	raw.text = s.parts.text.String()
+	raw.text, raw.cut = s.parts.text.String(), s.parts.cut
 	s.parts = nil
 	return raw
 }
@@ -124,11 +124,12 @@ func (j *joiner) place(s *stream, raw rawLine, now time.Time, out *shelf, t *tal
 	s.close(out)
 	e := newEntry(raw, now)
 	e.line, e.known = line, known
-	e.add(raw.text, raw.at, now)
+	message := raw.text
 	if known {
-		e.text.Reset()
-		e.add(line.Message, raw.at, now)
+		message = line.Message
 	}
+	e.add(message, raw.at, now)
+	e.cut = e.cut || raw.cut
 	s.entry = e
 	if open := (known && line.Open && line.Request.Status == 0) || logline.IsTraceback(raw.text); !open {
 		s.close(out)

@@ -323,6 +323,32 @@ func TestHoldingIsBounded(t *testing.T) {
 	assert.True(t, strings.HasSuffix(records[0].body, truncatedMark))
 }
 
+// What is longer than an entry holds keeps its beginning, as one line or in parts, with a head or without.
+func TestLongLinesKeepTheirBeginning(t *testing.T) {
+	const head = "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - "
+	long := "it begins " + strings.Repeat("€", maxEntry/2)
+	for _, prefix := range []string{"", head} {
+		for _, parts := range []int{1, 3} {
+			var lines []dockerLine
+			text := prefix + long
+			for i := range parts {
+				n := len(text) / (parts - i)
+				l := api(text[:n])
+				if parts > 1 {
+					l.more = attrs{"partial_message": "true", "partial_last": strconv.FormatBool(i == parts-1)}
+				}
+				lines, text = append(lines, l), text[n:]
+			}
+			records := newBench(t).through(t, lines, together)
+			require.Len(t, records, 1)
+			assert.True(t, strings.HasPrefix(records[0].body, "it begins €"), "%d parts", parts)
+			assert.True(t, strings.HasSuffix(records[0].body, "€"+truncatedEntry), "%d parts: …%q", parts, records[0].body[len(records[0].body)-20:])
+			assert.Greater(t, len(records[0].body), maxEntry/2)
+			assert.LessOrEqual(t, len(records[0].body), maxEntry+len(truncatedEntry))
+		}
+	}
+}
+
 // Twice is once, also for lines; and what has been a line is none again.
 func TestRecordedLinesTwice(t *testing.T) {
 	first, second := newBench(t), newBench(t)

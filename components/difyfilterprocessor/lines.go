@@ -42,6 +42,7 @@ const (
 type rawLine struct {
 	container, name, source string
 	text                    string
+	cut                     bool // its parts were more than an entry holds
 	partial, last           bool
 	at                      pcommon.Timestamp // when Docker read it, by default in whole seconds
 	attrs                   pcommon.Map       // all others that came with it
@@ -86,11 +87,11 @@ func newEntry(raw rawLine, now time.Time) *entry {
 
 func (e *entry) add(text string, at pcommon.Timestamp, now time.Time) {
 	e.last, e.touched = max(e.last, at), now
-	if e.text.Len()+len(text) > maxEntry {
-		e.cut = true
-	}
 	if e.cut {
 		return
+	}
+	if room := maxEntry - e.text.Len(); len(text) > room {
+		text, e.cut = firstBytes(text, room), true
 	}
 	e.text.WriteString(text)
 }

@@ -74,10 +74,21 @@ func writeMap(h hash.Hash, m pcommon.Map) {
 		if key == difysemconv.AttrRole {
 			continue // learned with time, so it may be missing when the same record comes again
 		}
-		parts = append(parts, fmt.Sprintf("%q=%d:%q", key, v.Type(), v.AsString()))
+		parts = append(parts, fmt.Sprintf("%q=%d:%q", key, v.Type(), plain(v)))
 	}
 	slices.Sort(parts)
 	fmt.Fprintf(h, "%q", parts)
 }
 
-func writeValue(h hash.Hash, v pcommon.Value) { fmt.Fprintf(h, "%d:%q ", v.Type(), v.AsString()) }
+func writeValue(h hash.Hash, v pcommon.Value) { fmt.Fprintf(h, "%d:%q ", v.Type(), plain(v)) }
+
+// plain is a value as text, other than another's. AsString writes parts as JSON, which is empty where a number is in them
+// that JSON does not know.
+func plain(v pcommon.Value) string {
+	switch v.Type() {
+	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		return fmt.Sprintf("%#v", v.AsRaw())
+	default:
+		return v.AsString()
+	}
+}

@@ -65,7 +65,7 @@ func identity(attrs pcommon.Map, labels map[string]bool) string {
 	parts := make([]string, 0, attrs.Len())
 	for key, v := range attrs.All() {
 		if !labels[key] {
-			parts = append(parts, key+"\x00"+v.Type().String()+"\x00"+v.AsString())
+			parts = append(parts, key+"\x00"+v.Type().String()+"\x00"+plain(v))
 		}
 	}
 	slices.Sort(parts)

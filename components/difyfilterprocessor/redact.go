@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
+	"math"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -285,7 +286,7 @@ func (r *redactor) value(key string, v pcommon.Value) {
 	case pcommon.ValueTypeStr:
 		r.str(key, v)
 	case pcommon.ValueTypeBytes:
-		r.set(string(v.Bytes().AsRaw()), func(clean string) { v.Bytes().FromRaw([]byte(clean)) })
+		r.bytes(key, v.Bytes())
 	case pcommon.ValueTypeSlice:
 		for _, child := range v.Slice().All() {
 			r.value(key, child)
@@ -298,7 +299,38 @@ func (r *redactor) value(key string, v pcommon.Value) {
 		for _, child := range v.Map().All() {
 			r.value(key, child)
 		}
-	default: // numbers and booleans hold no secret
+	case pcommon.ValueTypeDouble:
+		if r.number(v) {
+			r.str(key, v)
+		}
+	default: // other numbers and booleans hold no secret
+	}
+}
+
+// number tells what JSON has no number for as text. The stock OpenSearch exporter drops a whole span or record for one.
+func (r *redactor) number(v pcommon.Value) bool {
+	word := ""
+	switch d := v.Double(); {
+	case math.IsNaN(d):
+		word = "NaN"
+	case math.IsInf(d, 1):
+		word = "Infinity"
+	case math.IsInf(d, -1):
+		word = "-Infinity"
+	default:
+		return false
+	}
+	v.SetStr(word)
+	r.tally.redacted[reasonNumber]++
+	return true
+}
+
+func (r *redactor) bytes(key string, v pcommon.ByteSlice) {
+	text := pcommon.NewValueStr(string(v.AsRaw()))
+	before := text.Str()
+	r.str(key, text)
+	if text.Str() != before {
+		v.FromRaw([]byte(text.Str()))
 	}
 }
 
@@ -345,12 +377,16 @@ func (r *redactor) truncate(v pcommon.Value) {
 	if len(value) <= r.cfg.TruncateTo {
 		return
 	}
-	end := r.cfg.TruncateTo
-	for end > 0 && !utf8.RuneStart(value[end]) {
-		end--
-	}
-	if cut := value[:end] + truncatedMark; cut != value {
+	if cut := firstBytes(value, r.cfg.TruncateTo) + truncatedMark; cut != value {
 		v.SetStr(cut)
 		r.tally.redacted[reasonKey]++
 	}
+}
+
+// firstBytes are at most so many of a longer text, up to the end of a letter.
+func firstBytes(text string, n int) string {
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }

@@ -4,6 +4,8 @@
 package difyfilterprocessor
 
 import (
+	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // canary is a secret with a mark; nothing that leaves may show the mark.
@@ -44,6 +47,7 @@ func fillWithCanaries(m pcommon.Map) {
 	m.PutEmptySlice("list").AppendEmpty().SetStr(canaries())
 	nested := m.PutEmptyMap("map")
 	nested.PutStr("password", mark)
+	nested.PutEmptyBytes("token").FromRaw([]byte(mark))
 	nested.PutEmptyMap("credentials").PutStr("user", mark)
 	nested.PutStr("gen_ai.prompt", mark)
 	nested.PutEmptySlice("list").AppendEmpty().SetEmptyMap().PutStr("x", canaries())
@@ -183,4 +187,46 @@ func TestRedactionTouchesNoStructure(t *testing.T) {
 	want := wireTraces(t, in)
 	assert.JSONEq(t, want, wireTraces(t, newBench(t).traces(t, in)))
 	require.NotEmpty(t, want)
+}
+
+// JSON has no such numbers: who writes JSON would have to drop the whole span or record.
+func TestNumbersThatJSONDoesNotKnow(t *testing.T) {
+	fill := func(m pcommon.Map) {
+		m.PutDouble("nan", math.NaN())
+		m.PutDouble("up", math.Inf(1))
+		m.PutDouble("score", 0.5)
+		m.PutEmptyMap("map").PutEmptySlice("list").AppendEmpty().SetDouble(math.Inf(-1))
+		m.PutEmptyMap("password").PutDouble("x", math.NaN())
+	}
+	want := map[string]any{
+		"nan": "NaN", "up": "Infinity", "score": 0.5, "map": map[string]any{"list": []any{"-Infinity"}}, "password": map[string]any{"x": mask},
+	}
+	b := newBench(t)
+	td := batchOf(nil, spanSpec{id: 1, name: "x"})
+	for _, s := range spansOf(td) {
+		fill(s.res)
+		fill(s.Attributes())
+		fill(s.Events().AppendEmpty().Attributes())
+		fill(s.Links().AppendEmpty().Attributes())
+	}
+	fill(td.ResourceSpans().At(0).ScopeSpans().At(0).Scope().Attributes())
+	span := byID(b.traces(t, td), 1)
+	for _, m := range []pcommon.Map{
+		td.ResourceSpans().At(0).Resource().Attributes(), td.ResourceSpans().At(0).ScopeSpans().At(0).Scope().Attributes(),
+		span.Attributes(), span.Events().At(0).Attributes(), span.Links().At(0).Attributes(),
+	} {
+		assert.Equal(t, want, m.AsRaw())
+	}
+	for set, n := range b.counter(t, "otelcol_dify_filter_redacted_values") {
+		want := map[attribute.Set]int64{attribute.NewSet(attribute.String("reason", "number")): 5 * 4, attribute.NewSet(attribute.String("reason", "secret")): 5}
+		assert.Equal(t, want[set], n)
+	}
+
+	ld := b.logs(t, records(func(r plog.LogRecord) { fill(r.Attributes()); fill(r.Body().SetEmptyMap()) }, func(r plog.LogRecord) { r.Body().SetDouble(math.NaN()) }))
+	for _, r := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		for _, part := range []any{r.Body().AsRaw(), r.Attributes().AsRaw()} {
+			_, err := json.Marshal(part)
+			assert.NoError(t, err)
+		}
+	}
 }

@@ -47,6 +47,7 @@ func TestScrubFindsSecrets(t *testing.T) {
 		"SQLAlchemy parameters":    {"[SQL: INSERT ...]\n[parameters: {'email': 'a@b', 'password': 'x'}]\n(Background", "[SQL: INSERT ...]\n[parameters: ***]\n(Background"},
 		"private key":              {"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----"},
 		"private key, cut off":     {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "-----BEGIN PRIVATE KEY-----***"},
+		"password like a call":     {"password=Tr0ub4dor(3 for x, api_key=abc(def", "password=*** for x, api_key=***"},
 		"password that looks safe": {"password='(abc)'", "password='***'"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +69,7 @@ func TestScrubLeavesTheRest(t *testing.T) {
 		"task-1234567890abcdef1234", "app-deployment-6d5f7c9b8d-x2k4z", "sk-learn-is-a-library", "web-app-1",
 		"SELECT accounts.password AS accounts_password FROM accounts WHERE accounts.password = %(password_1)s AND x.token = ? AND y.secret = $1",
 		"max_tokens=4096", "gen_ai.usage.input_tokens", "password: None", "token: str", "password=self.password, x",
-		"credentials = provider.fetch(a.b)", "api_key=${env:KEY}", "bearer of bad news: a b", "NoScriptError: No matching script.",
+		"credentials = provider.fetch(a.b)", "token=self.get(a, b)", "secret=os.getenv('X')", "token = f()", "api_key=${env:KEY}", "bearer of bad news: a b", "NoScriptError: No matching script.",
 		"2026-11-23 08:37:53.893 INFO [MainThread] [x.py:6] - hello", "password=***", "Authorization: ***", "redis://:***@h:1",
 	} {
 		var s scrubber

@@ -110,7 +110,7 @@ func (s *sqlScan) step() {
 	switch c := rest[0]; {
 	case c == '\'':
 		s.replace(s.stringEnd(c), "?")
-	case c == '"' && (s.mysql() || s.system == ""):
+	case c == '"' && !s.quotesNames():
 		s.replace(s.stringEnd(c), "?")
 	case c == '"' || c == '`':
 		s.at = s.identifierEnd(c)
@@ -135,6 +135,13 @@ func (s *sqlScan) mysql() bool {
 	return false
 }
 
+// quotesNames says whether a double quote holds a name. Where that is not known, it is taken for a literal's.
+func (s *sqlScan) quotesNames() bool {
+	return s.postgres() || s.system == "sqlite" || s.system == "other_sql"
+}
+
+func (s *sqlScan) postgres() bool { return strings.HasPrefix(s.system, "postgres") }
+
 func (s *sqlScan) replace(end int, by string) {
 	s.out.WriteString(s.text[s.kept:s.at])
 	s.out.WriteString(by)
@@ -145,7 +152,7 @@ func (s *sqlScan) replace(end int, by string) {
 // unknown system both can be, and the rest of the statement goes.
 func (s *sqlScan) stringEnd(quote byte) int {
 	escapes := s.mysql() || (s.at > 0 && (s.text[s.at-1]|0x20) == 'e' && (s.at < 2 || !isWord(s.text[s.at-2])))
-	known := s.mysql() || strings.HasPrefix(s.system, "postgres")
+	known := s.mysql() || s.postgres()
 	for i := s.at + 1; i < len(s.text); i++ {
 		switch s.text[i] {
 		case '\\':

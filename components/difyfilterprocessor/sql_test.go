@@ -19,6 +19,7 @@ func TestWithoutLiterals(t *testing.T) {
 		"mysql strings":         {"mysql", "SELECT \"a\\\"b\", 'c\\'d' FROM `t 1`", "SELECT ?, ? FROM `t 1`"},
 		"backslash is a letter": {"postgresql", `SELECT 'a\', 'secret'`, "SELECT ?, ?"},
 		"but not in E":          {"postgresql", `SELECT E'a\'b', 'c'`, "SELECT E?, ?"},
+		"a database's JSON":     {"elasticsearch", `{"query": "secret"}`, `{?: ?}`},
 		"unknown system":        {"", `SELECT 'a\', 'secret' FROM x`, "SELECT ?"},
 		"dollar quotes":         {"postgresql", "SELECT $f$it's$f$, $$x$$", "SELECT ?, ?"},
 		"unclosed":              {"postgresql", "SELECT 'secret", "SELECT ?"},

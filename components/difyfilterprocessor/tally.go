@@ -29,10 +29,11 @@ const (
 	reasonQuery
 	reasonMessage
 	reasonSecret
+	reasonNumber
 	reasons
 )
 
-var reasonNames = [reasons]string{"key", "sql", "query", "message", "secret"}
+var reasonNames = [reasons]string{"key", "sql", "query", "message", "secret", "number"}
 
 type droppedBy struct{ rule, kind string }
 

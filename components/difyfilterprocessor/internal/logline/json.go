@@ -32,8 +32,8 @@ func parseJSON(text string, zone *time.Location) (Line, bool) {
 	var in jsonLine
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
-	if err := decoder.Decode(&in); err != nil {
-		return Line{}, false
+	if err := decoder.Decode(&in); err != nil || len(strings.TrimSpace(text[decoder.InputOffset():])) > 0 {
+		return Line{}, false // what stands behind it is not lost with it
 	}
 	name, ok := level(in.Severity)
 	if !ok || in.TS == "" {

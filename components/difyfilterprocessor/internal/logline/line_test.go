@@ -143,7 +143,7 @@ func TestTimesAreInTheZone(t *testing.T) {
 
 func TestNotALine(t *testing.T) {
 	for _, text := range []string{
-		"", " ", "gRPC patched with gevent.", "{", `{"a":1}`, `{"ts":"x","severity":"LOUD"}`, "[config]", "[GIN] x", "[GIN-debug] x | y", "2026-11-23",
+		"", " ", "gRPC patched with gevent.", "{", `{"a":1}`, `{"ts":"2026-11-23T08:37:53Z","severity":"INFO"} and more`, `{"ts":"x","severity":"LOUD"}`, "[config]", "[GIN] x", "[GIN-debug] x | y", "2026-11-23",
 		"2026-11-23 99:37:53 INFO x", "2026-11-23 08:37:53 hello", "2026-11-23 08:37:53+x INFO hello", "2026/11/23 09:35:19 hello", "2026/11/23 x",
 		"Traceback (most recent call last):", `  File "/app/api/x.py", line 1, in y`, "ValueError: x", `1.2.3.4 - - [x] "GET / HTTP/1.1" abc`, "a - b [c", "1999",
 	} {
