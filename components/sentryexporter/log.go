@@ -112,8 +112,12 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
 	}
 	mark := exceptionID(context, r, exc)
+	var explains []string
+	if run := text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
+		explains = []string{run}
+	}
 	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(mark)), c.cfg.SampleRate) {
-		c.unsampledError(route, text(attrs, difysemconv.AttrWorkflowRunID))
+		c.unsampledError(route, explains)
 		return
 	}
 	ev.EventID = mark.String()
@@ -121,7 +125,7 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		nodeType: text(attrs, difysemconv.AttrNodeType), task: text(attrs, "celery.task_name"), route: text(attrs, "http.route"),
 	})
 	fillFromRecord(ev, rec)
-	c.addEvent(ev, mark, route, text(attrs, difysemconv.AttrWorkflowRunID))
+	c.addEvent(ev, mark, route, explains)
 }
 
 // traceOf is the trace context of a record's event. Sentry links by trace only where a span is named: a record without one
