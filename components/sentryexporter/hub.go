@@ -83,7 +83,7 @@ func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *
 	h.cancel = cancel
 	h.pusher = &pusher{
 		sender: h.sender, router: router, counters: h.counters, logger: set.Logger, retry: cfg.RetryConfig, maxAge: cfg.MaxAge,
-		closing: closing, kept: cfg.QueueConfig.Enabled && cfg.QueueConfig.StorageID != nil, backedOff: map[*item]struct{}{},
+		closing: closing, kept: cfg.keeps(), backedOff: map[*item]struct{}{},
 	}
 	errorsSet := set
 	errorsSet.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+errorsQueue)

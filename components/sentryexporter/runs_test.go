@@ -224,6 +224,8 @@ func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
 	h.stop(t)
 	closeDisk()
 	assert.Empty(t, h.discarded(t), "kept, not lost")
+	assert.Zero(t, h.messages.FilterMessageSnippet("Dropping data").Len(), "nor is it said to be lost")
+	assert.NotZero(t, h.messages.FilterMessageSnippet("Will retry").Len())
 
 	down.Store(false)
 	host, closeDisk = diskHost(t, dir)
