@@ -27,8 +27,14 @@ var severityByName = map[string]plog.SeverityNumber{
 
 // severityOf is the number, else what the text says, else info.
 func severityOf(rec plog.LogRecord) plog.SeverityNumber {
+	n, _ := statedSeverity(rec)
+	return n
+}
+
+// statedSeverity tells also whether the record itself says its severity.
+func statedSeverity(rec plog.LogRecord) (n plog.SeverityNumber, stated bool) {
 	if n := rec.SeverityNumber(); n >= plog.SeverityNumberTrace && n <= plog.SeverityNumberFatal4 {
-		return n
+		return n, true
 	}
 	name := strings.ToLower(rec.SeverityText())
 	switch name {
@@ -38,9 +44,9 @@ func severityOf(rec plog.LogRecord) plog.SeverityNumber {
 		name = "fatal"
 	}
 	if n, ok := severityByName[name]; ok && name != "off" {
-		return n
+		return n, true
 	}
-	return plog.SeverityNumberInfo
+	return plog.SeverityNumberInfo, false
 }
 
 // logLevelOf is the level of Sentry's logs, where a warning is "warn".
