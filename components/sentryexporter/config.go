@@ -92,6 +92,9 @@ var (
 	_ xconfmap.Validator = (*Config)(nil)
 )
 
+// keeps tells whether what is in the queues outlives the process.
+func (cfg *Config) keeps() bool { return cfg.QueueConfig.Enabled && cfg.QueueConfig.StorageID != nil }
+
 // Validate reports every fault of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(

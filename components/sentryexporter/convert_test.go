@@ -608,6 +608,23 @@ func TestLogs(t *testing.T) {
 	assert.Equal(t, at(t, first[1], "trace_id"), at(t, ev, "contexts", "trace", "trace_id"))
 }
 
+func TestOnlyErrorsOfTheLogAreEvents(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, nil, nil)
+	l := newRecords(time.Now())
+	for i, severity := range []string{"INFO", "Warning", "error", "", "odd"} { // as records from files have it
+		l.record(0, "x", "exception.type", fmt.Sprint("Error", i)).SetSeverityText(severity)
+	}
+	l.record(plog.SeverityNumberWarn, "x", "exception.type", "Error5")
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
+	h.stop(t)
+	var told []any
+	for _, ev := range r.payloads(t, "event") {
+		told = append(told, at(t, ev, "exception", "values", 0, "type"))
+	}
+	assert.ElementsMatch(t, []any{"Error2", "Error3", "Error4"}, told)
+}
+
 func TestLogsOff(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.Logs.MinSeverity = "off" }, nil)

@@ -191,6 +191,7 @@ func TestRefusalsAreSaidOnce(t *testing.T) {
 			said := h.messages.FilterMessageSnippet("this is said once").All()
 			require.Len(t, said, 1)
 			assert.Contains(t, said[0].ContextMap()["error"], want)
+			assert.Equal(t, 1, h.messages.FilterLevelExact(zap.ErrorLevel).Len(), "nor does anything else say it again")
 			why := "send_error"
 			if status == http.StatusRequestEntityTooLarge {
 				why = "too_large"

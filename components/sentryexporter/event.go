@@ -63,20 +63,29 @@ func (c *conversion) exceptions(nodes []*node) {
 		all := byID[id]
 		c.discard(reasonDuplicate, all[0].route, protocol.CategoryError, len(all)-1)
 		if n := all[0].node; !sampled(n.part.trace, c.cfg.SampleRate) {
-			c.unsampledError(all[0].route, n.near(difysemconv.AttrWorkflowRunID))
+			c.unsampledError(all[0].route, runsOf(all))
 			continue
 		}
-		c.exception(id, slices.MaxFunc(all, nearer), slices.MaxFunc(all, telling))
+		c.exception(id, slices.MaxFunc(all, nearer), slices.MaxFunc(all, telling), runsOf(all))
 	}
 }
 
-// unsampledError counts an exception that is not told. It explains its run all the same: the run is not to be told in
-// its place.
-func (c *conversion) unsampledError(route routeKey, run string) {
-	c.discard(reasonSampled, route, protocol.CategoryError, 1)
-	if run != "" {
-		c.explained = append(c.explained, run)
+// runsOf are the workflow runs that an exception passed: a workflow that another one calls as a tool has a run of its own.
+func runsOf(all []*occurrence) []string {
+	var out []string
+	for _, o := range all {
+		if run := o.node.near(difysemconv.AttrWorkflowRunID); run != "" && !slices.Contains(out, run) {
+			out = append(out, run)
+		}
 	}
+	return out
+}
+
+// unsampledError counts an exception that is not told. It explains its runs all the same: they are not to be told in its
+// place.
+func (c *conversion) unsampledError(route routeKey, explains []string) {
+	c.discard(reasonSampled, route, protocol.CategoryError, 1)
+	c.explained = append(c.explained, explains...)
 }
 
 // nearer prefers the span on which it happened to those that it passed on its way out.
@@ -101,7 +110,7 @@ func (c *conversion) routeOf(n *node) routeKey {
 }
 
 // exception makes the event of an exception from the place where it happened and the recording that tells most.
-func (c *conversion) exception(id identifier, where, what *occurrence) {
+func (c *conversion) exception(id identifier, where, what *occurrence, explains []string) {
 	n := where.node
 	ev := c.newEvent(n.identity, what.what, what.exc, what.extra)
 	ev.EventID = id.String()
@@ -121,7 +130,7 @@ func (c *conversion) exception(id identifier, where, what *occurrence) {
 	ev.Fingerprint = fingerprint(what.exc, place{
 		nodeType: n.near(difysemconv.AttrNodeType), task: n.near("celery.task_name"), route: n.near("http.route"),
 	})
-	c.addEvent(ev, id, where.route, n.near(difysemconv.AttrWorkflowRunID))
+	c.addEvent(ev, id, where.route, explains)
 }
 
 // tag sets a tag from an attribute. Dify writes "unknown" for an id that it does not have.
@@ -161,13 +170,14 @@ func exceptionID(traceID string, r recorded, exc *stacktrace.Exception) identifi
 }
 
 // addEvent encodes an event and keeps it for the queue of errors.
-func (c *conversion) addEvent(ev *protocol.Event, id identifier, route routeKey, run string) {
-	if it := c.eventItem(ev, id, route, run); it != nil {
+func (c *conversion) addEvent(ev *protocol.Event, id identifier, route routeKey, explains []string) {
+	if it := c.eventItem(ev, id, route); it != nil {
+		it.explains = explains
 		c.events = append(c.events, it)
 	}
 }
 
-func (c *conversion) eventItem(ev *protocol.Event, id identifier, route routeKey, run string) *item {
+func (c *conversion) eventItem(ev *protocol.Event, id identifier, route routeKey) *item {
 	payload, err := encodeEvent(ev)
 	if err != nil {
 		c.discard(reasonInternal, route, protocol.CategoryError, 1)
@@ -175,7 +185,7 @@ func (c *conversion) eventItem(ev *protocol.Event, id identifier, route routeKey
 	}
 	return &item{
 		Category: protocol.CategoryError, EventID: ev.EventID, Route: route, Time: ev.Timestamp, Count: 1,
-		Size: len(payload), payload: payload, mark: id, run: run,
+		Size: len(payload), payload: payload, mark: id,
 	}
 }
 

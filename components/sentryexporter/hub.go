@@ -83,7 +83,7 @@ func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *
 	h.cancel = cancel
 	h.pusher = &pusher{
 		sender: h.sender, router: router, counters: h.counters, logger: set.Logger, retry: cfg.RetryConfig, maxAge: cfg.MaxAge,
-		closing: closing, kept: cfg.QueueConfig.Enabled && cfg.QueueConfig.StorageID != nil, backedOff: map[*item]struct{}{},
+		closing: closing, kept: cfg.keeps(), backedOff: map[*item]struct{}{},
 	}
 	errorsSet := set
 	errorsSet.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+errorsQueue)
@@ -137,6 +137,7 @@ func (h *hub) doStart(ctx context.Context, host component.Host) error {
 	}
 	h.counters.fromZero(ctx)
 	h.done.Go(h.loop)
+	h.done.Go(h.reportLoop)
 	return nil
 }
 
@@ -197,10 +198,8 @@ func (h *hub) shutdown(ctx context.Context) error {
 	return errors.Join(err, h.closeRuns(ctx))
 }
 
-// loop tells runs whose time has come, and what was discarded.
+// loop tells runs whose time has come.
 func (h *hub) loop() {
-	reports := time.NewTicker(reportEvery)
-	defer reports.Stop()
 	for {
 		timer := h.untilDue()
 		select {
@@ -210,15 +209,27 @@ func (h *hub) loop() {
 		case <-h.wake:
 		case <-timer.C:
 			h.tell(h.pusher.closing, h.runs.due(h.now()))
-		case <-reports.C:
-			h.report(h.pusher.closing)
 		}
 		timer.Stop()
 	}
 }
 
+// reportLoop tells what was discarded. It is not part of loop: a server that does not answer must not hold up runs.
+func (h *hub) reportLoop() {
+	ticker := time.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-ticker.C:
+			h.report(h.pusher.closing)
+		}
+	}
+}
+
 func (h *hub) untilDue() *time.Timer {
-	wait := reportEvery
+	wait := time.Minute // or until wake
 	if next, ok := h.runs.next(); ok {
 		wait = max(next.Sub(h.now()), 0)
 	}
@@ -275,23 +286,15 @@ func (h *hub) give(ctx context.Context, to *queues, items []*item) (dropped int,
 
 // accept takes error events: each is told once, and the failed runs that they explain are not.
 func (h *hub) accept(ctx context.Context, events []*item) error {
-	events = h.unknown(ctx, events)
-	dropped, err := h.give(ctx, h.errors, events)
+	var explained []string // by what was told before as well: maybe on a span that did not know its run
+	for _, it := range events {
+		explained = append(explained, it.explains...)
+	}
+	dropped, err := h.give(ctx, h.errors, h.unknown(ctx, events))
 	if err == nil && dropped == 0 {
-		h.explain(ctx, explainedBy(events))
+		h.explain(ctx, explained)
 	}
 	return err
-}
-
-// explainedBy tells the workflow runs whose exceptions these are.
-func explainedBy(events []*item) []string {
-	var ids []string
-	for _, it := range events {
-		if it.run != "" {
-			ids = append(ids, it.run)
-		}
-	}
-	return ids
 }
 
 // explain leaves out failed runs, present and to come, of which an exception is told.
@@ -322,7 +325,6 @@ func (h *hub) fail(ctx context.Context, it *item) error {
 		}
 		return nil
 	default:
-		it.run = "" // it explains nothing itself
 		return h.accept(ctx, []*item{it})
 	}
 }

@@ -27,8 +27,14 @@ var severityByName = map[string]plog.SeverityNumber{
 
 // severityOf is the number, else what the text says, else info.
 func severityOf(rec plog.LogRecord) plog.SeverityNumber {
+	n, _ := statedSeverity(rec)
+	return n
+}
+
+// statedSeverity tells also whether the record itself says its severity.
+func statedSeverity(rec plog.LogRecord) (n plog.SeverityNumber, stated bool) {
 	if n := rec.SeverityNumber(); n >= plog.SeverityNumberTrace && n <= plog.SeverityNumberFatal4 {
-		return n
+		return n, true
 	}
 	name := strings.ToLower(rec.SeverityText())
 	switch name {
@@ -38,9 +44,9 @@ func severityOf(rec plog.LogRecord) plog.SeverityNumber {
 		name = "fatal"
 	}
 	if n, ok := severityByName[name]; ok && name != "off" {
-		return n
+		return n, true
 	}
-	return plog.SeverityNumberInfo
+	return plog.SeverityNumberInfo, false
 }
 
 // logLevelOf is the level of Sentry's logs, where a warning is "warn".
@@ -112,8 +118,12 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
 	}
 	mark := exceptionID(context, r, exc)
+	var explains []string
+	if run := text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
+		explains = []string{run}
+	}
 	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(mark)), c.cfg.SampleRate) {
-		c.unsampledError(route, text(attrs, difysemconv.AttrWorkflowRunID))
+		c.unsampledError(route, explains)
 		return
 	}
 	ev.EventID = mark.String()
@@ -121,7 +131,7 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		nodeType: text(attrs, difysemconv.AttrNodeType), task: text(attrs, "celery.task_name"), route: text(attrs, "http.route"),
 	})
 	fillFromRecord(ev, rec)
-	c.addEvent(ev, mark, route, text(attrs, difysemconv.AttrWorkflowRunID))
+	c.addEvent(ev, mark, route, explains)
 }
 
 // traceOf is the trace context of a record's event. Sentry links by trace only where a span is named: a record without one

@@ -178,7 +178,7 @@ func (a *attempt) settle(ctx context.Context, dest *destination, it *item, out o
 		a.counters.discarded(ctx, reasonSendError, it)
 	}
 	a.refused++
-	a.refusedCause = err
+	a.refusedCause = refusal{err}
 	if dest.said.first(err.Error()) {
 		a.logger.Error("Sentry refused an item. It is dropped, as are others for the same reason; this is said once.", zap.Error(err))
 	}

@@ -76,6 +76,7 @@ func newQueues(ctx context.Context, set exporter.Settings, h *hub, kind string, 
 // open makes the queue of a project. That of `dsn` has the exporter's own name, in telemetry and storage.
 func (q *queues) open(ctx context.Context, project string, push xexporterhelper.RequestConsumeFunc) (*queue, error) {
 	set := q.set
+	set.Logger = quiet(set.Logger, q.cfg.keeps())
 	if project != "" {
 		set.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+"@"+project)
 	}
@@ -144,7 +145,7 @@ const listKey = "projects"
 
 // openFormer opens the queues that the stored list names and the configuration does not.
 func (q *queues) openFormer(ctx context.Context, host component.Host) error {
-	if !q.cfg.QueueConfig.Enabled || q.cfg.QueueConfig.StorageID == nil {
+	if !q.cfg.keeps() {
 		return nil
 	}
 	client, err := openStorage(ctx, host, "sending_queue::storage", *q.cfg.QueueConfig.StorageID, q.set.ID, "projects-"+q.kind)

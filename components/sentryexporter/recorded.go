@@ -109,7 +109,7 @@ func recordedIn(rec plog.LogRecord, at time.Time) (recorded, bool) {
 	if r.typ == "" && r.message == "" && r.stack == "" {
 		return recorded{}, false
 	}
-	if number := severityOf(rec); number < plog.SeverityNumberError && rec.SeverityNumber() != plog.SeverityNumberUnspecified {
+	if number, stated := statedSeverity(rec); stated && number < plog.SeverityNumberError {
 		return recorded{}, false
 	}
 	r.at, r.logged, r.level = at, true, sentry.LevelError

@@ -57,12 +57,13 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	}
 	ev.EventID = mark.String()
 	fillFromRecord(ev, rec)
-	it := c.eventItem(ev, mark, route, run)
+	it := c.eventItem(ev, mark, route)
 	switch {
 	case it == nil:
 	case run == "": // no exception could be known as its own
 		c.events = append(c.events, it)
 	default:
+		it.run = run
 		c.runs = append(c.runs, it)
 	}
 }

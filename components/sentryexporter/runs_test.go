@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -131,6 +132,35 @@ func TestExceptionExplainsTheRun(t *testing.T) {
 	}
 }
 
+// TestExceptionExplainsAllItsRuns has an exception pass the spans of two runs, the second of which a workflow called as a tool.
+// The span on which it happened names no run.
+func TestExceptionExplainsAllItsRuns(t *testing.T) {
+	for name, together := range map[string]bool{"in one push": true, "in a push each": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRelay(t)
+			h := startAt(t, r, nil, nil)
+			p := newPush(time.Now())
+			spans := p.resource()
+			for i, attrs := range [][]string{nil, {difysemconv.AttrWorkflowRunID, "inner"}, {difysemconv.AttrWorkflowRunID, "outer"}} {
+				s := p.span(spans, 1, uint64(10-i), uint64(9-i), "work", ptrace.SpanKindInternal, attrs...)
+				p.exception(s, "RuntimeError", "the true cause", "/app/api/a.py")
+				if !together {
+					require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
+					p = newPush(time.Now())
+					spans = p.resource()
+				}
+			}
+			require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
+			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("inner")))
+			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("outer")))
+			h.stop(t)
+			r.requireNoFaults(t)
+			require.Len(t, r.raw("event"), 1)
+			assert.Equal(t, map[string]int64{"duplicate error": 2, "run_explained error": 2}, h.discarded(t))
+		})
+	}
+}
+
 func TestIgnoredExceptionDoesNotExplain(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
@@ -194,6 +224,8 @@ func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
 	h.stop(t)
 	closeDisk()
 	assert.Empty(t, h.discarded(t), "kept, not lost")
+	assert.Zero(t, h.messages.FilterMessageSnippet("Dropping data").Len(), "nor is it said to be lost")
+	assert.NotZero(t, h.messages.FilterMessageSnippet("Will retry").Len())
 
 	down.Store(false)
 	host, closeDisk = diskHost(t, dir)

@@ -37,7 +37,9 @@ func (c *conversion) traces(td ptrace.Traces) {
 			c.holdBack(s, waited[s.root.part])
 		}
 	}
-	c.release(c.hub.waiting.due(c.now, releasedTogether)) // at once, if nothing is to wait
+	if c.cfg.RootWait == 0 { // else the exporter does it in time
+		c.release(c.hub.waiting.due(c.now, len(all)))
+	}
 }
 
 // noteRepeated marks what came in the same push before, part by part: a sender that got no answer sends the same spans

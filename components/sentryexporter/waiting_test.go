@@ -109,6 +109,20 @@ func TestSpansThatWaitInVainAreSent(t *testing.T) {
 	}
 }
 
+func TestNothingStaysBehindIfNothingIsToWait(t *testing.T) {
+	r := newRelay(t)
+	h := startAt(t, r, func(c *Config) { c.RootWait = 0 }, nil)
+	td := ptrace.NewTraces()
+	const parts = 3 * releasedTogether
+	for i := range uint64(parts) {
+		children(time.Now(), i+1, 1, 2).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+	}
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
+	spans, _ := h.traces.hub.waiting.waiting()
+	assert.Zero(t, spans)
+	r.taken(t, "transaction", parts)
+}
+
 func TestSpansOfAnotherRootWaitOn(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)

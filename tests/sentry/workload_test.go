@@ -33,12 +33,12 @@ const (
 // workload is what a test says to the collector.
 type workload struct {
 	at     time.Time
-	client http.Client
+	client *http.Client
 	url    string // of the OTLP endpoint for traces
 }
 
 func newWorkload(otlpHTTP string) *workload {
-	return &workload{at: time.Now(), url: "http://" + otlpHTTP + "/v1/traces"}
+	return &workload{at: time.Now(), client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}, url: "http://" + otlpHTTP + "/v1/traces"}
 }
 
 func traceOf(request int) (id pcommon.TraceID) {
