@@ -84,7 +84,8 @@ func TestOutageBeforeARefusalEnds(t *testing.T) {
 	node := newFakeNode(t)
 	asked := 0
 	gate(node, func() (int, string) {
-		if asked++; asked <= 2 {
+		asked++
+		if asked <= 2 {
 			return http.StatusServiceUnavailable, ""
 		}
 		return http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`
