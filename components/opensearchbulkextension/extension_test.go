@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/extension/extensiontest"
@@ -76,6 +77,25 @@ func TestSetupThatIsRefusedDoesNotHoldDocuments(t *testing.T) {
 	require.NoError(t, err)
 	node.once(t, "l"+day+"a")
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("refuses the set-up").Len())
+}
+
+// An outage at the start is over once OpenSearch answers, even if it answers with a refusal.
+func TestOutageBeforeARefusalEnds(t *testing.T) {
+	node := newFakeNode(t)
+	asked := 0
+	gate(node, func() (int, string) {
+		asked++
+		if asked <= 2 {
+			return http.StatusServiceUnavailable, ""
+		}
+		return http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`
+	})
+	r := start(t, setupConfig(node.URL), newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	require.NoError(t, err)
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("holding them until it does").Len())
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("takes documents again").Len())
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.reported())
 }
 
 func TestReleaseBeforeSetupStores(t *testing.T) {

@@ -19,20 +19,19 @@ func (e *bulkExtension) replay() {
 	if items, bytes := e.courier.store.size(); items > 0 {
 		e.logger.Info("Documents of an earlier run wait in storage", zap.Int64("documents", items), zap.Int64("bytes", bytes))
 	}
-	to := e.replayTarget()
-	if to == nil || !e.setup.wait(e.life, e.releasing) {
+	if !e.awaitTarget() || !e.setup.wait(e.life, e.releasing) {
 		return
 	}
 	ctx, cancel := e.untilCutoff(e.life)
 	defer cancel()
-	e.replayStored(ctx, to)
+	e.replayStored(ctx)
 	for wait(ctx, e.releasing, nil, e.replayEvery) {
-		e.replayStored(ctx, to)
+		e.replayStored(ctx)
 	}
 }
 
 // replayStored tries each entry once.
-func (e *bulkExtension) replayStored(ctx context.Context, to target) {
+func (e *bulkExtension) replayStored(ctx context.Context) {
 	waiting, _ := e.courier.store.size()
 	if waiting == 0 {
 		return
@@ -41,24 +40,33 @@ func (e *bulkExtension) replayStored(ctx context.Context, to target) {
 		if e.releasing.Err() != nil {
 			return // what is stored from now on is for the next start
 		}
-		e.replayEntry(ctx, to, entry)
+		e.replayEntry(ctx, e.replayTarget(), entry)
 	}
 	if left, _ := e.courier.store.size(); left == 0 {
 		e.logger.Info("The stored documents are delivered", zap.Int64("documents", waiting))
 	}
 }
 
-// replayTarget is the extension's own client, else the way that the exporter's first request shows.
+// awaitTarget waits for a way to OpenSearch; false if the collector stops before there is one.
+func (e *bulkExtension) awaitTarget() bool {
+	if e.courier.own != nil {
+		return true
+	}
+	select {
+	case <-e.firstSeen:
+		return true
+	case <-e.releasing.Done():
+		return false
+	}
+}
+
+// replayTarget is the extension's own client, else the way of the exporter's latest request: a login may have changed since
+// the first.
 func (e *bulkExtension) replayTarget() target {
 	if e.courier.own != nil {
 		return e.courier.own
 	}
-	select {
-	case <-e.firstSeen:
-		return e.lastTarget.Load()
-	case <-e.releasing.Done():
-		return nil
-	}
+	return e.lastTarget.Load()
 }
 
 func (e *bulkExtension) replayEntry(ctx context.Context, to target, entry storedEntry) {

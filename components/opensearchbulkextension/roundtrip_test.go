@@ -307,6 +307,35 @@ func TestForbiddenDeadLetterIsStoredAndTriedAgain(t *testing.T) {
 	r.requireItems(t, map[outcome]int64{outcomeDelivered: 1, outcomeDeadLetterStored: 1, outcomeDeadLetter: 1})
 }
 
+// Without a client of its own the extension goes the exporter's way, with the login of now and not of the first request.
+func TestReplayUsesTheLatestLogin(t *testing.T) {
+	node := newFakeNode(t)
+	for range 100_000 {
+		node.faults = append(node.faults, func(_ *fakeNode, w http.ResponseWriter, r *http.Request, body []byte) bool {
+			if !bytes.Contains(body, []byte(`"otelcol-dify-dead-letter"`)) || r.Header.Get("Authorization") == "new" {
+				return false
+			}
+			_, _ = io.WriteString(w, `{"errors":true,"items":[{"create":{"status":403,"error":{"type":"security_exception"}}}]}`)
+			return true
+		})
+	}
+	node.judge = func(_, id, _ string) (int, string) {
+		if id == "bad" {
+			return http.StatusBadRequest, "mapper_parsing_exception"
+		}
+		return 0, ""
+	}
+	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayEvery = time.Millisecond })
+	client := r.client(t)
+	_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("bad", "t")), "Authorization", "old")
+	require.NoError(t, err)
+	require.NotEmpty(t, r.courier.store.entries())
+	_, _, err = post(t.Context(), client, node.URL, bulk("l", logDoc("good", "t")), "Authorization", "new")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(r.courier.store.entries()) == 0 }, testTime, testTick)
+	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
+}
+
 func TestTooLargeIsSplit(t *testing.T) {
 	docs := make([]string, 20)
 	want := make([]string, 20)

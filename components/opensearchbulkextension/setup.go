@@ -41,6 +41,7 @@ func newSetupTask(cfg *Config, own, dashboards *ownTarget, held *holds, logger *
 		done:     make(chan struct{}),
 	}
 	if !cfg.Setup.Enabled {
+		close(task.done) // at once: a request must not find the door shut only because a goroutine has not run yet
 		return task
 	}
 	opts := setup.Options{DeadLetterIndex: cfg.DeadLetterIndex, AutoExpandReplicas: cfg.Setup.AutoExpandReplicas}
@@ -79,6 +80,9 @@ func (t *setupTask) wait(ctx, releasing context.Context) bool {
 
 // run sets OpenSearch up, and lets documents go as soon as they may.
 func (t *setupTask) run(life, releasing context.Context) {
+	if len(t.templates) == 0 {
+		return // no set-up is wanted
+	}
 	if !t.putTemplates(life, releasing) {
 		return
 	}
@@ -108,7 +112,7 @@ func (t *setupTask) putTemplates(life, releasing context.Context) bool {
 	if refusals != nil {
 		t.logger.Error("OpenSearch refuses the set-up: documents are sent without it, so their fields may get guessed types", zap.Error(refusals))
 	}
-	t.waits.end(life, refusals == nil)
+	t.waits.end(life, true) // refused or not: OpenSearch answers, and documents go
 	return true
 }
 

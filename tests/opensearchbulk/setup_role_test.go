@@ -90,6 +90,7 @@ func startSecured(t *testing.T) *secured {
 			collector.ShippedConfig(),
 			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
 			"yaml:service::pipelines::logs::receivers: [otlp]", // into workflow-logs-*, beside dify-logs-*
+			"yaml:extensions::opensearch_bulk::retry::max_interval: 1s",
 		},
 		Env: map[string]string{
 			"OTELCOL_OPENSEARCH_URL":      s.search.URL,

@@ -26,9 +26,8 @@ var indexPerTenant = []string{
 }
 
 // Stopped in the middle of an outage, whatever kind, the collector is gone in time, and nothing is lost or twice.
-func TestTerminatedInAnOutage(t *testing.T) {
-	t.Parallel() // it waits more than it works
-	s := newStand(t, standOptions{tenants: 3, random: newRandom(t), config: indexPerTenant})
+func testTerminatedInAnOutage(t *testing.T, at *site) {
+	s := newStand(t, at, standOptions{tenants: 3, random: newRandom(t), config: indexPerTenant})
 	s.load.perTenant = true
 	for _, outage := range []struct {
 		name, reason string
@@ -62,9 +61,8 @@ func TestTerminatedInAnOutage(t *testing.T) {
 }
 
 // When the queue is full, senders are told to wait, and the runs wait in Dify's tables.
-func TestFullQueuePushesBack(t *testing.T) {
-	t.Parallel() // it waits more than it works
-	s := newStand(t, standOptions{
+func testFullQueuePushesBack(t *testing.T, at *site) {
+	s := newStand(t, at, standOptions{
 		tenants: 3,
 		random:  newRandom(t),
 		config: []string{

@@ -18,10 +18,8 @@ import (
 
 // Documents that are refused for good wait in the dead-letter index, or in storage if they are refused there too. Once the
 // cause is mended, the documented command brings each to its place.
-func TestRefusedDocumentsCanBeReplayed(t *testing.T) {
-	t.Parallel() // it waits more than it works
-	s := newStand(t, standOptions{
-		node:    servers.NodeOptions{Settings: []string{"http.max_content_length=1mb"}},
+func testRefusedDocumentsCanBeReplayed(t *testing.T, at *site) {
+	s := newStand(t, at, standOptions{
 		tenants: 3,
 		random:  newRandom(t),
 		before:  func(s *stand) { s.createMisfitIndex(t) },

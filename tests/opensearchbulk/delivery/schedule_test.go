@@ -13,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
 // soakEnv names the variable that asks for the fault schedules in full.
@@ -30,12 +28,6 @@ func schedule() extent {
 	return extent{records: 10_000, kills: 5, restarts: 1}
 }
 
-// Whatever the network, the node and the collector do, each run and each span is one document, in its place.
-func TestEveryDocumentOnceThroughAllFaults(t *testing.T) {
-	t.Run("plain", func(t *testing.T) { runSchedule(t, false) })
-	t.Run("secure", func(t *testing.T) { runSchedule(t, true) })
-}
-
 const (
 	tenants = 50
 	stuck   = 20
@@ -43,12 +35,11 @@ const (
 	refused = 10
 )
 
-func runSchedule(t *testing.T, secure bool) {
-	t.Helper()
+// Whatever the network, the node and the collector do, each run and each span is one document, in its place.
+func testEveryDocumentOnceThroughAllFaults(t *testing.T, at *site) {
 	random, size := newRandom(t), schedule()
 	past := size.records / 4
-	s := newStand(t, standOptions{
-		node:    servers.NodeOptions{Secure: secure, Settings: []string{"http.max_content_length=1mb"}},
+	s := newStand(t, at, standOptions{
 		tenants: tenants,
 		random:  random,
 		before: func(s *stand) {
@@ -60,8 +51,9 @@ func runSchedule(t *testing.T, secure bool) {
 	steps := s.steps(random, size)
 	rest := portion{runs: size.records - past - stuck, spans: size.records - large}
 	for i, step := range steps {
-		t.Logf("%2d/%d: %s", i+1, len(steps), step.name)
+		begin := time.Now()
 		step.run(t, rest.share(i, len(steps)))
+		t.Logf("%2d/%d: %s, %s", i+1, len(steps), step.name, time.Since(begin).Round(100*time.Millisecond))
 	}
 	s.sendWhatNodesRefuse(t)
 	s.expectEveryDocumentOnce(t)

@@ -57,8 +57,48 @@ type stand struct {
 	secure bool
 }
 
+// site is what takes long to start: one test after the other has it for its stand.
+type site struct {
+	node   *servers.OpenSearch
+	pg     *servers.Postgres
+	secure bool
+}
+
+func newSite(t *testing.T, secure bool) *site {
+	t.Helper()
+	pg, err := servers.StartPostgres(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
+	node, err := servers.StartOpenSearchNode(t.Context(), servers.NodeOptions{Secure: secure, Settings: []string{"http.max_content_length=1mb"}})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, node.Stop()) })
+	return &site{node, pg, secure}
+}
+
+// The slow nodes run side by side, and wait more than they work.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	at := newSite(t, false)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *site)
+	}{
+		{"every document once through all faults", testEveryDocumentOnceThroughAllFaults},
+		{"terminated in an outage", testTerminatedInAnOutage},
+		{"full queue pushes back", testFullQueuePushesBack},
+		{"refused documents can be replayed", testRefusedDocumentsCanBeReplayed}, // the last: the node has other settings then
+	} {
+		require.True(t, t.Run(test.name, func(t *testing.T) { test.run(t, at) }), "the node may be left in any state")
+	}
+}
+
+func TestSecure(t *testing.T) {
+	t.Parallel()
+	at := newSite(t, true)
+	t.Run("every document once through all faults", func(t *testing.T) { testEveryDocumentOnceThroughAllFaults(t, at) })
+}
+
 type standOptions struct {
-	node    servers.NodeOptions
 	config  []string // over the shipped one
 	tenants int
 	random  *rand.Rand
@@ -73,14 +113,12 @@ var quick = []string{
 	"yaml:receivers::workflow_log::start_at: beginning",
 }
 
-func newStand(t *testing.T, opts standOptions) *stand {
+func newStand(t *testing.T, at *site, opts standOptions) *stand {
 	t.Helper()
-	s := &stand{secure: opts.node.Secure}
-	env := s.openDatabase(t)
-	var err error
-	s.node, err = servers.StartOpenSearchNode(t.Context(), opts.node)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.node.Stop()) })
+	s := &stand{node: at.node, secure: at.secure}
+	require.NoError(t, s.node.Reset(t.Context()))
+	s.api(t, http.MethodDelete, "/_index_template/*", nil)
+	env := s.openDatabase(t, at.pg)
 	s.proxy = startProxy(t, s.node)
 	env["OTELCOL_OPENSEARCH_URL"] = s.proxy.URL
 	if s.secure {
@@ -100,11 +138,8 @@ func newStand(t *testing.T, opts standOptions) *stand {
 	return s
 }
 
-func (s *stand) openDatabase(t *testing.T) map[string]string {
+func (s *stand) openDatabase(t *testing.T, pg *servers.Postgres) map[string]string {
 	t.Helper()
-	pg, err := servers.StartPostgres(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
 	name, drop, err := pg.NewDatabase(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
