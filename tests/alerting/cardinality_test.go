@@ -6,6 +6,7 @@ package alerting
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -30,9 +31,7 @@ func TestSeriesStayBounded(t *testing.T) {
 	r.startDify(t)
 	fillApps(t, r)
 	env := map[string]string{"OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:1"}
-	for name, value := range r.difyEnv {
-		env[name] = value
-	}
+	maps.Copy(env, r.difyEnv)
 	r.Collector = collector.Start(t, collector.Options{
 		Configs: []string{collector.ShippedConfig(), "yaml:receivers::workflow_log::start_at: beginning"}, Env: env,
 	})

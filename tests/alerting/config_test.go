@@ -6,6 +6,7 @@
 package alerting
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,7 +61,7 @@ func alertmanagerFile(t *testing.T, env map[string]string) (path, text string) {
 }
 
 func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
-	mail := map[string]string{
+	mail := map[string]string{ //nolint:gosec // nobody's password, with all that YAML could misread
 		"OTELCOL_ALERT_MAIL_TO": "ops@example.com, night@example.com", "SMTP_SERVER": "smtp.example.com", "SMTP_PORT": "587",
 		"SMTP_USERNAME": "dify", "SMTP_PASSWORD": `p"a$s\s#1: {x}`, "SMTP_OPPORTUNISTIC_TLS": "true",
 		"MAIL_DEFAULT_SEND_FROM": "Dify <dify@example.com>",
@@ -68,9 +69,7 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 	webhook := map[string]string{"OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c&d=e"}
 	both := map[string]string{}
 	for _, some := range []map[string]string{mail, webhook} {
-		for name, value := range some {
-			both[name] = value
-		}
+		maps.Copy(both, some)
 	}
 	for name, test := range map[string]struct {
 		env          map[string]string

@@ -137,7 +137,7 @@ type block struct {
 	mayBeEmpty bool
 }
 
-var fenced = regexp.MustCompile("(?ms)^```(\\w+)( empty)?\n(.*?)^```$")
+var fenced = regexp.MustCompile("(?s)\n```(\\w+)( empty)?\n(.*?\n)```\n")
 
 func blocks(t *testing.T, language string) map[string]block {
 	t.Helper()
