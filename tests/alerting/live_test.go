@@ -6,6 +6,7 @@ package alerting
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -56,6 +57,15 @@ func TestAlertsReachPeople(t *testing.T) {
 		assert.False(t, r.hook.of(alert), "%s is a warning, which goes to mail alone", alert)
 	}
 
+	for role, name := range map[string]string{"api": "gunicorn", "worker": "celery"} { // as overlays/host.yaml tells processes apart
+		wait.For(t, "memory of "+name, func(ctx context.Context) error {
+			samples, err := r.prometheus.Query(ctx, fmt.Sprintf(`process_memory_usage_bytes{dify_role=%q, process_executable_name=%q} > 1e6`, role, name))
+			if err == nil && len(samples) == 0 {
+				err = errors.New("no such process")
+			}
+			return err
+		})
+	}
 	t.Run("every expression finds data", func(t *testing.T) { checkExpressions(t, r, r.exampleRun(t)) })
 	t.Run("the names are those of docs/metrics.md", func(t *testing.T) { checkNames(t, r) })
 

@@ -96,7 +96,7 @@ func (r *rig) startCollector(t *testing.T) {
 	env := map[string]string{
 		"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(r.fluent),
 		"OTELCOL_OPENSEARCH_URL":  r.search.URL, "OTELCOL_SENTRY_DSN": sink.SentryDSN(sentry.URL()),
-		"OTELCOL_DOCKER_ENDPOINT": r.engine.Host, "OTELCOL_DOCKER_API_VERSION": "1.41", "OTELCOL_HOST_PROCESSES": "none",
+		"OTELCOL_DOCKER_ENDPOINT": r.engine.Host, "OTELCOL_DOCKER_API_VERSION": "1.41", "OTELCOL_HOST_PROCESSES": "gunicorn|celery",
 	}
 	maps.Copy(env, r.difyEnv)
 	r.Collector = collector.Start(t, collector.Options{
