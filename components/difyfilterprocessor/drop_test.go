@@ -129,7 +129,7 @@ func TestNoiseInSpans(t *testing.T) {
 		"but not one that fails, nor what failed below it": {
 			spans: []spanSpec{
 				{id: 1, name: "GET /health", kind: serverSpan, err: "503", attrs: attrs{"http.status_code": 503}},
-				{id: 3, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}},
+				{id: 5, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}},
 				{id: 2, trace: 2, name: "GET /health", kind: serverSpan},
 				{id: 3, trace: 2, parent: 2, name: "SELECT", err: "x", events: []eventSpec{exception("OperationalError", "x")}},
 				{id: 4, trace: 2, parent: 3, name: "below"},
