@@ -32,7 +32,7 @@ func parseJSON(text string, zone *time.Location) (Line, bool) {
 	var in jsonLine
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
-	if err := decoder.Decode(&in); err != nil || len(strings.TrimSpace(text[decoder.InputOffset():])) > 0 {
+	if err := decoder.Decode(&in); err != nil || strings.TrimSpace(text[decoder.InputOffset():]) != "" {
 		return Line{}, false // what stands behind it is not lost with it
 	}
 	name, ok := level(in.Severity)
