@@ -4,10 +4,12 @@
 package difyfilterprocessor
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -293,4 +295,41 @@ func TestNoiseInRecords(t *testing.T) {
 			assert.Equal(t, map[droppedBy]int{{tt.rule, kindLogRecord}: 1}, b.dropped(t))
 		})
 	}
+}
+
+// A batch that is made to cost much must not: these chains, children first, would take minutes if each fall were a look at all.
+func TestPruningIsLinear(t *testing.T) {
+	const n = 20_000
+	for name, noise := range map[string]struct {
+		name string
+		kind ptrace.SpanKind
+		all  bool // of the chain is noise by itself once it is a root, and not only its top
+	}{
+		"subtree": {"GET /health", serverSpan, false},
+		"roots":   {"BRPOP", clientSpan, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			td := batchOf(attrs{})
+			spans := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty().Spans()
+			for i := uint64(n); i > 0; i-- {
+				span := spans.AppendEmpty()
+				span.SetTraceID(pcommon.TraceID{1})
+				span.SetSpanID(longSpanID(i))
+				span.SetParentSpanID(longSpanID(i - 1))
+				if i == 1 || noise.all {
+					span.SetName(noise.name)
+					span.SetKind(noise.kind)
+					span.Attributes().PutStr(attrDBSystem, "redis")
+				}
+			}
+			assert.Zero(t, b.traces(t, td).SpanCount())
+			assert.Equal(t, n, b.droppedOf(t, kindSpan))
+		})
+	}
+}
+
+func longSpanID(n uint64) (id pcommon.SpanID) {
+	binary.BigEndian.PutUint64(id[:], n)
+	return id
 }
