@@ -4,10 +4,12 @@
 package difyfilterprocessor
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -129,7 +131,7 @@ func TestNoiseInSpans(t *testing.T) {
 		"but not one that fails, nor what failed below it": {
 			spans: []spanSpec{
 				{id: 1, name: "GET /health", kind: serverSpan, err: "503", attrs: attrs{"http.status_code": 503}},
-				{id: 3, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}},
+				{id: 5, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}},
 				{id: 2, trace: 2, name: "GET /health", kind: serverSpan},
 				{id: 3, trace: 2, parent: 2, name: "SELECT", err: "x", events: []eventSpec{exception("OperationalError", "x")}},
 				{id: 4, trace: 2, parent: 3, name: "below"},
@@ -293,4 +295,41 @@ func TestNoiseInRecords(t *testing.T) {
 			assert.Equal(t, map[droppedBy]int{{tt.rule, kindLogRecord}: 1}, b.dropped(t))
 		})
 	}
+}
+
+// A batch that is made to cost much must not: these chains, children first, would take minutes if each fall were a look at all.
+func TestPruningIsLinear(t *testing.T) {
+	const n = 20_000
+	for name, noise := range map[string]struct {
+		name string
+		kind ptrace.SpanKind
+		all  bool // of the chain is noise by itself once it is a root, and not only its top
+	}{
+		"subtree": {"GET /health", serverSpan, false},
+		"roots":   {"BRPOP", clientSpan, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			td := batchOf(attrs{})
+			spans := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty().Spans()
+			for i := uint64(n); i > 0; i-- {
+				span := spans.AppendEmpty()
+				span.SetTraceID(pcommon.TraceID{1})
+				span.SetSpanID(longSpanID(i))
+				span.SetParentSpanID(longSpanID(i - 1))
+				if i == 1 || noise.all {
+					span.SetName(noise.name)
+					span.SetKind(noise.kind)
+					span.Attributes().PutStr(attrDBSystem, "redis")
+				}
+			}
+			assert.Zero(t, b.traces(t, td).SpanCount())
+			assert.Equal(t, n, b.droppedOf(t, kindSpan))
+		})
+	}
+}
+
+func longSpanID(n uint64) (id pcommon.SpanID) {
+	binary.BigEndian.PutUint64(id[:], n)
+	return id
 }

@@ -68,7 +68,7 @@ func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg co
 	if err != nil {
 		return nil, err
 	}
-	return &flushing{Logs: logs, flushes: p.flushLogs, next: next, every: p.cfg.Logs.JoinWait / 2, logger: set.Logger}, nil
+	return &flushing{Logs: logs, flushes: p.flushLogs, next: next, every: p.cfg.Logs.JoinWait / 2, logger: set.Logger, patience: lastFlush}, nil
 }
 
 func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, *atomic.Bool, []processorhelper.Option, error) {

@@ -27,10 +27,15 @@ type flushing struct {
 	every   time.Duration
 	logger  *zap.Logger
 
+	patience time.Duration // with what comes next, on Shutdown
+
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	refused *plog.Logs // was processed and not taken; only the loop and then Shutdown touch it
 }
+
+// lastFlush is half of the time that Docker gives a container to end.
+const lastFlush = 5 * time.Second
 
 // Start starts the loop.
 func (p *flushing) Start(ctx context.Context, host component.Host) error {
@@ -43,16 +48,35 @@ func (p *flushing) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// Shutdown sends on what is left, once.
+// Shutdown sends on what is left, once. The collector's own context has no deadline, and a full queue that makes its senders
+// wait may not drain any more: what stands behind in the order of shutdown must still be stopped properly.
 func (p *flushing) Shutdown(ctx context.Context) error {
 	var err error
 	if p.cancel != nil {
 		p.cancel()
 		p.running.Wait()
 		p.cancel = nil
-		err = errors.Join(p.resend(ctx), p.flush(ctx, true))
+		last, cancel := context.WithTimeout(ctx, p.patience)
+		err = p.flushLast(last)
+		cancel()
 	}
 	return errors.Join(err, p.Logs.Shutdown(ctx))
+}
+
+func (p *flushing) flushLast(ctx context.Context) error {
+	ld, err := p.flushes(ctx, true)
+	if p.refused != nil {
+		ld.ResourceLogs().MoveAndAppendTo(p.refused.ResourceLogs())
+		ld, err = *p.refused, nil
+	}
+	if errors.Is(err, processorhelper.ErrSkipProcessingData) {
+		return nil
+	}
+	if err = p.send(ctx, ld); err != nil {
+		p.logger.Error("Log records that were held for the lines below them were not taken on shutdown. They are lost.",
+			zap.Int("records", ld.LogRecordCount()), zap.Error(err))
+	}
+	return err
 }
 
 func (p *flushing) loop(ctx context.Context) {
@@ -65,7 +89,7 @@ func (p *flushing) loop(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if p.resend(ctx) == nil {
-			_ = p.flush(ctx, false) // what is refused is kept, and sent again
+			_ = p.flush(ctx) // what is refused is kept, and sent again
 		}
 	}
 }
@@ -77,8 +101,8 @@ func (p *flushing) resend(ctx context.Context) error {
 	return p.send(ctx, *p.refused)
 }
 
-func (p *flushing) flush(ctx context.Context, all bool) error {
-	ld, err := p.flushes(ctx, all)
+func (p *flushing) flush(ctx context.Context) error {
+	ld, err := p.flushes(ctx, false)
 	if errors.Is(err, processorhelper.ErrSkipProcessingData) {
 		return nil
 	}

@@ -88,6 +88,37 @@ func TestRefusalOnShutdownIsTold(t *testing.T) {
 	require.ErrorIs(t, p.Shutdown(t.Context()), next.with)
 }
 
+// A full queue makes its senders wait, and the collector gives Shutdown no deadline.
+func TestShutdownDoesNotWaitForEver(t *testing.T) {
+	stuck, err := consumer.NewLogs(func(ctx context.Context, _ plog.Logs) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	require.NoError(t, err)
+	core, told := observer.New(zap.ErrorLevel)
+	set := processortest.NewNopSettings(metadata.Type)
+	set.Logger = zap.New(core)
+	p := startLogs(t, set, maxJoinWait, stuck)
+	p.(*flushing).patience = time.Millisecond
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.ErrorIs(t, p.Shutdown(context.WithoutCancel(t.Context())), context.DeadlineExceeded)
+	require.Equal(t, 1, told.Len())
+	assert.EqualValues(t, 1, told.All()[0].ContextMap()["records"])
+}
+
+// What was refused before and what is still held leave together.
+func TestRefusedAndHeldLeaveOnShutdown(t *testing.T) {
+	next := &refusing{with: errors.New("queue is full")}
+	next.left.Store(1 << 30)
+	p := startLogs(t, processortest.NewNopSettings(metadata.Type), time.Millisecond, next)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.Eventually(t, func() bool { return next.left.Load() < 1<<30 }, time.Minute, time.Millisecond)
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	next.left.Store(0)
+	require.NoError(t, p.Shutdown(t.Context()))
+	assert.Equal(t, 2, next.LogRecordCount())
+}
+
 func TestRefusedForGood(t *testing.T) {
 	core, told := observer.New(zap.ErrorLevel)
 	set := processortest.NewNopSettings(metadata.Type)

@@ -22,19 +22,15 @@ func nameNode(span ptrace.Span) {
 }
 
 // setIDs gives a node span the ids of its app. Ancestors in the batch know best, then the run that the node belongs to, then
-// the trace for the tenant, since a request is one tenant's. Nothing is set that could be another's.
+// for the tenant the app. The trace is not asked: a node may call another workspace's app in it. Nothing is set that could
+// be another's.
 func (l *links) setIDs(i int) {
 	s := &l.spans[i]
 	found := s.source
 	l.inherit(i, &found)
-	if t, ok := l.f.memory.traces.get(s.span.TraceID(), l.now); ok && !found.complete() {
-		switch {
-		case s.run >= 0:
-			found.merge(t.runs[s.run].ids)
-			t.runs[s.run].ids.merge(found)
-		case len(t.runs) == 0 && !t.mixed:
-			found.merge(ids{tenant: t.ids.tenant}) // not its app: a run within the run may be another's
-		}
+	if t, ok := l.f.memory.traces.get(s.span.TraceID(), l.now); ok && s.run >= 0 && !found.complete() {
+		found.merge(t.runs[s.run].ids)
+		t.runs[s.run].ids.merge(found)
 	}
 	if found.tenant == "" && found.app != "" {
 		found.tenant, _ = l.f.memory.tenants.get(found.app, l.now)

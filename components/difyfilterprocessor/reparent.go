@@ -48,10 +48,7 @@ func (f *filter) prune(td ptrace.Traces, roles []string, now time.Time, t *tally
 		return
 	}
 	p.collect(td, roles)
-	for again := true; again; {
-		p.extendSubtrees()
-		again = p.reparent()
-	}
+	p.settle()
 	if p.any {
 		p.remember()
 		p.remove(td)
@@ -113,54 +110,63 @@ func (p *pruning) falls(place int) bool {
 	return p.byRule[place] != nil || p.inherit[place] != ""
 }
 
-// extendSubtrees lets the children of a dropped subtree fall, generation by generation, whatever order they came in. A span
-// with an error of its own stays, and with it what hangs below it.
-func (p *pruning) extendSubtrees() {
-	for again := true; again; {
-		again = false
-		for place, s := range p.spans {
-			if p.falls(place) {
-				continue
-			}
-			d, ok := p.droppedParent(s.span)
-			if !ok || !d.subtree || s.span.Status().Code() == ptrace.StatusCodeError {
-				continue
-			}
-			p.inherit[place] = d.rule
-			p.note(s.span, d.rule, true)
-			p.any, again = true, true
-		}
+// settle looks at every span, and again at those below one that falls by that: each as often as what is above it falls,
+// whatever order they came in.
+func (p *pruning) settle() {
+	waiting := map[spanKey][]int{} // places of spans that stay, by their parent
+	look := make([]int, len(p.spans))
+	for place := range look {
+		look[place] = len(look) - 1 - place // taken from the end
 	}
-}
-
-// reparent hangs what stays below the nearest ancestor that stays. A span that becomes a root by that is judged again, for
-// the rules that ask for one; it says whether that made another fall.
-func (p *pruning) reparent() bool {
-	more := false
-	for place, s := range p.spans {
-		if p.falls(place) || !p.lift(s.span) || !s.span.ParentSpanID().IsEmpty() {
+	for len(look) > 0 {
+		place := look[len(look)-1]
+		look = look[:len(look)-1]
+		s := p.spans[place]
+		if !p.falls(place) && !p.settleSpan(place) {
+			if parent := s.span.ParentSpanID(); !parent.IsEmpty() {
+				key := spanKey{s.span.TraceID(), parent}
+				waiting[key] = append(waiting[key], place)
+			}
 			continue
 		}
-		if r := p.f.noise.spanRule(s.span, s.role, p.t); r != nil {
-			p.byRule[place] = r
-			p.note(s.span, r.name, r.drops == dropsSubtree)
-			p.any, more = true, true
-		}
+		key := spanKey{s.span.TraceID(), s.span.SpanID()}
+		look = append(look, waiting[key]...)
+		delete(waiting, key)
 	}
-	return more
 }
 
-func (p *pruning) lift(span ptrace.Span) bool {
-	lifted := false
+// settleSpan says whether a span falls with what is above it. A child of a dropped subtree does, unless it has an error of
+// its own; what hangs below that stays with it. One that stays hangs below the nearest ancestor that stays, and when that
+// makes it a root it is judged again, for the rules that ask for one.
+func (p *pruning) settleSpan(place int) bool {
+	s, lifted := p.spans[place], false
 	for range maxChain {
-		d, ok := p.droppedParent(span)
+		d, ok := p.droppedParent(s.span)
 		if !ok {
-			return lifted
+			return lifted && s.span.ParentSpanID().IsEmpty() && p.fallsAsRoot(place)
 		}
-		span.SetParentSpanID(d.parent)
+		if d.subtree && s.span.Status().Code() != ptrace.StatusCodeError {
+			p.inherit[place] = d.rule
+			p.note(s.span, d.rule, true)
+			p.any = true
+			return true
+		}
+		s.span.SetParentSpanID(d.parent)
 		lifted = true
 	}
-	span.SetParentSpanID(pcommon.SpanID{}) // a cycle of dropped spans hangs nowhere
+	s.span.SetParentSpanID(pcommon.SpanID{}) // a cycle of dropped spans hangs nowhere
+	return p.fallsAsRoot(place)
+}
+
+func (p *pruning) fallsAsRoot(place int) bool {
+	s := p.spans[place]
+	r := p.f.noise.spanRule(s.span, s.role, p.t)
+	if r == nil {
+		return false
+	}
+	p.byRule[place] = r
+	p.note(s.span, r.name, r.drops == dropsSubtree)
+	p.any = true
 	return true
 }
 

@@ -49,12 +49,10 @@ type run struct {
 	way  []pcommon.SpanID // from the root up as far as is known; the last may not have come yet
 }
 
-// traceRuns is what is remembered of a trace that has runs or node spans.
+// traceRuns is what is remembered of a trace that has runs.
 type traceRuns struct {
 	runs    []run
 	members map[pcommon.SpanID]int // spans that belong to runs[i] and may have children
-	ids     ids                    // app and tenant of any span of the trace
-	mixed   bool                   // the trace has more than one of either
 	nested  bool                   // a run stands within another, of which nothing may be known yet
 }
 
@@ -85,12 +83,6 @@ func (t *traceRuns) add(found run) {
 	if len(t.runs) < maxRunsPerTrace {
 		t.runs = append(t.runs, found)
 	}
-}
-
-func (t *traceRuns) learn(found ids) {
-	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
-	t.mixed = t.mixed || differ(t.ids.tenant, found.tenant) || differ(t.ids.app, found.app)
-	t.ids.merge(ids{tenant: found.tenant, app: found.app})
 }
 
 // linkSpan is a span of a batch with what the link pass wants of it.
@@ -208,13 +200,8 @@ func (l *links) readSpan(span ptrace.Span, own bool) {
 // batch does not matter.
 func (l *links) remember() {
 	for i := range l.spans {
-		s := &l.spans[i]
-		if !s.own || s.source == (ids{}) {
-			continue
-		}
-		l.trace(s.span.TraceID()).learn(s.source)
-		if s.source.app != "" && s.source.tenant != "" {
-			l.f.memory.tenants.set(s.source.app, s.source.tenant, l.now)
+		if source := l.spans[i].source; source.app != "" && source.tenant != "" {
+			l.f.memory.tenants.set(source.app, source.tenant, l.now)
 		}
 	}
 	for _, source := range l.found {

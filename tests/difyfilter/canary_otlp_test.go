@@ -5,6 +5,7 @@ package difyfilter
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -81,6 +82,7 @@ func canaryTraces(t *testing.T, c *canaries, end time.Time) []byte {
 	node.Attributes().PutEmptyMap("custom.map").PutEmptyMap("inner").PutStr("deep", c.secret("map"))
 	node.Attributes().PutEmptyMap("custom.keys").PutStr("password", c.next("secret by its key in a map"))
 	node.Attributes().PutStr("custom.api_key", c.next("secret by its key"))
+	node.Attributes().PutDouble("custom.score", math.NaN()) // for which the exporter would drop the span
 	node.Attributes().PutEmptyBytes("custom.bytes").FromRaw([]byte(c.secret("bytes")))
 	exception(node, c, "node")
 

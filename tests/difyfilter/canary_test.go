@@ -90,6 +90,7 @@ func TestNoCanaryLeaves(t *testing.T) {
 		assert.Empty(t, c.leaks(string(text)), "in OpenSearch, %s", pattern)
 	}
 	s.documents(t, 0, "otelcol-dify-dead-letter*", servers.All())
+	assert.True(t, slices.ContainsFunc(documents["dify-traces-*"], func(hit servers.Hit) bool { return attribute(hit, "custom.score") == "NaN" }))
 
 	wait.For(t, "Sentry has the trace, its errors, those of the lines, and the run", func(context.Context) error {
 		told := slices.ContainsFunc(s.sentry.Events(), func(e sink.SentryEvent) bool { return strings.Contains(string(e.Payload), run) })
