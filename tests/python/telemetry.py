@@ -23,10 +23,10 @@ from opentelemetry.propagate import set_global_textmap
 from opentelemetry.propagators.b3 import B3MultiFormat
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import Status, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -60,6 +60,8 @@ def _resource() -> Resource:
 
 
 def _exporters():
+    if os.environ.get("OTEL_EXPORTER_TYPE", "otlp") != "otlp":
+        return ConsoleSpanExporter(), ConsoleMetricExporter()
     base = os.environ.get("OTLP_BASE_ENDPOINT", "http://localhost:4318")
     key = os.environ.get("OTLP_API_KEY", "")
     if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc":
@@ -86,9 +88,9 @@ def _providers() -> None:
     tracer_provider.add_span_processor(
         BatchSpanProcessor(
             spans,
-            max_queue_size=2048,
+            max_queue_size=int(os.environ.get("OTEL_MAX_QUEUE_SIZE", 2048)),
             schedule_delay_millis=_milliseconds("OTEL_BATCH_EXPORT_SCHEDULE_DELAY", 5000),
-            max_export_batch_size=512,
+            max_export_batch_size=int(os.environ.get("OTEL_MAX_EXPORT_BATCH_SIZE", 512)),
             export_timeout_millis=_milliseconds("OTEL_BATCH_EXPORT_TIMEOUT", 10000),
         )
     )
