@@ -6,6 +6,7 @@ package difyenv
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"strconv"
@@ -59,9 +60,7 @@ func start(t *testing.T, search *servers.OpenSearch, env map[string]string, conf
 	all := map[string]string{
 		"OTELCOL_OPENSEARCH_URL": search.URL, "DB_HOST": "127.0.0.1", "DB_PORT": "1", "CELERY_BROKER_URL": "redis://127.0.0.1:1/1",
 	}
-	for name, value := range env {
-		all[name] = value
-	}
+	maps.Copy(all, env)
 	b := &back{search: search}
 	b.Collector = collector.Start(t, collector.Options{Configs: append([]string{collector.ShippedConfig()}, configs...), Env: all})
 	var err error

@@ -22,7 +22,6 @@ var (
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	variable = regexp.MustCompile(`\$\{(?:env:)?([A-Z][A-Z_]+)`)
 	notID    = regexp.MustCompile(`[^a-z0-9 _-]`)
-	fence    = regexp.MustCompile("(?s)(?:^|\n)```([a-z]*)\n(.*?\n)```")
 )
 
 // pages are all documents that operators read, by path.
@@ -49,7 +48,7 @@ func readFile(t *testing.T, path string) string {
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	for path, text := range pages(t) {
-		for _, match := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		for _, match := range link.FindAllStringSubmatch(prose(text), -1) {
 			checkLink(t, path, match[1])
 		}
 	}
@@ -74,7 +73,7 @@ func checkLink(t *testing.T, page, target string) {
 // anchors are the ids that a page's headings get on GitHub.
 func anchors(text string) []string {
 	var ids []string
-	for _, match := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+	for _, match := range heading.FindAllStringSubmatch(prose(text), -1) {
 		id := notID.ReplaceAllString(strings.ToLower(match[1]), "")
 		ids = append(ids, strings.ReplaceAll(id, " ", "-"))
 	}
@@ -104,14 +103,42 @@ func TestExampleConfigurationIsValid(t *testing.T) {
 	assert.Zero(t, result.Code, result.Output)
 }
 
+// block is a page's code block.
+type block struct{ language, text string }
+
+// parse divides a page into its prose and its code blocks.
+func parse(text string) (prose string, blocks []block) {
+	var inside *block
+	for line := range strings.Lines(text) {
+		language, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
+		switch {
+		case isFence && inside == nil:
+			inside = &block{language: language}
+		case isFence:
+			blocks, inside = append(blocks, *inside), nil
+		case inside != nil:
+			inside.text += line
+		default:
+			prose += line
+		}
+	}
+	return prose, blocks
+}
+
+func prose(text string) string {
+	prose, _ := parse(text)
+	return prose
+}
+
 // blocksOf returns a page's code blocks of one language that hold the text.
 func blocksOf(t *testing.T, page, language, holds string) []string {
 	t.Helper()
-	var blocks []string
-	for _, match := range fence.FindAllStringSubmatch(readFile(t, repo.Path("docs", page)), -1) {
-		if match[1] == language && strings.Contains(match[2], holds) {
-			blocks = append(blocks, match[2])
+	var texts []string
+	_, blocks := parse(readFile(t, repo.Path("docs", page)))
+	for _, b := range blocks {
+		if b.language == language && strings.Contains(b.text, holds) {
+			texts = append(texts, b.text)
 		}
 	}
-	return blocks
+	return texts
 }

@@ -99,7 +99,7 @@ func grantRedis(t *testing.T, role string) string {
 	blocks := blocksOf(t, "security.md", "", "ACL SETUSER")
 	require.Len(t, blocks, 1)
 	var command []any
-	for _, word := range strings.Fields(strings.ReplaceAll(blocks[0], login, role)) {
+	for word := range strings.FieldsSeq(strings.ReplaceAll(blocks[0], login, role)) {
 		command = append(command, word)
 	}
 	require.NoError(t, admin.Do(t.Context(), command...).Err())
