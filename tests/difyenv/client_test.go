@@ -54,12 +54,14 @@ type back struct {
 	prometheus *servers.Prometheus
 }
 
-// start runs the shipped configuration with what comes on top. Dify's own database and Redis are away: not needed here.
+// away are the addresses of Dify's own servers where none is needed.
+var away = map[string]string{"DB_HOST": "127.0.0.1", "DB_PORT": "1", "CELERY_BROKER_URL": "redis://127.0.0.1:1/1"}
+
+// start runs the shipped configuration with what comes on top.
 func start(t *testing.T, search *servers.OpenSearch, env map[string]string, configs ...string) *back {
 	t.Helper()
-	all := map[string]string{
-		"OTELCOL_OPENSEARCH_URL": search.URL, "DB_HOST": "127.0.0.1", "DB_PORT": "1", "CELERY_BROKER_URL": "redis://127.0.0.1:1/1",
-	}
+	all := map[string]string{"OTELCOL_OPENSEARCH_URL": search.URL}
+	maps.Copy(all, away)
 	maps.Copy(all, env)
 	b := &back{search: search}
 	b.Collector = collector.Start(t, collector.Options{Configs: append([]string{collector.ShippedConfig()}, configs...), Env: all})
