@@ -28,7 +28,7 @@ var (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
-	for _, pattern := range []string{"README.md", "docs/*.md", "docs/*/*.md", "config/*/*.md"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "docs/*/*.md", "config/*/*.md", "components/*/README.md"} {
 		paths, err := filepath.Glob(repo.Path(filepath.FromSlash(pattern)))
 		require.NoError(t, err)
 		require.NotEmpty(t, paths, pattern)
@@ -82,8 +82,8 @@ func anchors(text string) []string {
 
 func TestConfigurationPageNamesEachVariable(t *testing.T) {
 	page := readFile(t, repo.Path("docs", "configuration.md"))
-	for _, pattern := range []string{"collector.yaml", "overlays/*.yaml", "alertmanager/*.yaml"} {
-		paths, err := filepath.Glob(repo.Path("config", filepath.FromSlash(pattern)))
+	for _, pattern := range []string{"docker-compose.yaml", "config/*.yaml", "config/overlays/*.yaml", "config/alertmanager/*.yaml"} {
+		paths, err := filepath.Glob(repo.Path(filepath.FromSlash(pattern)))
 		require.NoError(t, err)
 		require.NotEmpty(t, paths, pattern)
 		for _, path := range paths {
