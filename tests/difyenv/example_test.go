@@ -5,7 +5,6 @@ package difyenv
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -24,11 +23,9 @@ type example struct {
 
 func readExample(t *testing.T) example {
 	t.Helper()
-	text, err := os.ReadFile(repo.Path("config", "dify.env.example"))
-	require.NoError(t, err)
 	e := example{lines: map[string]string{}, choices: map[string]string{}}
 	explained := false
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(readFile(t, repo.Path("config", "dify.env.example"))) {
 		line = strings.TrimSuffix(line, "\n")
 		choice, isChoice := strings.CutPrefix(line, "#")
 		name, value, isLine := strings.Cut(choice, "=")
@@ -86,9 +83,12 @@ func TestExampleExplainsEachLine(t *testing.T) {
 	})
 }
 
-// The file is appended to an .env that is in use: a line that sets something to nothing would take away what is there.
-func TestExampleEmptiesNothing(t *testing.T) {
+// The file is appended to an .env that is in use: nothing there may be emptied, nor run into the first line.
+func TestExampleCanBeAppended(t *testing.T) {
 	for name, value := range readExample(t).lines {
 		assert.NotEmpty(t, value, name)
 	}
+	text := readFile(t, repo.Path("config", "dify.env.example"))
+	assert.True(t, strings.HasPrefix(text, "\n"), "an .env without a line break at its end")
+	assert.True(t, strings.HasSuffix(text, "\n"))
 }
