@@ -8,6 +8,7 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # timetzdata: the image has no time zones, and MySQL's can be named ones.
 GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
 
@@ -68,24 +69,30 @@ lint: $(TOOLS)/.installed ## Run the linters
 	golangci-lint run ./...
 
 .PHONY: generate
-generate: setup ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards
+generate: setup ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards, Alertmanager's part of docker-compose.yaml
 	$(GO) generate ./components/...
 	.cache/python/bin/python config/grafana/dashboards.py
 	builder --config builder-config.yaml --skip-compilation
+	sed -i '/^    content: |$$/q' docker-compose.yaml
+	sed 's/^./      &/' config/alertmanager/alertmanager.yaml >> docker-compose.yaml
 
 .PHONY: bench
 bench: setup build ## Run the benchmarks: ratios against a peer in the same run
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./components/... ./cmd/... ./tests/...
 
+# The tag that docker-compose.yaml asks for.
+RELEASE = $(shell sed -n 's/.*image: otelcol-dify:.*:-\(.*\)}/\1/p' docker-compose.yaml)
+
 # The certificate authorities that the image trusts.
 CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
 
 .PHONY: image
-image: bin/otelcol-dify bin/healthcheck ## Build the container image otelcol-dify:latest from the built binary (on Linux)
+image: bin/otelcol-dify bin/healthcheck ## Build the container image for docker-compose.yaml from the built binary (on Linux)
 	@[ "$$($(GO) env GOOS)" = linux ] || { echo "make image takes the binary of a Linux host; elsewhere: docker build -f build.Dockerfile -t otelcol-dify:latest ." >&2; exit 1; }
 	@mkdir -p bin/storage
 	@cp "$(CA_BUNDLE)" bin/ca-certificates.crt
-	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" -t otelcol-dify:latest .
+	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" --build-arg REVISION="$(REVISION)" \
+		-t otelcol-dify:latest -t "otelcol-dify:$(RELEASE)" .
 
 # The versions in builder-config.yaml are the pin; the go.mod files follow it.
 pin = $(shell sed -n 's,.* $(1) \(v[0-9.]*\),\1,p' $(2) | head -n 1)

@@ -12,9 +12,14 @@ RUN rm -rf bin && make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck && 
 FROM scratch
 
 ARG VERSION=0.0.0-dev
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="otelcol-dify" \
       org.opencontainers.image.description="OpenTelemetry Collector distribution for self-hosted Dify" \
       org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="https://github.com/otelcol-dify/otelcol-dify" \
+      org.opencontainers.image.documentation="https://github.com/otelcol-dify/otelcol-dify/tree/main/docs" \
+      org.opencontainers.image.vendor="The otelcol-dify Authors" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

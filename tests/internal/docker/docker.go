@@ -75,6 +75,16 @@ func Start(tb testing.TB) *Engine {
 	return e
 }
 
+// Signal sends a signal to a container's first process from outside of Docker: to the engine it does that by itself.
+func (e *Engine) Signal(tb testing.TB, container, signal string) {
+	tb.Helper()
+	pid := e.Docker(tb, "inspect", "--format", "{{.State.Pid}}", container)
+	require.NotEqual(tb, "0", pid, "it does not run")
+	kill := asRoot("sh", "-c", "kill -s "+signal+" "+pid)
+	_, err := e.Run(tb.Context(), kill[0], kill[1:]...)
+	require.NoError(tb, err)
+}
+
 // asRoot puts sudo before a command unless root runs the tests.
 func asRoot(command ...string) []string {
 	if os.Geteuid() == 0 {

@@ -1,0 +1,270 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compose
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+const (
+	apiKey        = "0a5d6f37c2b94e18"
+	mainConfig    = "--config=/etc/otelcol-dify/collector.yaml"
+	authConfig    = "--config=/etc/otelcol-dify/overlays/auth.yaml"
+	logsConfig    = "--config=/etc/otelcol-dify/overlays/logs.yaml"
+	defaultDBHost = "db_postgres"
+)
+
+// generations are what Dify's .env says of its database.
+var generations = map[string]map[string]string{
+	"silent":            {},
+	"up to 1.10.0":      {"DB_HOST": "db", "DB_PORT": "5432", "DB_USERNAME": "postgres", "DB_PASSWORD": "difyai123456", "DB_DATABASE": "dify"},
+	"PostgreSQL":        {"DB_TYPE": "postgresql", "DB_HOST": "db_postgres", "DB_PORT": "5432"},
+	"MySQL":             {"DB_TYPE": "mysql", "DB_HOST": "db_mysql", "DB_PORT": "3306", "DB_USERNAME": "root"},
+	"lines without end": {"DB_TYPE": "", "DB_HOST": "", "DB_PORT": "", "REDIS_KEY_PREFIX": "", "CELERY_BROKER_URL": "", "OTLP_API_KEY": ""},
+}
+
+// others are further variables, of Dify's or ours, that change what the file says.
+var others = map[string]map[string]string{
+	"none":              {},
+	"key":               {"OTLP_API_KEY": apiKey, "OTEL_API_KEY": apiKey},
+	"own back ends":     {"OTELCOL_OPENSEARCH_URL": "https://search.example.com", "OTELCOL_DASHBOARDS_URL": "", "OTELCOL_OPENSEARCH_PASSWORD": `p"a$$s\s#1: {x}`},
+	"other network":     {"OTELCOL_DIFY_NETWORK": "other_default"},
+	"alerts":            {"OTELCOL_ALERT_MAIL_TO": "ops@example.com", "OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c", "SMTP_SERVER": "smtp.example.com"},
+	"overlays":          {"OTELCOL_ARGS": "--config=/etc/otelcol-dify/overlays/containers.yaml --config=/etc/otelcol-dify/overlays/host.yaml"},
+	"ports and amounts": {"OTELCOL_GRAFANA_PORT": "3001", "OTELCOL_MEMORY": "2g", "OTELCOL_OPENSEARCH_MEMORY": "4g", "OTELCOL_VERSION": "0.2.0"},
+}
+
+func TestEachProfileAndGeneration(t *testing.T) {
+	for profile, services := range profiles {
+		for generation, dify := range generations {
+			for other, ours := range others {
+				t.Run(fmt.Sprintf("%s/%s/%s", profile, generation, other), func(t *testing.T) {
+					project := load(t, options{profile: profile, env: []map[string]string{dify, ours}})
+					assert.ElementsMatch(t, services, project.ServiceNames())
+					for _, service := range project.Services {
+						checkService(t, service)
+					}
+					checkCollector(t, collectorOf(t, project), dify, ours)
+					network := project.Networks["dify"]
+					assert.True(t, bool(network.External), "Dify's network is Dify's")
+					assert.Equal(t, or(ours["OTELCOL_DIFY_NETWORK"], "docker_default"), network.Name)
+				})
+			}
+		}
+	}
+}
+
+func or(value, instead string) string {
+	if value == "" {
+		return instead
+	}
+	return value
+}
+
+var pinned = regexp.MustCompile(`^[a-z/-]+:v?\d+\.\d+\.\d+$`)
+
+// checkService is what holds for each of them.
+func checkService(t *testing.T, service types.ServiceConfig) {
+	t.Helper()
+	name := service.Name
+	assert.Regexp(t, pinned, service.Image)
+	for _, port := range service.Ports {
+		assert.Equalf(t, "127.0.0.1", port.HostIP, "%s publishes %s", name, port.Published)
+	}
+	assert.NotEqual(t, "host", service.NetworkMode, name)
+	assert.False(t, service.Privileged, name)
+	assert.Equal(t, []string{"ALL"}, service.CapDrop, name)
+	assert.Empty(t, service.CapAdd, name)
+	assert.Equal(t, []string{"no-new-privileges:true"}, service.SecurityOpt, name)
+	uid, _, _ := strings.Cut(service.User, ":")
+	assert.Regexp(t, `^[1-9]\d+$`, uid, "%s runs as root", name)
+	assert.Positive(t, service.MemLimit, name)
+	assert.Positive(t, service.CPUS, name)
+	assert.Positive(t, service.PidsLimit, name)
+	assert.Equal(t, "unless-stopped", service.Restart, name)
+	assert.Equal(t, "3", service.Logging.Options["max-file"], name)
+	assert.Empty(t, service.DependsOn, "%s waits for nothing at its start", name)
+	if name != collectorService { // the image has its health check
+		require.NotNil(t, service.HealthCheck, name)
+		assert.Equal(t, "CMD", service.HealthCheck.Test[0], name)
+	}
+	for _, volume := range service.Volumes {
+		if volume.Type == types.VolumeTypeBind {
+			assert.Truef(t, volume.ReadOnly, "%s mounts %s", name, volume.Source)
+			assert.DirExists(t, volume.Source)
+		}
+	}
+}
+
+// writable is who can't have a read-only root, which the file gives a reason for.
+var writable = []string{"alertmanager", "opensearch", "opensearch-dashboards"}
+
+func TestReadOnlyRoots(t *testing.T) {
+	for _, service := range load(t, options{}).Services {
+		assert.Equal(t, !slices.Contains(writable, service.Name), service.ReadOnly, service.Name)
+	}
+}
+
+func checkCollector(t *testing.T, service types.ServiceConfig, dify, ours map[string]string) {
+	t.Helper()
+	all := maps.Clone(dify)
+	maps.Copy(all, ours)
+	env := environment(service)
+	assert.Equal(t, or(all["DB_HOST"], defaultDBHost), env["DB_HOST"])
+	assert.Equal(t, or(all["DB_TYPE"], "postgresql"), env["DB_TYPE"])
+	assert.Equal(t, or(all["DB_PORT"], "0"), env["DB_PORT"])
+	assert.Equal(t, or(all["OTELCOL_OPENSEARCH_URL"], "http://otelcol-opensearch:9200"), env["OTELCOL_OPENSEARCH_URL"])
+	assert.Equal(t, all["OTELCOL_OPENSEARCH_PASSWORD"], env["OTELCOL_OPENSEARCH_PASSWORD"])
+
+	command := []string{mainConfig}
+	if all["OTLP_API_KEY"] != "" {
+		command = append(command, authConfig)
+	}
+	command = append(command, strings.Fields(all["OTELCOL_ARGS"])...)
+	assert.Equal(t, command, []string(service.Command))
+	for _, argument := range command {
+		path := strings.TrimPrefix(argument, "--config=/etc/otelcol-dify/")
+		assert.FileExists(t, repo.Path("config", filepath.FromSlash(path)))
+	}
+	assert.Equal(t, "10001:10001", service.User)
+	assert.Equal(t, "30s", service.StopGracePeriod.String())
+	assert.ElementsMatch(t, []string{"default", "dify"}, slices.Collect(maps.Keys(service.Networks)))
+	assert.Empty(t, service.Ports, "Dify reaches it on Dify's network")
+}
+
+// compose's own: the addresses of what it runs beside the collector.
+var ownDefaults = map[string]string{
+	"OTELCOL_OPENSEARCH_URL": "http://otelcol-opensearch:9200",
+	"OTELCOL_DASHBOARDS_URL": "http://otelcol-opensearch-dashboards:5601",
+}
+
+// Addresses inside the container, and its folder, are those of collector.yaml.
+var notPassed = regexp.MustCompile(`^OTELCOL_(OTLP_GRPC|OTLP_HTTP|PROMETHEUS|HEALTH|FLUENT)_ENDPOINT$|^OTELCOL_TELEMETRY_|^OTELCOL_STORAGE_DIR$`)
+
+var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(?::-([^}]*))?\}`)
+
+// A variable that an operator may set reaches the collector, and has one default wherever it stands.
+func TestVariablesReachTheCollector(t *testing.T) {
+	env := environment(collectorOf(t, load(t, options{})))
+	files, err := filepath.Glob(repo.Path("config", "overlays", "*.yaml"))
+	require.NoError(t, err)
+	known := map[string]bool{}
+	for _, file := range append(files, repo.Path("config", "collector.yaml")) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, match := range reference.FindAllStringSubmatch(string(text), -1) {
+			name, standard := match[1], match[2]
+			known[name] = true
+			if notPassed.MatchString(name) {
+				assert.NotContains(t, env, name)
+				continue
+			}
+			if own, ok := ownDefaults[name]; ok {
+				standard = own
+			}
+			got, ok := env[name]
+			assert.Truef(t, ok, "%s of %s does not reach the collector", name, file)
+			assert.Equal(t, standard, got, name)
+		}
+	}
+	for name := range env {
+		if name != "LOG_TZ" && name != "APPLICATION_NAME" { // of overlays/logs.yaml
+			assert.Truef(t, known[name], "%s is read by no file", name)
+		}
+	}
+}
+
+func TestAlertmanagerFileAgrees(t *testing.T) {
+	file, err := os.ReadFile(repo.Path("config", "alertmanager", "alertmanager.yaml"))
+	require.NoError(t, err)
+	text, err := os.ReadFile(repo.Path("docker-compose.yaml"))
+	require.NoError(t, err)
+	var raw struct {
+		Configs map[string]struct{ Content string }
+	}
+	require.NoError(t, yaml.Unmarshal(text, &raw))
+	assert.Equal(t, string(file), raw.Configs["alertmanager"].Content, "run make generate")
+
+	for name, env := range others {
+		t.Run(name, func(t *testing.T) {
+			want, err := template.Substitute(string(file), func(name string) (string, bool) {
+				value, ok := env[name]
+				return value, ok
+			})
+			require.NoError(t, err)
+			project := load(t, options{env: []map[string]string{env}})
+			assert.Equal(t, want, project.Configs["alertmanager"].Content)
+			var config map[string]any
+			require.NoError(t, yaml.Unmarshal([]byte(want), &config))
+		})
+	}
+	service, err := load(t, options{}).GetService("alertmanager")
+	require.NoError(t, err)
+	require.Len(t, service.Configs, 1)
+	assert.Equal(t, "0400", service.Configs[0].Mode.String())
+	assert.Equal(t, "65534", service.Configs[0].UID)
+	assert.Contains(t, service.Command, "--config.file="+service.Configs[0].Target)
+}
+
+// What the other programs' files call each other by must be names of this project.
+func TestNamesResolve(t *testing.T) {
+	names := map[string]bool{"plugin_daemon": true} // Dify's
+	for name, service := range load(t, options{}).Services {
+		names[name] = true
+		for _, network := range service.Networks {
+			if network != nil {
+				for _, alias := range network.Aliases {
+					names[alias] = true
+				}
+			}
+		}
+	}
+	address := regexp.MustCompile(`(?m)^[^#\n]*(?:https?://|targets: \[)([a-z][a-z_-]+):\d+`)
+	for _, path := range []string{"docker-compose.yaml", "config/prometheus/prometheus.yaml", "config/grafana/provisioning/datasources/dify.yaml"} {
+		text, err := os.ReadFile(repo.Path(filepath.FromSlash(path)))
+		require.NoError(t, err)
+		found := address.FindAllStringSubmatch(string(text), -1)
+		require.NotEmpty(t, found, path)
+		for _, match := range found {
+			if match[1] != "localhost" && match[1] != "fluent-bit" {
+				assert.Truef(t, names[match[1]], "%s names %s", path, match[1])
+			}
+		}
+	}
+}
+
+// The two ways to the image end in the same image.
+func TestBothDockerfilesAgree(t *testing.T) {
+	instructions := func(name string) []string {
+		text, err := os.ReadFile(repo.Path(name))
+		require.NoError(t, err)
+		_, image, found := strings.Cut(string(text), "FROM scratch\n")
+		require.True(t, found, name)
+		var kept []string
+		for line := range strings.Lines(image) {
+			word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if word != "" && word != "#" && word != "ARG" && word != "COPY" {
+				kept = append(kept, line)
+			}
+		}
+		return kept
+	}
+	assert.Equal(t, instructions("Dockerfile"), instructions("build.Dockerfile"))
+	assert.Contains(t, strings.Join(instructions("Dockerfile"), ""), `CMD ["/healthcheck"]`)
+}
