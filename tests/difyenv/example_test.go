@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -91,4 +92,11 @@ func TestExampleCanBeAppended(t *testing.T) {
 	text := readFile(t, repo.Path("config", "dify.env.example"))
 	assert.True(t, strings.HasPrefix(text, "\n"), "an .env without a line break at its end")
 	assert.True(t, strings.HasSuffix(text, "\n"))
+}
+
+// Compose's own reading of the file must be the one of these tests.
+func TestExampleIsReadByComposeAlike(t *testing.T) {
+	read, err := dotenv.Read(repo.Path("config", "dify.env.example"))
+	require.NoError(t, err)
+	assert.Equal(t, readExample(t).lines, read)
 }
