@@ -4,6 +4,7 @@
 package compose
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
@@ -84,4 +86,24 @@ func TestSecretsExampleHidesThem(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, environment(grafana), "GF_SECURITY_ADMIN_PASSWORD", "Grafana refuses both")
 	assert.Equal(t, "/run/secrets/grafana_password", environment(grafana)["GF_SECURITY_ADMIN_PASSWORD__FILE"])
+}
+
+// Fluent Bit itself is not run: what its example must agree on with the overlay.
+func TestFluentBitExampleFitsTheOverlay(t *testing.T) {
+	text, err := os.ReadFile(repo.Path("examples", "fluent", "fluent-bit.yaml"))
+	require.NoError(t, err)
+	var config struct {
+		Pipeline struct {
+			Inputs, Outputs []map[string]any
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(text, &config))
+	require.Len(t, config.Pipeline.Inputs, 1)
+	require.Len(t, config.Pipeline.Outputs, 1)
+	input, output := config.Pipeline.Inputs[0], config.Pipeline.Outputs[0]
+	assert.Equal(t, input["tag"], output["match"])
+	assert.Equal(t, "http://fluent-bit:"+fmt.Sprint(input["port"]), environment(collectorOf(t, load(t, options{})))["OTELCOL_FLUENT_URL"])
+	assert.Equal(t, "workflow-logs", output["logstash_prefix"])
+	assert.Equal(t, "$uid", output["id_key"], "a record accessor: without the $ all documents would have one id")
+	assert.NotEqual(t, "@timestamp", output["time_key"], "the record has one")
 }

@@ -6,24 +6,21 @@ package compose
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
 const (
-	apiKey        = "0a5d6f37c2b94e18"
+	apiKey        = "0a5d6f37c2b94e18" //nolint:gosec // made up
 	mainConfig    = "--config=/etc/otelcol-dify/collector.yaml"
 	authConfig    = "--config=/etc/otelcol-dify/overlays/auth.yaml"
 	logsConfig    = "--config=/etc/otelcol-dify/overlays/logs.yaml"
@@ -43,7 +40,7 @@ var generations = map[string]map[string]string{
 var others = map[string]map[string]string{
 	"none":              {},
 	"key":               {"OTLP_API_KEY": apiKey, "OTEL_API_KEY": apiKey},
-	"own back ends":     {"OTELCOL_OPENSEARCH_URL": "https://search.example.com", "OTELCOL_DASHBOARDS_URL": "", "OTELCOL_OPENSEARCH_PASSWORD": `p"a$$s\s#1: {x}`},
+	"own back ends":     {"OTELCOL_OPENSEARCH_URL": "https://search.example.com", "OTELCOL_DASHBOARDS_URL": "", "OTELCOL_OPENSEARCH_PASSWORD": `p"a$$s\s#1: {x}`}, //nolint:gosec // made up
 	"other network":     {"OTELCOL_DIFY_NETWORK": "other_default"},
 	"alerts":            {"OTELCOL_ALERT_MAIL_TO": "ops@example.com", "OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c", "SMTP_SERVER": "smtp.example.com"},
 	"overlays":          {"OTELCOL_ARGS": "--config=/etc/otelcol-dify/overlays/containers.yaml --config=/etc/otelcol-dify/overlays/host.yaml"},
@@ -146,125 +143,4 @@ func checkCollector(t *testing.T, service types.ServiceConfig, dify, ours map[st
 	assert.Equal(t, "30s", service.StopGracePeriod.String())
 	assert.ElementsMatch(t, []string{"default", "dify"}, slices.Collect(maps.Keys(service.Networks)))
 	assert.Empty(t, service.Ports, "Dify reaches it on Dify's network")
-}
-
-// compose's own: the addresses of what it runs beside the collector.
-var ownDefaults = map[string]string{
-	"OTELCOL_OPENSEARCH_URL": "http://otelcol-opensearch:9200",
-	"OTELCOL_DASHBOARDS_URL": "http://otelcol-opensearch-dashboards:5601",
-}
-
-// Addresses inside the container, and its folder, are those of collector.yaml.
-var notPassed = regexp.MustCompile(`^OTELCOL_(OTLP_GRPC|OTLP_HTTP|PROMETHEUS|HEALTH|FLUENT)_ENDPOINT$|^OTELCOL_TELEMETRY_|^OTELCOL_STORAGE_DIR$`)
-
-var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(?::-([^}]*))?\}`)
-
-// A variable that an operator may set reaches the collector, and has one default wherever it stands.
-func TestVariablesReachTheCollector(t *testing.T) {
-	env := environment(collectorOf(t, load(t, options{})))
-	files, err := filepath.Glob(repo.Path("config", "overlays", "*.yaml"))
-	require.NoError(t, err)
-	known := map[string]bool{}
-	for _, file := range append(files, repo.Path("config", "collector.yaml")) {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, match := range reference.FindAllStringSubmatch(string(text), -1) {
-			name, standard := match[1], match[2]
-			known[name] = true
-			if notPassed.MatchString(name) {
-				assert.NotContains(t, env, name)
-				continue
-			}
-			if own, ok := ownDefaults[name]; ok {
-				standard = own
-			}
-			got, ok := env[name]
-			assert.Truef(t, ok, "%s of %s does not reach the collector", name, file)
-			assert.Equal(t, standard, got, name)
-		}
-	}
-	for name := range env {
-		if name != "LOG_TZ" && name != "APPLICATION_NAME" { // of overlays/logs.yaml
-			assert.Truef(t, known[name], "%s is read by no file", name)
-		}
-	}
-}
-
-func TestAlertmanagerFileAgrees(t *testing.T) {
-	file, err := os.ReadFile(repo.Path("config", "alertmanager", "alertmanager.yaml"))
-	require.NoError(t, err)
-	text, err := os.ReadFile(repo.Path("docker-compose.yaml"))
-	require.NoError(t, err)
-	var raw struct {
-		Configs map[string]struct{ Content string }
-	}
-	require.NoError(t, yaml.Unmarshal(text, &raw))
-	assert.Equal(t, string(file), raw.Configs["alertmanager"].Content, "run make generate")
-
-	for name, env := range others {
-		t.Run(name, func(t *testing.T) {
-			want, err := template.Substitute(string(file), func(name string) (string, bool) {
-				value, ok := env[name]
-				return value, ok
-			})
-			require.NoError(t, err)
-			project := load(t, options{env: []map[string]string{env}})
-			assert.Equal(t, want, project.Configs["alertmanager"].Content)
-			var config map[string]any
-			require.NoError(t, yaml.Unmarshal([]byte(want), &config))
-		})
-	}
-	service, err := load(t, options{}).GetService("alertmanager")
-	require.NoError(t, err)
-	require.Len(t, service.Configs, 1)
-	assert.Equal(t, "0400", service.Configs[0].Mode.String())
-	assert.Equal(t, "65534", service.Configs[0].UID)
-	assert.Contains(t, service.Command, "--config.file="+service.Configs[0].Target)
-}
-
-// What the other programs' files call each other by must be names of this project.
-func TestNamesResolve(t *testing.T) {
-	names := map[string]bool{"plugin_daemon": true} // Dify's
-	for name, service := range load(t, options{}).Services {
-		names[name] = true
-		for _, network := range service.Networks {
-			if network != nil {
-				for _, alias := range network.Aliases {
-					names[alias] = true
-				}
-			}
-		}
-	}
-	address := regexp.MustCompile(`(?m)^[^#\n]*(?:https?://|targets: \[)([a-z][a-z_-]+):\d+`)
-	for _, path := range []string{"docker-compose.yaml", "config/prometheus/prometheus.yaml", "config/grafana/provisioning/datasources/dify.yaml"} {
-		text, err := os.ReadFile(repo.Path(filepath.FromSlash(path)))
-		require.NoError(t, err)
-		found := address.FindAllStringSubmatch(string(text), -1)
-		require.NotEmpty(t, found, path)
-		for _, match := range found {
-			if match[1] != "localhost" && match[1] != "fluent-bit" {
-				assert.Truef(t, names[match[1]], "%s names %s", path, match[1])
-			}
-		}
-	}
-}
-
-// The two ways to the image end in the same image.
-func TestBothDockerfilesAgree(t *testing.T) {
-	instructions := func(name string) []string {
-		text, err := os.ReadFile(repo.Path(name))
-		require.NoError(t, err)
-		_, image, found := strings.Cut(string(text), "FROM scratch\n")
-		require.True(t, found, name)
-		var kept []string
-		for line := range strings.Lines(image) {
-			word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-			if word != "" && word != "#" && word != "ARG" && word != "COPY" {
-				kept = append(kept, line)
-			}
-		}
-		return kept
-	}
-	assert.Equal(t, instructions("Dockerfile"), instructions("build.Dockerfile"))
-	assert.Contains(t, strings.Join(instructions("Dockerfile"), ""), `CMD ["/healthcheck"]`)
 }

@@ -1,0 +1,228 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/docker"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+// rig is Dify's database and Redis, the back ends, and the container between them.
+type rig struct {
+	*container
+	db          *pgxpool.Pool
+	dify        *schema.Writer
+	tenant, app string
+	search      *servers.OpenSearch
+	prom        *servers.Prometheus
+	sent, runs  int
+}
+
+// TestContainer runs the collector as the compose file does: as that user, with a read-only root, its mounts and limits.
+func TestContainer(t *testing.T) {
+	r := &rig{}
+	env := r.startServers(t)
+	engine := docker.Start(t)
+	_, err := engine.Run(t.Context(), "make", "-C", repo.Path(), "image")
+	require.NoError(t, err)
+	service := collectorOf(t, load(t, options{profile: "collector", env: env}))
+	r.container = newContainer(t, engine)
+	r.configure(t, service, nil)
+	size, err := strconv.ParseInt(engine.Docker(t, "inspect", "--format", "{{.Size}}", service.Image), 10, 64)
+	require.NoError(t, err)
+	t.Logf("the image has %d MB, ready after %s", size/1e6, r.up(t).Round(10*time.Millisecond))
+	r.startPrometheus(t)
+	r.waitForTail(t)
+
+	t.Run("data flows", func(t *testing.T) {
+		r.send(t)
+		r.endRun(t)
+		r.expectAll(t)
+		assert.Equal(t, http.StatusUnauthorized, r.export(t, "wrong"), "OTLP_API_KEY is set, so the door is closed without it")
+	})
+	t.Run("a crash in an outage costs nothing and a stuck collector is seen", func(t *testing.T) {
+		r.search.Kill()
+		r.send(t)
+		r.endRun(t)
+		r.waitForQueue(t)
+		r.crash(t)
+		r.endRun(t)
+		r.expectHealth(t, "healthy")
+		engine.Signal(t, r.id, "STOP")
+		require.NoError(t, r.search.Restart(t.Context()))
+		r.expectHealth(t, "unhealthy")
+		engine.Signal(t, r.id, "CONT")
+		r.expectHealth(t, "healthy")
+		r.expectAll(t)
+	})
+	t.Run("a new container with secrets in files goes on where the old one was", func(t *testing.T) {
+		r.down(t)
+		r.endRun(t) // nobody is there to see it
+		files := []string{"docker-compose.yaml", "examples/secrets.compose.yaml"}
+		r.configure(t, collectorOf(t, load(t, options{files: files, profile: "collector", env: env})), map[string]string{
+			"db_password": env[0]["DB_PASSWORD"], "celery_broker_url": env[0]["CELERY_BROKER_URL"],
+		})
+		r.up(t)
+		r.send(t)
+		r.expectAll(t)
+		r.down(t)
+	})
+}
+
+// startServers returns Dify's .env and the operator's own env file.
+func (r *rig) startServers(t *testing.T) []map[string]string {
+	t.Helper()
+	r.search = started(t, func(ctx context.Context) (*servers.OpenSearch, error) {
+		return servers.StartOpenSearchNode(ctx, servers.NodeOptions{})
+	})
+	env := r.startDify(t)
+	env["OTLP_API_KEY"] = apiKey
+	return []map[string]string{env, {"OTELCOL_OPENSEARCH_URL": r.search.URL, "OTELCOL_DASHBOARDS_URL": ""}}
+}
+
+// startDify is Dify's database with one app, and its Redis. It returns what Dify's .env says of them.
+func (r *rig) startDify(t *testing.T) map[string]string {
+	t.Helper()
+	pg, redis := started(t, servers.StartPostgres), started(t, servers.StartRedis)
+	name, drop, err := pg.NewDatabase(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
+	r.db, err = schema.Open(t.Context(), pg.URL(name))
+	require.NoError(t, err)
+	t.Cleanup(r.db.Close)
+	require.NoError(t, schema.Create(t.Context(), r.db))
+	r.dify, r.tenant, r.app = schema.NewWriter(r.db), uuid.NewString(), uuid.NewString()
+	require.NoError(t, r.dify.CreateTenant(t.Context(), schema.Tenant{ID: r.tenant, Name: "Acme"}))
+	require.NoError(t, r.dify.CreateApp(t.Context(), schema.App{ID: r.app, TenantID: r.tenant, Name: "Help desk", Mode: "workflow"}))
+	return map[string]string{
+		"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password,
+		"DB_DATABASE": name, "CELERY_BROKER_URL": redis.URL(1),
+	}
+}
+
+// started runs a server until the end of the test.
+func started[S interface{ Stop() error }](t *testing.T, start func(context.Context) (S, error)) S {
+	t.Helper()
+	server, err := start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
+	return server
+}
+
+func (r *rig) startPrometheus(t *testing.T) {
+	t.Helper()
+	r.prom = started(t, func(ctx context.Context) (*servers.Prometheus, error) {
+		return servers.StartPrometheus(ctx, r.prometheus)
+	})
+}
+
+// own is the collector as the one who scrapes it sees it.
+func (r *rig) own() *collector.Collector {
+	return &collector.Collector{Telemetry: r.telemetry}
+}
+
+// waitForTail waits until workflow_log has its position: runs that end from then on are told.
+func (r *rig) waitForTail(t *testing.T) {
+	t.Helper()
+	wait.For(t, "workflow_log reads the database", func(ctx context.Context) error {
+		_, err := r.own().OwnMetric(ctx, "otelcol_workflow_log_polls_total", `result="ok"`)
+		return err
+	})
+}
+
+// waitForQueue waits until the span and the run are on disk.
+func (r *rig) waitForQueue(t *testing.T) {
+	t.Helper()
+	for _, signal := range []string{"spans", "log_records"} {
+		wait.For(t, signal, func(ctx context.Context) error {
+			count, err := r.own().OwnMetric(ctx, "otelcol_receiver_accepted_"+signal+"_total")
+			if err == nil && count != 2 {
+				err = fmt.Errorf("%v accepted", count)
+			}
+			return err
+		})
+	}
+}
+
+// send sends a span with Dify's key.
+func (r *rig) send(t *testing.T) {
+	t.Helper()
+	require.Equal(t, http.StatusOK, r.export(t, apiKey))
+	r.sent++
+}
+
+func (r *rig) export(t *testing.T, key string) int {
+	t.Helper()
+	traces := ptrace.NewTraces()
+	span := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	span.SetName("POST /v1/workflows/run")
+	span.SetTraceID(pcommon.TraceID(uuid.New()))
+	id := uuid.New()
+	span.SetSpanID(pcommon.SpanID(id[:8]))
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	span.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	body, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
+	require.NoError(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.otlpHTTP+"/v1/traces", bytes.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	req.Header.Set("Authorization", "Bearer "+key)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+// endRun writes a run that has ended.
+func (r *rig) endRun(t *testing.T) {
+	t.Helper()
+	run := schema.Run{
+		ID: uuid.NewString(), TenantID: r.tenant, AppID: r.app, WorkflowID: r.app, CreatedBy: r.app, CreatedAt: time.Now(),
+	}
+	require.NoError(t, r.dify.StartRun(t.Context(), run))
+	require.NoError(t, r.dify.EndRun(t.Context(), run.ID, schema.Outcome{Status: "succeeded", Elapsed: time.Second, FinishedAt: time.Now()}))
+	r.runs++
+}
+
+// expectAll waits until all that was sent and run is a document, once, and the runs are counted.
+func (r *rig) expectAll(t *testing.T) {
+	t.Helper()
+	for pattern, want := range map[string]int{"dify-traces-*": r.sent, "workflow-logs-*": r.runs} {
+		wait.For(t, "documents in "+pattern, func(ctx context.Context) error {
+			got, err := r.search.Count(ctx, pattern)
+			if err == nil && got != want {
+				err = fmt.Errorf("%d documents in %s, expected %d", got, pattern, want)
+			}
+			return err
+		})
+	}
+	wait.For(t, "runs in Prometheus", func(ctx context.Context) error {
+		got, err := r.prom.Value(ctx, "sum(app_workflow_run_total)")
+		if err == nil && got != float64(r.runs) {
+			err = errors.New(strconv.FormatFloat(got, 'f', -1, 64))
+		}
+		return err
+	})
+}
