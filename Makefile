@@ -90,7 +90,7 @@ CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
 image: bin/otelcol-dify bin/healthcheck ## Build the container image for docker-compose.yaml from the built binary (on Linux)
 	@[ "$$($(GO) env GOOS)" = linux ] || { echo "make image takes the binary of a Linux host; elsewhere: docker compose --profile collector build" >&2; exit 1; }
 	@mkdir -p bin/storage
-	@cp "$(CA_BUNDLE)" bin/ca-certificates.crt
+	@cmp -s "$(CA_BUNDLE)" bin/ca-certificates.crt || cp "$(CA_BUNDLE)" bin/ca-certificates.crt
 	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" --build-arg REVISION="$(REVISION)" \
 		-t otelcol-dify:latest -t "otelcol-dify:$(RELEASE)" .
 
