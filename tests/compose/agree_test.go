@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -120,6 +121,39 @@ func TestNamesResolve(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The paths that programs are told are there in their containers.
+func TestMountsHoldWhatIsAskedFor(t *testing.T) {
+	project := load(t, options{})
+	datasources := "/etc/grafana/provisioning/datasources/dify.yaml"
+	provider := "/etc/grafana/provisioning/dashboards/dify.yaml"
+	for name, paths := range map[string][]string{
+		collectorService: {"/etc/otelcol-dify/collector.yaml", "/etc/otelcol-dify/overlays/auth.yaml"},
+		"prometheus":     {"/etc/prometheus/prometheus.yaml", "/etc/prometheus/rules/alerts.yaml"},
+		"grafana":        {datasources, provider, "/etc/grafana/dashboards/dify-workflows.json"},
+	} {
+		service, err := project.GetService(name)
+		require.NoError(t, err)
+		for _, path := range paths {
+			assert.FileExists(t, onHost(t, service, path), name)
+		}
+	}
+	text, err := os.ReadFile(repo.Path("config", "grafana", "provisioning", "dashboards", "dify.yaml"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "path: /etc/grafana/dashboards\n")
+}
+
+// onHost is where a path in a service's container comes from.
+func onHost(t *testing.T, service types.ServiceConfig, path string) string {
+	t.Helper()
+	for _, volume := range service.Volumes {
+		if rest, ok := strings.CutPrefix(path, volume.Target+"/"); ok && volume.Type == types.VolumeTypeBind {
+			return filepath.Join(volume.Source, filepath.FromSlash(rest))
+		}
+	}
+	assert.Failf(t, "not mounted", "%s of %s", path, service.Name)
+	return ""
 }
 
 func TestPageNamesWhatRuns(t *testing.T) {

@@ -31,8 +31,8 @@ const (
 var generations = map[string]map[string]string{
 	"silent":            {},
 	"up to 1.10.0":      {"DB_HOST": "db", "DB_PORT": "5432", "DB_USERNAME": "postgres", "DB_PASSWORD": "difyai123456", "DB_DATABASE": "dify"},
-	"PostgreSQL":        {"DB_TYPE": "postgresql", "DB_HOST": "db_postgres", "DB_PORT": "5432"},
-	"MySQL":             {"DB_TYPE": "mysql", "DB_HOST": "db_mysql", "DB_PORT": "3306", "DB_USERNAME": "root"},
+	"PostgreSQL":        {"DB_TYPE": "postgresql", "DB_HOST": "db_postgres", "DB_PORT": "5432", "COMPOSE_PROFILES": "weaviate,postgresql,collaboration"},
+	"MySQL":             {"DB_TYPE": "mysql", "DB_HOST": "db_mysql", "DB_PORT": "3306", "DB_USERNAME": "root", "COMPOSE_PROFILES": "weaviate,mysql"},
 	"lines without end": {"DB_TYPE": "", "DB_HOST": "", "DB_PORT": "", "REDIS_KEY_PREFIX": "", "CELERY_BROKER_URL": "", "OTLP_API_KEY": ""},
 }
 
