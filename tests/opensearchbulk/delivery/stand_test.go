@@ -69,7 +69,7 @@ func newSite(t *testing.T, secure bool) *site {
 	pg, err := servers.StartPostgres(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
-	node, err := servers.StartOpenSearchNode(t.Context(), servers.NodeOptions{Secure: secure, Settings: []string{"http.max_content_length=2mb"}})
+	node, err := servers.StartOpenSearchNode(t.Context(), servers.NodeOptions{Secure: secure, Settings: []string{"http.max_content_length=1mb"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, node.Stop()) })
 	return &site{node, pg, secure}
