@@ -115,6 +115,7 @@ plugins.security.nodes_dn: ["CN=node"]
 plugins.security.authcz.admin_dn: ["CN=admin"]
 plugins.security.restapi.roles_enabled: [all_access]
 plugins.security.allow_default_init_securityindex: true
+plugins.security.password.hashing.bcrypt.rounds: 4 # of users that a test makes: a login that is refused again and again must not take the node's time
 YML
   [ -d "$1/config/opensearch-security" ] || cp -r "$home/plugins/opensearch-security/config" "$1/config/opensearch-security"
   [ ! -f "$1/config/ca.pem" ] || return 0 # a restart keeps them
