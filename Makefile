@@ -69,8 +69,9 @@ lint: $(TOOLS)/.installed ## Run the linters
 	golangci-lint run ./...
 
 .PHONY: generate
-generate: setup ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards, Alertmanager's part of docker-compose.yaml
+generate: $(TOOLS)/.installed ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards, Alertmanager's part of docker-compose.yaml
 	$(GO) generate ./components/...
+	@tests/setup.sh python
 	.cache/python/bin/python config/grafana/dashboards.py
 	builder --config builder-config.yaml --skip-compilation
 	sed -i '/^    content: |$$/q' docker-compose.yaml

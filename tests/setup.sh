@@ -146,6 +146,11 @@ java() {
 }
 
 have python3 || can_install || die "missing: python3"
+if [ "${1:-}" = python ]; then # all that make generate needs
+  have_venv || apt_install python3-venv
+  python
+  exit
+fi
 packages
 python
 spotlight
