@@ -88,10 +88,10 @@ func (f *fakeDatabase) Existing(_ context.Context, ids []string) ([]string, erro
 	return existing, nil
 }
 
-func (f *fakeDatabase) Details(_ context.Context, runs []source.Run) ([]source.AppLog, []source.Node, error) {
+func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) ([]source.AppLog, []source.Node, error) {
 	var nodes []source.Node
 	for _, node := range f.nodes {
-		if slices.ContainsFunc(runs, func(run source.Run) bool { return run.ID == node.RunID }) {
+		if slices.ContainsFunc(runs, func(run *source.Run) bool { return run.ID == node.RunID }) {
 			nodes = append(nodes, node)
 		}
 	}

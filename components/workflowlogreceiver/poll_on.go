@@ -11,16 +11,20 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// page is some rows in order, or why there are none.
+// pagesAhead is how many pages may wait for the pipeline, beside the one that is being read.
+const pagesAhead = 2
+
+// page is some rows in order, with what belongs to them, or why there are none.
 type page struct {
-	rows []outcome
-	err  error
+	rows    []outcome
+	details details
+	err     error
 }
 
-// readOn takes the rows after the position. While the pipeline takes one page the next one is read.
+// readOn takes the rows after the position. While the pipeline takes one page the next ones are read.
 func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan page)
+	pages := make(chan page, pagesAhead)
 	go r.readAhead(ctx, conn, f, f.position, now, pages)
 	defer func() {
 		cancel()
@@ -31,6 +35,7 @@ func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now t
 		if page.err != nil {
 			return page.err
 		}
+		r.fill(ctx, f, page.rows, page.details)
 		if err := r.load(ctx, f.tail, page.rows); err != nil {
 			return err
 		}
@@ -44,20 +49,22 @@ func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now t
 	return ctx.Err()
 }
 
-// readAhead sends page after page until there are no more rows. It looks at nothing that taking a page changes.
+// readAhead sends page after page until there are no more rows. It looks at nothing that taking a page changes, and does
+// only what needs the connection, so that the database is soon asked again.
 func (r *reader) readAhead(ctx context.Context, conn source.Conn, f follower, after source.Position, now time.Time, pages chan<- page) {
 	defer close(pages)
-	wanted := func(run source.Run) bool { return hasEnded(run) || f.isStuck(run, now) }
+	wanted := func(run *source.Run) bool { return hasEnded(run) || f.isStuck(run, now) }
 	for {
 		rows, err := f.after(ctx, after, r.cfg.PageSize)
 		if err == nil && len(rows) == 0 {
 			return
 		}
+		var d details
 		if err == nil {
-			err = r.complete(ctx, conn, f, rows, now, wanted)
+			d, err = r.lookUp(ctx, conn, f, rows, now, wanted)
 		}
 		select {
-		case pages <- page{rows, err}:
+		case pages <- page{rows, d, err}:
 		case <-ctx.Done():
 			return
 		}
@@ -74,5 +81,5 @@ func (r *reader) load(ctx context.Context, t *tail, rows []outcome) error {
 	if first < 0 {
 		return nil
 	}
-	return t.ledger.load(ctx, r.client, minutesOf(rows[first:], func(o outcome) time.Time { return o.CreatedAt })...)
+	return t.ledger.load(ctx, r.client, minutesOf(rows[first:], func(o *outcome) time.Time { return o.CreatedAt })...)
 }

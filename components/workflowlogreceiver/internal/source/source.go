@@ -138,7 +138,7 @@ type Conn interface {
 	Existing(ctx context.Context, runIDs []string) ([]string, error)
 
 	// Details reads what other tables know of runs.
-	Details(ctx context.Context, runs []Run) ([]AppLog, []Node, error)
+	Details(ctx context.Context, runs []*Run) ([]AppLog, []Node, error)
 	Apps(ctx context.Context, ids []string) ([]App, error)
 	Tenants(ctx context.Context, ids []string) ([]Tenant, error)
 
