@@ -62,6 +62,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) })
 	t.Run("no table is read whole", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
+	t.Run("app logs behind a young one", func(t *testing.T) { testUnknownBehindYoung(t, s.newDatabase(t)) })
 	t.Run("times that are none", func(t *testing.T) { testNoTimes(t, s.newDatabase(t)) })
 }
 
