@@ -68,18 +68,14 @@ type details struct {
 	nodes   []source.Node
 }
 
-// detailsOf reads what belongs to those runs that are wanted.
-func detailsOf(ctx context.Context, conn source.Conn, outcomes []outcome, wanted func(*source.Run) bool) (d details, err error) {
+func runsOf(outcomes []outcome, wanted func(*source.Run) bool) []*source.Run {
 	runs := make([]*source.Run, 0, len(outcomes))
 	for i := range outcomes {
 		if run := &outcomes[i].Run; wanted(run) {
 			runs = append(runs, run)
 		}
 	}
-	if len(runs) > 0 {
-		d.appLogs, d.nodes, err = conn.Details(ctx, runs)
-	}
-	return d, err
+	return runs
 }
 
 // fill adds the app log, the tokens and the price. It answers the number of node executions that cannot be read.

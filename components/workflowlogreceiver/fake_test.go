@@ -98,6 +98,12 @@ func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) ([]source.
 	return nil, nodes, nil
 }
 
+func (f *fakeDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+	appLogs, nodes, _ := f.Details(ctx, runs)
+	next, err := f.RunsAfter(ctx, after, limit)
+	return appLogs, nodes, next, err
+}
+
 func (*fakeDatabase) WalkAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {
 	return nil, "", nil
 }

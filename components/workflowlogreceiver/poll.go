@@ -127,23 +127,22 @@ func (r *reader) visitOpen(ctx context.Context, conn source.Conn, f follower, no
 
 // complete looks up what other tables know of the rows.
 func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time) error {
-	d, err := r.lookUp(ctx, conn, f, rows, now, func(run *source.Run) bool { return f.wants(run, now) })
+	if err := r.enricher.name(ctx, conn, rows, now); err != nil || !f.details {
+		return err
+	}
+	runs := runsOf(rows, func(run *source.Run) bool { return f.wants(run, now) })
+	if len(runs) == 0 {
+		return nil
+	}
+	appLogs, nodes, err := conn.Details(ctx, runs)
 	if err != nil {
 		return err
 	}
-	r.fill(ctx, f, rows, d)
+	r.fill(ctx, f, rows, details{appLogs, nodes})
 	return nil
 }
 
-// lookUp is the part of complete that needs the connection.
-func (r *reader) lookUp(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time, wanted func(*source.Run) bool) (details, error) {
-	if err := r.enricher.name(ctx, conn, rows, now); err != nil || !f.details {
-		return details{}, err
-	}
-	return detailsOf(ctx, conn, rows, wanted)
-}
-
-// fill is the rest of it.
+// fill takes over what was found.
 func (r *reader) fill(ctx context.Context, f follower, rows []outcome, d details) {
 	if f.details {
 		r.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(d.fill(rows)))

@@ -53,25 +53,49 @@ func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now t
 // only what needs the connection, so that the database is soon asked again.
 func (r *reader) readAhead(ctx context.Context, conn source.Conn, f follower, after source.Position, now time.Time, pages chan<- page) {
 	defer close(pages)
-	wanted := func(run *source.Run) bool { return hasEnded(run) || f.isStuck(run, now) }
-	for {
-		rows, err := f.after(ctx, after, r.cfg.PageSize)
-		if err == nil && len(rows) == 0 {
-			return
-		}
-		var d details
-		if err == nil {
-			d, err = r.lookUp(ctx, conn, f, rows, now, wanted)
-		}
+	send := func(p page) bool {
 		select {
-		case pages <- page{rows, d, err}:
+		case pages <- p:
+			return p.err == nil
 		case <-ctx.Done():
+			return false
+		}
+	}
+	rows, err := f.after(ctx, after, r.cfg.PageSize)
+	for err == nil && len(rows) > 0 {
+		p, next, known := r.readPage(ctx, conn, f, rows, now)
+		more, after := len(rows) == r.cfg.PageSize, rows[len(rows)-1].Position()
+		if !send(p) || !more {
 			return
 		}
-		if err != nil || len(rows) < r.cfg.PageSize {
-			return
+		if !known {
+			next, err = f.after(ctx, after, r.cfg.PageSize)
 		}
-		after = rows[len(rows)-1].Position()
+		rows = next
+	}
+	if err != nil {
+		send(page{err: err})
+	}
+}
+
+// readPage looks up what belongs to the rows of a page. With an index the next rows are part of the same question, and
+// known after it. Without one they may take too long, which must not hold up these.
+func (r *reader) readPage(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time) (p page, next []outcome, known bool) {
+	p.rows = rows
+	if p.err = r.enricher.name(ctx, conn, rows, now); p.err != nil || !f.details {
+		return p, nil, false
+	}
+	runs := runsOf(rows, func(run *source.Run) bool { return hasEnded(run) || f.isStuck(run, now) })
+	switch {
+	case len(runs) == 0:
+		return p, nil, false
+	case f.indexed && len(rows) == r.cfg.PageSize:
+		var found []source.Run
+		p.details.appLogs, p.details.nodes, found, p.err = conn.DetailsAndRunsAfter(ctx, runs, rows[len(rows)-1].Position(), r.cfg.PageSize)
+		return p, outcomesOf(found), true
+	default:
+		p.details.appLogs, p.details.nodes, p.err = conn.Details(ctx, runs)
+		return p, nil, false
 	}
 }
 

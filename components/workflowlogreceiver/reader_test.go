@@ -21,7 +21,8 @@ var errCut = errors.New("the connection was cut")
 // cutDatabase gives one page, then its connection fails, and the next one cannot even read the clock.
 type cutDatabase struct {
 	*fakeDatabase
-	cut bool
+	pages int
+	cut   bool
 }
 
 func (d *cutDatabase) Connect(context.Context) (source.Conn, error) { return d, nil }
@@ -33,12 +34,13 @@ func (d *cutDatabase) Now(ctx context.Context) (time.Time, error) {
 	return d.fakeDatabase.Now(ctx)
 }
 
-func (d *cutDatabase) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
-	if !after.CreatedAt.IsZero() {
+func (d *cutDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+	d.pages++
+	if d.pages > 1 {
 		d.cut = true
-		return nil, errCut
+		return nil, nil, nil, errCut
 	}
-	return d.fakeDatabase.RunsAfter(ctx, after, limit)
+	return d.fakeDatabase.DetailsAndRunsAfter(ctx, runs, after, limit)
 }
 
 // A counter that a new connection publishes must be in the checkpoint: after a crash it would go back.

@@ -131,6 +131,16 @@ func (c *conn) Details(ctx context.Context, runs []*source.Run) ([]source.AppLog
 	return appLogs, nodes, err
 }
 
+// DetailsAndRunsAfter has to ask one after the other: the protocol knows no other way.
+func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+	appLogs, nodes, err := c.Details(ctx, runs)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	next, err := c.RunsAfter(ctx, after, limit)
+	return appLogs, nodes, next, err
+}
+
 func (c *conn) nodes(ctx context.Context, runs []*source.Run, ids []string) ([]source.Node, error) {
 	const step = "read workflow_node_executions"
 	if c.schema.NodesByRun != source.NodesByPath {

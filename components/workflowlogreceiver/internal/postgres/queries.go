@@ -66,9 +66,14 @@ func (c *conn) Now(ctx context.Context) (now time.Time, err error) {
 	return now, err
 }
 
-func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
+func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) (runs []source.Run, err error) {
+	err = c.query(ctx, c.runsAfter(after, limit, &runs))
+	return runs, err
+}
+
+func (c *conn) runsAfter(after source.Position, limit int, into *[]source.Run) statement {
 	createdAt, id := place(after)
-	return atMost(ctx, c, limit, "read workflow_runs", sqlRunsAfter, c.interner.readRun, createdAt, id, strconv.Itoa(limit))
+	return collect(limit, "read workflow_runs", sqlRunsAfter, c.interner.readRun, into, createdAt, id, strconv.Itoa(limit))
 }
 
 func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
@@ -109,15 +114,27 @@ func (c *conn) Details(ctx context.Context, runs []*source.Run) (appLogs []sourc
 	if len(runs) == 0 {
 		return nil, nil, nil
 	}
+	err = c.query(ctx, c.details(runs, &appLogs, &nodes)...)
+	return appLogs, nodes, err
+}
+
+func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) (
+	appLogs []source.AppLog, nodes []source.Node, next []source.Run, err error,
+) {
+	err = c.query(ctx, append(c.details(runs, &appLogs, &nodes), c.runsAfter(after, limit, &next))...)
+	return appLogs, nodes, next, err
+}
+
+func (c *conn) details(runs []*source.Run, appLogs *[]source.AppLog, nodes *[]source.Node) []statement {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
 		ids[i] = run.ID
 	}
 	list := array(ids)
-	err = c.query(ctx,
-		collect(len(ids), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, &appLogs, list),
-		c.nodes(runs, list, &nodes))
-	return appLogs, nodes, err
+	return []statement{
+		collect(len(ids), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, appLogs, list),
+		c.nodes(runs, list, nodes),
+	}
 }
 
 func (c *conn) nodes(runs []*source.Run, ids string, into *[]source.Node) statement {
