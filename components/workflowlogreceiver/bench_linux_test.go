@@ -50,7 +50,8 @@ func BenchmarkBackfill(b *testing.B) {
 	db := server.newDatabase(b)
 	fillHistory(b, db, runs)
 	recording := filepath.Join(b.TempDir(), "statements")
-	recorded := db.config()
+	cfg := benchConfig(db)
+	recorded := benchConfig(db)
 	recorded.Port = startRecorder(b, recorded.Host, recorded.Port, recording)
 	backfill(b, recorded, runs)
 
@@ -58,7 +59,7 @@ func BenchmarkBackfill(b *testing.B) {
 		ours, peer, memory := time.Duration(0), time.Duration(0), uint64(0)
 		for range benchRounds {
 			above := memoryAbove(b)
-			took := backfill(b, db.config(), runs)
+			took := backfill(b, cfg, runs)
 			memory = max(memory, above())
 			ours = fastest(ours, took)
 			peer = fastest(peer, replay(b, server, db.name, recording))
@@ -68,6 +69,13 @@ func BenchmarkBackfill(b *testing.B) {
 		b.ReportMetric(float64(runs)/peer.Seconds(), "peer-runs/s")
 		b.ReportMetric(float64(memory)/(1<<20), "MiB-above-idle")
 	}
+}
+
+// benchConfig has the intervals that an operator has: those of the tests are short.
+func benchConfig(db *database) *Config {
+	cfg, usual := db.config(), createDefaultConfig().(*Config)
+	cfg.PollInterval, cfg.MetricsInterval = usual.PollInterval, usual.MetricsInterval
+	return cfg
 }
 
 func fastest(known, took time.Duration) time.Duration {
@@ -142,12 +150,11 @@ func startBare(b *testing.B, cfg *Config, next consumer.Logs) (stop func()) {
 }
 
 // BenchmarkLatency starts and ends 200 runs a second, as Dify does, and reports how long after the commit of its end the
-// pipeline had a run. The poll interval is the default one.
+// pipeline had a run.
 func BenchmarkLatency(b *testing.B) {
 	const rate, seconds = 200, 30
 	db := startPostgres(b).newDatabase(b)
-	cfg := db.config()
-	cfg.PollInterval = createDefaultConfig().(*Config).PollInterval
+	cfg := benchConfig(db)
 	told := &arrivals{at: map[string]time.Time{}}
 	defer startBare(b, cfg, told)()
 

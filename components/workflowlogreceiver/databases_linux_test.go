@@ -62,6 +62,8 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) })
 	t.Run("no table is read whole", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
+	t.Run("app logs behind a young one", func(t *testing.T) { testUnknownBehindYoung(t, s.newDatabase(t)) })
+	t.Run("times that are none", func(t *testing.T) { testNoTimes(t, s.newDatabase(t)) })
 }
 
 func TestMySQL(t *testing.T) {
@@ -479,6 +481,24 @@ func testOddRows(t *testing.T, db *database) {
 	r.waitCounter(t, 1, difysemconv.MetricRunSuccess, map[string]string{"dify.workflow_run.triggered_from": "_OTHER"})
 	db.end(t, unknownOpen, difysemconv.StatusSucceeded)
 	r.waitTold(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id, unknownOpen.id)
+}
+
+// testNoTimes has what PostgreSQL alone can store in a column of times.
+func testNoTimes(t *testing.T, db *database) {
+	before, first, last, now := newRun(), newRun(), newRun(), newRun()
+	db.insert(t, before, first, last, now)
+	for id, text := range map[string]string{before.id: "0044-03-15 BC", first.id: "-infinity", last.id: "infinity"} {
+		db.exec(t, "UPDATE workflow_runs SET created_at = '%s' WHERE id = '%s'", text, id)
+	}
+	storage := newMemory()
+	r := startRig(t, db.config(), storage)
+	r.waitTold(t, runEvent, before.id, first.id, last.id, now.id)
+	r.stop(t)
+	next := newRun()
+	db.insert(t, next)
+	r = startRig(t, db.config(), storage)
+	r.waitTold(t, runEvent, next.id)
+	r.stop(t)
 }
 
 func testErrors(t *testing.T, db *database) {

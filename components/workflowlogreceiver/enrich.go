@@ -62,37 +62,36 @@ func (e *enricher) name(ctx context.Context, conn source.Conn, outcomes []outcom
 	return nil
 }
 
-// complete adds the app log, the tokens and the price of those runs that are wanted. It answers the number of node
-// executions it could not read.
-func complete(ctx context.Context, conn source.Conn, outcomes []outcome, wanted func(source.Run) bool) (unreadable int, err error) {
-	runs := make([]source.Run, 0, len(outcomes))
-	for i := range outcomes {
-		if wanted(outcomes[i].Run) {
-			runs = append(runs, outcomes[i].Run)
-		}
-	}
-	if len(runs) == 0 {
-		return 0, nil
-	}
-	appLogs, nodes, err := conn.Details(ctx, runs)
-	if err != nil {
-		return 0, err
-	}
-	return fill(outcomes, appLogs, nodes), nil
+// details are the rows of other tables that belong to some runs.
+type details struct {
+	appLogs []source.AppLog
+	nodes   []source.Node
 }
 
-func fill(outcomes []outcome, appLogs []source.AppLog, nodes []source.Node) (unreadable int) {
+func runsOf(outcomes []outcome, wanted func(*source.Run) bool) []*source.Run {
+	runs := make([]*source.Run, 0, len(outcomes))
+	for i := range outcomes {
+		if run := &outcomes[i].Run; wanted(run) {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+// fill adds the app log, the tokens and the price. It answers the number of node executions that cannot be read.
+func (d details) fill(outcomes []outcome) (unreadable int) {
 	byRun := make(map[string]int, len(outcomes))
 	for i := range outcomes {
 		byRun[outcomes[i].ID] = i
 	}
-	for _, l := range appLogs {
+	for i := range d.appLogs {
+		l := &d.appLogs[i]
 		// A run has one. Should there be more, the choice is the same at each telling.
 		if i, ok := byRun[l.RunID]; ok && (outcomes[i].appLog.ID == "" || l.ID < outcomes[i].appLog.ID) {
-			outcomes[i].appLog = l
+			outcomes[i].appLog = *l
 		}
 	}
-	for _, node := range nodes {
+	for _, node := range d.nodes {
 		if i, ok := byRun[node.RunID]; ok && !outcomes[i].usage.add(node) {
 			unreadable++
 		}

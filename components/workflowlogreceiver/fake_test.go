@@ -88,14 +88,20 @@ func (f *fakeDatabase) Existing(_ context.Context, ids []string) ([]string, erro
 	return existing, nil
 }
 
-func (f *fakeDatabase) Details(_ context.Context, runs []source.Run) ([]source.AppLog, []source.Node, error) {
+func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) ([]source.AppLog, []source.Node, error) {
 	var nodes []source.Node
 	for _, node := range f.nodes {
-		if slices.ContainsFunc(runs, func(run source.Run) bool { return run.ID == node.RunID }) {
+		if slices.ContainsFunc(runs, func(run *source.Run) bool { return run.ID == node.RunID }) {
 			nodes = append(nodes, node)
 		}
 	}
 	return nil, nodes, nil
+}
+
+func (f *fakeDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+	appLogs, nodes, _ := f.Details(ctx, runs)
+	next, err := f.RunsAfter(ctx, after, limit)
+	return appLogs, nodes, next, err
 }
 
 func (*fakeDatabase) WalkAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {

@@ -196,10 +196,10 @@ func (l *ledger) drop(ctx context.Context, client storage.Client, from, to minut
 }
 
 // minutesOf are the minutes of some rows, each once where they are in order.
-func minutesOf[T any](rows []T, createdAt func(T) time.Time) []minute {
+func minutesOf[T any](rows []T, createdAt func(*T) time.Time) []minute {
 	var minutes []minute
-	for _, row := range rows {
-		if m := minuteOf(createdAt(row)); len(minutes) == 0 || minutes[len(minutes)-1] != m {
+	for i := range rows {
+		if m := minuteOf(createdAt(&rows[i])); len(minutes) == 0 || minutes[len(minutes)-1] != m {
 			minutes = append(minutes, m)
 		}
 	}

@@ -195,7 +195,7 @@ func (w *world) check() {
 	}
 	ended := 0
 	for _, run := range w.db.runs {
-		if hasEnded(run) {
+		if hasEnded(&run) {
 			ended++
 			require.True(w.t, told[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.state.runs.position.CreatedAt)
 		}

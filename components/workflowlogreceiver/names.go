@@ -56,13 +56,11 @@ func (n *names[T]) missing(ids []string, now time.Time) []string {
 	var missing []string
 	asked := map[string]bool{"": true}
 	for _, id := range ids {
-		if asked[id] {
+		if cached, ok := n.cache[id]; ok && now.Sub(cached.read) < nameAge || asked[id] {
 			continue
 		}
 		asked[id] = true
-		if cached, ok := n.cache[id]; !ok || now.Sub(cached.read) >= nameAge {
-			missing = append(missing, id)
-		}
+		missing = append(missing, id)
 	}
 	return missing
 }

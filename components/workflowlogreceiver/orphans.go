@@ -23,6 +23,7 @@ type orphans struct {
 	ledger *ledger
 	orphanState
 
+	behind string    // the place of the young rows that the first walk has just passed
 	again  string    // where the walk through the whole table stands
 	began  time.Time // when it began
 	active bool      // whether it is under way
@@ -66,6 +67,16 @@ func (o *orphans) young(rows []source.AppLog, now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// pass notes that the first walk goes on.
+func (o *orphans) pass(young bool) {
+	switch {
+	case !young:
+		o.behind = ""
+	case o.behind == "":
+		o.behind = o.At
+	}
 }
 
 // told notes what has been told.

@@ -115,7 +115,7 @@ func (r *reader) visitOpen(ctx context.Context, conn source.Conn, f follower, no
 		if err != nil {
 			return err
 		}
-		if err := r.complete(ctx, conn, f, found, now, func(run source.Run) bool { return f.wants(run, now) }); err != nil {
+		if err := r.complete(ctx, conn, f, found, now); err != nil {
 			return err
 		}
 		if err := f.take(ctx, f.visited(ids, found, now)); err != nil {
@@ -126,13 +126,27 @@ func (r *reader) visitOpen(ctx context.Context, conn source.Conn, f follower, no
 }
 
 // complete looks up what other tables know of the rows.
-func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time, wanted func(source.Run) bool) error {
+func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time) error {
 	if err := r.enricher.name(ctx, conn, rows, now); err != nil || !f.details {
 		return err
 	}
-	unreadable, err := complete(ctx, conn, rows, wanted)
-	r.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(unreadable))
-	return err
+	runs := runsOf(rows, func(run *source.Run) bool { return f.wants(run, now) })
+	if len(runs) == 0 {
+		return nil
+	}
+	appLogs, nodes, err := conn.Details(ctx, runs)
+	if err != nil {
+		return err
+	}
+	r.fill(ctx, f, rows, details{appLogs, nodes})
+	return nil
+}
+
+// fill takes over what was found.
+func (r *reader) fill(ctx context.Context, f follower, rows []outcome, d details) {
+	if f.details {
+		r.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(d.fill(rows)))
+	}
 }
 
 // count takes the census of the runs that are too old to be told.

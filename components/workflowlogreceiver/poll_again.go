@@ -82,7 +82,7 @@ func (r *reader) readSpan(ctx context.Context, conn source.Conn, f follower, s s
 	if err != nil {
 		return nil, err
 	}
-	if err := f.ledger.load(ctx, r.client, minutesOf(keys, func(key source.Key) time.Time { return key.CreatedAt })...); err != nil {
+	if err := f.ledger.load(ctx, r.client, minutesOf(keys, func(key *source.Key) time.Time { return key.CreatedAt })...); err != nil {
 		return nil, err
 	}
 	for ids := range slices.Chunk(f.unseen(keys), r.cfg.PageSize) {
@@ -90,7 +90,7 @@ func (r *reader) readSpan(ctx context.Context, conn source.Conn, f follower, s s
 		if err != nil {
 			return nil, err
 		}
-		if err := r.complete(ctx, conn, f, found, now, func(run source.Run) bool { return f.wants(run, now) }); err != nil {
+		if err := r.complete(ctx, conn, f, found, now); err != nil {
 			return nil, err
 		}
 		if err := f.take(ctx, f.late(found, now)); err != nil {

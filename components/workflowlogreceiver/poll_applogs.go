@@ -4,6 +4,7 @@
 package workflowlogreceiver
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -36,7 +37,8 @@ func (r *reader) findOrphans(ctx context.Context, conn source.Conn, now time.Tim
 	return nil
 }
 
-// followAppLogs is the first walk, and where the table has an end, the place where it stays.
+// followAppLogs is the first walk, and where the table has an end, the place where it stays. The first walk does not stop
+// at young rows: they may stand in holes, with old ones behind them.
 func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *orphans, now time.Time) error {
 	if now.Before(r.appLogsIdle) {
 		return nil
@@ -52,11 +54,16 @@ func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *orphans
 	if err := r.tellOrphans(ctx, conn, o, rows, now); err != nil {
 		return err
 	}
+	young := o.young(rows, now)
 	switch {
-	case end != "" && o.young(rows, now): // stay before them
+	case o.CaughtUp && young: // stay before them
 	case next != "":
+		o.pass(young)
 		o.At = next
 		return nil
+	case end != "":
+		o.pass(young)
+		o.At = cmp.Or(o.behind, end)
 	default:
 		o.At = end
 	}

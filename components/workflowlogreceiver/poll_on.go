@@ -11,16 +11,20 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// page is some rows in order, or why there are none.
+// pagesAhead is how many pages may wait for the pipeline, beside the one that is being read.
+const pagesAhead = 2
+
+// page is some rows in order, with what belongs to them, or why there are none.
 type page struct {
-	rows []outcome
-	err  error
+	rows    []outcome
+	details details
+	err     error
 }
 
-// readOn takes the rows after the position. While the pipeline takes one page the next one is read.
+// readOn takes the rows after the position. While the pipeline takes one page the next ones are read.
 func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan page)
+	pages := make(chan page, pagesAhead)
 	go r.readAhead(ctx, conn, f, f.position, now, pages)
 	defer func() {
 		cancel()
@@ -31,6 +35,7 @@ func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now t
 		if page.err != nil {
 			return page.err
 		}
+		r.fill(ctx, f, page.rows, page.details)
 		if err := r.load(ctx, f.tail, page.rows); err != nil {
 			return err
 		}
@@ -44,27 +49,53 @@ func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now t
 	return ctx.Err()
 }
 
-// readAhead sends page after page until there are no more rows. It looks at nothing that taking a page changes.
+// readAhead sends page after page until there are no more rows. It looks at nothing that taking a page changes, and does
+// only what needs the connection, so that the database is soon asked again.
 func (r *reader) readAhead(ctx context.Context, conn source.Conn, f follower, after source.Position, now time.Time, pages chan<- page) {
 	defer close(pages)
-	wanted := func(run source.Run) bool { return hasEnded(run) || f.isStuck(run, now) }
-	for {
-		rows, err := f.after(ctx, after, r.cfg.PageSize)
-		if err == nil && len(rows) == 0 {
-			return
-		}
-		if err == nil {
-			err = r.complete(ctx, conn, f, rows, now, wanted)
-		}
+	send := func(p page) bool {
 		select {
-		case pages <- page{rows, err}:
+		case pages <- p:
+			return p.err == nil
 		case <-ctx.Done():
+			return false
+		}
+	}
+	rows, err := f.after(ctx, after, r.cfg.PageSize)
+	for err == nil && len(rows) > 0 {
+		p, next, known := r.readPage(ctx, conn, f, rows, now)
+		more, after := len(rows) == r.cfg.PageSize, rows[len(rows)-1].Position()
+		if !send(p) || !more {
 			return
 		}
-		if err != nil || len(rows) < r.cfg.PageSize {
-			return
+		if !known {
+			next, err = f.after(ctx, after, r.cfg.PageSize)
 		}
-		after = rows[len(rows)-1].Position()
+		rows = next
+	}
+	if err != nil {
+		send(page{err: err})
+	}
+}
+
+// readPage looks up what belongs to the rows of a page. With an index the next rows are part of the same question, and
+// known after it. Without one they may take too long, which must not hold up these.
+func (r *reader) readPage(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time) (p page, next []outcome, known bool) {
+	p.rows = rows
+	if p.err = r.enricher.name(ctx, conn, rows, now); p.err != nil || !f.details {
+		return p, nil, false
+	}
+	runs := runsOf(rows, func(run *source.Run) bool { return hasEnded(run) || f.isStuck(run, now) })
+	switch {
+	case len(runs) == 0:
+		return p, nil, false
+	case f.indexed && len(rows) == r.cfg.PageSize:
+		var found []source.Run
+		p.details.appLogs, p.details.nodes, found, p.err = conn.DetailsAndRunsAfter(ctx, runs, rows[len(rows)-1].Position(), r.cfg.PageSize)
+		return p, outcomesOf(found), true
+	default:
+		p.details.appLogs, p.details.nodes, p.err = conn.Details(ctx, runs)
+		return p, nil, false
 	}
 }
 
@@ -74,5 +105,5 @@ func (r *reader) load(ctx context.Context, t *tail, rows []outcome) error {
 	if first < 0 {
 		return nil
 	}
-	return t.ledger.load(ctx, r.client, minutesOf(rows[first:], func(o outcome) time.Time { return o.CreatedAt })...)
+	return t.ledger.load(ctx, r.client, minutesOf(rows[first:], func(o *outcome) time.Time { return o.CreatedAt })...)
 }

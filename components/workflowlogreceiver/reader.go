@@ -113,6 +113,10 @@ func (r *reader) session(ctx context.Context) error {
 			return err
 		}
 	}
+	// What the last connection told before it failed is not saved yet, and only what is saved may be published.
+	if err := r.save(ctx); err != nil {
+		return err
+	}
 	r.publish(true)
 	for {
 		if err := r.poll(ctx, conn); err != nil {

@@ -25,7 +25,7 @@ var triggers = []string{
 }
 
 // hasEnded says whether a run has come to its end. A status from a later Dify counts as one with a finishing time.
-func hasEnded(run source.Run) bool {
+func hasEnded(run *source.Run) bool {
 	switch {
 	case slices.Contains(endedStatuses, run.Status):
 		return true

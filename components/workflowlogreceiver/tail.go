@@ -110,9 +110,9 @@ func (t *tail) sort(runs []outcome, now time.Time) batch {
 			b.seen = append(b.seen, run.Key)
 		}
 		switch {
-		case !hasEnded(run.Run):
+		case !hasEnded(&run.Run):
 			b.opened = append(b.opened, run)
-			if t.isStuck(run.Run, now) {
+			if t.isStuck(&run.Run, now) {
 				b.stuck = append(b.stuck, run)
 			}
 		case run.CreatedAt.Before(t.start) && run.FinishedAt.Before(t.start):
@@ -134,12 +134,12 @@ func (t *tail) knows(key source.Key) bool {
 // remembers says whether the ledger has a place for a row of that time. What is older is taken once, by the walk.
 func (t *tail) remembers(createdAt time.Time) bool { return !createdAt.Before(t.floor) }
 
-func (t *tail) isStuck(run source.Run, now time.Time) bool {
+func (t *tail) isStuck(run *source.Run, now time.Time) bool {
 	return now.Sub(run.CreatedAt) > t.maxRunAge
 }
 
 // wants says whether a run is to be told, and so whether to look up the rest of it.
-func (t *tail) wants(run source.Run, now time.Time) bool {
+func (t *tail) wants(run *source.Run, now time.Time) bool {
 	known := t.open[run.ID]
 	return hasEnded(run) || t.isStuck(run, now) && (known == nil || !known.stuck)
 }
@@ -169,9 +169,9 @@ func (t *tail) visited(asked []string, found []outcome, now time.Time) batch {
 		present[run.ID] = true
 		known.missingSince, known.visited = time.Time{}, now
 		switch {
-		case hasEnded(run.Run):
+		case hasEnded(&run.Run):
 			b.ended = append(b.ended, run)
-		case !known.stuck && t.isStuck(run.Run, now):
+		case !known.stuck && t.isStuck(&run.Run, now):
 			b.stuck = append(b.stuck, run)
 		}
 	}

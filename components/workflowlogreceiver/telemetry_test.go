@@ -37,7 +37,7 @@ func TestOwnTelemetry(t *testing.T) {
 
 	run := func(id, status string, createdAt time.Time) source.Run {
 		r := source.Run{Key: source.Key{ID: id, CreatedAt: createdAt}, Status: status}
-		if hasEnded(r) {
+		if hasEnded(&r) {
 			r.FinishedAt = createdAt
 		}
 		return r

@@ -113,6 +113,19 @@ func testUnknownInHole(t *testing.T, db *database) {
 	assert.Len(t, r.told(unknownEvent), len(deleted)+2)
 }
 
+// A young row in a place near the beginning of the table does not hide the old ones behind it.
+func testUnknownBehindYoung(t *testing.T, db *database) {
+	const old = 5000 // more than is read at once
+	db.insertOldAppLog(t, newRun(), 0)
+	db.exec(t, "INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by, created_at) "+
+		"SELECT gen_random_uuid(), tenant_id, app_id, workflow_id, gen_random_uuid(), created_from, created_by_role, created_by, created_at - interval '40 days' "+
+		"FROM workflow_app_logs, generate_series(1, %d)", old)
+	cfg := db.config()
+	cfg.OutcomeWait = time.Hour
+	r := startRig(t, cfg, newMemory())
+	require.Eventually(t, func() bool { return len(r.told(unknownEvent)) == old }, waitFor, tick)
+}
+
 func testUnknownFromTheEnd(t *testing.T, db *database) {
 	db.insertOldAppLog(t, newRun(), 10*time.Second)
 	cfg := unknownConfig(db)

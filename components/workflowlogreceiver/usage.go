@@ -47,8 +47,10 @@ type nodeUsage struct {
 // add counts a node of a run. It reports whether the node could be read.
 func (u *usage) add(node source.Node) bool {
 	var used nodeUsage
-	if err := json.Unmarshal([]byte(node.Metadata), &used); err != nil {
-		return false
+	if !used.scan(node.Metadata) {
+		if err := json.Unmarshal([]byte(node.Metadata), &used); err != nil {
+			return false
+		}
 	}
 	if used.TotalTokens == "" {
 		return true // only something inside of it has tokens

@@ -43,7 +43,7 @@ func TestAddUp(t *testing.T) {
 
 func TestRunWithoutNodesCountsItsOwnSum(t *testing.T) {
 	runs := []outcome{{Run: source.Run{Key: source.Key{ID: "r"}, TotalTokens: 9}}}
-	fill(runs, []source.AppLog{{Key: source.Key{ID: "b"}, RunID: "r"}, {Key: source.Key{ID: "a"}, RunID: "r"}}, nil)
+	details{appLogs: []source.AppLog{{Key: source.Key{ID: "b"}, RunID: "r"}, {Key: source.Key{ID: "a"}, RunID: "r"}}}.fill(runs)
 	assert.Equal(t, int64(9), runs[0].usage.total)
 	assert.Equal(t, "a", runs[0].appLog.ID)
 }

@@ -118,7 +118,7 @@ func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) 
 	}, runIDs)
 }
 
-func (c *conn) Details(ctx context.Context, runs []source.Run) ([]source.AppLog, []source.Node, error) {
+func (c *conn) Details(ctx context.Context, runs []*source.Run) ([]source.AppLog, []source.Node, error) {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
 		ids[i] = run.ID
@@ -131,7 +131,17 @@ func (c *conn) Details(ctx context.Context, runs []source.Run) ([]source.AppLog,
 	return appLogs, nodes, err
 }
 
-func (c *conn) nodes(ctx context.Context, runs []source.Run, ids []string) ([]source.Node, error) {
+// DetailsAndRunsAfter has to ask one after the other: the protocol knows no other way.
+func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+	appLogs, nodes, err := c.Details(ctx, runs)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	next, err := c.RunsAfter(ctx, after, limit)
+	return appLogs, nodes, next, err
+}
+
+func (c *conn) nodes(ctx context.Context, runs []*source.Run, ids []string) ([]source.Node, error) {
 	const step = "read workflow_node_executions"
 	if c.schema.NodesByRun != source.NodesByPath {
 		return queryIDs(ctx, c, step, sqlNodes, scanNode, ids)

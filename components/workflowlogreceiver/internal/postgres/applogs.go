@@ -57,7 +57,7 @@ func (c *conn) walkBlocks(ctx context.Context, from string, limit int) (rows []s
 	end, blocks := block+max(int64(limit)/rowsPerBlock, 1), int64(0)
 	err = c.query(ctx,
 		statement{"measure workflow_app_logs", sqlAppLogBlocks, nil, func(values [][]byte) { blocks = integer(values[0]) }},
-		collect("walk workflow_app_logs", sqlAppLogRange, c.interner.readAppLog, &rows, tid(block), tid(end)))
+		collect(limit, "walk workflow_app_logs", sqlAppLogRange, c.interner.readAppLog, &rows, tid(block), tid(end)))
 	if end < blocks {
 		next = strconv.FormatInt(end, 10)
 	}

@@ -5,6 +5,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,13 +66,18 @@ func (c *conn) Now(ctx context.Context) (now time.Time, err error) {
 	return now, err
 }
 
-func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
+func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) (runs []source.Run, err error) {
+	err = c.query(ctx, c.runsAfter(after, limit, &runs))
+	return runs, err
+}
+
+func (c *conn) runsAfter(after source.Position, limit int, into *[]source.Run) statement {
 	createdAt, id := place(after)
-	return all(ctx, c, "read workflow_runs", sqlRunsAfter, c.interner.readRun, createdAt, id, strconv.Itoa(limit))
+	return collect(limit, "read workflow_runs", sqlRunsAfter, c.interner.readRun, into, createdAt, id, strconv.Itoa(limit))
 }
 
 func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
-	return all(ctx, c, "read workflow_runs by id", sqlRuns, c.interner.readRun, array(ids))
+	return atMost(ctx, c, len(ids), "read workflow_runs by id", sqlRuns, c.interner.readRun, array(ids))
 }
 
 func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
@@ -80,11 +86,11 @@ func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit i
 	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
 		sql = sqlMessagesAfterByApp
 	}
-	return all(ctx, c, "read messages", sql, c.interner.readMessage, createdAt, id, strconv.Itoa(limit))
+	return atMost(ctx, c, limit, "read messages", sql, c.interner.readMessage, createdAt, id, strconv.Itoa(limit))
 }
 
 func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
-	return all(ctx, c, "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
+	return atMost(ctx, c, len(ids), "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
 }
 
 func (c *conn) Keys(ctx context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
@@ -104,30 +110,43 @@ func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) 
 	return all(ctx, c, "look for runs", sqlExisting, func(values [][]byte) string { return uuidText(values[0]) }, array(runIDs))
 }
 
-func (c *conn) Details(ctx context.Context, runs []source.Run) (appLogs []source.AppLog, nodes []source.Node, err error) {
+func (c *conn) Details(ctx context.Context, runs []*source.Run) (appLogs []source.AppLog, nodes []source.Node, err error) {
 	if len(runs) == 0 {
 		return nil, nil, nil
 	}
+	err = c.query(ctx, c.details(runs, &appLogs, &nodes)...)
+	return appLogs, nodes, err
+}
+
+func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) (
+	appLogs []source.AppLog, nodes []source.Node, next []source.Run, err error,
+) {
+	err = c.query(ctx, append(c.details(runs, &appLogs, &nodes), c.runsAfter(after, limit, &next))...)
+	return appLogs, nodes, next, err
+}
+
+func (c *conn) details(runs []*source.Run, appLogs *[]source.AppLog, nodes *[]source.Node) []statement {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
 		ids[i] = run.ID
 	}
-	err = c.query(ctx,
-		collect("read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, &appLogs, array(ids)),
-		c.nodes(runs, array(ids), &nodes))
-	return appLogs, nodes, err
+	list := array(ids)
+	return []statement{
+		collect(len(ids), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, appLogs, list),
+		c.nodes(runs, list, nodes),
+	}
 }
 
-func (c *conn) nodes(runs []source.Run, ids string, into *[]source.Node) statement {
+func (c *conn) nodes(runs []*source.Run, ids string, into *[]source.Node) statement {
 	const step = "read workflow_node_executions"
 	if c.schema.NodesByRun != source.NodesByPath {
-		return collect(step, sqlNodes, c.interner.readNode, into, ids)
+		return collect(len(runs), step, sqlNodes, c.interner.readNode, into, ids)
 	}
 	tenants, apps, flows := make([]string, len(runs)), make([]string, len(runs)), make([]string, len(runs))
 	for i, run := range runs {
 		tenants[i], apps[i], flows[i] = orNil(run.TenantID), orNil(run.AppID), orNil(run.WorkflowID)
 	}
-	return collect(step, sqlNodesByPath, c.interner.readNode, into, ids, array(tenants), array(apps), array(flows))
+	return collect(len(runs), step, sqlNodesByPath, c.interner.readNode, into, ids, array(tenants), array(apps), array(flows))
 }
 
 func orNil(id string) string {
@@ -151,13 +170,27 @@ func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, erro
 
 // all reads the rows of one statement.
 func all[T any](ctx context.Context, c *conn, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
+	return atMost(ctx, c, manyRows, step, sql, read, args...)
+}
+
+// atMost does the same where the number of rows has a limit.
+func atMost[T any](ctx context.Context, c *conn, limit int, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
 	var rows []T
-	if err := c.query(ctx, collect(step, sql, read, &rows, args...)); err != nil {
+	if err := c.query(ctx, collect(limit, step, sql, read, &rows, args...)); err != nil {
 		return nil, err
 	}
 	return rows, nil
 }
 
-func collect[T any](step, sql string, read func([][]byte) T, into *[]T, args ...string) statement {
-	return statement{step, sql, args, func(values [][]byte) { *into = append(*into, read(values)) }}
+// manyRows is the number of rows from which room is made for as many as there may be: a page of them that grows bit by
+// bit is copied ten times.
+const manyRows = 64
+
+func collect[T any](limit int, step, sql string, read func([][]byte) T, into *[]T, args ...string) statement {
+	return statement{step, sql, args, func(values [][]byte) {
+		if n := len(*into); n == manyRows && limit > n {
+			*into = slices.Grow(*into, limit-n)
+		}
+		*into = append(*into, read(values))
+	}}
 }

@@ -95,14 +95,15 @@ func timestamp(value []byte) time.Time {
 	if len(value) != 8 {
 		return time.Time{}
 	}
-	switch micros := integer(value); micros {
-	case math.MaxInt64:
+	micros := integer(value)
+	if micros == math.MaxInt64 {
 		return farFuture
-	case math.MinInt64:
-		return time.Time{}
-	default:
-		return time.UnixMicro(micros + epoch).UTC()
 	}
+	t := time.UnixMicro(micros + epoch).UTC()
+	if micros == math.MinInt64 || t.Year() < 1 { // a checkpoint cannot hold a time before Christ
+		return time.Time{}
+	}
+	return t
 }
 
 func readKey(values [][]byte) source.Key {

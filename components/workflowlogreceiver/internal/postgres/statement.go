@@ -78,8 +78,8 @@ func place(p source.Position) (createdAt, id string) {
 }
 
 func datetime(t time.Time) string {
-	if t.Year() < 1 {
-		t = time.Time{}
+	if t.IsZero() {
+		return "-infinity"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05.000000")
 }

@@ -138,7 +138,10 @@ type Conn interface {
 	Existing(ctx context.Context, runIDs []string) ([]string, error)
 
 	// Details reads what other tables know of runs.
-	Details(ctx context.Context, runs []Run) ([]AppLog, []Node, error)
+	Details(ctx context.Context, runs []*Run) ([]AppLog, []Node, error)
+	// DetailsAndRunsAfter is Details of some runs, of which there is one at least, and RunsAfter, without a pause of the
+	// database in between.
+	DetailsAndRunsAfter(ctx context.Context, runs []*Run, after Position, limit int) ([]AppLog, []Node, []Run, error)
 	Apps(ctx context.Context, ids []string) ([]App, error)
 	Tenants(ctx context.Context, ids []string) ([]Tenant, error)
 

@@ -1,0 +1,69 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+var errCut = errors.New("the connection was cut")
+
+// cutDatabase gives one page, then its connection fails, and the next one cannot even read the clock.
+type cutDatabase struct {
+	*fakeDatabase
+	pages int
+	cut   bool
+}
+
+func (d *cutDatabase) Connect(context.Context) (source.Conn, error) { return d, nil }
+
+func (d *cutDatabase) Now(ctx context.Context) (time.Time, error) {
+	if d.cut {
+		return time.Time{}, errCut
+	}
+	return d.fakeDatabase.Now(ctx)
+}
+
+func (d *cutDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+	d.pages++
+	if d.pages > 1 {
+		d.cut = true
+		return nil, nil, nil, errCut
+	}
+	return d.fakeDatabase.DetailsAndRunsAfter(ctx, runs, after, limit)
+}
+
+// A counter that a new connection publishes must be in the checkpoint: after a crash it would go back.
+func TestPublishedIsSaved(t *testing.T) {
+	w := newWorld(t, 0, usualLimits)
+	for range 2 * w.cfg.PageSize {
+		w.beginRun()
+	}
+	w.commit(1)
+	for range 20 {
+		w.endRun()
+	}
+	w.cfg.MetricsInterval = time.Nanosecond // no series is newborn
+	w.reader.emitter = newEmitter(consumertest.NewNop(), nil, time.Hour, w.reader.logger)
+	w.reader.saved = time.Now().Add(time.Hour) // not now
+	db := &cutDatabase{fakeDatabase: w.db}
+	w.reader.connector = db
+
+	require.ErrorIs(t, w.reader.session(t.Context()), errCut)
+	require.ErrorIs(t, w.reader.session(t.Context()), errCut)
+	stored, err := loadState(t.Context(), w.storage, w.cfg)
+	require.NoError(t, err)
+	published := counterOf(*w.reader.emitter.latest, difysemconv.MetricRunTotal, nil)
+	require.Positive(t, published)
+	require.InDelta(t, counterOf(built(stored.metrics), difysemconv.MetricRunTotal, nil), published, 0)
+}
