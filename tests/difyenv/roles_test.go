@@ -22,6 +22,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
@@ -52,6 +53,27 @@ func TestDocumentedRightsSuffice(t *testing.T) {
 	assert.NotContains(t, c.Log(), "NOPERM")
 
 	cannotReadContent(t, pg, name, role)
+}
+
+// TestRightsAreTheSameInBothPlaces compares the page's SQL with that of the receiver's README.
+func TestRightsAreTheSameInBothPlaces(t *testing.T) {
+	page, readme := readFile(t, repo.Path("docs", "security.md")), readFile(t, repo.Path("components", "workflowlogreceiver", "README.md"))
+	assert.NotEmpty(t, grants(page))
+	assert.ElementsMatch(t, grants(page), grants(readme))
+}
+
+// grants are the statements of a page that give rights on a table.
+func grants(text string) []string {
+	var statements []string
+	_, blocks := parse(text)
+	for _, b := range blocks {
+		for statement := range strings.SplitSeq(b.text, ";") {
+			if statement = strings.Join(strings.Fields(statement), " "); b.language == "sql" && strings.HasPrefix(statement, "GRANT SELECT") {
+				statements = append(statements, statement)
+			}
+		}
+	}
+	return statements
 }
 
 func startDatabase(t *testing.T) (*servers.Postgres, *pgxpool.Pool, string) {
