@@ -7,14 +7,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
@@ -63,26 +61,9 @@ func newStack(t *testing.T, opts stackOptions) *stack {
 
 func (s *stack) openDatabase(t *testing.T, fill func(context.Context, string) error) {
 	t.Helper()
-	pg := servers.SharedPostgres(t)
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	s.db, err = schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(s.db.Close)
-	if fill == nil {
-		fill = func(ctx context.Context, _ string) error { return schema.Create(ctx, s.db) }
-	}
-	require.NoError(t, fill(t.Context(), name))
-	s.difyEnv = map[string]string{
-		"DB_TYPE":           "postgresql",
-		"DB_HOST":           pg.Host,
-		"DB_PORT":           strconv.Itoa(pg.Port),
-		"DB_USERNAME":       pg.User,
-		"DB_PASSWORD":       pg.Password,
-		"DB_DATABASE":       name,
-		"CELERY_BROKER_URL": s.redis.URL(1),
-	}
+	dify := servers.SharedPostgres(t).NewDify(t, fill)
+	s.db, s.difyEnv = dify.Pool, dify.Env
+	s.difyEnv["CELERY_BROKER_URL"] = s.redis.URL(1)
 }
 
 // listenSentry serves the Sentry stand-in and returns its DSN.

@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/docker"
@@ -48,7 +47,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{engine: docker.Start(t), mail: newMailbox(t), hook: newWebhook(t)}
 	r.startDify(t)
-	r.search = started(t, servers.StartOpenSearch)
+	r.search = servers.Run(t, servers.StartOpenSearch)
 	require.NoError(t, r.search.Reset(t.Context()))
 	r.startCollector(t)
 	r.startApplication(t)
@@ -60,29 +59,11 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// started runs a server until the end of the test.
-func started[S interface{ Stop() error }](t *testing.T, start func(context.Context) (S, error)) S {
-	t.Helper()
-	server, err := start(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
-	return server
-}
-
 func (r *rig) startDify(t *testing.T) {
 	t.Helper()
-	pg, redis := started(t, servers.StartPostgres), started(t, servers.StartRedis)
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	r.db, err = schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(r.db.Close)
-	require.NoError(t, schema.Create(t.Context(), r.db))
-	r.difyEnv = map[string]string{
-		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password,
-		"DB_DATABASE": name, "CELERY_BROKER_URL": redis.URL(1),
-	}
+	dify := servers.Run(t, servers.StartPostgres).NewDify(t, nil)
+	r.db, r.difyEnv = dify.Pool, dify.Env
+	r.difyEnv["CELERY_BROKER_URL"] = servers.Run(t, servers.StartRedis).URL(1)
 }
 
 func (r *rig) startCollector(t *testing.T) {
@@ -143,7 +124,7 @@ func (r *rig) startPrometheus(t *testing.T) {
 		"OTELCOL_ALERT_MAIL_TO": "ops@example.com", "OTELCOL_ALERT_WEBHOOK_URL": r.hook.url,
 		"SMTP_SERVER": r.mail.host, "SMTP_PORT": r.mail.port,
 	})
-	alertmanager := started(t, func(ctx context.Context) (*servers.Alertmanager, error) {
+	alertmanager := servers.Run(t, func(ctx context.Context) (*servers.Alertmanager, error) {
 		return servers.StartAlertmanager(ctx, shortened(alertmanagerText))
 	})
 	files := map[string]string{"prometheus.yaml": strings.NewReplacer(
@@ -156,7 +137,7 @@ func (r *rig) startPrometheus(t *testing.T) {
 		name := filepath.Base(rule)
 		files["rules/"+name] = shortened(shipped(t, "prometheus", "rules", name))
 	}
-	r.prometheus = started(t, func(ctx context.Context) (*servers.Prometheus, error) {
+	r.prometheus = servers.Run(t, func(ctx context.Context) (*servers.Prometheus, error) {
 		return servers.StartPrometheusWith(ctx, files)
 	})
 }

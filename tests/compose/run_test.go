@@ -94,7 +94,7 @@ func TestContainer(t *testing.T) {
 // startServers returns Dify's .env and the operator's own env file.
 func (r *rig) startServers(t *testing.T) []map[string]string {
 	t.Helper()
-	r.search = started(t, func(ctx context.Context) (*servers.OpenSearch, error) {
+	r.search = servers.Run(t, func(ctx context.Context) (*servers.OpenSearch, error) {
 		return servers.StartOpenSearchNode(ctx, servers.NodeOptions{})
 	})
 	env := r.startDify(t)
@@ -105,35 +105,18 @@ func (r *rig) startServers(t *testing.T) []map[string]string {
 // startDify is Dify's database with one app, and its Redis. It returns what Dify's .env says of them.
 func (r *rig) startDify(t *testing.T) map[string]string {
 	t.Helper()
-	pg, redis := started(t, servers.StartPostgres), started(t, servers.StartRedis)
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	r.db, err = schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(r.db.Close)
-	require.NoError(t, schema.Create(t.Context(), r.db))
+	dify := servers.Run(t, servers.StartPostgres).NewDify(t, nil)
+	r.db = dify.Pool
 	r.dify, r.tenant, r.app = schema.NewWriter(r.db), uuid.NewString(), uuid.NewString()
 	require.NoError(t, r.dify.CreateTenant(t.Context(), schema.Tenant{ID: r.tenant, Name: "Acme"}))
 	require.NoError(t, r.dify.CreateApp(t.Context(), schema.App{ID: r.app, TenantID: r.tenant, Name: "Help desk", Mode: "workflow"}))
-	return map[string]string{
-		"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password,
-		"DB_DATABASE": name, "CELERY_BROKER_URL": redis.URL(1),
-	}
-}
-
-// started runs a server until the end of the test.
-func started[S interface{ Stop() error }](t *testing.T, start func(context.Context) (S, error)) S {
-	t.Helper()
-	server, err := start(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
-	return server
+	dify.Env["CELERY_BROKER_URL"] = servers.Run(t, servers.StartRedis).URL(1)
+	return dify.Env
 }
 
 func (r *rig) startPrometheus(t *testing.T) {
 	t.Helper()
-	r.prom = started(t, func(ctx context.Context) (*servers.Prometheus, error) {
+	r.prom = servers.Run(t, func(ctx context.Context) (*servers.Prometheus, error) {
 		return servers.StartPrometheus(ctx, r.prometheus)
 	})
 }

@@ -78,17 +78,9 @@ func grants(text string) []string {
 
 func startDatabase(t *testing.T) (*servers.Postgres, *pgxpool.Pool, string) {
 	t.Helper()
-	pg, err := servers.StartPostgres(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	db, err := schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(db.Close)
-	require.NoError(t, schema.Create(t.Context(), db))
-	return pg, db, name
+	pg := servers.Run(t, servers.StartPostgres)
+	dify := pg.NewDify(t, nil)
+	return pg, dify.Pool, dify.Name
 }
 
 // grantRole runs the page's SQL, with the names of this test.

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
@@ -69,18 +68,9 @@ func newStack(t *testing.T, overlays ...string) *stack {
 
 func (s *stack) openDatabase(t *testing.T, redis *servers.Redis) {
 	t.Helper()
-	pg := servers.SharedPostgres(t)
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	s.db, err = schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(s.db.Close)
-	require.NoError(t, schema.Create(t.Context(), s.db))
-	s.difyEnv = map[string]string{
-		"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User,
-		"DB_PASSWORD": pg.Password, "DB_DATABASE": name, "CELERY_BROKER_URL": redis.URL(1),
-	}
+	dify := servers.SharedPostgres(t).NewDify(t, nil)
+	s.db, s.difyEnv = dify.Pool, dify.Env
+	s.difyEnv["CELERY_BROKER_URL"] = redis.URL(1)
 }
 
 // export sends an OTLP request of a signal.

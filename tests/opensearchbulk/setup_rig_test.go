@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
@@ -93,19 +91,11 @@ func makeRefusingIndex(t *testing.T, search *servers.OpenSearch, day time.Time) 
 // recordedDatabase restores the recorded Dify's database and returns the variables that lead to it.
 func recordedDatabase(t *testing.T) (*pgxpool.Pool, map[string]string) {
 	t.Helper()
-	pg, err := servers.StartPostgres(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	require.NoError(t, pg.Restore(t.Context(), name, recordings.Unzipped(t, recordings.Rows)))
-	db, err := schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(db.Close)
-	return db, map[string]string{
-		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password, "DB_DATABASE": name,
-	}
+	pg := servers.Run(t, servers.StartPostgres)
+	dify := pg.NewDify(t, func(ctx context.Context, database string) error {
+		return pg.Restore(ctx, database, recordings.Unzipped(t, recordings.Rows))
+	})
+	return dify.Pool, dify.Env
 }
 
 func readRuns(t *testing.T, db *pgxpool.Pool) *toldRecordings {

@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
@@ -140,16 +139,9 @@ func newStand(t *testing.T, at *site, opts standOptions) *stand {
 
 func (s *stand) openDatabase(t *testing.T, pg *servers.Postgres) map[string]string {
 	t.Helper()
-	name, drop, err := pg.NewDatabase(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, drop(context.WithoutCancel(t.Context()))) })
-	s.db, err = schema.Open(t.Context(), pg.URL(name))
-	require.NoError(t, err)
-	t.Cleanup(s.db.Close)
-	require.NoError(t, schema.Create(t.Context(), s.db))
-	return map[string]string{
-		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password, "DB_DATABASE": name,
-	}
+	dify := pg.NewDify(t, nil)
+	s.db = dify.Pool
+	return dify.Env
 }
 
 // setUser gives the collector's user a password and a role; no role takes all rights away.
