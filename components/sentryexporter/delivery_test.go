@@ -166,6 +166,32 @@ func TestLimitedTransactionsAndLogsAreDropped(t *testing.T) {
 	}, reports, "the server counts what it answered 429 to")
 }
 
+func TestReportBesideALimitedItemIsDelivered(t *testing.T) {
+	r := newRelay(t)
+	r.answer = func(w http.ResponseWriter, e *envelope) int {
+		switch {
+		case e.has("log"):
+			w.Header().Set("X-Sentry-Rate-Limits", "3600:log_item:key")
+			return http.StatusTooManyRequests
+		case e.has("transaction"):
+			w.Header().Set("X-Sentry-Rate-Limits", "3600:transaction:key")
+			return http.StatusTooManyRequests
+		}
+		return 0
+	}
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.NumConsumers = 1 }, nil)
+	for range 2 { // the first is limited by the server, the second not tried
+		require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 5)))
+	}
+	require.Eventually(t, func() bool { return h.discarded(t)["ratelimit_backoff log_item"] == 5 }, 20*time.Second, time.Millisecond)
+	p := newPush(time.Now())
+	p.request(p.resource(), 1, 1)
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
+	require.Eventually(t, func() bool { return len(r.raw("client_report")) == 1 }, 20*time.Second, time.Millisecond)
+	h.stop(t)
+	assert.Equal(t, 5.0, r.discards(t)["ratelimit_backoff log_item"], "once, though the item beside it was limited")
+}
+
 func TestRefusalsAreSaidOnce(t *testing.T) {
 	for status, want := range map[int]string{
 		http.StatusForbidden:             "refuses the project or its key (403, ProjectId): it is unknown or disabled",

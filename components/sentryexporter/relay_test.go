@@ -93,6 +93,9 @@ func (r *relay) serve(w http.ResponseWriter, req *http.Request) {
 	env, status, err := decodeRequest(req)
 	if err == nil && r.answer != nil {
 		if s := r.answer(w, env); s != 0 {
+			if s == http.StatusTooManyRequests {
+				r.takeUnlimited(env)
+			}
 			if s > 0 {
 				w.WriteHeader(s)
 			}
@@ -110,6 +113,15 @@ func (r *relay) serve(w http.ResponseWriter, req *http.Request) {
 	env.header["project"] = strings.Split(req.URL.Path, "/")[2]
 	r.envelopes = append(r.envelopes, env)
 	_, _ = io.WriteString(w, `{}`)
+}
+
+// takeUnlimited takes the client report out of an envelope that is answered 429, as Relay does with all that no limit names.
+func (r *relay) takeUnlimited(e *envelope) {
+	for _, i := range e.items {
+		if i.header["type"] == "client_report" {
+			r.envelopes = append(r.envelopes, &envelope{body: e.body, header: e.header, items: []envelopeItem{i}})
+		}
+	}
 }
 
 var authHeader = regexp.MustCompile(`^Sentry sentry_version=7, sentry_client=[a-z.-]+/[0-9.]+, sentry_key=` + testKey + `$`)
