@@ -187,9 +187,8 @@ func TestReportBesideALimitedItemIsDelivered(t *testing.T) {
 	p := newPush(time.Now())
 	p.request(p.resource(), 1, 1)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
-	require.Eventually(t, func() bool { return len(r.raw("client_report")) == 1 }, 20*time.Second, time.Millisecond)
 	h.stop(t)
-	assert.Equal(t, 5.0, r.discards(t)["ratelimit_backoff log_item"], "once, though the item beside it was limited")
+	assert.InDelta(t, 5, r.discards(t)["ratelimit_backoff log_item"], 0, "once, though the item beside it was limited")
 }
 
 func TestRefusalsAreSaidOnce(t *testing.T) {
