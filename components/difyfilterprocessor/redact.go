@@ -286,7 +286,7 @@ func (r *redactor) value(key string, v pcommon.Value) {
 	case pcommon.ValueTypeStr:
 		r.str(key, v)
 	case pcommon.ValueTypeBytes:
-		r.bytes(key, v.Bytes())
+		r.bytes(key, v)
 	case pcommon.ValueTypeSlice:
 		for _, child := range v.Slice().All() {
 			r.value(key, child)
@@ -325,12 +325,13 @@ func (r *redactor) number(v pcommon.Value) bool {
 	return true
 }
 
-func (r *redactor) bytes(key string, v pcommon.ByteSlice) {
-	text := pcommon.NewValueStr(string(v.AsRaw()))
+// bytes never writes into those that it was given: a copy of the data, as another pipeline has, shares them.
+func (r *redactor) bytes(key string, v pcommon.Value) {
+	text := pcommon.NewValueStr(string(v.Bytes().AsRaw()))
 	before := text.Str()
 	r.str(key, text)
 	if text.Str() != before {
-		v.FromRaw([]byte(text.Str()))
+		v.SetEmptyBytes().FromRaw([]byte(text.Str()))
 	}
 }
 

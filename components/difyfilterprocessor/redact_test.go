@@ -189,6 +189,16 @@ func TestRedactionTouchesNoStructure(t *testing.T) {
 	require.NotEmpty(t, want)
 }
 
+// Another pipeline has a copy, which shares its bytes.
+func TestRedactionLeavesACopyAlone(t *testing.T) {
+	td := batchOf(nil, spanSpec{id: 1, name: "x"})
+	byID(td, 1).Attributes().PutEmptyBytes("bytes").FromRaw([]byte("key=" + canary))
+	before := copyTraces(td)
+	want := wireTraces(t, before)
+	assert.NotEqual(t, want, wireTraces(t, newBench(t).traces(t, td)))
+	assert.Equal(t, want, wireTraces(t, before))
+}
+
 // JSON has no such numbers: who writes JSON would have to drop the whole span or record.
 func TestNumbersThatJSONDoesNotKnow(t *testing.T) {
 	fill := func(m pcommon.Map) {
