@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// ServiceNamespace is set as service.namespace on Dify's resources that have none. Empty: not set.
 	ServiceNamespace string `mapstructure:"service_namespace"`
+	// WholeTraces is false where others see the rest of each trace. What needs all of it is left to a processor behind them.
+	WholeTraces bool `mapstructure:"whole_traces"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
 	Status    StatusConfig    `mapstructure:"status"`
@@ -135,6 +137,7 @@ type MemoryConfig struct {
 func createDefaultConfig() component.Config {
 	return &Config{
 		ServiceNamespace: "dify",
+		WholeTraces:      true,
 		Drop: DropConfig{
 			ParseError:           true,
 			ContextDetach:        true,

@@ -40,6 +40,7 @@ func TestLoadConfig(t *testing.T) {
 		"empty": func(*Config) {},
 		"all": func(c *Config) {
 			c.ServiceNamespace = "ai"
+			c.WholeTraces = false
 			c.Drop = DropConfig{BrokerDatabase: 3, Rules: []RuleConfig{
 				{
 					Name: "probe", Drops: "subtree", SpanKind: "server", SpanName: "GET /probe", Root: true, Errors: true,

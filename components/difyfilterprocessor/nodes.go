@@ -28,12 +28,12 @@ func (l *links) setIDs(i int) {
 	s := &l.spans[i]
 	found := s.source
 	l.inherit(i, &found)
-	if t, ok := l.f.memory.traces.get(s.span.TraceID(), l.now); ok && s.run >= 0 && !found.complete() {
+	if t, ok := l.memory.traces.get(s.span.TraceID(), l.now); ok && s.run >= 0 && !found.complete() {
 		found.merge(t.runs[s.run].ids)
 		t.runs[s.run].ids.merge(found)
 	}
 	if found.tenant == "" && found.app != "" {
-		found.tenant, _ = l.f.memory.tenants.get(found.app, l.now)
+		found.tenant, _ = l.memory.tenants.get(found.app, l.now)
 	}
 	attrs := s.span.Attributes()
 	for _, id := range [...]struct{ key, value string }{

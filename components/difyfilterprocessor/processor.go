@@ -5,7 +5,6 @@ package difyfilterprocessor
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -52,16 +51,20 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 // processTraces: first who speaks, since rules ask for the role; then what the spans mean (their status decides whether
 // they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise, and the
 // older shape of logged exceptions, in which noise is known as it was sent; last redaction, when nothing needs the content
-// anymore.
+// anymore. With a part of each trace, what needs all of it is left to the next.
 func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var t tally
 	now := f.memory.now()
 	origins, roles := f.speakers(td, now)
 	f.repairSpans(td, origins)
 	f.link(td, origins, now)
-	f.prune(td, roles, now, &t)
-	for _, rs := range td.ResourceSpans().All() {
-		modernizeLogExceptions(rs)
+	if f.cfg.WholeTraces {
+		f.prune(td, roles, now, &t)
+		for _, rs := range td.ResourceSpans().All() {
+			modernizeLogExceptions(rs)
+		}
+	} else {
+		sortScopes(td)
 	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
@@ -119,7 +122,7 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 			continue
 		}
 		for _, ss := range rs.ScopeSpans().All() {
-			own := origins[i] == originSDK && !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation)
+			own := origins[i].ownWork(ss.Scope())
 			older := !isDatabaseScope(ss.Scope().Name())
 			for _, span := range ss.Spans().All() {
 				if older {

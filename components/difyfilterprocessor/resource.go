@@ -43,6 +43,11 @@ const (
 
 func (o origin) dify() bool { return o == originSDK || o == originPluginDaemon }
 
+// ownWork says whether a scope is of Dify's own code, and not of an instrumentation.
+func (o origin) ownWork(scope pcommon.InstrumentationScope) bool {
+	return o == originSDK && !strings.HasPrefix(scope.Name(), scopeInstrumentation)
+}
+
 // originOf recognizes Dify's Python processes by the one thing that its set-up does unlike others: it builds the
 // resource with the bare constructor, so that there is a service.name and no telemetry.sdk.*. To tell it from other bare
 // resources, one of Dify's own marks must stand beside it: the commit, a version that begins with dify-, the enterprise

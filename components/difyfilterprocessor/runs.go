@@ -4,7 +4,6 @@
 package difyfilterprocessor
 
 import (
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -98,11 +97,11 @@ const unknown = -2
 
 // links carries ids along the parents of one batch, and of what is remembered.
 type links struct {
-	f     *filter
-	now   time.Time
-	spans []linkSpan
-	index map[spanKey]int
-	found []sourceRun
+	memory *memory
+	now    time.Time
+	spans  []linkSpan
+	index  map[spanKey]int
+	found  []sourceRun
 }
 
 type sourceRun struct {
@@ -111,20 +110,27 @@ type sourceRun struct {
 }
 
 // link sets dify.workflow_run_id on a run's spans, and app, tenant and workflow on node spans. It must see output.value
-// before redaction, and all spans before any is dropped.
+// before redaction, and all spans before any is dropped. Of a part of the traces it tells what the batch itself tells: that
+// is true of the whole, but for what stands above a run, where there may be others.
 func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 	if !worthLinking(td, origins) && !f.remembersAny(td, now) {
 		return
 	}
-	l := &links{f: f, now: now, index: map[spanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount())}
+	mem := f.memory
+	if !f.cfg.WholeTraces {
+		mem = newMemory(f.cfg.Memory)
+	}
+	l := &links{memory: mem, now: now, index: map[spanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount())}
 	l.read(td, origins)
-	f.memory.mu.Lock()
-	defer f.memory.mu.Unlock()
+	mem.mu.Lock()
+	defer mem.mu.Unlock()
 	l.remember()
 	for i := range l.spans {
 		l.setRun(i)
 	}
-	l.climb()
+	if f.cfg.WholeTraces {
+		l.climb()
+	}
 	for i := range l.spans {
 		if l.spans[i].node {
 			l.setIDs(i)
@@ -135,11 +141,8 @@ func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 // worthLinking says whether td has spans of Dify's own work, which alone bear ids.
 func worthLinking(td ptrace.Traces, origins []origin) bool {
 	for i, rs := range td.ResourceSpans().All() {
-		if origins[i] != originSDK {
-			continue
-		}
 		for _, ss := range rs.ScopeSpans().All() {
-			if !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation) {
+			if origins[i].ownWork(ss.Scope()) {
 				return true
 			}
 		}
@@ -172,7 +175,7 @@ func (f *filter) remembersAny(td ptrace.Traces, now time.Time) bool {
 func (l *links) read(td ptrace.Traces, origins []origin) {
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			own := origins[i] == originSDK && !strings.HasPrefix(ss.Scope().Name(), scopeInstrumentation)
+			own := origins[i].ownWork(ss.Scope())
 			for _, span := range ss.Spans().All() {
 				l.readSpan(span, own)
 			}
@@ -201,7 +204,7 @@ func (l *links) readSpan(span ptrace.Span, own bool) {
 func (l *links) remember() {
 	for i := range l.spans {
 		if source := l.spans[i].source; source.app != "" && source.tenant != "" {
-			l.f.memory.tenants.set(source.app, source.tenant, l.now)
+			l.memory.tenants.set(source.app, source.tenant, l.now)
 		}
 	}
 	for _, source := range l.found {
@@ -210,10 +213,10 @@ func (l *links) remember() {
 }
 
 func (l *links) trace(id pcommon.TraceID) *traceRuns {
-	t, ok := l.f.memory.traces.get(id, l.now)
+	t, ok := l.memory.traces.get(id, l.now)
 	if !ok {
 		t = &traceRuns{members: map[pcommon.SpanID]int{}}
-		l.f.memory.traces.set(id, t, l.now)
+		l.memory.traces.set(id, t, l.now)
 	}
 	return t
 }
@@ -221,7 +224,7 @@ func (l *links) trace(id pcommon.TraceID) *traceRuns {
 // setRun sets the run id of one span, when it belongs to a run.
 func (l *links) setRun(i int) {
 	s := &l.spans[i]
-	t, ok := l.f.memory.traces.get(s.span.TraceID(), l.now)
+	t, ok := l.memory.traces.get(s.span.TraceID(), l.now)
 	if !ok || len(t.runs) == 0 {
 		return
 	}
@@ -279,7 +282,7 @@ func (l *links) climb() {
 	seen := map[pcommon.TraceID]bool{}
 	for i := range l.spans {
 		span := l.spans[i].span
-		t, ok := l.f.memory.traces.get(span.TraceID(), l.now)
+		t, ok := l.memory.traces.get(span.TraceID(), l.now)
 		if !ok || !t.single() {
 			continue
 		}
@@ -305,8 +308,8 @@ func (l *links) climbFrom(trace pcommon.TraceID, t *traceRuns, r *run) {
 			continue
 		}
 		span := l.spans[i].span
-		if at > 0 && l.spans[i].own && (l.spans[i].node || isRunner(span)) {
-			t.nested = true // it is another run's
+		if at > 0 && l.spans[i].own && (l.spans[i].node || isRunner(span)) && text(span.Attributes(), difysemconv.AttrWorkflowRunID) != r.id {
+			t.nested = true // it is another run's, or of one that is not known yet
 			return
 		}
 		putAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, r.id)

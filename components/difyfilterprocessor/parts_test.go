@@ -1,0 +1,338 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/golden"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+)
+
+// What is promised of gateways that see parts of traces, and a writer behind Kafka that sees all of each: together they do what
+// one processor does that gets the same requests.
+
+// chain is two gateways and a writer.
+type chain struct {
+	gateways [2]*bench
+	writer   *bench
+}
+
+func newChain(tb testing.TB, change ...func(*Config)) chain {
+	tb.Helper()
+	part := append(slices.Clone(change), func(c *Config) { c.WholeTraces = false })
+	return chain{[2]*bench{newBench(tb, part...), newBench(tb, part...)}, newBench(tb, change...)}
+}
+
+// atGateway processes a request at the gateway that chance gave it to.
+func (c *chain) atGateway(tb testing.TB, random chaos, td ptrace.Traces) []ptrace.Traces {
+	tb.Helper()
+	return messages(c.gateways[random.IntN(2)].traces(tb, td))
+}
+
+func (c *chain) assertGatewaysDropNothing(t *testing.T) {
+	t.Helper()
+	for _, g := range c.gateways {
+		assert.Empty(t, g.dropped(t))
+	}
+}
+
+// messages are what the Kafka exporter makes of a request when it partitions by trace id (pkg/batchpersignal): one for each
+// scope of each trace.
+func messages(td ptrace.Traces) []ptrace.Traces {
+	var all []ptrace.Traces
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			of := map[pcommon.TraceID]ptrace.SpanSlice{}
+			for _, span := range ss.Spans().All() {
+				if _, ok := of[span.TraceID()]; !ok {
+					message := ptrace.NewTraces()
+					to := message.ResourceSpans().AppendEmpty()
+					rs.Resource().CopyTo(to.Resource())
+					ss.Scope().CopyTo(to.ScopeSpans().AppendEmpty().Scope())
+					of[span.TraceID()] = to.ScopeSpans().At(0).Spans()
+					all = append(all, message)
+				}
+				span.CopyTo(of[span.TraceID()].AppendEmpty())
+			}
+		}
+	}
+	return all
+}
+
+// shown tells all of each span, but the role of its process, which is learned with time. The order of spans and attributes is none.
+func shown(batches ...ptrace.Traces) []string {
+	var all []string
+	for _, td := range batches {
+		for _, s := range spansOf(td) {
+			res := s.res.AsRaw()
+			delete(res, difysemconv.AttrRole)
+			parts := []any{
+				res, s.scope, s.TraceID(), s.SpanID(), s.ParentSpanID(), s.Name(), s.Kind(), s.StartTimestamp(), s.EndTimestamp(),
+				s.Status().Code(), s.Status().Message(), s.Attributes().AsRaw(), s.TraceState().AsRaw(),
+			}
+			for _, e := range s.Events().All() {
+				parts = append(parts, e.Timestamp(), e.Name(), e.Attributes().AsRaw())
+			}
+			for _, l := range s.Links().All() {
+				parts = append(parts, l.TraceID(), l.SpanID(), l.TraceState().AsRaw(), l.Attributes().AsRaw())
+			}
+			all = append(all, fmt.Sprint(parts...))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// difyRequests are the recordings, and what each version of Dify sends.
+func difyRequests(t *testing.T) map[string][]ptrace.Traces {
+	t.Helper()
+	requests := map[string][]ptrace.Traces{"all recordings": recordedTraces(t)}
+	for _, version := range goldenVersions(t) {
+		all, err := golden.ReadTraces(goldenFile(version, "traces.yaml"))
+		require.NoError(t, err)
+		for _, rs := range all.ResourceSpans().All() {
+			request := ptrace.NewTraces()
+			rs.CopyTo(request.ResourceSpans().AppendEmpty())
+			requests[version] = append(requests[version], request)
+		}
+	}
+	return requests
+}
+
+func TestGatewaysAndWriterDoWhatOneDoes(t *testing.T) {
+	for name, requests := range difyRequests(t) {
+		t.Run(name, func(t *testing.T) {
+			random := chaos{newRandom(t)}
+			single, c := newBench(t), newChain(t)
+			var want, got []ptrace.Traces
+			for _, td := range requests {
+				for _, message := range c.atGateway(t, random, copyTraces(td)) {
+					checkCanariesGone(t, wireTraces(t, message))
+					got = append(got, c.writer.traces(t, message))
+				}
+				want = append(want, single.traces(t, td))
+			}
+			assert.Equal(t, shown(want...), shown(got...))
+			assert.Equal(t, single.dropped(t), c.writer.dropped(t))
+			c.assertGatewaysDropNothing(t)
+		})
+	}
+}
+
+// Kafka keeps the order of one gateway's messages, not that of two; after a rebalance some come again.
+func TestMessagesInAnyOrderAndAgain(t *testing.T) {
+	random := chaos{newRandom(t)}
+	single, c := newBench(t), newChain(t)
+	want := map[spanKey]placed{}
+	var queue []ptrace.Traces
+	for _, td := range recordedTraces(t) {
+		queue = append(queue, c.atGateway(t, random, copyTraces(td))...)
+		for _, s := range spansOf(single.traces(t, td)) {
+			want[spanKey{s.TraceID(), s.SpanID()}] = s
+		}
+	}
+	for round := 1; round <= 2; round++ {
+		random.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
+		left := 0
+		for _, message := range queue {
+			for _, s := range spansOf(c.writer.traces(t, copyTraces(message))) {
+				left++
+				w, kept := want[spanKey{s.TraceID(), s.SpanID()}]
+				require.True(t, kept, s.Name())
+				assert.Equal(t, w.ParentSpanID(), s.ParentSpanID())
+				assert.Equal(t, w.Events().Len(), s.Events().Len())
+				assertNoOther(t, w, s)
+			}
+		}
+		assert.Equal(t, len(want), left)
+		for by, n := range single.dropped(t) {
+			assert.Equal(t, round*n, c.writer.dropped(t)[by], by)
+		}
+	}
+	c.assertGatewaysDropNothing(t)
+}
+
+// assertNoOther takes that one was told more than the other, as with another order.
+func assertNoOther(t *testing.T, want, got placed) {
+	t.Helper()
+	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
+		if has(want.Attributes(), key) && has(got.Attributes(), key) {
+			assert.Equal(t, text(want.Attributes(), key), text(got.Attributes(), key))
+		}
+		got.Attributes().Remove(key)
+		want.Attributes().Remove(key)
+	}
+	assert.Equal(t, want.Attributes().AsRaw(), got.Attributes().AsRaw())
+}
+
+func TestPartsOfATraceInAnyOrder(t *testing.T) {
+	random := chaos{newRandom(t)}
+	noise := func(c *Config) { c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}} }
+	for range 100 {
+		specs := aTrace(random)
+		whole := orderBench(t).atOnce(t, [][]spanSpec{specs})
+		parents := map[byte]byte{}
+		for _, s := range specs {
+			parents[s.id] = s.parent
+		}
+		c := newChain(t, noise)
+		var queue []ptrace.Traces
+		for _, part := range split(random, specs) {
+			if len(part) > 0 {
+				queue = append(queue, c.atGateway(t, random, batchOf(difyProcess(1), part...))...)
+			}
+		}
+		for range random.IntN(4) {
+			queue = append(queue, copyTraces(one(random, queue)))
+		}
+		got := map[byte]placed{}
+		for _, td := range c.writer.allAtOnce(t, queue) {
+			for _, s := range spansOf(td) {
+				got[s.SpanID()[7]] = s
+				want, kept := whole[s.SpanID()[7]]
+				require.True(t, kept, "span %d", s.SpanID()[7])
+				assertSameOrLess(t, want, s)
+				assert.True(t, liftedTo(parents, s.ParentSpanID()[7], s.SpanID()[7], want.ParentSpanID()[7]))
+			}
+		}
+		assert.Len(t, got, len(whole))
+		c.assertGatewaysDropNothing(t)
+	}
+}
+
+func (b *bench) allAtOnce(t *testing.T, batches []ptrace.Traces) []ptrace.Traces {
+	t.Helper()
+	var wg sync.WaitGroup
+	for _, td := range batches {
+		wg.Go(func() { _, _ = b.processTraces(t.Context(), td) }) // ErrSkipProcessingData: nothing is left
+	}
+	wg.Wait()
+	return batches
+}
+
+// A span and what hung on it come to different gateways, in one order at the writer.
+func TestParentFallsInAnotherPart(t *testing.T) {
+	rules := func(c *Config) {
+		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}, {Name: "probe", Drops: dropsSubtree, SpanName: "GET /probe"}}
+	}
+	c := newChain(t, rules)
+	left := map[byte]byte{}
+	for i, td := range []ptrace.Traces{
+		batchOf(difyProcess(1), request(), spanSpec{id: 2, parent: 1, scope: scopeRunners, name: "noise"}),
+		batchOf(difyProcess(1), spanSpec{id: 3, parent: 2, scope: scopeRunners, name: "work"}),
+		batchOf(difyProcess(1), sqlCall(5, 4), spanSpec{id: 4, scope: scopeFlask, name: "GET /probe", kind: serverSpan}),
+		batchOf(difyProcess(1), spanSpec{id: 6, parent: 4, scope: scopeRunners, name: "work"}),
+	} {
+		for _, message := range messages(c.gateways[i%2].traces(t, td)) {
+			maps.Copy(left, tree(c.writer.traces(t, message)))
+		}
+	}
+	assert.Equal(t, map[byte]byte{1: 0, 3: 1}, left)
+	assert.Equal(t, map[droppedBy]int{{"noise", kindSpan}: 1, {"probe", kindSpan}: 3}, c.writer.dropped(t))
+	c.assertGatewaysDropNothing(t)
+}
+
+// What stands above a run may have others, of which another gateway knows.
+func TestGatewayTellsRunsAndNothingAbove(t *testing.T) {
+	c := newChain(t)
+	batch := []spanSpec{
+		request(), generate(2), sqlCall(3, 5), runner(4, 2, appA, workflowA), startNode(5, 4, runA, appA, workflowA), node(6, 4, "iteration"),
+		node(7, 6, "code"),
+	}
+	td := c.gateways[0].traces(t, batchOf(difyProcess(1), batch...))
+	told := map[byte]string{}
+	for _, s := range spansOf(td) {
+		if id := text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
+			told[s.SpanID()[7]] = id
+		}
+	}
+	assert.Equal(t, map[byte]string{3: runA, 4: runA, 5: runA, 6: runA, 7: runA}, told)
+	assert.True(t, c.gateways[0].memory.traces.empty())
+}
+
+// What ends later comes in a later request. A node within a node is of the same run, though it bears the id when it comes to the
+// writer, as start nodes do.
+func TestRunOverTwoRequests(t *testing.T) {
+	requests := [][]spanSpec{
+		{startNode(5, 4, runA, appA, workflowA), node(6, 4, "iteration"), node(7, 6, "code"), sqlCall(8, 7)},
+		{runner(4, 2, appA, workflowA), generate(2), sqlCall(3, 2), request()},
+	}
+	single, c := newBench(t), newChain(t)
+	var want, got []ptrace.Traces
+	for i, specs := range requests {
+		want = append(want, single.traces(t, batchOf(difyProcess(1), specs...)))
+		for _, message := range messages(c.gateways[i].traces(t, batchOf(difyProcess(1), specs...))) {
+			got = append(got, c.writer.traces(t, message))
+		}
+	}
+	assert.Equal(t, runA, text(byID(want[1], 1).Attributes(), difysemconv.AttrWorkflowRunID))
+	assert.Equal(t, shown(want...), shown(got...))
+}
+
+// The gateway must not rely on the writer: what will fall there passes Kafka, and logged exceptions do so in their old shape.
+func TestNoCanaryLeavesAGateway(t *testing.T) {
+	g := newChain(t).gateways[0]
+	td := batchOf(difyProcess(1),
+		startNode(1, 2, runA, appA, workflowA),
+		spanSpec{id: 3, scope: scopeFlask, name: "GET /health", kind: serverSpan},
+		spanSpec{id: 4, scope: scopeLogException, name: eventLogException, err: difysemconv.NoiseParseErrorText + canaries()},
+		spanSpec{id: 5, scope: scopeRedis, name: "BRPOP", kind: clientSpan, events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())}})
+	for _, s := range spansOf(td) {
+		fillWithCanaries(s.Attributes())
+		s.Attributes().PutStr(attrLogMessage, canaries())
+	}
+	in := td.SpanCount()
+	out := g.traces(t, td)
+	assert.Equal(t, in, out.SpanCount())
+	assert.NotContains(t, wireTraces(t, out), mark)
+}
+
+// checkParts holds the promise for anything. The one processor gets the scopes in the same order: where bad input names two spans
+// alike, order decides. What messages hide is left out: there the writer judges by less, as the README says.
+func checkParts(t *testing.T, td ptrace.Traces) {
+	t.Helper()
+	plain := func(c *Config) { c.Redaction.Messages = false }
+	single, c := newBench(t, plain), newChain(t, plain)
+	in := td.SpanCount()
+	for _, s := range spansOf(td) {
+		for _, key := range []string{"password", "api_key"} {
+			s.Attributes().Remove(key)
+			for _, e := range s.Events().All() {
+				e.Attributes().Remove(key)
+			}
+		}
+	}
+	alike := copyTraces(td)
+	sortScopes(alike)
+	part := c.gateways[0].traces(t, td)
+	require.Equal(t, in, part.SpanCount())
+	if in == 0 {
+		return
+	}
+	again := copyTraces(part)
+	assert.Equal(t, wireTraces(t, part), wireTraces(t, c.gateways[1].traces(t, again)), "twice is once")
+	assert.Equal(t, shown(single.traces(t, alike)), shown(c.writer.traces(t, part)))
+	assert.Equal(t, single.dropped(t), c.writer.dropped(t))
+	c.assertGatewaysDropNothing(t)
+}
+
+func TestPartsOfChaos(t *testing.T) {
+	for seed := range uint64(1000) {
+		checkParts(t, chaos{rand.New(rand.NewPCG(seed, 0))}.traces())
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
