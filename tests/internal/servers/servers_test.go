@@ -5,13 +5,20 @@ package servers
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
+	"os"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
@@ -109,5 +116,65 @@ func TestDatabasesKeepWhatWasCommittedBeforeACrash(t *testing.T) {
 		var rows int
 		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM kept").Scan(&rows))
 		assert.Equal(t, 2, rows, s.driver)
+	}
+}
+
+func TestKafkaKeepsWhatItTookBeforeACrash(t *testing.T) {
+	k, err := StartOwnKafka(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, k.Stop()) })
+	const topic, group = "kept", "readers"
+	require.NoError(t, k.CreateTopics(t.Context(), 2, topic))
+
+	for i, crash := range []bool{false, true} {
+		offset, failed := k.Produce(t.Context(), topic, 1, []byte{0, 1, 2})
+		require.NoError(t, failed)
+		require.EqualValues(t, i, offset)
+		require.NoError(t, k.Halt(crash))
+		require.NoError(t, k.Resume(t.Context()))
+	}
+	messages, err := k.Messages(t.Context(), topic)
+	require.NoError(t, err)
+	require.Len(t, messages, 2)
+	assert.Equal(t, []byte{0, 1, 2}, messages[1].Value)
+
+	expectLag := func(want int64) {
+		t.Helper()
+		lag, failed := k.Lag(t.Context(), group, topic)
+		require.NoError(t, failed)
+		assert.Equal(t, want, lag)
+	}
+	expectLag(2)
+	require.NoError(t, k.Rewind(t.Context(), group, topic, 1))
+	expectLag(1)
+	committed, err := k.Committed(t.Context(), group, topic)
+	require.NoError(t, err)
+	assert.Equal(t, map[int32]int64{0: 1, 1: 1}, committed)
+	require.NoError(t, k.DeleteTopics(t.Context(), topic))
+}
+
+func TestKafkaHasADoorWithTLSAndALogin(t *testing.T) {
+	k, err := StartOwnKafka(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, k.Stop()) })
+	pem, err := os.ReadFile(k.CAFile)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(pem))
+
+	for name, login := range map[string]sasl.Mechanism{
+		"SCRAM-SHA-512": scram.Auth{User: KafkaUser, Pass: KafkaPassword}.AsSha512Mechanism(),
+		"PLAIN":         plain.Auth{User: KafkaUser, Pass: KafkaPassword}.AsMechanism(),
+		"":              plain.Auth{User: KafkaUser, Pass: "wrong"}.AsMechanism(),
+	} {
+		client, err := kgo.NewClient(kgo.SeedBrokers(k.Secure), kgo.DialTLSConfig(&tls.Config{RootCAs: roots}), kgo.SASL(login))
+		require.NoError(t, err)
+		err = client.Ping(t.Context())
+		client.Close()
+		if name == "" {
+			require.ErrorContains(t, err, "SASL_AUTHENTICATION_FAILED")
+		} else {
+			require.NoError(t, err, name)
+		}
 	}
 }

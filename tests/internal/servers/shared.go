@@ -18,6 +18,7 @@ var (
 	SharedPostgres   = share(StartPostgres, (*Postgres).Stop)
 	SharedRedis      = share(StartRedis, (*Redis).Stop)
 	SharedOpenSearch = share(StartOpenSearch, (*OpenSearch).Stop)
+	SharedKafka      = share(StartKafka, (*Kafka).Stop)
 )
 
 var stops []func() error

@@ -1,0 +1,238 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
+)
+
+// KafkaEnv names the variable with the addresses of a Kafka to use, without login: host:port, several with commas. Topics
+// are made in it and deleted.
+const KafkaEnv = "OTELCOL_TEST_KAFKA_BROKERS"
+
+// Who may log in at the secure door of a Kafka that was started here, by SCRAM-SHA-512 or PLAIN; see tests/kafka/start.sh.
+const (
+	KafkaUser     = "otelcol"
+	KafkaPassword = "secret"
+)
+
+// Kafka is a broker that is its own controller.
+type Kafka struct {
+	server
+	Brokers string // for clients, without login
+	Secure  string // the same with TLS and login; empty for one that is not ours
+	CAFile  string // of Secure
+
+	client *kgo.Client
+	admin  *kadm.Client
+}
+
+// StartKafka starts one, or takes the one in the environment.
+func StartKafka(ctx context.Context) (*Kafka, error) {
+	brokers := os.Getenv(KafkaEnv)
+	if brokers == "" {
+		return StartOwnKafka(ctx)
+	}
+	k := &Kafka{Brokers: brokers}
+	if err := errors.Join(k.connect(), k.answers(ctx)); err != nil {
+		_ = k.Stop()
+		return nil, err
+	}
+	return k, nil
+}
+
+// StartOwnKafka starts one whatever is in the environment, for tests that halt it or log in.
+func StartOwnKafka(ctx context.Context) (*Kafka, error) {
+	k := &Kafka{}
+	if err := k.boot(ctx); err != nil {
+		_ = k.Stop()
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *Kafka) boot(ctx context.Context) (err error) {
+	if k.dir, err = proc.NewDir("kafka"); err != nil {
+		return err
+	}
+	ports, err := proc.FreePorts(3)
+	if err != nil {
+		return err
+	}
+	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
+	k.Brokers, k.Secure, k.CAFile = address(0), address(2), filepath.Join(k.dir, "ca.pem")
+	if err := k.connect(); err != nil {
+		return err
+	}
+	return k.start(ctx, proc.Spec{
+		Name: "kafka",
+		Path: repo.Path("tests", "kafka", "start.sh"),
+		Args: []string{"run", strconv.Itoa(ports[0]), strconv.Itoa(ports[1]), k.dir, strconv.Itoa(ports[2])},
+		Env:  []string{cacheEnv + "=" + os.Getenv(cacheEnv), "OTELCOL_TEST_JAVA_HOME=" + os.Getenv("OTELCOL_TEST_JAVA_HOME")},
+	}, k.answers)
+}
+
+func (k *Kafka) connect() (err error) {
+	k.client, err = kgo.NewClient(
+		kgo.SeedBrokers(strings.Split(k.Brokers, ",")...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(MaxMessageBytes),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }), // it is back soon
+	)
+	if err == nil {
+		k.admin = kadm.NewClient(k.client)
+	}
+	return err
+}
+
+// answers is nil when there is a broker that leads partitions and groups.
+func (k *Kafka) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	brokers, err := k.admin.ListBrokers(ctx)
+	if err == nil && len(brokers) == 0 {
+		err = errors.New("no broker is in service yet")
+	}
+	if err != nil {
+		return err
+	}
+	return k.admin.FindGroupCoordinators(ctx, "any").Error()
+}
+
+// Stop ends the broker and removes its data.
+func (k *Kafka) Stop() error {
+	if k.client != nil {
+		k.client.Close()
+	}
+	if k.process != nil {
+		k.process.Kill() // what it would take care of is removed anyway
+	}
+	return k.server.Stop()
+}
+
+// MaxMessageBytes is what docs/scale.md asks of a topic.
+const MaxMessageBytes = 90_000_000
+
+// CreateTopics makes topics as docs/scale.md asks for them.
+func (k *Kafka) CreateTopics(ctx context.Context, partitions int32, names ...string) error {
+	return k.CreateTopicsLimited(ctx, partitions, MaxMessageBytes, names...)
+}
+
+// CreateTopicsLimited makes topics whose messages may have that many bytes, compressed.
+func (k *Kafka) CreateTopicsLimited(ctx context.Context, partitions int32, maxMessageBytes int, names ...string) error {
+	limit := strconv.Itoa(maxMessageBytes)
+	answers, err := k.admin.CreateTopics(ctx, partitions, 1, map[string]*string{"max.message.bytes": &limit}, names...)
+	return errors.Join(err, answers.Error())
+}
+
+// DeleteTopics takes topics away with all that is in them.
+func (k *Kafka) DeleteTopics(ctx context.Context, names ...string) error {
+	answers, err := k.admin.DeleteTopics(ctx, names...)
+	return errors.Join(err, answers.Error())
+}
+
+// Produce writes a message, whatever its bytes are, and says where it is.
+func (k *Kafka) Produce(ctx context.Context, topic string, partition int32, value []byte) (offset int64, err error) {
+	result := k.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Value: value})
+	record, err := result.First()
+	if err != nil {
+		return 0, fmt.Errorf("produce to %s: %w", topic, err)
+	}
+	return record.Offset, nil
+}
+
+// Messages are all messages of a topic.
+func (k *Kafka) Messages(ctx context.Context, topic string) ([]*kgo.Record, error) {
+	ends, err := k.EndOffsets(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(k.Brokers, ",")...), kgo.ConsumeTopics(topic))
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	want := int64(0)
+	for _, end := range ends {
+		want += end
+	}
+	var messages []*kgo.Record
+	for int64(len(messages)) < want {
+		fetches := reader.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, err
+		}
+		messages = append(messages, fetches.Records()...)
+	}
+	return messages, nil
+}
+
+// EndOffsets are the offsets that the next messages get, by partition.
+func (k *Kafka) EndOffsets(ctx context.Context, topic string) (map[int32]int64, error) {
+	listed, err := k.admin.ListEndOffsets(ctx, topic)
+	err = errors.Join(err, listed.Error())
+	if err != nil {
+		return nil, err
+	}
+	offsets := map[int32]int64{}
+	for partition, o := range listed[topic] {
+		offsets[partition] = o.Offset
+	}
+	return offsets, nil
+}
+
+// Committed are the offsets from which a group's successors go on, by partition. Those without one are left out.
+func (k *Kafka) Committed(ctx context.Context, group, topic string) (map[int32]int64, error) {
+	committed, err := k.admin.FetchOffsets(ctx, group)
+	err = errors.Join(err, committed.Error())
+	if err != nil {
+		return nil, err
+	}
+	offsets := map[int32]int64{}
+	for partition, o := range committed[topic] {
+		offsets[partition] = o.At
+	}
+	return offsets, nil
+}
+
+// Lag is how many messages of a topic a group has not committed.
+func (k *Kafka) Lag(ctx context.Context, group, topic string) (int64, error) {
+	ends, err := k.EndOffsets(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	committed, err := k.Committed(ctx, group, topic)
+	lag := int64(0)
+	for partition, end := range ends {
+		lag += max(0, end-committed[partition])
+	}
+	return lag, err
+}
+
+// Rewind sets a group's place in a topic to an offset in each partition. Kafka refuses it while the group has members.
+func (k *Kafka) Rewind(ctx context.Context, group, topic string, offset int64) error {
+	ends, err := k.EndOffsets(ctx, topic)
+	if err != nil {
+		return err
+	}
+	offsets := kadm.Offsets{}
+	for partition := range ends {
+		offsets.AddOffset(topic, partition, offset, -1)
+	}
+	answers, err := k.admin.CommitOffsets(ctx, group, offsets)
+	return errors.Join(err, answers.Error())
+}
