@@ -1,0 +1,37 @@
+#!/bin/sh
+# Makes the four topics, or brings their settings up to date. For where Kafka's own programs are, like the image apache/kafka;
+# docs/scale.md says why each value is what it is. It can be run again at any time; it never changes the number of partitions.
+#
+#   OTELCOL_KAFKA_BROKERS=kafka:9092 sh topics.sh
+#
+# OTELCOL_KAFKA_ADMIN_CONFIG: a file with a login, as Kafka's programs take it by --command-config.
+set -eu
+
+export PATH="${PATH}:/opt/kafka/bin"
+brokers=${OTELCOL_KAFKA_BROKERS:-kafka:9092}
+prefix=${OTELCOL_KAFKA_TOPIC_PREFIX:-dify}
+replication=${OTELCOL_KAFKA_REPLICATION:-3}
+retention=$((${OTELCOL_KAFKA_RETENTION_HOURS:-72} * 3600000))
+acknowledging=$((replication > 1 ? replication - 1 : 1)) # so that one broker may be away
+
+run() { # PROGRAM ARGS...
+  program=$1
+  shift
+  "$program" --bootstrap-server "$brokers" ${OTELCOL_KAFKA_ADMIN_CONFIG:+--command-config "$OTELCOL_KAFKA_ADMIN_CONFIG"} "$@"
+}
+
+topic() { # NAME PARTITIONS
+  run kafka-topics.sh --create --if-not-exists --topic "$1" --partitions "$2" --replication-factor "$replication"
+  # Of a batch: more than a gateway's max_message_bytes.
+  run kafka-configs.sh --alter --entity-type topics --entity-name "$1" --add-config \
+    "max.message.bytes=94371840,min.insync.replicas=$acknowledging,retention.ms=$retention,cleanup.policy=delete"
+}
+
+until run kafka-topics.sh --list >/dev/null; do
+  echo "topics.sh: $brokers does not answer yet" >&2
+  sleep 5
+done
+for name in traces logs workflow-logs; do
+  topic "$prefix-$name" "${OTELCOL_KAFKA_PARTITIONS:-12}"
+done
+topic "$prefix-metrics" 1 # one process takes them, in the order in which they came
