@@ -19,10 +19,10 @@ import (
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
@@ -149,17 +149,9 @@ func (e *bulkExtension) openStorage(ctx context.Context, host component.Host) (*
 	if e.cfg.Storage == nil {
 		return nil, errors.New("`storage` is required")
 	}
-	found, ok := host.GetExtensions()[*e.cfg.Storage]
-	if !ok {
-		return nil, fmt.Errorf("`storage` names %q, which is not among `service::extensions`", e.cfg.Storage)
-	}
-	provider, ok := found.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("`storage` names %q, which is not a storage extension", e.cfg.Storage)
-	}
-	client, err := provider.GetClient(ctx, component.KindExtension, e.id, "")
+	client, err := storageclient.Open(ctx, host, "storage", *e.cfg.Storage, storageclient.Owner{Kind: component.KindExtension, ID: e.id})
 	if err != nil {
-		return nil, fmt.Errorf("open storage %q: %w", e.cfg.Storage, err)
+		return nil, err
 	}
 	kept, err := openStore(ctx, client)
 	if err != nil {

@@ -117,11 +117,11 @@ func TestStartFaults(t *testing.T) {
 	}{
 		"no such storage": {
 			func(_ *Config, host *testHost) { delete(host.extensions, storageID) },
-			"`storage` names \"test_storage\", which is not among `service::extensions`",
+			"`storage`: there is no extension \"test_storage\": add it",
 		},
 		"not a storage": {
 			func(_ *Config, host *testHost) { host.extensions[storageID] = &bulkExtension{} },
-			"`storage` names \"test_storage\", which is not a storage extension",
+			"`storage`: the extension \"test_storage\" is not a storage extension",
 		},
 		"no such certificate": {
 			func(cfg *Config, _ *testHost) {

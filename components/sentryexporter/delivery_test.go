@@ -440,7 +440,7 @@ func TestMissingStorageStopsTheStart(t *testing.T) {
 	traces, err := NewFactory().CreateTraces(t.Context(), exportertest.NewNopSettings(metadata.Type), cfg)
 	require.NoError(t, err)
 	err = traces.Start(t.Context(), componenttest.NewNopHost())
-	require.ErrorContains(t, err, "`storage`: extension \"file_storage/queue\" is not configured")
+	require.ErrorContains(t, err, "`storage`: there is no extension \"file_storage/queue\"")
 	assert.NotContains(t, err.Error(), testKey)
 	require.NoError(t, traces.Shutdown(t.Context()))
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
 
@@ -145,7 +146,8 @@ func (h *hub) openRuns(ctx context.Context, host component.Host) error {
 	if h.cfg.Storage == nil {
 		return nil
 	}
-	client, err := openStorage(ctx, host, "storage", *h.cfg.Storage, h.set.ID, "runs")
+	client, err := storageclient.Open(ctx, host, "storage", *h.cfg.Storage,
+		storageclient.Owner{Kind: component.KindExporter, ID: h.set.ID, Name: "runs"})
 	if err != nil {
 		return err
 	}

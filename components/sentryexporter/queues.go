@@ -17,6 +17,8 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 )
 
 // queues are one queue for each project, so that a project which is limited or cannot be reached holds up no other. With
@@ -148,7 +150,8 @@ func (q *queues) openFormer(ctx context.Context, host component.Host) error {
 	if !q.cfg.keeps() {
 		return nil
 	}
-	client, err := openStorage(ctx, host, "sending_queue::storage", *q.cfg.QueueConfig.StorageID, q.set.ID, "projects-"+q.kind)
+	client, err := storageclient.Open(ctx, host, "sending_queue::storage", *q.cfg.QueueConfig.StorageID,
+		storageclient.Owner{Kind: component.KindExporter, ID: q.set.ID, Name: "projects-" + q.kind})
 	if err != nil {
 		return err
 	}
@@ -209,21 +212,4 @@ func (q *queues) closeList(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(q.saveList(ctx, true), q.list.Close(ctx))
-}
-
-// openStorage opens a storage that the configuration names by a key.
-func openStorage(ctx context.Context, host component.Host, key string, id, owner component.ID, name string) (storage.Client, error) {
-	ext, ok := host.GetExtensions()[id]
-	if !ok {
-		return nil, fmt.Errorf("`%s`: extension %q is not configured; add it under `extensions` and `service::extensions`", key, id)
-	}
-	store, ok := ext.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("`%s`: extension %q is no storage extension", key, id)
-	}
-	client, err := store.GetClient(ctx, component.KindExporter, owner, name)
-	if err != nil {
-		return nil, fmt.Errorf("open `%s`: %w", key, err)
-	}
-	return client, nil
 }

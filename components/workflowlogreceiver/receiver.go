@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/mysql"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/postgres"
@@ -75,7 +76,7 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 	if err != nil {
 		return err
 	}
-	client, err := r.openStorage(ctx, host)
+	client, err := storageclient.Open(ctx, host, "storage", *r.cfg.Storage, storageclient.Owner{Kind: component.KindReceiver, ID: r.set.ID})
 	if err != nil {
 		return err
 	}
@@ -121,22 +122,6 @@ func (r *workflowLogReceiver) connector(ctx context.Context) (source.Connector, 
 		return postgres.NewConnector(set)
 	}
 	return mysql.NewConnector(set)
-}
-
-func (r *workflowLogReceiver) openStorage(ctx context.Context, host component.Host) (storage.Client, error) {
-	found, ok := host.GetExtensions()[*r.cfg.Storage]
-	if !ok {
-		return nil, fmt.Errorf("`storage`: there is no extension %q: add it to `extensions` and to `service::extensions`", r.cfg.Storage)
-	}
-	extension, ok := found.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("`storage`: the extension %q is not a storage extension", r.cfg.Storage)
-	}
-	client, err := extension.GetClient(ctx, component.KindReceiver, r.set.ID, "")
-	if err != nil {
-		return nil, fmt.Errorf("open storage %q: %w", r.cfg.Storage, err)
-	}
-	return client, nil
 }
 
 func (r *workflowLogReceiver) newReader(connector source.Connector, client storage.Client, s *state) *reader {
