@@ -18,13 +18,26 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// Folders of config/ whose files are for other programs.
-var notOurs = map[string]bool{"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true}
+// Folders and files of config/ that are for other programs.
+var notOurs = map[string]bool{
+	"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true, "kubernetes": true, "kustomization.yaml": true,
+}
 
 // What the shipped files need to have set: values that have no default on purpose.
-var requiredEnv = map[string]string{"OTLP_API_KEY": apiKey}
+var requiredEnv = map[string]string{"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "secret"}
 
-// shippedConfigs returns what an operator may start with: each file under config/, overlays over the main one.
+// Files of config/scale that stand over another one of it; those with a login or a key over each that can have it.
+var over = map[string][][]string{
+	"reader.yaml": {{"gateway.yaml"}},
+	"drain.yaml":  {{"writer.yaml"}},
+	"auth.yaml":   {{"gateway.yaml"}, {"gateway.yaml", "reader.yaml"}},
+	"sasl.yaml": {
+		{"gateway.yaml"}, {"gateway.yaml", "reader.yaml"}, {"gateway.yaml", "reader.yaml", "auth.yaml"},
+		{"writer.yaml"}, {"writer.yaml", "drain.yaml"}, {"metrics.yaml"},
+	},
+}
+
+// shippedConfigs returns what an operator may start with: each file under config/, overlays over the ones that they are for.
 func shippedConfigs(t *testing.T) map[string][]string {
 	t.Helper()
 	root := repo.Path("config")
@@ -33,20 +46,34 @@ func shippedConfigs(t *testing.T) map[string][]string {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && notOurs[entry.Name()] {
-			return fs.SkipDir
+		if notOurs[entry.Name()] {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		name, err := filepath.Rel(root, path)
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
-		configs[name] = []string{path}
-		if strings.HasPrefix(name, "overlays"+string(filepath.Separator)) {
+		switch folder, file := filepath.Split(name); {
+		case folder == "overlays"+string(filepath.Separator):
 			configs[name] = []string{collector.ShippedConfig(), path}
+		case folder == "scale"+string(filepath.Separator) && over[file] != nil:
+			for _, below := range over[file] {
+				var files []string
+				for _, f := range below {
+					files = append(files, filepath.Join(filepath.Dir(path), f))
+				}
+				configs[name+" over "+strings.Join(below, ", ")] = append(files, path)
+			}
+		default:
+			configs[name] = []string{path}
 		}
 		return nil
 	}))
 	require.Contains(t, configs, "collector.yaml")
+	require.Contains(t, configs, filepath.Join("scale", "writer.yaml"))
 	return configs
 }
 
@@ -96,7 +123,12 @@ func checkRules(t *testing.T, config pipelines) {
 		assert.NotEqual(t, "batch", componentType(id), "it acknowledges before delivery")
 	}
 	for id, exporter := range config.Exporters {
-		assert.NotContainsf(t, exporter.SendingQueue, "batch", "%s: it loses data at this version", id)
+		if value, ok := exporter.SendingQueue["batch"]; ok {
+			batch, _ := value.(map[string]any)
+			assert.Containsf(t, batch, "sizer", "%s: its default is not applied at this version", id)
+			assert.NotContainsf(t, batch, "max_size", "%s: what is split is counted wrongly at this version", id)
+			assert.Containsf(t, exporter.SendingQueue, "storage", "%s: batches in memory only are lost", id)
+		}
 	}
 	for id, pipeline := range config.Service.Pipelines {
 		if len(pipeline.Processors) == 0 && len(pipeline.Exporters) == 0 {
@@ -119,7 +151,7 @@ func TestRulesFindViolations(t *testing.T) {
 	var config pipelines
 	require.NoError(t, yaml.Unmarshal([]byte(`
 processors: {batch/x: {}}
-exporters: {otlp: {sending_queue: {batch: {}}}}
+exporters: {otlp: {sending_queue: {batch: {sizer: items, max_size: 5}, storage: file_storage}}}
 service: {pipelines: {traces: {receivers: [otlp], processors: [dify_filter, transform], exporters: [otlp]}}}
 `), &config))
 	for _, broken := range []pipelines{

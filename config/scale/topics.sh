@@ -22,9 +22,9 @@ run() { # PROGRAM ARGS...
 
 topic() { # NAME PARTITIONS
   run kafka-topics.sh --create --if-not-exists --topic "$1" --partitions "$2" --replication-factor "$replication"
-  # Of a batch: more than a gateway's max_message_bytes.
+  # Of a compressed batch: no less than the max_message_bytes of gateways, which is before compression.
   run kafka-configs.sh --alter --entity-type topics --entity-name "$1" --add-config \
-    "max.message.bytes=94371840,min.insync.replicas=$acknowledging,retention.ms=$retention,cleanup.policy=delete"
+    "max.message.bytes=90000000,min.insync.replicas=$acknowledging,retention.ms=$retention,cleanup.policy=delete"
 }
 
 until run kafka-topics.sh --list >/dev/null; do

@@ -31,7 +31,9 @@ func check(t *testing.T, debianPackage, program string, args ...string) string {
 }
 
 func TestPrometheusTakesTheShippedFiles(t *testing.T) {
-	check(t, "prometheus", "promtool", "check", "config", repo.Path("config", "prometheus", "prometheus.yaml"))
+	for _, file := range []string{"prometheus.yaml", "scale.yaml"} {
+		check(t, "prometheus", "promtool", "check", "config", repo.Path("config", "prometheus", file))
+	}
 }
 
 func TestAlertsFireInTime(t *testing.T) {

@@ -89,6 +89,9 @@ func addRules(t *testing.T, all map[string]string) {
 		require.NoError(t, yaml.Unmarshal(text, &rules))
 		for _, group := range rules.Groups {
 			for _, rule := range group.Rules {
+				if strings.Contains(rule.Expr, "otelcol_kafka_") {
+					continue // there is no Kafka here: see kafka_test.go
+				}
 				expr := shortened(rule.Expr)
 				if rule.Alert != "" {
 					require.Regexp(t, limit, expr, "%s: an alert ends in its limit", rule.Alert)
