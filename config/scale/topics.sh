@@ -7,7 +7,7 @@
 # OTELCOL_KAFKA_ADMIN_CONFIG: a file with a login, as Kafka's programs take it by --command-config.
 set -eu
 
-export PATH="${PATH}:/opt/kafka/bin"
+PATH=$PATH:/opt/kafka/bin # where the image has them
 brokers=${OTELCOL_KAFKA_BROKERS:-kafka:9092}
 prefix=${OTELCOL_KAFKA_TOPIC_PREFIX:-dify}
 replication=${OTELCOL_KAFKA_REPLICATION:-3}

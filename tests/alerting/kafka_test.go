@@ -35,7 +35,9 @@ func TestKafkaAlertsSeeWhatCollectorsTell(t *testing.T) {
 	kafka := servers.Run(t, servers.StartKafka)
 	const prefix = "alerting"
 	require.NoError(t, kafka.CreateTopics(t.Context(), 1, prefix+"-traces", prefix+"-metrics"))
-	t.Cleanup(func() { _ = kafka.DeleteTopics(context.WithoutCancel(t.Context()), prefix+"-traces", prefix+"-metrics") })
+	t.Cleanup(func() {
+		_ = kafka.DeleteTopics(context.WithoutCancel(t.Context()), prefix+"-traces", prefix+"-metrics")
+	})
 	_, err := kafka.Produce(t.Context(), prefix+"-metrics", 0, []byte("no telemetry"))
 	require.NoError(t, err)
 
