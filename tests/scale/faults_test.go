@@ -1,0 +1,135 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package scale
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
+)
+
+const (
+	// soakEnv names the variable that asks for the fault schedules in full.
+	soakEnv = "OTELCOL_TEST_SOAK"
+	// seedEnv names the variable with the seed of a schedule to repeat.
+	seedEnv = "OTELCOL_TEST_SEED"
+
+	fullRounds = 10
+)
+
+// Whichever collector is killed, joins or leaves, and whichever server is away: what Dify emits arrives, once.
+func TestEachOnceThroughFaults(t *testing.T) {
+	rounds := 1
+	if os.Getenv(soakEnv) != "" {
+		rounds = fullRounds
+	}
+	seed := seedOf(t)
+	s := &schedule{rig: newFaultRig(t), random: rand.New(rand.NewPCG(seed, 0))}
+	load := startLoad(t, s.rig, seed, 2)
+	load.send(t.Context(), s.rig, readRecording(t))
+	for round := range rounds {
+		for _, fault := range s.faults() {
+			begin := time.Now()
+			fault.happens(t)
+			t.Logf("round %d: %s, %s", round+1, fault.name, time.Since(begin).Round(100*time.Millisecond))
+			s.progress(t, load)
+		}
+	}
+	e := load.finish(t)
+	t.Logf("%d spans, %d runs, %d requests, %d roots, %d exceptions", e.Spans, e.Ended(), e.Requests, len(e.roots), e.Exceptions)
+	s.expectConsumed(t, "traces", "workflow-logs", "metrics")
+	s.expectDocumentsOnce(t, e)
+	s.expectSentryOnce(t, e)
+	s.expectSums(t, e)
+}
+
+func newFaultRig(t *testing.T) *rig {
+	t.Helper()
+	kafka, search := ownServers(t)
+	return newRigWith(t, rigOptions{
+		gateways: 2, writers: 3, reader: true, metrics: true, kafka: kafka, search: search,
+		writerOverlay: []string{"yaml:exporters::sentry::run_window: 2s"}, // of 30s; what is not explained by then is told
+	})
+}
+
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv(seedEnv); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedEnv)
+	}
+	t.Logf("repeat this schedule with %s=%d", seedEnv, seed)
+	return seed
+}
+
+// schedule is a test under way.
+type schedule struct {
+	*rig
+	random *rand.Rand
+}
+
+// fault is something that happens while Dify works, and is over when it returns.
+type fault struct {
+	name    string
+	happens func(*testing.T)
+}
+
+// faults are one of each, in random order.
+func (s *schedule) faults() []fault {
+	faults := []fault{
+		{"a gateway is killed", func(t *testing.T) { pick(s, s.gateways).KillAndRestart(t) }},
+		{"a writer is killed", func(t *testing.T) { pick(s, s.writers).KillAndRestart(t) }},
+		{"the metrics collector is killed", func(t *testing.T) { s.metrics.KillAndRestart(t) }},
+		{"the reader is killed", func(t *testing.T) { s.reader.KillAndRestart(t) }},
+		{"a writer joins and another leaves", s.writersChange},
+		{"the broker is killed", s.brokerKilled},
+		{"OpenSearch is away, and a writer is killed", s.searchAway},
+	}
+	s.random.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+	return faults
+}
+
+func pick[T any](s *schedule, from []T) T { return from[s.random.IntN(len(from))] }
+
+func (s *schedule) writersChange(t *testing.T) {
+	s.addWriter(t)
+	leaving := s.random.IntN(len(s.writers) - 1) // not the new one
+	w := s.writers[leaving]
+	s.writers = slices.Delete(s.writers, leaving, leaving+1)
+	s.drain(t, w)
+}
+
+func (s *schedule) brokerKilled(t *testing.T) {
+	require.NoError(t, s.kafka.Halt(true))
+	require.NoError(t, s.kafka.Resume(t.Context()))
+}
+
+func (s *schedule) searchAway(t *testing.T) {
+	s.search.Kill()
+	pick(s, s.writers).KillAndRestart(t)
+	require.NoError(t, s.search.Restart(t.Context()))
+}
+
+// progress waits until Dify has done something more since.
+func (s *schedule) progress(t *testing.T, l *load) {
+	t.Helper()
+	before := l.requests()
+	wait.For(t, "more requests", func(context.Context) error {
+		if now := l.requests(); now < before+10 {
+			return fmt.Errorf("%d since the last fault", now-before)
+		}
+		return nil
+	})
+}
