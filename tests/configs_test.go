@@ -32,8 +32,12 @@ var over = map[string][][]string{
 	"drain.yaml":  {{"writer.yaml"}},
 	"auth.yaml":   {{"gateway.yaml"}, {"gateway.yaml", "reader.yaml"}},
 	"sasl.yaml": {
-		{"gateway.yaml"}, {"gateway.yaml", "reader.yaml"}, {"gateway.yaml", "reader.yaml", "auth.yaml"},
-		{"writer.yaml"}, {"writer.yaml", "drain.yaml"}, {"metrics.yaml"},
+		{"gateway.yaml"},
+		{"gateway.yaml", "reader.yaml"},
+		{"gateway.yaml", "reader.yaml", "auth.yaml"},
+		{"writer.yaml"},
+		{"writer.yaml", "drain.yaml"},
+		{"metrics.yaml"},
 	},
 }
 

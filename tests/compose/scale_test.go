@@ -38,7 +38,7 @@ var scaleOthers = map[string]map[string]string{
 	"none":      {},
 	"key":       {"OTLP_API_KEY": apiKey},
 	"login":     {"OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": `p"a$$s\s#1: {x}`, "OTELCOL_KAFKA_BROKERS": "a.example.com:9093,b.example.com:9093"}, //nolint:gosec // made up
-	"both":      {"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "x"},                                                         //nolint:gosec // made up
+	"both":      {"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "x"},
 	"amounts":   {"OTELCOL_MEMORY": "2g", "OTELCOL_KAFKA_HEAP": "2g", "OTELCOL_KAFKA_MEMORY": "4g", "OTELCOL_KAFKA_PARTITIONS": "24"},
 	"back ends": {"OTELCOL_OPENSEARCH_URL": "https://search.example.com", "OTELCOL_DASHBOARDS_URL": "", "OTELCOL_DIFY_NETWORK": "other_default"},
 }

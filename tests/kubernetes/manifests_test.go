@@ -4,6 +4,7 @@
 package kubernetes
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -111,15 +112,11 @@ func (m *manifests) environment(t *testing.T, container corev1.Container) map[st
 	for _, source := range container.EnvFrom {
 		if source.ConfigMapRef != nil {
 			require.Contains(t, m.configs, source.ConfigMapRef.Name)
-			for key, value := range m.configs[source.ConfigMapRef.Name].Data {
-				env[key] = value
-			}
+			maps.Copy(env, m.configs[source.ConfigMapRef.Name].Data)
 			continue
 		}
 		require.Contains(t, m.secrets, source.SecretRef.Name, "the example has it")
-		for key, value := range m.secrets[source.SecretRef.Name].StringData {
-			env[key] = value
-		}
+		maps.Copy(env, m.secrets[source.SecretRef.Name].StringData)
 	}
 	for _, variable := range container.Env {
 		env[variable.Name] = variable.Value
