@@ -5,6 +5,7 @@ package scale
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -34,7 +35,7 @@ func TestEachOnceThroughFaults(t *testing.T) {
 		rounds = fullRounds
 	}
 	seed := seedOf(t)
-	s := &schedule{rig: newFaultRig(t), random: rand.New(rand.NewPCG(seed, 0))}
+	s := &schedule{rig: newFaultRig(t), random: rand.New(rand.NewPCG(seed, 0)), searchIsBack: make(chan error, 1)}
 	load := startLoad(t, s.rig, seed, 2)
 	load.send(t.Context(), s.rig, readRecording(t))
 	for round := range rounds {
@@ -44,13 +45,16 @@ func TestEachOnceThroughFaults(t *testing.T) {
 			t.Logf("round %d: %s, %s", round+1, fault.name, time.Since(begin).Round(100*time.Millisecond))
 			s.progress(t, load)
 		}
+		require.NoError(t, <-s.searchIsBack)
 	}
 	e := load.finish(t)
+	begin := time.Now()
 	t.Logf("%d spans, %d runs, %d requests, %d roots, %d exceptions", e.Spans, e.Ended(), e.Requests, len(e.roots), e.Exceptions)
 	s.expectConsumed(t, "traces", "workflow-logs", "metrics")
 	s.expectDocumentsOnce(t, e)
 	s.expectSentryOnce(t, e)
 	s.expectSums(t, e)
+	t.Logf("all of it had arrived after %s", time.Since(begin).Round(100*time.Millisecond))
 }
 
 func newFaultRig(t *testing.T) *rig {
@@ -77,7 +81,8 @@ func seedOf(t *testing.T) uint64 {
 // schedule is a test under way.
 type schedule struct {
 	*rig
-	random *rand.Rand
+	random       *rand.Rand
+	searchIsBack chan error // of each round
 }
 
 // fault is something that happens while Dify works, and is over when it returns.
@@ -94,8 +99,8 @@ func (s *schedule) faults() []fault {
 		{"the metrics collector is killed", func(t *testing.T) { s.metrics.KillAndRestart(t) }},
 		{"the reader is killed", func(t *testing.T) { s.reader.KillAndRestart(t) }},
 		{"a writer joins and another leaves", s.writersChange},
-		{"the broker is killed", s.brokerKilled},
-		{"OpenSearch is away, and a writer is killed", s.searchAway},
+		{"the broker is killed, and a gateway that has to keep what it takes", s.brokerKilled},
+		{"OpenSearch is killed, and a writer that has to keep what it takes", s.searchKilled},
 	}
 	s.random.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
 	return faults
@@ -113,13 +118,31 @@ func (s *schedule) writersChange(t *testing.T) {
 
 func (s *schedule) brokerKilled(t *testing.T) {
 	require.NoError(t, s.kafka.Halt(true))
+	keeper := pick(s, s.gateways)
+	keeps(t, keeper, "kafka")
+	keeper.KillAndRestart(t)
 	require.NoError(t, s.kafka.Resume(t.Context()))
 }
 
-func (s *schedule) searchAway(t *testing.T) {
+// searchKilled is not the end of it: other faults happen before OpenSearch is back.
+func (s *schedule) searchKilled(t *testing.T) {
 	s.search.Kill()
-	pick(s, s.writers).KillAndRestart(t)
-	require.NoError(t, s.search.Restart(t.Context()))
+	keeper := pick(s, s.writers)
+	keeps(t, keeper, "opensearch")
+	keeper.KillAndRestart(t)
+	go func() { s.searchIsBack <- s.search.Restart(t.Context()) }()
+}
+
+// keeps waits until an exporter has something in its queue.
+func keeps(t *testing.T, i *instance, exporter string) {
+	t.Helper()
+	wait.For(t, "something in the queue of "+exporter, func(ctx context.Context) error {
+		size, err := i.OwnMetric(ctx, "otelcol_exporter_queue_size", `exporter="`+exporter+`"`)
+		if err == nil && size == 0 {
+			err = errors.New("it is empty")
+		}
+		return err
+	})
 }
 
 // progress waits until Dify has done something more since.
