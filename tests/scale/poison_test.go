@@ -42,7 +42,9 @@ func TestPoisonMessageIsSkipped(t *testing.T) {
 	assert.ElementsMatch(t, spanIDs(1, 2), documentIDs(r.expectDocuments(t, 2, spanIndices)))
 	assert.ElementsMatch(t, []string{"line 1", "line 2"}, documentIDs(r.expectDocuments(t, 2, lineIndices)))
 	assert.ElementsMatch(t, []string{"run 1", "run 2"}, documentIDs(r.expectDocuments(t, 2, runIndices)))
-	wait.For(t, "the metrics", func(ctx context.Context) error { return shows(ctx, r.metrics.Prometheus, "poison_before", "poison_after") })
+	wait.For(t, "the metrics", func(ctx context.Context) error {
+		return shows(ctx, r.metrics.Prometheus, "poison_before", "poison_after")
+	})
 
 	counters := map[string]string{"traces": "spans", "logs": "log_records", "workflow-logs": "log_records", "metrics": "metric_points"}
 	for topic, items := range counters {
