@@ -130,7 +130,8 @@ type MemoryConfig struct {
 	MaxTraces int `mapstructure:"max_traces"`
 	// MaxDroppedSpans bounds the dropped spans whose children can still be re-parented.
 	MaxDroppedSpans int `mapstructure:"max_dropped_spans"`
-	// MaxProcesses bounds the processes whose role, and the apps whose tenant, are remembered.
+	// MaxProcesses bounds the processes whose role, and the apps whose tenant, are remembered. Without any, what is told of a
+	// trace depends on that trace alone.
 	MaxProcesses int `mapstructure:"max_processes"`
 }
 
@@ -304,11 +305,13 @@ func (c *MemoryConfig) validate() error {
 	}{
 		{"max_traces", c.MaxTraces},
 		{"max_dropped_spans", c.MaxDroppedSpans},
-		{"max_processes", c.MaxProcesses},
 	} {
 		if limit.value <= 0 {
 			errs = append(errs, fmt.Errorf("memory::%s: must be greater than 0, is %d", limit.key, limit.value))
 		}
+	}
+	if c.MaxProcesses < 0 {
+		errs = append(errs, fmt.Errorf("memory::max_processes: must be 0 (none) or greater, is %d", c.MaxProcesses))
 	}
 	return errors.Join(errs...)
 }

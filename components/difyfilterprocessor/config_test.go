@@ -107,7 +107,7 @@ func TestInvalidConfig(t *testing.T) {
 			`memory::ttl: must be at least 1s, is 30ns; give a unit, as in 30m`,
 			`memory::max_traces: must be greater than 0, is 0`,
 			`memory::max_dropped_spans: must be greater than 0, is -1`,
-			`memory::max_processes: must be greater than 0, is 0`,
+			`memory::max_processes: must be 0 (none) or greater, is -3`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

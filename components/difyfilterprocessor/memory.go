@@ -38,8 +38,8 @@ type spanKey struct {
 	span  pcommon.SpanID
 }
 
-// generations is a map that forgets. It holds at most limit entries, and an entry at least ttl after its last use,
-// unless limit/2 others were used since. Two plain maps do that without a list and without a goroutine: the older one
+// generations is a map that forgets. It holds at most limit entries, none if that is 0, and an entry at least ttl
+// after its last use, unless limit/2 others were used since. Two plain maps do that without a list and without a goroutine: the older one
 // is thrown away whole.
 type generations[K comparable, V any] struct {
 	limit    int
@@ -50,7 +50,7 @@ type generations[K comparable, V any] struct {
 }
 
 func newGenerations[K comparable, V any](limit int, ttl time.Duration) *generations[K, V] {
-	return &generations[K, V]{limit: max(1, limit/2), ttl: ttl, current: map[K]V{}}
+	return &generations[K, V]{limit: min(limit, max(1, limit/2)), ttl: ttl, current: map[K]V{}}
 }
 
 func (g *generations[K, V]) get(key K, now time.Time) (V, bool) {
@@ -66,6 +66,9 @@ func (g *generations[K, V]) get(key K, now time.Time) (V, bool) {
 }
 
 func (g *generations[K, V]) set(key K, value V, now time.Time) {
+	if g.limit == 0 {
+		return
+	}
 	g.age(now)
 	if _, ok := g.current[key]; !ok && len(g.current) >= g.limit {
 		g.turn(now)

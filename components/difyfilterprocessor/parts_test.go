@@ -336,3 +336,41 @@ func TestPartsOfChaos(t *testing.T) {
 		}
 	}
 }
+
+// The writer of config/scale remembers no process and no app: partitions that are read in another order give the same.
+func TestPartitionsReadInAnotherOrderGiveTheSame(t *testing.T) {
+	random := chaos{newRandom(t)}
+	gateway := newChain(t).gateways[0]
+	var partitions [4][]ptrace.Traces
+	for _, td := range recordedTraces(t) {
+		for _, message := range messages(gateway.traces(t, td)) {
+			to := spansOf(message)[0].TraceID()[15] % 4
+			partitions[to] = append(partitions[to], message)
+		}
+	}
+	read := func() []string {
+		writer := newBench(t, func(c *Config) { c.Memory.MaxProcesses = 0 })
+		var left [4][]ptrace.Traces
+		copy(left[:], partitions[:])
+		var out []ptrace.Traces
+		for len(left[0])+len(left[1])+len(left[2])+len(left[3]) > 0 {
+			if i := random.IntN(4); len(left[i]) > 0 {
+				out = append(out, writer.traces(t, copyTraces(left[i][0])))
+				left[i] = left[i][1:]
+			}
+		}
+		return shown(out...)
+	}
+	first := read()
+	assert.Equal(t, first, read())
+}
+
+// An app never changes its tenant, so a gateway need not see the trace to tell it.
+func TestGatewayTellsTheTenantOfAnApp(t *testing.T) {
+	gateway := newChain(t).gateways[0]
+	first := gateway.traces(t, batchOf(difyProcess(1), runner(4, 2, appA, workflowA)))
+	tenant := text(byID(first, 4).Attributes(), difysemconv.AttrTenantID)
+	require.NotEmpty(t, tenant)
+	later := gateway.traces(t, batchOf(difyProcess(1), startNode(5, 9, runB, appA, workflowA)))
+	assert.Equal(t, tenant, text(byID(later, 5).Attributes(), difysemconv.AttrTenantID))
+}

@@ -110,8 +110,8 @@ type sourceRun struct {
 }
 
 // link sets dify.workflow_run_id on a run's spans, and app, tenant and workflow on node spans. It must see output.value
-// before redaction, and all spans before any is dropped. Of a part of the traces it tells what the batch itself tells: that
-// is true of the whole, but for what stands above a run, where there may be others.
+// before redaction, and all spans before any is dropped. Of a part of the traces it tells what the batch itself tells, and the
+// tenant of an app: that is true of the whole, but for what stands above a run, where there may be others.
 func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 	if !worthLinking(td, origins) && !f.remembersAny(td, now) {
 		return
@@ -119,11 +119,12 @@ func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 	mem := f.memory
 	if !f.cfg.WholeTraces {
 		mem = newMemory(f.cfg.Memory)
+		mem.tenants = f.memory.tenants
 	}
 	l := &links{memory: mem, now: now, index: map[spanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount())}
 	l.read(td, origins)
-	mem.mu.Lock()
-	defer mem.mu.Unlock()
+	f.memory.mu.Lock()
+	defer f.memory.mu.Unlock()
 	l.remember()
 	for i := range l.spans {
 		l.setRun(i)
