@@ -71,6 +71,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 		defer r.done()
 		for _, rs := range td.ResourceSpans().All() {
 			r.attributes(rs.Resource().Attributes())
+			r.set(rs.SchemaUrl(), rs.SetSchemaUrl)
 			for _, ss := range rs.ScopeSpans().All() {
 				r.spans(ss)
 			}
@@ -224,6 +225,7 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (pl
 		defer r.done()
 		for _, rl := range ld.ResourceLogs().All() {
 			r.attributes(rl.Resource().Attributes())
+			r.set(rl.SchemaUrl(), rl.SetSchemaUrl)
 			for _, sl := range rl.ScopeLogs().All() {
 				r.records(sl)
 			}

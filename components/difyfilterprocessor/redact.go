@@ -97,6 +97,7 @@ func (r *redactor) done() { r.pool.put(r.clean) }
 
 func (r *redactor) spans(ss ptrace.ScopeSpans) {
 	r.scope(ss.Scope())
+	r.set(ss.SchemaUrl(), ss.SetSchemaUrl)
 	for _, span := range ss.Spans().All() {
 		r.attributes(span.Attributes())
 		r.set(span.Name(), span.SetName)
@@ -115,6 +116,7 @@ func (r *redactor) spans(ss ptrace.ScopeSpans) {
 
 func (r *redactor) records(sl plog.ScopeLogs) {
 	r.scope(sl.Scope())
+	r.set(sl.SchemaUrl(), sl.SetSchemaUrl)
 	for _, record := range sl.LogRecords().All() {
 		r.attributes(record.Attributes())
 		r.body(record.Body())
@@ -125,8 +127,10 @@ func (r *redactor) records(sl plog.ScopeLogs) {
 // metrics redacts the labels too. Points that become equal by that are added up, where they can be.
 func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 	r.attributes(rm.Resource().Attributes())
+	r.set(rm.SchemaUrl(), rm.SetSchemaUrl)
 	for _, sm := range rm.ScopeMetrics().All() {
 		r.scope(sm.Scope())
+		r.set(sm.SchemaUrl(), sm.SetSchemaUrl)
 		for _, m := range sm.Metrics().All() {
 			r.set(m.Description(), m.SetDescription)
 			changed := false

@@ -57,7 +57,9 @@ func TestNoCanaryLeavesTraces(t *testing.T) {
 	b := newBench(t)
 	td := batchOf(difyProcess(1), startNode(1, 2, runA, appA, workflowA), spanSpec{id: 3, name: canaries(), err: canaries()})
 	fillWithCanaries(td.ResourceSpans().At(0).Resource().Attributes())
+	td.ResourceSpans().At(0).SetSchemaUrl(canary)
 	for _, ss := range td.ResourceSpans().At(0).ScopeSpans().All() {
+		ss.SetSchemaUrl(canary)
 		fillWithCanaries(ss.Scope().Attributes())
 		for _, span := range ss.Spans().All() {
 			fillWithCanaries(span.Attributes())
@@ -80,6 +82,8 @@ func TestNoCanaryLeavesMetrics(t *testing.T) {
 	md := durations(difyProcess(1), flaskLabels("a", "/x", 200))
 	rm := md.ResourceMetrics().At(0)
 	fillWithCanaries(rm.Resource().Attributes())
+	rm.SetSchemaUrl(canary)
+	rm.ScopeMetrics().At(0).SetSchemaUrl(canary)
 	fillWithCanaries(rm.ScopeMetrics().At(0).Scope().Attributes())
 	p := rm.ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
 	fillWithCanaries(p.Attributes())
@@ -95,7 +99,9 @@ func TestNoCanaryLeavesLogs(t *testing.T) {
 	ld := plog.NewLogs()
 	rl := ld.ResourceLogs().AppendEmpty()
 	fillWithCanaries(rl.Resource().Attributes())
+	rl.SetSchemaUrl(canary)
 	sl := rl.ScopeLogs().AppendEmpty()
+	sl.SetSchemaUrl(canary)
 	fillWithCanaries(sl.Scope().Attributes())
 	record := sl.LogRecords().AppendEmpty()
 	record.SetEventName(canary)
