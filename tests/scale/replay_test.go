@@ -1,0 +1,108 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package scale
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluent/fluent-logger-golang/fluent"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+)
+
+// A topic's day, written again into an emptied OpenSearch, gives the same documents, but for when each was observed.
+func TestReplayGivesTheSameDocuments(t *testing.T) {
+	ports, err := proc.FreePorts(1)
+	require.NoError(t, err)
+	r := newRigWith(t, rigOptions{env: map[string]string{"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(ports[0])}})
+	r.opts.env["OTELCOL_SENTRY_DSN"] = "" // off while replaying
+	r.recordDay(t, ports[0])
+
+	writer := r.start(t, "", "writer.yaml")
+	first := r.written(t, writer)
+	writer.Terminate(t)
+	require.NoError(t, r.search.Reset(t.Context()))
+	for _, topic := range []string{"traces", "logs", "workflow-logs"} {
+		require.NoError(t, r.kafka.Rewind(t.Context(), r.group(topic), r.topic(topic), 0))
+	}
+	again := r.written(t, r.start(t, "", "writer.yaml"))
+
+	assert.Len(t, again, len(first))
+	perIndex := map[string]int{}
+	for id, document := range first {
+		kind, _, _ := strings.Cut(id, "-20")
+		perIndex[kind]++
+		require.Equal(t, document, again[id], id)
+	}
+	assert.Equal(t, 22, perIndex["workflow-logs"])
+	assert.Greater(t, perIndex["dify-traces"], 5000)
+	assert.Greater(t, perIndex["dify-logs"], 500)
+}
+
+// recordDay brings all recordings into Kafka: spans, the lines of containers, and the runs of a database.
+func (r *rig) recordDay(t *testing.T, fluentPort int) {
+	t.Helper()
+	postgres := servers.SharedPostgres(t)
+	dify := postgres.NewDify(t, func(ctx context.Context, database string) error {
+		return postgres.Restore(ctx, database, recordings.Unzipped(t, recordings.Rows))
+	})
+	maps.Copy(r.opts.env, dify.Env)
+	r.opts.overlays = []string{"yaml:receivers::workflow_log::start_at: beginning"}
+	gateway := r.start(t, "", "gateway.yaml", "reader.yaml")
+	r.opts.overlays = nil
+	for _, request := range recordings.Lines(t, recordings.Traces) {
+		require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "traces", jsonFormat, []byte(request)))
+	}
+	lines := sendLines(t, fluentPort, "api") + sendLines(t, fluentPort, "worker")
+	gateway.expectMetric(t, float64(lines), "otelcol_receiver_accepted_log_records_total", `receiver="fluentforward"`)
+	gateway.expectMetric(t, 22, "otelcol_exporter_sent_log_records_total", `exporter="kafka/workflow_logs"`)
+	gateway.expectMetric(t, 0, "otelcol_exporter_queue_size")
+	gateway.Terminate(t)
+}
+
+// sendLines sends what a container wrote, as Docker does, and says how many lines it were.
+func sendLines(t *testing.T, port int, container string) int {
+	t.Helper()
+	client, err := fluent.New(fluent.Config{FluentHost: "127.0.0.1", FluentPort: port, SubSecondPrecision: true})
+	require.NoError(t, err)
+	text, err := os.ReadFile(recordings.Unzipped(t, container+".log.gz"))
+	require.NoError(t, err)
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		require.NoError(t, client.PostWithTime(container, time.Now(), map[string]string{
+			"container_id": container, "container_name": "/docker-" + container + "-1", "source": "stderr", "log": strings.TrimSuffix(line, "\n"),
+		}))
+		n++
+	}
+	require.NoError(t, client.Close())
+	return n
+}
+
+// written are the documents, by index and id, when a writer has written all that is in Kafka.
+func (r *rig) written(t *testing.T, writer *instance) map[string]map[string]any {
+	t.Helper()
+	r.expectConsumed(t, "traces", "logs", "workflow-logs")
+	for _, waiting := range []string{"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_held_requests", "otelcol_opensearch_bulk_stored_items"} {
+		writer.expectMetric(t, 0, waiting)
+	}
+	documents := map[string]map[string]any{}
+	for _, pattern := range []string{spanIndices, runIndices, lineIndices} {
+		require.NoError(t, r.search.Walk(t.Context(), pattern, []string{"*"}, func(hit servers.Hit) {
+			delete(hit.Source, "observedTimestamp")
+			documents[hit.Index+"/"+hit.ID] = hit.Source
+		}))
+	}
+	return documents
+}
