@@ -29,6 +29,7 @@ func TestReplayGivesTheSameDocuments(t *testing.T) {
 	r := newRigWith(t, rigOptions{env: map[string]string{"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(ports[0])}})
 	r.opts.env["OTELCOL_SENTRY_DSN"] = "" // off while replaying
 	r.recordDay(t, ports[0])
+	r.assertNoContentInKafka(t)
 
 	writer := r.start(t, "", "writer.yaml")
 	first := r.written(t, writer)
@@ -72,15 +73,38 @@ func (r *rig) recordDay(t *testing.T, fluentPort int) {
 	gateway.Terminate(t)
 }
 
+// assertNoContentInKafka looks for what the user and the application said in the recordings.
+func (r *rig) assertNoContentInKafka(t *testing.T) {
+	t.Helper()
+	recorded := strings.ReplaceAll(strings.Join(recordings.Lines(t, recordings.Traces), "\n"), `\"`, `"`) + recordedLines(t, "worker")
+	var kept strings.Builder
+	for _, topic := range []string{"traces", "logs", "workflow-logs", "metrics"} {
+		messages, err := r.kafka.Messages(t.Context(), r.topic(topic))
+		require.NoError(t, err)
+		for _, message := range messages {
+			kept.Write(message.Value)
+		}
+	}
+	for _, content := range []string{`"hello`, `'hello'`, "echo hi", "sys.user_id"} {
+		assert.Contains(t, recorded, content)
+		assert.NotContains(t, kept.String(), content)
+	}
+}
+
+func recordedLines(t *testing.T, container string) string {
+	t.Helper()
+	text, err := os.ReadFile(recordings.Unzipped(t, container+".log.gz"))
+	require.NoError(t, err)
+	return string(text)
+}
+
 // sendLines sends what a container wrote, as Docker does, and says how many lines it were.
 func sendLines(t *testing.T, port int, container string) int {
 	t.Helper()
 	client, err := fluent.New(fluent.Config{FluentHost: "127.0.0.1", FluentPort: port, SubSecondPrecision: true})
 	require.NoError(t, err)
-	text, err := os.ReadFile(recordings.Unzipped(t, container+".log.gz"))
-	require.NoError(t, err)
 	n := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(recordedLines(t, container)) {
 		require.NoError(t, client.PostWithTime(container, time.Now(), map[string]string{
 			"container_id": container, "container_name": "/docker-" + container + "-1", "source": "stderr", "log": strings.TrimSuffix(line, "\n"),
 		}))
