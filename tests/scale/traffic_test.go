@@ -84,7 +84,7 @@ func (l *load) play(working, ctx context.Context, g *traffic.Generator, rows *sc
 	ended := make(chan struct{})
 	var exporting sync.WaitGroup
 	for _, process := range g.World.Processes() {
-		s := &sdk{process: process, url: url, client: &http.Client{Transport: &http.Transport{}}, spans: ptrace.NewTraces()}
+		s := &sdk{process: process, url: url, client: newClient(), spans: ptrace.NewTraces()}
 		sdks[process] = s
 		exporting.Go(func() { l.fail(s.run(ctx, ended)) })
 	}
@@ -192,7 +192,12 @@ func (l *load) requests() int {
 	return l.emitted.Requests
 }
 
-// sdk is OpenTelemetry's in one process: it exports spans and metrics by OTLP over HTTP, over a connection of its own.
+// newClient makes a connection for each request, so that a gateway that was away gets its share again.
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+}
+
+// sdk is OpenTelemetry's in one process: it exports spans and metrics by OTLP over HTTP.
 type sdk struct {
 	process *traffic.Process
 	url     string
@@ -210,7 +215,6 @@ func (s *sdk) add(spans ptrace.Traces) {
 
 // run exports once per interval until done, and then a last time.
 func (s *sdk) run(ctx context.Context, done <-chan struct{}) error {
-	defer s.client.CloseIdleConnections()
 	tick := time.NewTicker(exportInterval)
 	defer tick.Stop()
 	for {
@@ -353,8 +357,7 @@ func (l *load) send(ctx context.Context, r *rig, rec *recording) {
 	maps.Copy(l.emitted.roots, rec.roots)
 	l.emitted.Add(rec.Expected)
 	l.working.Go(func() {
-		client := &http.Client{Transport: &http.Transport{}}
-		defer client.CloseIdleConnections()
+		client := newClient()
 		for _, body := range rec.requests {
 			if err := send(ctx, client, "http://"+r.balancer.Address+"/v1/traces", body); err != nil {
 				l.fail(err)
