@@ -22,6 +22,8 @@ type Config struct {
 	ServiceNamespace string `mapstructure:"service_namespace"`
 	// WholeTraces is false where others see the rest of each trace. What needs all of it is left to a processor behind them.
 	WholeTraces bool `mapstructure:"whole_traces"`
+	// OneAtATime lets one request at a time through to what is behind, so that one alone waits for a full queue there.
+	OneAtATime bool `mapstructure:"one_at_a_time"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
 	Status    StatusConfig    `mapstructure:"status"`

@@ -44,6 +44,10 @@ func NewFactory() processor.Factory {
 }
 
 func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
+	next, err := newTurns(cfg.(*Config)).traces(next)
+	if err != nil {
+		return nil, err
+	}
 	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
@@ -52,6 +56,10 @@ func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg 
 }
 
 func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
+	next, err := newTurns(cfg.(*Config)).metrics(next)
+	if err != nil {
+		return nil, err
+	}
 	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
@@ -60,6 +68,10 @@ func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg
 }
 
 func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	next, err := newTurns(cfg.(*Config)).logs(next)
+	if err != nil {
+		return nil, err
+	}
 	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
