@@ -18,6 +18,10 @@ import (
 // there comes back as the error of a collection too.
 var silence = sync.OnceFunc(logging.Disable)
 
+// sentinelPool is far more connections than a collection needs, which is one. After as many failed dials the driver begins to
+// probe Sentinel each second by itself, in a goroutine that outlives Close by up to a second.
+const sentinelPool = 1000
+
 // newClient makes a client that has not connected yet: the broker may be away when the collector starts.
 func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) {
 	silence()
@@ -37,7 +41,7 @@ func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) 
 			Username:         b.username,
 			Password:         b.password,
 			DB:               b.db,
-			PoolSize:         1,
+			PoolSize:         sentinelPool,
 			MaxRetries:       -1,
 			DialTimeout:      cfg.Timeout,
 			ReadTimeout:      cfg.Timeout,
