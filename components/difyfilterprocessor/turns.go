@@ -12,9 +12,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// turns lets one after another through, to what is behind the processor. A sending queue with `block_on_overflow` stops for ever
+// turns lets one after another through, to what is behind the processor, and none whose context has ended.
+//
+// A sending queue with `block_on_overflow` stops for ever
 // when two that wait for its space give up while two others leave it (open-telemetry/opentelemetry-collector#15700). That is
 // what the partitions of a Kafka receiver do when another one joins its group. One that waits alone can't bring it about.
+//
+// That receiver (v0.136) goes on to the next message of a partition after one that gave up so, about every other time. Were
+// that one taken, its offset would be committed and the one before lost.
 type turns chan struct{}
 
 func newTurns(cfg *Config) turns {
@@ -32,6 +37,9 @@ func (t turns) take(ctx context.Context, next func() error) error {
 		return ctx.Err()
 	}
 	defer func() { <-t }()
+	if err := ctx.Err(); err != nil { // select takes either where both are ready
+		return err
+	}
 	return next()
 }
 

@@ -83,3 +83,18 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.NoError(t, turn.take(t.Context(), func() error { return nil }))
 }
+
+// What a Kafka receiver offers after its session has ended must not pass: it would commit an offset beyond what gave up.
+func TestNothingPassesWhenItsContextHasEnded(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.OneAtATime = true
+	sink := &consumertest.TracesSink{}
+	next, err := newTurns(cfg).traces(sink)
+	require.NoError(t, err)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for range 100 {
+		require.ErrorIs(t, next.ConsumeTraces(ended, ptrace.NewTraces()), context.Canceled)
+	}
+	assert.Empty(t, sink.AllTraces())
+}
