@@ -6,7 +6,6 @@ package tests
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -16,18 +15,13 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// soakEnv names the variable that asks for the fault schedules in full.
-const soakEnv = "OTELCOL_TEST_SOAK"
-
 // However often the collector is killed while Dify works, each run is one document, and the counters are right.
 func TestKilledCollectorTellsEachRunOnce(t *testing.T) {
-	kills, runs := 5, 2000
-	if os.Getenv(soakEnv) != "" {
-		kills, runs = 20, 50_000
-	}
+	kills, runs := soak.Size(5, 20), soak.Size(2000, 50_000)
 	const writers = 4
 	s := newStack(t, stackOptions{})
 	w := newWorkspace(t, s)

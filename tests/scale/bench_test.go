@@ -21,13 +21,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
@@ -159,8 +156,8 @@ func sendAll(b *testing.B, requests [][]byte, url string) {
 	for range benchSenders {
 		senders.Go(func() {
 			for body := range next {
-				for !sendOne(b, url, body) {
-					time.Sleep(100 * time.Millisecond) // the queue is full
+				if err := send(b.Context(), http.DefaultClient, url, body); err != nil {
+					b.Error(err)
 				}
 			}
 		})
@@ -170,23 +167,6 @@ func sendAll(b *testing.B, requests [][]byte, url string) {
 	}
 	close(next)
 	senders.Wait()
-}
-
-func sendOne(b *testing.B, url string, body []byte) bool {
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		b.Error(err)
-		return true
-	}
-	req.Header.Set("Content-Type", "application/x-protobuf")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.Error(err)
-		return true
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode == http.StatusOK
 }
 
 // untilStill waits until the queues are empty and nothing has arrived for a while.
@@ -225,49 +205,24 @@ func cpuOf(b *testing.B, c *collector.Collector) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// recordedRequests are the recording's export requests several times over, as if they had ended just now.
+// recordedRequests are the recording's export requests several times over.
 func recordedRequests(b *testing.B) (requests [][]byte, spans int) {
 	b.Helper()
-	var recorded []ptrace.Traces
-	newest := pcommon.Timestamp(0)
-	for _, line := range recordings.Lines(b, recordings.Traces) {
-		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
-		require.NoError(b, err)
-		recorded = append(recorded, td)
-		eachSpan(td, func(s ptrace.Span) { newest = max(newest, s.EndTimestamp()) })
-	}
-	later := pcommon.NewTimestampFromTime(time.Now()) - newest
+	recorded := recordedNow(b)
 	for n := range uint32(benchRepeats) {
 		for _, td := range recorded {
 			again := ptrace.NewTraces()
 			td.CopyTo(again)
-			eachSpan(again, func(s ptrace.Span) { move(s, n, later) })
+			visitSpans(again, func(_ string, s ptrace.Span) {
+				id := s.TraceID()
+				binary.BigEndian.PutUint32(id[:4], binary.BigEndian.Uint32(id[:4])+n)
+				s.SetTraceID(id)
+			})
 			spans += again.SpanCount()
-			body, err := ptraceotlp.NewExportRequestFromTraces(again).MarshalProto()
+			body, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(again)
 			require.NoError(b, err)
 			requests = append(requests, body)
 		}
 	}
 	return requests, spans
-}
-
-func move(s ptrace.Span, n uint32, later pcommon.Timestamp) {
-	id := s.TraceID()
-	binary.BigEndian.PutUint32(id[:4], binary.BigEndian.Uint32(id[:4])+n)
-	s.SetTraceID(id)
-	s.SetStartTimestamp(s.StartTimestamp() + later)
-	s.SetEndTimestamp(s.EndTimestamp() + later)
-	for _, event := range s.Events().All() {
-		event.SetTimestamp(event.Timestamp() + later)
-	}
-}
-
-func eachSpan(td ptrace.Traces, do func(ptrace.Span)) {
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, s := range ss.Spans().All() {
-				do(s)
-			}
-		}
-	}
 }

@@ -8,33 +8,19 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
-)
-
-const (
-	// soakEnv names the variable that asks for the fault schedules in full.
-	soakEnv = "OTELCOL_TEST_SOAK"
-	// seedEnv names the variable with the seed of a schedule to repeat.
-	seedEnv = "OTELCOL_TEST_SEED"
-
-	fullRounds = 10
 )
 
 // Whichever collector is killed, joins or leaves, and whichever server is away: what Dify emits arrives, once.
 func TestEachOnceThroughFaults(t *testing.T) {
-	rounds := 1
-	if os.Getenv(soakEnv) != "" {
-		rounds = fullRounds
-	}
-	seed := seedOf(t)
+	rounds, seed := soak.Size(1, 10), soak.Seed(t)
 	s := &schedule{rig: newFaultRig(t), random: rand.New(rand.NewPCG(seed, 0)), searchIsBack: make(chan error, 1)}
 	load := startLoad(t, s.rig, seed, 2)
 	load.send(t.Context(), s.rig, readRecording(t))
@@ -64,18 +50,6 @@ func newFaultRig(t *testing.T) *rig {
 		gateways: 2, writers: 3, reader: true, metrics: true, kafka: kafka, search: search,
 		writerOverlay: []string{"yaml:exporters::sentry::run_window: 2s"}, // of 30s; what is not explained by then is told
 	})
-}
-
-func seedOf(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedEnv); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, seedEnv)
-	}
-	t.Logf("repeat this schedule with %s=%d", seedEnv, seed)
-	return seed
 }
 
 // schedule is a test under way.

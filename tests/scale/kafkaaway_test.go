@@ -64,7 +64,7 @@ func (r *rig) spansInKafka(t *testing.T) []string {
 	for _, message := range messages {
 		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message.Value)
 		require.NoError(t, err)
-		eachSpan(td, func(span ptrace.Span) {
+		visitSpans(td, func(_ string, span ptrace.Span) {
 			if id := spanID(span.TraceID().String(), span.SpanID().String()); !seen[id] {
 				seen[id] = true
 				ids = append(ids, id)

@@ -299,23 +299,11 @@ type recording struct {
 func readRecording(t *testing.T) *recording {
 	t.Helper()
 	rec := &recording{emitted: emitted{spans: map[string]bool{}, roots: map[string]bool{}}}
-	var requests []ptrace.Traces
-	last := pcommon.Timestamp(0)
-	for _, line := range recordings.Lines(t, recordings.Traces) {
-		spans, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
-		require.NoError(t, err)
-		requests = append(requests, spans)
-		visitSpans(spans, func(_ string, span ptrace.Span) { last = max(last, span.EndTimestamp()) })
-	}
-	shift := pcommon.NewTimestampFromTime(time.Now()) - last
 	exceptions := map[string]bool{}
-	for _, spans := range requests {
+	for _, spans := range recordedNow(t) {
 		rec.note(spans)
 		visitSpans(spans, func(_ string, span ptrace.Span) {
-			span.SetStartTimestamp(span.StartTimestamp() + shift)
-			span.SetEndTimestamp(span.EndTimestamp() + shift)
 			for _, event := range span.Events().All() {
-				event.SetTimestamp(event.Timestamp() + shift)
 				if failure := told(event); failure != "" {
 					exceptions[span.TraceID().String()+failure] = true
 				}
@@ -332,6 +320,30 @@ func readRecording(t *testing.T) *recording {
 		}
 	}
 	return rec
+}
+
+// recordedNow are the requests of the recording as if they had ended just now.
+func recordedNow(tb testing.TB) []ptrace.Traces {
+	tb.Helper()
+	var requests []ptrace.Traces
+	last := pcommon.Timestamp(0)
+	for _, line := range recordings.Lines(tb, recordings.Traces) {
+		spans, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
+		require.NoError(tb, err)
+		requests = append(requests, spans)
+		visitSpans(spans, func(_ string, span ptrace.Span) { last = max(last, span.EndTimestamp()) })
+	}
+	shift := pcommon.NewTimestampFromTime(time.Now()) - last
+	for _, spans := range requests {
+		visitSpans(spans, func(_ string, span ptrace.Span) {
+			span.SetStartTimestamp(span.StartTimestamp() + shift)
+			span.SetEndTimestamp(span.EndTimestamp() + shift)
+			for _, event := range span.Events().All() {
+				event.SetTimestamp(event.Timestamp() + shift)
+			}
+		})
+	}
+	return requests
 }
 
 // told is an exception's type and message, if it is one that Sentry should hear of: of those that were recorded, Dify's own

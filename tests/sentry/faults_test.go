@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,33 +20,14 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
-
-const (
-	soakEnv = "OTELCOL_TEST_SOAK" // asks for the fault schedules in full
-	seedEnv = "OTELCOL_TEST_SEED" // repeats a schedule
-)
-
-// size of a schedule: short for every test run, or in full.
-func size(short, full int) int {
-	if os.Getenv(soakEnv) != "" {
-		return full
-	}
-	return short
-}
 
 // newRandom prints its seed, which the environment can give. It may be used by several goroutines.
 func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv(seedEnv); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, seedEnv)
-	}
-	t.Logf("%s=%d", seedEnv, seed)
-	return rand.New(&lockedSource{src: rand.NewPCG(seed, 0)})
+	return rand.New(&lockedSource{src: rand.NewPCG(soak.Seed(t), 0)})
 }
 
 type lockedSource struct {
@@ -108,7 +88,7 @@ func counted(ctx context.Context, t *testing.T, col *collector.Collector, catego
 // counted, and Sentry is told what the protocol lets SDKs tell.
 func TestEveryErrorAndRootIsAcceptedOrCounted(t *testing.T) {
 	t.Parallel()
-	requests := size(2500, 12_500) // 10,000 spans, or 50,000
+	requests := soak.Size(2500, 12_500) // 10,000 spans, or 50,000
 	drawn := randomly(newRandom(t), map[fault]int{serverError: 50, cutBefore: 50, limited: 4, retryAfter: 1})
 	relay, dsn := newFaultyRelay(t, func(kind, payload string) fault {
 		if strings.Contains(payload, `request 7`) { // each error whose number begins with it
@@ -163,7 +143,7 @@ func TestEveryErrorAndRootIsAcceptedOrCounted(t *testing.T) {
 // However often the collector is killed, with a server that fails meanwhile: no error and no root is lost.
 func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
 	t.Parallel()
-	kills, requests := size(5, 20), size(2500, 12_500)
+	kills, requests := soak.Size(5, 20), soak.Size(2500, 12_500)
 	random := newRandom(t)
 	relay, dsn := newFaultyRelay(t, func(kind, _ string) fault {
 		f := randomly(random, map[fault]int{serverError: 50, cutBefore: 30, cutAfter: 30, limited: 4})(kind, "")
@@ -214,7 +194,7 @@ func TestStopInAnOutageStoresEverything(t *testing.T) {
 
 func testStopInAnOutage(t *testing.T, outage func(r *faultyRelay, begins bool)) {
 	t.Helper()
-	requests := size(500, 5000)
+	requests := soak.Size(500, 5000)
 	relay, dsn := newFaultyRelay(t, func(string, string) fault { return none })
 	outage(relay, true)
 	col := startFaulty(t, dsn)

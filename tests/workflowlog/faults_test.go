@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -22,15 +20,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/disk"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
 const (
-	// soakEnv names the variable that asks for the fault schedules in full.
-	soakEnv = "OTELCOL_TEST_SOAK"
-	// seedEnv names the variable with the seed of a schedule to repeat.
-	seedEnv = "OTELCOL_TEST_SEED"
-
 	lookBack    = 2 * time.Second
 	outcomeWait = 5 * time.Second
 	maxRunAge   = 10 * time.Minute
@@ -58,7 +52,7 @@ type schedule struct {
 }
 
 func runSchedule(t *testing.T, db *dify) {
-	seed := seedOf(t)
+	seed := soak.Seed(t)
 	s := &schedule{db: db, rng: rand.New(rand.NewPCG(seed, 0)), disk: disk.New(t, 16<<20), sink: newSink(t)}
 	insertApps(t, db)
 	odd := insertOdd(t, db, s.rng)
@@ -88,18 +82,6 @@ func runSchedule(t *testing.T, db *dify) {
 	checkCounters(t, db, prometheus)
 }
 
-func seedOf(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv(seedEnv); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, seedEnv)
-	}
-	t.Logf("repeat this schedule with %s=%d", seedEnv, seed)
-	return seed
-}
-
 func startCollector(t *testing.T, db *dify, env map[string]string) *collector.Collector {
 	t.Helper()
 	all := db.collectorEnv()
@@ -115,10 +97,7 @@ type fault struct {
 
 // faults are all of the schedule's, in random order.
 func (s *schedule) faults() []fault {
-	times := 1
-	if os.Getenv(soakEnv) != "" {
-		times = 4
-	}
+	times := soak.Size(1, 4)
 	var all []fault
 	for range times {
 		all = append(all, // five kills
@@ -231,10 +210,7 @@ func (s *schedule) grows(name string, labels ...string) func(context.Context) er
 
 // enough waits until there are as many records as the schedule is meant for.
 func (s *schedule) enough(t *testing.T) {
-	records := 10_000
-	if os.Getenv(soakEnv) != "" {
-		records = 100_000
-	}
+	records := soak.Size(10_000, 100_000)
 	require.NoError(t, wait.Until(t.Context(), longest, func(context.Context) error {
 		if n := s.sink.distinct(); n < records {
 			return fmt.Errorf("%d of %d records", n, records)

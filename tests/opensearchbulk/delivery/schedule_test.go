@@ -7,25 +7,20 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-// soakEnv names the variable that asks for the fault schedules in full.
-const soakEnv = "OTELCOL_TEST_SOAK"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
+)
 
 // extent is how long a schedule is.
 type extent struct{ records, kills, restarts int }
 
 func schedule() extent {
-	if os.Getenv(soakEnv) != "" {
-		return extent{records: 100_000, kills: 20, restarts: 20}
-	}
-	return extent{records: 10_000, kills: 5, restarts: 1}
+	return extent{records: soak.Size(10_000, 100_000), kills: soak.Size(5, 20), restarts: soak.Size(1, 20)}
 }
 
 const (

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,22 +21,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// seedEnv names the variable with the seed of a random schedule that is to be repeated.
-const seedEnv = "OTELCOL_TEST_SEED"
-
 func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := rand.Uint64()
-	if given := os.Getenv(seedEnv); given != "" {
-		var err error
-		seed, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err, seedEnv)
-	}
-	t.Logf("%s=%d repeats this schedule", seedEnv, seed)
-	return rand.New(rand.NewPCG(seed, 0))
+	return rand.New(rand.NewPCG(soak.Seed(t), 0))
 }
 
 // The collector's own user on a secure node.
