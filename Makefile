@@ -4,16 +4,21 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 GO ?= go
+# The newest Go that the module proxy serves, whatever is installed: GOTOOLCHAIN=local keeps the installed one.
+GOTOOLCHAIN ?= go1.27.3
+export GOTOOLCHAIN
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
+# The Go modules of this repository, but for distro/ and tools/.
+MODULES := . testkit cmd/difydemo tests
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # timetzdata: the image has no time zones, and MySQL's can be named ones.
 GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
 
-# The sources of a Go package tree, so that nothing is linked anew without need.
-go_files = $(shell find $(1) -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+# The sources of Go package trees, so that nothing is linked anew without need.
+go_files = $(shell find $(1) \( -name '*.go' -o -name go.mod -o -name go.sum \) -not -name '*_test.go' 2>/dev/null) go.mod go.sum
 
 .PHONY: help
 help: ## Print this list
@@ -34,14 +39,27 @@ FORCE:
 	@mkdir -p .cache
 	@[ "$$(cat $@ 2>/dev/null)" = "$(VERSION)" ] || echo "$(VERSION)" > $@
 
-bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) .cache/version
+# The stock OpenSearch exporter, adapted to the collector's version. distro/ and tests/ replace the module by this folder.
+EXPORTER := .cache/make-exporter
+$(EXPORTER)/go.mod: $(wildcard tools/adaptexporter/*.go)
+	@$(GO) -C tools run ./adaptexporter -out "$(CURDIR)/$(EXPORTER)"
+	@touch $@
+
+.PHONY: exporter
+exporter: $(EXPORTER)/go.mod ## Adapt the stock OpenSearch exporter to the collector's version, as distro/ and tests/ need it
+
+.PHONY: check-exporter
+check-exporter: ## Fail if a version of the OpenSearch exporter is served that needs no adapting
+	@$(GO) -C tools run ./adaptexporter -check $(call pin,$(CONTRIB)/exporter/prometheusexporter,builder-config.yaml)
+
+bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) $(EXPORTER)/go.mod .cache/version
 	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)"/' distro/main.go > .cache/main.go
 	@printf '{"Replace":{"%s/distro/main.go":"%s/.cache/main.go"}}\n' "$(CURDIR)" "$(CURDIR)" > .cache/overlay.json
 	@echo "building $@ $(VERSION) (the first time takes some minutes)"
 	@cd distro && $(GO_BUILD) -overlay "$(CURDIR)/.cache/overlay.json" -ldflags '-s -w' -o "$(CURDIR)/$@" .
 
-bin/difydemo: $(call go_files,cmd)
-	@$(GO_BUILD) -o $@ ./cmd/difydemo
+bin/difydemo: $(call go_files,cmd/difydemo testkit)
+	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/$@" .
 
 bin/healthcheck: $(call go_files,cmd/healthcheck)
 	@$(GO_BUILD) -ldflags '-s -w' -o $@ ./cmd/healthcheck
@@ -57,16 +75,21 @@ setup: $(TOOLS)/.installed ## Install what the tests need: servers, Python packa
 
 .PHONY: test
 test: setup build lint ## Run every test: unit tests with the race detector, then the built binary against real servers
-	gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./components/... ./cmd/...
-	gotestsum --format testname -- -timeout 25m ./tests/...
+	gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./components/... ./cmd/healthcheck/...
+	@for module in tools/adaptexporter testkit cmd/difydemo; do \
+		(cd $$module && gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./...) || exit 1; \
+	done
+	cd tests && gotestsum --format testname -- -timeout 25m ./...
 
 .PHONY: soak
 soak: setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full
-	OTELCOL_TEST_SOAK=1 gotestsum --format testname -- -count 1 -timeout 4h ./tests/...
+	cd tests && OTELCOL_TEST_SOAK=1 gotestsum --format testname -- -count 1 -timeout 4h ./...
 
 .PHONY: lint
-lint: $(TOOLS)/.installed ## Run the linters
-	golangci-lint run ./...
+lint: $(TOOLS)/.installed $(EXPORTER)/go.mod ## Run the linters
+	@for module in $(MODULES) tools/adaptexporter; do \
+		echo "golangci-lint $$module"; (cd $$module && golangci-lint run --config "$(CURDIR)/.golangci.yml" ./...) || exit 1; \
+	done
 
 .PHONY: generate
 generate: $(TOOLS)/.installed ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards, Alertmanager's part of docker-compose.yaml
@@ -79,7 +102,8 @@ generate: $(TOOLS)/.installed ## Write what is made from something else: distro/
 
 .PHONY: bench
 bench: setup build ## Run the benchmarks: ratios against a peer in the same run
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./components/... ./cmd/... ./tests/...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./components/...
+	cd tests && $(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./...
 
 # The tag that docker-compose.yaml asks for.
 RELEASE = $(shell sed -n 's/.*image: otelcol-dify:.*:-\(.*\)}/\1/p' docker-compose.yaml)
@@ -94,6 +118,8 @@ image: bin/otelcol-dify bin/healthcheck ## Build the container image for docker-
 	@cmp -s "$(CA_BUNDLE)" bin/ca-certificates.crt || cp "$(CA_BUNDLE)" bin/ca-certificates.crt
 	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" --build-arg REVISION="$(REVISION)" \
 		-t otelcol-dify:latest -t "otelcol-dify:$(RELEASE)" .
+
+CONTRIB := github.com/open-telemetry/opentelemetry-collector-contrib
 
 # The versions in builder-config.yaml are the pin; the go.mod files follow it.
 pin = $(shell sed -n 's,.* $(1) \(v[0-9.]*\),\1,p' $(2) | head -n 1)

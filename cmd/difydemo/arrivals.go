@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
 // Indices begin with these.

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
 func document(t *testing.T, index string, attributes map[string]any) sink.Document {

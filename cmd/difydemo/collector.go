@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 )
 
 const (

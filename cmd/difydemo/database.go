@@ -17,8 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 // database is a PostgreSQL database with Dify's tables, and how the collector reaches it.

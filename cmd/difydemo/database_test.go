@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 // TestGivenServer uses a server that the environment names, and leaves it as it was.

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
 // closeTimeout bounds each step of the end.

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
 const (

@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
 // receiver takes OTLP and answers with the statuses it is given, then 200.

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
+	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
 )
 
 // options are the command line.

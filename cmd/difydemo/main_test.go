@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
+	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
 )
 
 func TestMain(m *testing.M) {

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
 // leftBehind is how many tasks wait in a queue when the traffic ends.

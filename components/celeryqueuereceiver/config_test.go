@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 )
 
 func TestLoadConfig(t *testing.T) {
@@ -36,7 +35,7 @@ func TestLoadConfig(t *testing.T) {
 			require.NoError(t, err)
 			got := createDefaultConfig()
 			require.NoError(t, sub.Unmarshal(got))
-			require.NoError(t, xconfmap.Validate(got))
+			require.NoError(t, confmap.Validate(got))
 			assert.Equal(t, want, got)
 		})
 	}
@@ -100,7 +99,7 @@ func TestValidate(t *testing.T) {
 			cfg := createDefaultConfig().(*Config)
 			cfg.Endpoint = "redis://redis:6379/1"
 			tt.change(cfg)
-			err := xconfmap.Validate(cfg)
+			err := confmap.Validate(cfg)
 			for _, want := range tt.want {
 				require.ErrorContains(t, err, want)
 			}

@@ -44,5 +44,5 @@ func createMetrics(_ context.Context, set receiver.Settings, cfg component.Confi
 	if err != nil {
 		return nil, err
 	}
-	return scraperhelper.NewMetricsController(&config.ControllerConfig, set, next, scraperhelper.AddScraper(metadata.Type, s))
+	return scraperhelper.NewMetricsController(&config.ControllerConfig, set, next, scraperhelper.AddMetricsScraper(metadata.Type, s))
 }

@@ -31,7 +31,7 @@ func TestAFullQueueGoesOnWhenManyGiveUp(t *testing.T) {
 	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 32, FlushTimeout: time.Second})
 	sink := &consumertest.TracesSink{}
 	exporter, err := exporterhelper.NewTraces(t.Context(), exportertest.NewNopSettings(component.MustNewType("queued")), struct{}{},
-		sink.ConsumeTraces, exporterhelper.WithQueue(queue))
+		sink.ConsumeTraces, exporterhelper.WithQueue(configoptional.Some(queue)))
 	require.NoError(t, err)
 	require.NoError(t, exporter.Start(t.Context(), componenttest.NewNopHost()))
 	cfg := createDefaultConfig().(*Config)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configcompression"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.uber.org/zap"
 )
 
@@ -31,15 +32,15 @@ type exporterConfig struct {
 	LogsIndexTimeFormat   string        `mapstructure:"logs_index_time_format"`
 	TracesIndex           string        `mapstructure:"traces_index"`
 	TracesIndexTimeFormat string        `mapstructure:"traces_index_time_format"`
-	Queue                 struct {
-		Enabled bool          `mapstructure:"enabled"`
+	// Queue is absent from the effective configuration if the queue is off.
+	Queue *struct {
 		Storage *component.ID `mapstructure:"storage"`
 	} `mapstructure:"sending_queue"`
 }
 
-// NotifyConfig looks at the exporters that use the middleware, before any starts, and refuses what would cost documents.
-func (e *bulkExtension) NotifyConfig(_ context.Context, conf *confmap.Conf) error {
-	exporters, err := conf.Sub("exporters")
+// NotifyConfigSnapshot looks at the exporters that use the middleware, before any starts, and refuses what would cost documents.
+func (e *bulkExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensioncapabilities.ConfigSnapshot) error {
+	exporters, err := snapshot.Effective().Sub("exporters")
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (e *bulkExtension) NotifyConfig(_ context.Context, conf *confmap.Conf) erro
 		for _, fault := range e.check(&exporter) {
 			errs = append(errs, fmt.Errorf("exporter %q uses %q: %s", id, e.id, fault))
 		}
-		if !exporter.Queue.Enabled || exporter.Queue.Storage == nil {
+		if exporter.Queue == nil || exporter.Queue.Storage == nil {
 			e.logger.Warn("An exporter has no persistent queue: what it holds is lost if the collector is killed. Set `sending_queue::enabled` and `sending_queue::storage`",
 				zap.String("exporter", id))
 		}

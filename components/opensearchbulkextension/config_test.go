@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 )
 
 func loadConfig(t *testing.T, id string) (*Config, error) {
@@ -27,7 +27,7 @@ func loadConfig(t *testing.T, id string) (*Config, error) {
 func TestLoadConfig(t *testing.T) {
 	cfg, err := loadConfig(t, "opensearch_bulk")
 	require.NoError(t, err)
-	require.NoError(t, xconfmap.Validate(cfg))
+	require.NoError(t, confmap.Validate(cfg))
 	want := createDefaultConfig().(*Config)
 	storage := component.MustNewID("file_storage")
 	want.Storage = &storage
@@ -35,7 +35,7 @@ func TestLoadConfig(t *testing.T) {
 
 	cfg, err = loadConfig(t, "opensearch_bulk/all")
 	require.NoError(t, err)
-	require.NoError(t, xconfmap.Validate(cfg))
+	require.NoError(t, confmap.Validate(cfg))
 	assert.Equal(t, "https://opensearch:9200", cfg.HTTP.Endpoint)
 	assert.True(t, cfg.Setup.Enabled)
 	assert.Equal(t, "0-all", cfg.Setup.AutoExpandReplicas)
@@ -78,7 +78,7 @@ func TestValidate(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			cfg, err := loadConfig(t, id)
 			require.NoError(t, err)
-			err = xconfmap.Validate(cfg)
+			err = confmap.Validate(cfg)
 			for _, text := range want {
 				require.ErrorContains(t, err, text)
 			}

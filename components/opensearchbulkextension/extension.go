@@ -27,10 +27,10 @@ import (
 )
 
 var (
-	_ extensionmiddleware.HTTPClient        = (*bulkExtension)(nil)
-	_ extensioncapabilities.PipelineWatcher = (*bulkExtension)(nil)
-	_ extensioncapabilities.ConfigWatcher   = (*bulkExtension)(nil)
-	_ extensioncapabilities.Dependent       = (*bulkExtension)(nil)
+	_ extensionmiddleware.HTTPClient              = (*bulkExtension)(nil)
+	_ extensioncapabilities.PipelineWatcher       = (*bulkExtension)(nil)
+	_ extensioncapabilities.ConfigSnapshotWatcher = (*bulkExtension)(nil)
+	_ extensioncapabilities.Dependent             = (*bulkExtension)(nil)
 )
 
 // bulkExtension is the shell: it owns the goroutines, the storage and the moment when requests are released.
@@ -165,7 +165,7 @@ func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host, key 
 	if settings.Endpoint == "" {
 		return nil, nil
 	}
-	client, err := settings.ToClient(ctx, host, e.settings)
+	client, err := settings.ToClient(ctx, host.GetExtensions(), e.settings)
 	if err != nil {
 		return nil, fmt.Errorf("`%s`: %w", key, err)
 	}
@@ -189,11 +189,13 @@ func (e *bulkExtension) observe(kept *store) error {
 }
 
 // GetHTTPRoundTripper puts the middleware into an exporter's HTTP client.
-func (e *bulkExtension) GetHTTPRoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
+func (e *bulkExtension) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
 	if e.courier == nil {
 		return nil, fmt.Errorf("%q is not started: list it among `service::extensions`", e.id)
 	}
-	return &roundTripper{ext: e, base: base}, nil
+	return func(_ context.Context, base http.RoundTripper) (http.RoundTripper, error) {
+		return &roundTripper{ext: e, base: base}, nil
+	}, nil
 }
 
 // seen remembers how the exporter reaches OpenSearch, for replay without `http::endpoint`.

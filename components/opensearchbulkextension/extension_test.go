@@ -145,7 +145,7 @@ func TestStartFaults(t *testing.T) {
 func TestLifecycleWithoutOpenSearch(t *testing.T) {
 	ext, err := newExtension(setupConfig("http://127.0.0.1:1"), extensiontest.NewNopSettings(metadata.Type))
 	require.NoError(t, err)
-	_, err = ext.GetHTTPRoundTripper(http.DefaultTransport)
+	_, err = ext.GetHTTPRoundTripper(t.Context())
 	require.ErrorContains(t, err, "is not started")
 	before := time.Now()
 	require.NoError(t, ext.Start(t.Context(), newTestHost(t)), "a start does not wait for OpenSearch")

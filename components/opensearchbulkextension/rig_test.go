@@ -109,9 +109,17 @@ func (r *rig) client(t *testing.T) *http.Client {
 	t.Helper()
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
-	transport, err := r.GetHTTPRoundTripper(base)
+	return &http.Client{Transport: r.wrap(t, base)}
+}
+
+// wrap puts the middleware around base, as an exporter's client does.
+func (r *rig) wrap(t *testing.T, base http.RoundTripper) http.RoundTripper {
+	t.Helper()
+	wrapper, err := r.GetHTTPRoundTripper(t.Context())
 	require.NoError(t, err)
-	return &http.Client{Transport: transport}
+	transport, err := wrapper(t.Context(), base)
+	require.NoError(t, err)
+	return transport
 }
 
 // post sends a bulk request and returns the answer's status and body.

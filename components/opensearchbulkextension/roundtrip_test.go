@@ -122,9 +122,7 @@ func TestRefusedConnection(t *testing.T) {
 		}
 		return http.DefaultTransport.RoundTrip(req)
 	})
-	transport, err := r.GetHTTPRoundTripper(refusing)
-	require.NoError(t, err)
-	code, answer, err := post(t.Context(), &http.Client{Transport: transport}, node.URL, bulk("l", logDoc("a", "t")))
+	code, answer, err := post(t.Context(), &http.Client{Transport: r.wrap(t, refusing)}, node.URL, bulk("l", logDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
 	held := r.logs.FilterMessageSnippet("holding them").All()

@@ -64,7 +64,7 @@ func TestDashboardsHoldNothingUp(t *testing.T) {
 	})
 	cfg := setupConfig(node.URL)
 	cfg.Setup.Dashboards.Endpoint = dashboards.URL + "/path/"
-	cfg.Setup.Dashboards.Headers = map[string]configopaque.String{"securitytenant": "team"}
+	cfg.Setup.Dashboards.Headers = configopaque.MapList{{Name: "securitytenant", Value: "team"}}
 	r := start(t, cfg, newTestHost(t))
 	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
 	require.NoError(t, err)

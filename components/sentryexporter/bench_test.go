@@ -120,7 +120,7 @@ func benchExporter(b *testing.B, url string) *sentryExporter {
 	b.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN = configopaque.String("http://" + testKey + "@" + url[len("http://"):] + "/1")
-	cfg.QueueConfig.QueueSize = 1 << 20
+	cfg.QueueConfig.Get().QueueSize = 1 << 20
 	cfg.MaxAge = 0 // it was recorded long ago
 	set := testSettings()
 	set.Logger = zap.NewNop()

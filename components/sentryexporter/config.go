@@ -14,8 +14,9 @@ import (
 	"go.opentelemetry.io/collector/config/configcompression"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
@@ -66,9 +67,9 @@ type Config struct {
 	ClientReports bool `mapstructure:"client_reports"`
 
 	// ClientConfig are the collector's HTTP client settings; the DSN takes the place of `endpoint`.
-	ClientConfig confighttp.ClientConfig         `mapstructure:",squash"`
-	QueueConfig  exporterhelper.QueueBatchConfig `mapstructure:"sending_queue"`
-	RetryConfig  configretry.BackOffConfig       `mapstructure:"retry_on_failure"`
+	ClientConfig confighttp.ClientConfig                                  `mapstructure:",squash"`
+	QueueConfig  configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	RetryConfig  configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
 }
 
 // Route is one rule of `routes`.
@@ -88,12 +89,15 @@ type LogsConfig struct {
 }
 
 var (
-	_ component.Config   = (*Config)(nil)
-	_ xconfmap.Validator = (*Config)(nil)
+	_ component.Config  = (*Config)(nil)
+	_ confmap.Validator = (*Config)(nil)
 )
 
 // keeps tells whether what is in the queues outlives the process.
-func (cfg *Config) keeps() bool { return cfg.QueueConfig.Enabled && cfg.QueueConfig.StorageID != nil }
+func (cfg *Config) keeps() bool {
+	queue := cfg.QueueConfig.Get()
+	return queue != nil && queue.StorageID != nil
+}
 
 // Validate reports every fault of the configuration at once.
 func (cfg *Config) Validate() error {
@@ -199,7 +203,7 @@ func (cfg *Config) validateTransport() error {
 	default:
 		errs = append(errs, errors.New("`compression` must be gzip, deflate, zstd or none: Sentry takes no other"))
 	}
-	if cfg.QueueConfig.Batch.HasValue() {
+	if queue := cfg.QueueConfig.Get(); queue != nil && queue.Batch.HasValue() {
 		errs = append(errs, errors.New("`sending_queue::batch` must stay unset: Sentry takes one event or transaction a request"))
 	}
 	return errors.Join(errs...)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
@@ -29,18 +29,18 @@ func loadConfig(t *testing.T, name string) (*Config, error) {
 	if err := sub.Unmarshal(cfg); err != nil {
 		return nil, err
 	}
-	return cfg, xconfmap.Validate(cfg)
+	return cfg, confmap.Validate(cfg)
 }
 
 func TestDefaultConfigIsOff(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, xconfmap.Validate(cfg))
+	require.NoError(t, confmap.Validate(cfg))
 	assert.True(t, cfg.off())
 	assert.Equal(t, 24*time.Hour, cfg.MaxAge)
 	assert.Equal(t, 30*time.Second, cfg.RunWindow)
 	assert.Equal(t, time.Minute, cfg.RootWait)
 	assert.Equal(t, "error", cfg.Logs.MinSeverity)
-	assert.True(t, cfg.QueueConfig.Enabled)
+	assert.True(t, cfg.QueueConfig.HasValue())
 	assert.True(t, cfg.RetryConfig.Enabled)
 }
 
@@ -58,14 +58,14 @@ func TestConfigLoads(t *testing.T) {
 	assert.Equal(t, time.Hour, cfg.MaxAge)
 	assert.Equal(t, time.Minute, cfg.RunWindow)
 	assert.Equal(t, &storage, cfg.Storage)
-	assert.Equal(t, &storage, cfg.QueueConfig.StorageID)
+	assert.Equal(t, &storage, cfg.QueueConfig.Get().StorageID)
 	assert.Equal(t, "warn", cfg.Logs.MinSeverity)
 	assert.False(t, cfg.ClientReports)
 	assert.Equal(t, 7*time.Second, cfg.ClientConfig.Timeout)
 	assert.Equal(t, "http://proxy:3128", cfg.ClientConfig.ProxyURL)
 	assert.EqualValues(t, "zstd", cfg.ClientConfig.Compression)
 	assert.Zero(t, cfg.RetryConfig.MaxElapsedTime)
-	assert.EqualValues(t, 50, cfg.QueueConfig.QueueSize)
+	assert.EqualValues(t, 50, cfg.QueueConfig.Get().QueueSize)
 	require.Len(t, cfg.Routes, 2)
 	assert.Equal(t, []string{"a", "b"}, cfg.Routes[0].Values)
 	assert.Empty(t, string(cfg.Routes[1].DSN))

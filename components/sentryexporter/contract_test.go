@@ -14,8 +14,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -94,7 +96,7 @@ func TestConsumeContract(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.DSN = configopaque.String("http://" + testKey + "@" + strings.TrimPrefix(server.URL, "http://") + "/1")
 	cfg.Logs.MinSeverity = "trace"
-	cfg.QueueConfig.Enabled = false // the checker looks when Consume returns
+	cfg.QueueConfig = configoptional.None[exporterhelper.QueueBatchConfig]() // the checker looks when Consume returns
 	cfg.RetryConfig.InitialInterval = time.Millisecond
 	cfg.RetryConfig.MaxInterval = time.Millisecond
 

@@ -574,7 +574,7 @@ func TestUnsampledTransactionsAreCountedErrorsAreNot(t *testing.T) {
 
 func TestLogs(t *testing.T) {
 	r := newRelay(t)
-	h := startAt(t, r, func(c *Config) { c.QueueConfig.NumConsumers = 1 }, nil)
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.Get().NumConsumers = 1 }, nil)
 	l := newRecords(time.Now())
 	l.record(plog.SeverityNumberInfo, "not severe enough")
 	l.record(plog.SeverityNumberError, "plain error", difysemconv.AttrLogRecordUID, "u1", "user.id", "user-1").Attributes().PutInt("attempt", 2)

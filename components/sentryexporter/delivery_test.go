@@ -17,7 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -145,7 +147,7 @@ func TestLimitedTransactionsAndLogsAreDropped(t *testing.T) {
 		}
 		return 0
 	}
-	h := startAt(t, r, func(c *Config) { c.QueueConfig.NumConsumers = 1 }, nil)
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.Get().NumConsumers = 1 }, nil)
 	for i := range uint64(3) {
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 		require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 5)))
@@ -179,7 +181,7 @@ func TestReportBesideALimitedItemIsDelivered(t *testing.T) {
 		}
 		return 0
 	}
-	h := startAt(t, r, func(c *Config) { c.QueueConfig.NumConsumers = 1 }, nil)
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.Get().NumConsumers = 1 }, nil)
 	for range 2 { // the first is limited by the server, the second not tried
 		require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 5)))
 	}
@@ -284,8 +286,8 @@ func TestFullQueueDropsInsteadOfRefusing(t *testing.T) {
 	release := make(chan struct{})
 	r.answer = func(http.ResponseWriter, *envelope) int { <-release; return 0 }
 	h := startAt(t, r, func(c *Config) {
-		c.QueueConfig.QueueSize = 2
-		c.QueueConfig.NumConsumers = 1
+		c.QueueConfig.Get().QueueSize = 2
+		c.QueueConfig.Get().NumConsumers = 1
 	}, nil)
 	const n = 20
 	for i := range uint64(n) {
@@ -382,7 +384,7 @@ func TestWithoutQueueErrorsGoBack(t *testing.T) {
 		return 0
 	}
 	h := startAt(t, r, func(c *Config) {
-		c.QueueConfig.Enabled = false
+		c.QueueConfig = configoptional.None[exporterhelper.QueueBatchConfig]()
 		c.RetryConfig.Enabled = false
 	}, nil)
 	td := failing(time.Now(), 1)

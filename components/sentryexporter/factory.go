@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configcompression"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -33,7 +34,7 @@ func createDefaultConfig() component.Config {
 	client := confighttp.NewDefaultClientConfig()
 	client.Timeout = 30 * time.Second
 	client.Compression = configcompression.TypeGzip
-	client.MaxIdleConnsPerHost = 20 // more than the consumers of one queue, so that each keeps its connection
+	client.Keepalive.Get().MaxIdleConnsPerHost = 20 // more than the consumers of one queue, so that each keeps its connection
 	return &Config{
 		SampleRate:       1,
 		TracesSampleRate: 1,
@@ -45,7 +46,7 @@ func createDefaultConfig() component.Config {
 		Logs:             LogsConfig{MinSeverity: "error"},
 		ClientReports:    true,
 		ClientConfig:     client,
-		QueueConfig:      exporterhelper.NewDefaultQueueConfig(),
+		QueueConfig:      configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
 		RetryConfig:      configretry.NewDefaultBackOffConfig(),
 	}
 }

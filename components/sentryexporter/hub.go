@@ -123,7 +123,7 @@ func (h *hub) start(ctx context.Context, host component.Host) error {
 }
 
 func (h *hub) doStart(ctx context.Context, host component.Host) error {
-	client, err := h.cfg.ClientConfig.ToClient(ctx, host, h.set.TelemetrySettings)
+	client, err := h.cfg.ClientConfig.ToClient(ctx, host.GetExtensions(), h.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("create the HTTP client: %w", err)
 	}

@@ -64,7 +64,8 @@ func newLogsQueue(ctx context.Context, set exporter.Settings, cfg *Config, push 
 }
 
 func newQueue(c component.Component, cfg *Config, offer func(context.Context) error) *queue {
-	return &queue{Component: c, offer: offer, async: cfg.QueueConfig.Enabled && !cfg.QueueConfig.WaitForResult}
+	settings := cfg.QueueConfig.Get()
+	return &queue{Component: c, offer: offer, async: settings != nil && !settings.WaitForResult}
 }
 
 func requestOf(ctx context.Context) (xexporterhelper.Request, error) {

@@ -150,7 +150,7 @@ func (q *queues) openFormer(ctx context.Context, host component.Host) error {
 	if !q.cfg.keeps() {
 		return nil
 	}
-	client, err := storageclient.Open(ctx, host, "sending_queue::storage", *q.cfg.QueueConfig.StorageID,
+	client, err := storageclient.Open(ctx, host, "sending_queue::storage", *q.cfg.QueueConfig.Get().StorageID,
 		storageclient.Owner{Kind: component.KindExporter, ID: q.set.ID, Name: "projects-" + q.kind})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func diskHost(t *testing.T, dir string) (hostWith, func()) {
 func storedConfig(r *relay) *Config {
 	cfg := testConfig(r.dsn(1))
 	cfg.Storage = &storageID
-	cfg.QueueConfig.StorageID = &storageID
+	cfg.QueueConfig.Get().StorageID = &storageID
 	return cfg
 }
 
@@ -266,7 +266,7 @@ func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
 				cfg = storedConfig(r)
 			}
 			cfg.RunWindow = 10 * time.Millisecond
-			cfg.QueueConfig.QueueSize, cfg.QueueConfig.NumConsumers = 1, 1
+			cfg.QueueConfig.Get().QueueSize, cfg.QueueConfig.Get().NumConsumers = 1, 1
 			h := startHarness(t, cfg, host, nil)
 			for i := range uint64(5) { // one under way, one in the queue
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
@@ -299,7 +299,7 @@ func TestRunWithoutRoomIsCountedAtTheEnd(t *testing.T) {
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
 	r.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang })
-	h := startAt(t, r, func(c *Config) { c.QueueConfig.QueueSize, c.QueueConfig.NumConsumers = 1, 1 }, nil)
+	h := startAt(t, r, func(c *Config) { c.QueueConfig.Get().QueueSize, c.QueueConfig.Get().NumConsumers = 1, 1 }, nil)
 	for i := range uint64(5) { // one under way, one in the queue
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
@@ -28,7 +28,7 @@ func load(t *testing.T, name string) (*Config, error) {
 	if err := section.Unmarshal(cfg); err != nil {
 		return nil, err
 	}
-	return cfg, xconfmap.Validate(cfg)
+	return cfg, confmap.Validate(cfg)
 }
 
 func TestConfig(t *testing.T) {
@@ -90,7 +90,7 @@ func TestDrivers(t *testing.T) {
 	} {
 		cfg := createDefaultConfig().(*Config)
 		cfg.Driver, cfg.Storage = driver, &storageID
-		require.NoError(t, xconfmap.Validate(cfg))
+		require.NoError(t, confmap.Validate(cfg))
 		assert.Equal(t, address, cfg.address())
 	}
 }

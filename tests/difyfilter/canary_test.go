@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )

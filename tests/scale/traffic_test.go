@@ -20,8 +20,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/traffic"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 )
 
 // fault is what befalls an envelope on its way to the strict stand-in for Relay, or on the way back.

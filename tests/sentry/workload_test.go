@@ -18,7 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/sink"
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 

@@ -3,41 +3,94 @@
 package metadata
 
 import (
+	"fmt"
+
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/filter"
 )
 
-// MetricConfig provides common config for a particular metric.
-type MetricConfig struct {
-	Enabled bool `mapstructure:"enabled"`
+// CeleryQueueLengthMetricAttributeKey specifies the key of an attribute for the celery.queue.length metric.
+type CeleryQueueLengthMetricAttributeKey string
 
+const (
+	CeleryQueueLengthMetricAttributeKeyCeleryQueue CeleryQueueLengthMetricAttributeKey = "celery.queue"
+)
+
+// CeleryQueueLengthMetricConfig provides config for the celery.queue.length metric.
+type CeleryQueueLengthMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
 	enabledSetByUser bool
+
+	AggregationStrategy string                                `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []CeleryQueueLengthMetricAttributeKey `mapstructure:"attributes"`
 }
 
-func (ms *MetricConfig) Unmarshal(parser *confmap.Conf) error {
+func (ms *CeleryQueueLengthMetricConfig) Unmarshal(parser *confmap.Conf) error {
 	if parser == nil {
 		return nil
 	}
+
 	err := parser.Unmarshal(ms)
 	if err != nil {
 		return err
 	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *CeleryQueueLengthMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case CeleryQueueLengthMetricAttributeKeyCeleryQueue:
+		default:
+			return fmt.Errorf("metric celery.queue.length doesn't have an attribute %v, valid attributes: [celery.queue]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// CeleryQueueUnackedMetricConfig provides config for the celery.queue.unacked metric.
+type CeleryQueueUnackedMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+}
+
+func (ms *CeleryQueueUnackedMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
 	ms.enabledSetByUser = parser.IsSet("enabled")
 	return nil
 }
 
 // MetricsConfig provides config for celery_queue metrics.
 type MetricsConfig struct {
-	CeleryQueueLength  MetricConfig `mapstructure:"celery.queue.length"`
-	CeleryQueueUnacked MetricConfig `mapstructure:"celery.queue.unacked"`
+	CeleryQueueLength  CeleryQueueLengthMetricConfig  `mapstructure:"celery.queue.length"`
+	CeleryQueueUnacked CeleryQueueUnackedMetricConfig `mapstructure:"celery.queue.unacked"`
 }
 
 func DefaultMetricsConfig() MetricsConfig {
 	return MetricsConfig{
-		CeleryQueueLength: MetricConfig{
-			Enabled: true,
+		CeleryQueueLength: CeleryQueueLengthMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategyAvg,
+			EnabledAttributes:   []CeleryQueueLengthMetricAttributeKey{CeleryQueueLengthMetricAttributeKeyCeleryQueue},
 		},
-		CeleryQueueUnacked: MetricConfig{
+		CeleryQueueUnacked: CeleryQueueUnackedMetricConfig{
 			Enabled: true,
 		},
 	}
@@ -92,9 +145,14 @@ type MetricsBuilderConfig struct {
 	ResourceAttributes ResourceAttributesConfig `mapstructure:"resource_attributes"`
 }
 
-func DefaultMetricsBuilderConfig() MetricsBuilderConfig {
+func NewDefaultMetricsBuilderConfig() MetricsBuilderConfig {
 	return MetricsBuilderConfig{
 		Metrics:            DefaultMetricsConfig(),
 		ResourceAttributes: DefaultResourceAttributesConfig(),
 	}
+}
+
+// Deprecated: Use NewDefaultMetricsBuilderConfig.
+func DefaultMetricsBuilderConfig() MetricsBuilderConfig {
+	return NewDefaultMetricsBuilderConfig()
 }

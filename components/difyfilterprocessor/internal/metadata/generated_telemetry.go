@@ -62,19 +62,19 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.DifyFilterDerivedDataPoints, err = builder.meter.Int64Counter(
 		"otelcol_dify_filter_derived_data_points",
-		metric.WithDescription("Data points added by the processor (http.server.response.count and http.server.error.count). [alpha]"),
+		metric.WithDescription("Data points added by the processor (http.server.response.count and http.server.error.count). [Alpha]"),
 		metric.WithUnit("{data_point}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.DifyFilterDroppedItems, err = builder.meter.Int64Counter(
 		"otelcol_dify_filter_dropped_items",
-		metric.WithDescription("Items dropped as noise, by rule. Items in = items out + dropped (+ derived, for data points). [alpha]"),
+		metric.WithDescription("Items dropped as noise, by rule. Items in = items out + dropped (+ derived, for data points). [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.DifyFilterRedactedValues, err = builder.meter.Int64Counter(
 		"otelcol_dify_filter_redacted_values",
-		metric.WithDescription("Values that redaction changed or removed. [alpha]"),
+		metric.WithDescription("Values that redaction changed or removed. [Alpha]"),
 		metric.WithUnit("{value}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) processor.Settings {
 func AssertEqualDifyFilterDerivedDataPoints(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_dify_filter_derived_data_points",
-		Description: "Data points added by the processor (http.server.response.count and http.server.error.count). [alpha]",
+		Description: "Data points added by the processor (http.server.response.count and http.server.error.count). [Alpha]",
 		Unit:        "{data_point}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -40,7 +40,7 @@ func AssertEqualDifyFilterDerivedDataPoints(t *testing.T, tt *componenttest.Tele
 func AssertEqualDifyFilterDroppedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_dify_filter_dropped_items",
-		Description: "Items dropped as noise, by rule. Items in = items out + dropped (+ derived, for data points). [alpha]",
+		Description: "Items dropped as noise, by rule. Items in = items out + dropped (+ derived, for data points). [Alpha]",
 		Unit:        "{item}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -56,7 +56,7 @@ func AssertEqualDifyFilterDroppedItems(t *testing.T, tt *componenttest.Telemetry
 func AssertEqualDifyFilterRedactedValues(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_dify_filter_redacted_values",
-		Description: "Values that redaction changed or removed. [alpha]",
+		Description: "Values that redaction changed or removed. [Alpha]",
 		Unit:        "{value}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -108,44 +108,44 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.OpensearchBulkHeldRequests, err = builder.meter.Int64UpDownCounter(
 		"otelcol_opensearch_bulk_held_requests",
-		metric.WithDescription("Requests that are held now because OpenSearch has not taken all of their documents. [development]"),
+		metric.WithDescription("Requests that are held now because OpenSearch has not taken all of their documents. [Development]"),
 		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkHoldDuration, err = builder.meter.Float64Histogram(
 		"otelcol_opensearch_bulk_hold_duration",
-		metric.WithDescription("How long a request was held, from its first failed attempt to its end. Requests that were never held are not in it. [development]"),
+		metric.WithDescription("How long a request was held, from its first failed attempt to its end. Requests that were never held are not in it. [Development]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.5, 1, 5, 15, 60, 300, 900, 3600, 14400}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkItems, err = builder.meter.Int64Counter(
 		"otelcol_opensearch_bulk_items",
-		metric.WithDescription("Documents by what became of them. [development]"),
+		metric.WithDescription("Documents by what became of them. [Development]"),
 		metric.WithUnit("{documents}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkRequests, err = builder.meter.Int64Counter(
 		"otelcol_opensearch_bulk_requests",
-		metric.WithDescription("Bulk requests sent to OpenSearch, every attempt counted. [development]"),
+		metric.WithDescription("Bulk requests sent to OpenSearch, every attempt counted. [Development]"),
 		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkRetries, err = builder.meter.Int64Counter(
 		"otelcol_opensearch_bulk_retries",
-		metric.WithDescription("Attempts that have to be repeated, by the reason. [development]"),
+		metric.WithDescription("Attempts that have to be repeated, by the reason. [Development]"),
 		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkStoredBytes, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_opensearch_bulk_stored_bytes",
-		metric.WithDescription("Bytes of documents that wait in storage for delivery. [development]"),
+		metric.WithDescription("Bytes of documents that wait in storage for delivery. [Development]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkStoredItems, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_opensearch_bulk_stored_items",
-		metric.WithDescription("Documents that wait in storage for delivery. [development]"),
+		metric.WithDescription("Documents that wait in storage for delivery. [Development]"),
 		metric.WithUnit("{documents}"),
 	)
 	errs = errors.Join(errs, err)

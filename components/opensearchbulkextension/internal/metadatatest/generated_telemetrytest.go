@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) extension.Settings {
 func AssertEqualOpensearchBulkHeldRequests(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_held_requests",
-		Description: "Requests that are held now because OpenSearch has not taken all of their documents. [development]",
+		Description: "Requests that are held now because OpenSearch has not taken all of their documents. [Development]",
 		Unit:        "{requests}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -40,7 +40,7 @@ func AssertEqualOpensearchBulkHeldRequests(t *testing.T, tt *componenttest.Telem
 func AssertEqualOpensearchBulkHoldDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_hold_duration",
-		Description: "How long a request was held, from its first failed attempt to its end. Requests that were never held are not in it. [development]",
+		Description: "How long a request was held, from its first failed attempt to its end. Requests that were never held are not in it. [Development]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -55,7 +55,7 @@ func AssertEqualOpensearchBulkHoldDuration(t *testing.T, tt *componenttest.Telem
 func AssertEqualOpensearchBulkItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_items",
-		Description: "Documents by what became of them. [development]",
+		Description: "Documents by what became of them. [Development]",
 		Unit:        "{documents}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -71,7 +71,7 @@ func AssertEqualOpensearchBulkItems(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualOpensearchBulkRequests(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_requests",
-		Description: "Bulk requests sent to OpenSearch, every attempt counted. [development]",
+		Description: "Bulk requests sent to OpenSearch, every attempt counted. [Development]",
 		Unit:        "{requests}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -87,7 +87,7 @@ func AssertEqualOpensearchBulkRequests(t *testing.T, tt *componenttest.Telemetry
 func AssertEqualOpensearchBulkRetries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_retries",
-		Description: "Attempts that have to be repeated, by the reason. [development]",
+		Description: "Attempts that have to be repeated, by the reason. [Development]",
 		Unit:        "{requests}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -103,7 +103,7 @@ func AssertEqualOpensearchBulkRetries(t *testing.T, tt *componenttest.Telemetry,
 func AssertEqualOpensearchBulkStoredBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_stored_bytes",
-		Description: "Bytes of documents that wait in storage for delivery. [development]",
+		Description: "Bytes of documents that wait in storage for delivery. [Development]",
 		Unit:        "By",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -119,7 +119,7 @@ func AssertEqualOpensearchBulkStoredBytes(t *testing.T, tt *componenttest.Teleme
 func AssertEqualOpensearchBulkStoredItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_stored_items",
-		Description: "Documents that wait in storage for delivery. [development]",
+		Description: "Documents that wait in storage for delivery. [Development]",
 		Unit:        "{documents}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

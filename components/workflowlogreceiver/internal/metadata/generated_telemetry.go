@@ -95,55 +95,55 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.WorkflowLogCheckpointAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_workflow_log_checkpoint_age",
-		metric.WithDescription("Time since everything that the database showed was told and saved. Not reported while another receiver reads."),
+		metric.WithDescription("Time since everything that the database showed was told and saved. Not reported while another receiver reads. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogCheckpointFailures, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_checkpoint_failures",
-		metric.WithDescription("Failed attempts to save the checkpoint."),
+		metric.WithDescription("Failed attempts to save the checkpoint. [Alpha]"),
 		metric.WithUnit("{failure}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogDeliverRetries, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_deliver_retries",
-		metric.WithDescription("Times a batch was offered to the pipeline again after it refused."),
+		metric.WithDescription("Times a batch was offered to the pipeline again after it refused. [Alpha]"),
 		metric.WithUnit("{retry}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogLateRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_late_runs",
-		metric.WithDescription("Runs that appeared in the database behind runs already read, and were found by reading again."),
+		metric.WithDescription("Runs that appeared in the database behind runs already read, and were found by reading again. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogOpenRuns, err = builder.meter.Int64Gauge(
 		"otelcol_workflow_log_open_runs",
-		metric.WithDescription("Runs that have not ended and are visited until they do."),
+		metric.WithDescription("Runs that have not ended and are visited until they do. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogPolls, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_polls",
-		metric.WithDescription("Polls of the database."),
+		metric.WithDescription("Polls of the database. [Alpha]"),
 		metric.WithUnit("{poll}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogReading, err = builder.meter.Int64Gauge(
 		"otelcol_workflow_log_reading",
-		metric.WithDescription("1 while this receiver is the one that reads the database, 0 while it waits for another or for the database."),
+		metric.WithDescription("1 while this receiver is the one that reads the database, 0 while it waits for another or for the database. [Alpha]"),
 		metric.WithUnit("{reader}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_runs",
-		metric.WithDescription("Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told."),
+		metric.WithDescription("Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogUsageUnreadable, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_usage_unreadable",
-		metric.WithDescription("Node executions whose token and price metadata could not be read."),
+		metric.WithDescription("Node executions whose token and price metadata could not be read. [Alpha]"),
 		metric.WithUnit("{execution}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) receiver.Settings {
 func AssertEqualWorkflowLogCheckpointAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_checkpoint_age",
-		Description: "Time since everything that the database showed was told and saved. Not reported while another receiver reads.",
+		Description: "Time since everything that the database showed was told and saved. Not reported while another receiver reads. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -38,7 +38,7 @@ func AssertEqualWorkflowLogCheckpointAge(t *testing.T, tt *componenttest.Telemet
 func AssertEqualWorkflowLogCheckpointFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_checkpoint_failures",
-		Description: "Failed attempts to save the checkpoint.",
+		Description: "Failed attempts to save the checkpoint. [Alpha]",
 		Unit:        "{failure}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -54,7 +54,7 @@ func AssertEqualWorkflowLogCheckpointFailures(t *testing.T, tt *componenttest.Te
 func AssertEqualWorkflowLogDeliverRetries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_deliver_retries",
-		Description: "Times a batch was offered to the pipeline again after it refused.",
+		Description: "Times a batch was offered to the pipeline again after it refused. [Alpha]",
 		Unit:        "{retry}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -70,7 +70,7 @@ func AssertEqualWorkflowLogDeliverRetries(t *testing.T, tt *componenttest.Teleme
 func AssertEqualWorkflowLogLateRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_late_runs",
-		Description: "Runs that appeared in the database behind runs already read, and were found by reading again.",
+		Description: "Runs that appeared in the database behind runs already read, and were found by reading again. [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -86,7 +86,7 @@ func AssertEqualWorkflowLogLateRuns(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualWorkflowLogOpenRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_open_runs",
-		Description: "Runs that have not ended and are visited until they do.",
+		Description: "Runs that have not ended and are visited until they do. [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -100,7 +100,7 @@ func AssertEqualWorkflowLogOpenRuns(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualWorkflowLogPolls(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_polls",
-		Description: "Polls of the database.",
+		Description: "Polls of the database. [Alpha]",
 		Unit:        "{poll}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -116,7 +116,7 @@ func AssertEqualWorkflowLogPolls(t *testing.T, tt *componenttest.Telemetry, dps 
 func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_reading",
-		Description: "1 while this receiver is the one that reads the database, 0 while it waits for another or for the database.",
+		Description: "1 while this receiver is the one that reads the database, 0 while it waits for another or for the database. [Alpha]",
 		Unit:        "{reader}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -130,7 +130,7 @@ func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualWorkflowLogRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_runs",
-		Description: "Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told.",
+		Description: "Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told. [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -146,7 +146,7 @@ func AssertEqualWorkflowLogRuns(t *testing.T, tt *componenttest.Telemetry, dps [
 func AssertEqualWorkflowLogUsageUnreadable(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_usage_unreadable",
-		Description: "Node executions whose token and price metadata could not be read.",
+		Description: "Node executions whose token and price metadata could not be read. [Alpha]",
 		Unit:        "{execution}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

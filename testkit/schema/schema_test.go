@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 func TestMain(m *testing.M) {

@@ -6,7 +6,7 @@ package traffic
 import (
 	"context"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 // WriteStart inserts the rows that Dify inserts when a run starts, each in a transaction of its own: first the run, then

@@ -6,7 +6,7 @@ package traffic
 import (
 	"context"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 // Modes of apps.

@@ -6,7 +6,7 @@ package traffic
 import (
 	"time"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 // Confidential stands in everything that no destination may ever see: prompts, answers, documents, literals in SQL,

@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/postgres"
-	"github.com/otelcol-dify/otelcol-dify/cmd/difydemo/schema"
+	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
 func TestMain(m *testing.M) {
