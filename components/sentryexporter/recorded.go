@@ -15,7 +15,6 @@ import (
 type recorded struct {
 	at                         time.Time
 	typ, message, stack        string
-	escaped                    bool
 	logged                     bool // by Python's logging, whose line follows
 	level                      sentry.Level
 	logger, logMessage, source string
@@ -50,7 +49,7 @@ func recordedBy(n *node) []recorded {
 			r := exceptionIn(ev.Attributes())
 			r.at, r.level = at, sentry.LevelError
 			if line != nil {
-				line.typ, line.message, line.stack, line.escaped = r.typ, r.message, r.stack, r.escaped
+				line.typ, line.message, line.stack = r.typ, r.message, r.stack
 				r, line = *line, nil
 			}
 			out = append(out, r)
@@ -83,7 +82,6 @@ func logLine(at time.Time, attrs pcommon.Map) *recorded {
 func exceptionIn(attrs pcommon.Map) recorded {
 	return recorded{
 		typ: text(attrs, "exception.type"), message: text(attrs, "exception.message"), stack: text(attrs, "exception.stacktrace"),
-		escaped: text(attrs, "exception.escaped") == "true" || text(attrs, "exception.escaped") == "True",
 	}
 }
 
