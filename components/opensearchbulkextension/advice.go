@@ -22,8 +22,8 @@ const (
 	adviceCertificate = "OpenSearch's certificate is not trusted: name its authority in `http::tls::ca_file` of the exporter and of opensearch_bulk"
 )
 
-// adviceOnAnswer is for a status, of a request or of one document, and the type of the error that came with it, if any.
-func adviceOnAnswer(status int, kind string) string {
+// adviceOnStatus is for a status, of a request or of one document, and the type of the error that came with it, if any.
+func adviceOnStatus(status int, kind string) string {
 	switch {
 	case status == http.StatusUnauthorized:
 		return adviceLogin
@@ -45,7 +45,7 @@ func adviceOnAnswer(status int, kind string) string {
 
 func adviceOnSetup(err error) string {
 	if answer, ok := errors.AsType[*setup.StatusError](err); ok {
-		return adviceOnAnswer(answer.Status, "")
+		return adviceOnStatus(answer.Status, "")
 	}
 	if unanswered, ok := errors.AsType[*failure](err); ok {
 		return unanswered.advice

@@ -42,7 +42,7 @@ func TestAdvice(t *testing.T) {
 		{http.StatusServiceUnavailable, "", ""},
 		{http.StatusTooManyRequests, "circuit_breaking_exception", ""},
 	} {
-		assert.Equal(t, tt.want, adviceOnAnswer(tt.status, tt.kind), "%d %s", tt.status, tt.kind)
+		assert.Equal(t, tt.want, adviceOnStatus(tt.status, tt.kind), "%d %s", tt.status, tt.kind)
 	}
 	assert.Equal(t, adviceCertificate, adviceOnError(fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: errors.New("x")})))
 	assert.Empty(t, adviceOnError(errors.New("connection refused")))
@@ -72,15 +72,15 @@ func TestAnotherReasonIsToldOnceAMinute(t *testing.T) {
 	telemetry, err := metadata.NewTelemetryBuilder(tel.NewTelemetrySettings())
 	require.NoError(t, err)
 	core, logs := observer.New(zap.DebugLevel)
-	h := newHolds(testConfig().Retry, zap.New(core), telemetry)
+	h := newOutage(testConfig().Retry, zap.New(core), telemetry)
 	away, refused := failure{reason: reasonUnreachable}, failure{reason: reasonRefused, advice: adviceLogin}
-	h.announce(away)
-	h.announce(refused)
+	h.logFailure(away)
+	h.logFailure(refused)
 	assert.Equal(t, 1, logs.Len())
-	h.toldAt = h.toldAt.Add(-2 * time.Minute)
-	h.announce(away)
+	h.loggedAt = h.loggedAt.Add(-2 * time.Minute)
+	h.logFailure(away)
 	assert.Equal(t, 1, logs.Len())
-	h.announce(refused)
-	h.announce(refused)
+	h.logFailure(refused)
+	h.logFailure(refused)
 	assert.Equal(t, 1, logs.FilterMessageSnippet("for another reason").Len())
 }

@@ -47,11 +47,11 @@ func newDeadLetter(original item, result itemResult, index string, now time.Time
 	return item{line: line, action: action, create: true, dead: true}
 }
 
-// letterLogInterval is the least time between two log lines about dead letters.
-const letterLogInterval = time.Minute
+// rejectionLogInterval is the least time between two log lines about dead letters.
+const rejectionLogInterval = time.Minute
 
-// letterLog tells of documents that are refused for good: the first at once, then how many more there were.
-type letterLog struct {
+// rejectionLog tells of documents that are refused for good: the first at once, then how many more there were.
+type rejectionLog struct {
 	logger  *zap.Logger
 	message string
 
@@ -60,11 +60,11 @@ type letterLog struct {
 	count int       // guarded by mu; since the last line
 }
 
-func (l *letterLog) refused(result itemResult) {
+func (l *rejectionLog) refused(result itemResult) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count++
-	if now := time.Now(); now.Sub(l.last) >= letterLogInterval {
+	if now := time.Now(); now.Sub(l.last) >= rejectionLogInterval {
 		l.logger.Warn(l.message,
 			zap.Int("documents", l.count), zap.Int("status", result.status), zap.String("type", result.kind))
 		l.last, l.count = now, 0

@@ -54,7 +54,7 @@ type bulkExtension struct {
 	tasks     sync.WaitGroup
 
 	// Set by Start.
-	courier    *courier
+	deliverer  *deliverer
 	setup      *setupTask
 	ownClients []*http.Client
 
@@ -124,21 +124,21 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 		return errors.Join(err, kept.close(ctx))
 	}
 	countFromZero(ctx, e.telemetry)
-	held := newHolds(e.cfg.Retry, e.logger, e.telemetry)
-	held.report = func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }
-	e.courier = &courier{
+	shared := newOutage(e.cfg.Retry, e.logger, e.telemetry)
+	shared.report = func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }
+	e.deliverer = &deliverer{
 		cfg:       e.cfg,
 		telemetry: e.telemetry,
-		holds:     held,
+		outage:    shared,
 		store:     kept,
-		letters:   &letterLog{logger: e.logger, message: "OpenSearch refused documents for good: they go to the dead-letter index"},
-		lost:      &letterLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again every ten minutes"},
+		letters:   &rejectionLog{logger: e.logger, message: "OpenSearch refused documents for good: they go to the dead-letter index"},
+		lost:      &rejectionLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again every ten minutes"},
 		releasing: e.releasing,
 	}
 	if own != nil {
-		e.courier.own = own
+		e.deliverer.own = own
 	}
-	e.setup = newSetupTask(e.cfg, own, dashboards, held, e.logger)
+	e.setup = newSetupTask(e.cfg, own, dashboards, shared, e.logger)
 	e.tasks.Go(func() { e.setup.run(e.life, e.releasing) })
 	e.tasks.Go(func() { e.setup.dashboards.run(e.life, e.releasing) })
 	e.tasks.Go(e.replay)
@@ -190,7 +190,7 @@ func (e *bulkExtension) observe(kept *store) error {
 
 // GetHTTPRoundTripper puts the middleware into an exporter's HTTP client.
 func (e *bulkExtension) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
-	if e.courier == nil {
+	if e.deliverer == nil {
 		return nil, fmt.Errorf("%q is not started: list it among `service::extensions`", e.id)
 	}
 	return func(_ context.Context, base http.RoundTripper) (http.RoundTripper, error) {
@@ -224,11 +224,11 @@ func (e *bulkExtension) Shutdown(ctx context.Context) error {
 	for _, client := range e.ownClients {
 		client.CloseIdleConnections()
 	}
-	if e.courier == nil {
+	if e.deliverer == nil {
 		return nil
 	}
-	if items, bytes := e.courier.store.size(); items > 0 {
+	if items, bytes := e.deliverer.store.size(); items > 0 {
 		e.logger.Info("Documents wait in storage and are delivered after the next start", zap.Int64("documents", items), zap.Int64("bytes", bytes))
 	}
-	return e.courier.store.close(ctx)
+	return e.deliverer.store.close(ctx)
 }

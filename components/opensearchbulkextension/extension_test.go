@@ -107,7 +107,7 @@ func TestReleaseBeforeSetupStores(t *testing.T) {
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
 	assert.Zero(t, node.requests())
-	assert.Len(t, r.courier.store.entries(), 1)
+	assert.Len(t, r.deliverer.store.entries(), 1)
 }
 
 func TestStartFaults(t *testing.T) {

@@ -51,7 +51,7 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	template.Header.Set("Accept-Encoding", "identity") // what is left of an answer is not worth the packing
 	to := &exporterTarget{base: rt.base, req: template, encoding: encoding}
 	rt.ext.seen(to)
-	if err := rt.ext.bring(req.Context(), to, items); err != nil {
+	if err := rt.ext.deliverOrStore(req.Context(), to, items); err != nil {
 		return nil, err
 	}
 	return success(req, len(items)), nil
@@ -78,13 +78,13 @@ func readBody(req *http.Request, encoding string) ([]byte, error) {
 	return decode(encoding, req.Body)
 }
 
-// bring delivers items, or stores those that could not be delivered in the time that was left.
-func (e *bulkExtension) bring(ctx context.Context, to target, items []item) error {
+// deliverOrStore delivers items, or stores those that could not be delivered in the time that was left.
+func (e *bulkExtension) deliverOrStore(ctx context.Context, to target, items []item) error {
 	bounded, cancel := e.untilCutoff(ctx)
 	defer cancel()
 	left := items
 	if e.setup.wait(bounded, e.releasing) {
-		left = e.courier.deliver(bounded, to, items)
+		left = e.deliverer.deliver(bounded, to, items)
 	}
 	if len(left) == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (e *bulkExtension) bring(ctx context.Context, to target, items []item) erro
 	if _, deadline := ctx.Deadline(); e.releasing.Err() == nil && ctx.Err() != nil && !deadline {
 		return ctx.Err()
 	}
-	return e.keep(ctx, left)
+	return e.persist(ctx, left)
 }
 
 // untilCutoff is ctx, and ends when the grace after the collector began to stop is over.
@@ -109,14 +109,14 @@ func (e *bulkExtension) untilCutoff(ctx context.Context) (context.Context, conte
 	}
 }
 
-// keep writes items to storage. While that fails it goes on trying and gives no answer: the exporter's queue then still
+// persist writes items to storage. While that fails it goes on trying and gives no answer: the exporter's queue then still
 // has the batch, even if the collector has to be killed. It is called because ctx has ended or soon will, which must not stop it.
-func (e *bulkExtension) keep(ctx context.Context, items []item) error {
+func (e *bulkExtension) persist(ctx context.Context, items []item) error {
 	ctx = context.WithoutCancel(ctx)
 	for failed := false; ; failed = true {
-		err := e.courier.store.put(ctx, items)
+		err := e.deliverer.store.put(ctx, items)
 		if err == nil {
-			e.courier.telemetry.OpensearchBulkItems.Add(ctx, int64(len(items)), outcomeStored.option())
+			e.deliverer.telemetry.OpensearchBulkItems.Add(ctx, int64(len(items)), outcomeStored.option())
 			return nil
 		}
 		if !failed {

@@ -60,13 +60,13 @@ func (r *rig) requireItems(t *testing.T, want map[outcome]int64) {
 	metadatatest.AssertEqualOpensearchBulkItems(t, r.tel, points, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
-// waitHeld waits until a request is held.
-func (r *rig) waitHeld(t *testing.T) {
+// waitBlocked waits until a request is held.
+func (r *rig) waitBlocked(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		r.courier.holds.mu.Lock()
-		defer r.courier.holds.mu.Unlock()
-		return r.courier.holds.held > 0
+		r.deliverer.outage.mu.Lock()
+		defer r.deliverer.outage.mu.Unlock()
+		return r.deliverer.outage.blocked > 0
 	}, testTime, testTick)
 }
 
@@ -150,7 +150,7 @@ func TestTLSFailureIsHeld(t *testing.T) {
 	assert.Contains(t, r.logs.FilterMessageSnippet("holding them").All()[0].ContextMap()["failure"], "certificate")
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	assert.Zero(t, r.courier.store.entries(), "the caller went away and knows that it was not taken")
+	assert.Zero(t, r.deliverer.store.entries(), "the caller went away and knows that it was not taken")
 }
 
 func TestHungServer(t *testing.T) {
@@ -173,7 +173,7 @@ func TestDeadlineStoresInsteadOfLosing(t *testing.T) {
 	code, answer, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
-	require.Len(t, r.courier.store.entries(), 1)
+	require.Len(t, r.deliverer.store.entries(), 1)
 	r.requireItems(t, map[outcome]int64{outcomeStored: 1})
 }
 
@@ -261,7 +261,7 @@ func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
 	requireSuccess(t, code, answer, 2)
 	r.requireItems(t, map[outcome]int64{outcomeDeadLetterStored: 2})
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("The dead-letter index refused").Len())
-	require.Len(t, r.courier.store.entries(), 1)
+	require.Len(t, r.deliverer.store.entries(), 1)
 	require.NoError(t, r.Shutdown(t.Context()))
 
 	// After the next start the dead-letter index takes them.
@@ -271,7 +271,7 @@ func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
 	cfg := testConfig()
 	cfg.HTTP.Endpoint = node.URL
 	next := start(t, cfg, host)
-	require.Eventually(t, func() bool { return len(next.courier.store.entries()) == 0 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(next.deliverer.store.entries()) == 0 }, testTime, testTick)
 	node.once(t, "otelcol-dify-dead-letter/l"+day+"a", "otelcol-dify-dead-letter/l"+day+"b")
 }
 
@@ -300,7 +300,7 @@ func TestForbiddenDeadLetterIsStoredAndTriedAgain(t *testing.T) {
 	node.mu.Lock()
 	node.judge = nil
 	node.mu.Unlock()
-	require.Eventually(t, func() bool { return len(r.courier.store.entries()) == 0 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(r.deliverer.store.entries()) == 0 }, testTime, testTick)
 	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
 	r.requireItems(t, map[outcome]int64{outcomeDelivered: 1, outcomeDeadLetterStored: 1, outcomeDeadLetter: 1})
 }
@@ -327,10 +327,10 @@ func TestReplayUsesTheLatestLogin(t *testing.T) {
 	client := r.client(t)
 	_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("bad", "t")), "Authorization", "old")
 	require.NoError(t, err)
-	require.NotEmpty(t, r.courier.store.entries())
+	require.NotEmpty(t, r.deliverer.store.entries())
 	_, _, err = post(t.Context(), client, node.URL, bulk("l", logDoc("good", "t")), "Authorization", "new")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(r.courier.store.entries()) == 0 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(r.deliverer.store.entries()) == 0 }, testTime, testTick)
 	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
 }
 
@@ -420,9 +420,9 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 				}()
 			}
 			require.Eventually(t, func() bool {
-				r.courier.holds.mu.Lock()
-				defer r.courier.holds.mu.Unlock()
-				return r.courier.holds.held == requests
+				r.deliverer.outage.mu.Lock()
+				defer r.deliverer.outage.mu.Unlock()
+				return r.deliverer.outage.blocked == requests
 			}, testTime, testTick)
 
 			stopping := time.Now()
@@ -456,7 +456,7 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 				require.Equal(t, http.StatusOK, code)
 				want = append(want, "l"+day+"new")
 			}
-			require.Eventually(t, func() bool { return len(next.courier.store.entries()) == 0 }, testTime, testTick)
+			require.Eventually(t, func() bool { return len(next.deliverer.store.entries()) == 0 }, testTime, testTick)
 			node.once(t, want...)
 		})
 	}
@@ -491,7 +491,7 @@ func TestReleaseCutsAHungAttempt(t *testing.T) {
 	require.NoError(t, r.NotReady())
 	require.NoError(t, <-done)
 	assert.Less(t, time.Since(stopping), 5*time.Second)
-	assert.Len(t, r.courier.store.entries(), 1)
+	assert.Len(t, r.deliverer.store.entries(), 1)
 }
 
 // A batch reaches the extension as many requests, one after the other: they share one grace.
@@ -508,11 +508,11 @@ func TestRequestsThatComeLateAreStoredAtOnce(t *testing.T) {
 	}
 	assert.Less(t, time.Since(stopping), 5*time.Second)
 	assert.Equal(t, 1, node.requests())
-	assert.Len(t, r.courier.store.entries(), 20)
+	assert.Len(t, r.deliverer.store.entries(), 20)
 	assert.Zero(t, node.count())
 }
 
-func TestReleaseLetsAnAnswerIn(t *testing.T) {
+func TestReleaseLetsAResponseIn(t *testing.T) {
 	node := newFakeNode(t)
 	var r *rig
 	node.faults = []fault{func(*fakeNode, http.ResponseWriter, *http.Request, []byte) bool {
@@ -522,16 +522,16 @@ func TestReleaseLetsAnAnswerIn(t *testing.T) {
 	r = start(t, testConfig(), newTestHost(t))
 	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
 	require.NoError(t, err)
-	assert.Empty(t, r.courier.store.entries())
+	assert.Empty(t, r.deliverer.store.entries())
 	node.once(t, "l"+day+"a")
 }
 
 func TestFullDiskKeepsTheRequestOpen(t *testing.T) {
 	node := newFakeNode(t, hang)
 	r := start(t, testConfig(), newTestHost(t))
-	full := &failingStorage{Client: r.courier.store.client}
+	full := &failingStorage{Client: r.deliverer.store.client}
 	full.fail.Store(true)
-	r.courier.store.client = full
+	r.deliverer.store.client = full
 	client := r.client(t)
 	done := make(chan error, 1)
 	go func() {
@@ -544,7 +544,7 @@ func TestFullDiskKeepsTheRequestOpen(t *testing.T) {
 	require.Empty(t, done)
 	full.fail.Store(false)
 	require.NoError(t, <-done)
-	assert.Len(t, r.courier.store.entries(), 1)
+	assert.Len(t, r.deliverer.store.entries(), 1)
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {
@@ -562,14 +562,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	f := statusFailure(http.StatusServiceUnavailable, http.Header{"Retry-After": []string{"86400"}}, nil)
 	assert.Equal(t, maxRetryAfter, f.after)
 
-	h := hold{all: newHolds(testConfig().Retry, zap.NewNop(), start(t, testConfig(), newTestHost(t)).telemetry)}
+	h := retrier{outage: newOutage(testConfig().Retry, zap.NewNop(), start(t, testConfig(), newTestHost(t)).telemetry)}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	assert.False(t, h.pause(ctx, t.Context(), failure{reason: reasonThrottled, after: time.Hour}))
 }
 
 func TestBackoffGrowsToItsLimit(t *testing.T) {
-	h := hold{all: &holds{retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: time.Second}}}
+	h := retrier{outage: &outage{retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: time.Second}}}
 	for n, most := range map[int]time.Duration{1: 100, 2: 200, 3: 400, 4: 800, 5: 1000, 500: 1000} {
 		most *= time.Millisecond
 		for range 100 {
@@ -588,11 +588,11 @@ func TestRecoveryWakesAllThatAreHeld(t *testing.T) {
 	cfg := testConfig()
 	cfg.Retry = RetryConfig{InitialInterval: time.Millisecond, MaxInterval: time.Hour}
 	r := start(t, cfg, newTestHost(t))
-	h := r.courier.holds
-	sleeper := hold{all: h, failures: 40}
+	h := r.deliverer.outage
+	sleeper := retrier{outage: h, failures: 40}
 	woken := make(chan bool, 1)
 	go func() { woken <- sleeper.pause(t.Context(), r.releasing, failure{reason: reasonUnreachable}) }()
-	r.waitHeld(t)
+	r.waitBlocked(t)
 	require.Eventually(t, func() bool {
 		h.answered()
 		return len(woken) == 1
@@ -652,7 +652,7 @@ func TestEachDocumentOnce(t *testing.T) {
 		cfg := testConfig()
 		cfg.HTTP.Endpoint = node.URL
 		next := start(t, cfg, host)
-		require.Eventually(t, func() bool { return len(next.courier.store.entries()) == 0 }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(next.deliverer.store.entries()) == 0 }, 20*time.Second, time.Millisecond)
 		require.NoError(t, next.Shutdown(t.Context()))
 		node.once(t, want...)
 	}

@@ -20,11 +20,11 @@ import (
 // are made after it.
 type setupTask struct {
 	templates  []setup.Template
-	retention  *errand // nil: none
-	dashboards *errand // nil: none
+	retention  *setupStep // nil: none
+	dashboards *setupStep // nil: none
 	exchange   setup.Exchange
 	logger     *zap.Logger
-	waits      hold // counted, told and repeated like a document's request
+	waits      retrier // counted, told and repeated like a document's request
 	done       chan struct{}
 }
 
@@ -33,11 +33,11 @@ type setupTask struct {
 var dashboardsHeader = http.Header{"Osd-Xsrf": {"true"}, "Securitytenant": {"global"}}
 
 // newSetupTask plans what is to be done; dashboards is nil where there is no OpenSearch Dashboards.
-func newSetupTask(cfg *Config, own, dashboards *ownTarget, held *holds, logger *zap.Logger) *setupTask {
+func newSetupTask(cfg *Config, own, dashboards *ownTarget, shared *outage, logger *zap.Logger) *setupTask {
 	task := &setupTask{
 		exchange: exchange(own, cfg.AttemptTimeout),
 		logger:   logger,
-		waits:    hold{all: held},
+		waits:    retrier{outage: shared},
 		done:     make(chan struct{}),
 	}
 	if !cfg.Setup.Enabled {
@@ -47,14 +47,14 @@ func newSetupTask(cfg *Config, own, dashboards *ownTarget, held *holds, logger *
 	opts := setup.Options{DeadLetterIndex: cfg.DeadLetterIndex, AutoExpandReplicas: cfg.Setup.AutoExpandReplicas}
 	task.templates = setup.Templates(opts)
 	if days := cfg.Setup.RetentionDays; days > 0 {
-		task.retention = newErrand("the retention policy", held, logger, func(ctx context.Context) error {
+		task.retention = newSetupStep("the retention policy", shared, logger, func(ctx context.Context) error {
 			return setup.ApplyPolicy(ctx, task.exchange, days, logger)
 		})
 	}
 	if dashboards != nil {
 		dashboards.header = dashboardsHeader
 		ask := exchange(dashboards, cfg.AttemptTimeout)
-		task.dashboards = newErrand("OpenSearch Dashboards", held, logger, func(ctx context.Context) error {
+		task.dashboards = newSetupStep("OpenSearch Dashboards", shared, logger, func(ctx context.Context) error {
 			return setup.ImportObjects(ctx, ask, setup.Objects(opts), logger)
 		})
 	}

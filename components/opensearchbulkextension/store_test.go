@@ -105,7 +105,7 @@ func TestIncompleteEntryStays(t *testing.T) {
 	cfg := testConfig()
 	cfg.HTTP.Endpoint = node.URL
 	r := start(t, cfg, host)
-	require.Eventually(t, func() bool { return len(r.courier.store.entries()) == 1 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(r.deliverer.store.entries()) == 1 }, testTime, testTick)
 	node.once(t, "l"+day+"b")
 	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("can't be read").Len() == 1 }, testTime, testTick)
 }

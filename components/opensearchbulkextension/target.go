@@ -43,7 +43,7 @@ func bulkQuery(query url.Values) string {
 	if query == nil {
 		query = url.Values{}
 	}
-	query.Set("filter_path", answerFilter)
+	query.Set("filter_path", responseFilter)
 	return query.Encode()
 }
 

@@ -17,43 +17,43 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadatatest"
 )
 
-// TestJudge holds the answers of a real node (OpenSearch 3.6) for one document.
-func TestJudge(t *testing.T) {
+// TestClassify holds the answers of a real node (OpenSearch 3.6) for one document.
+func TestClassify(t *testing.T) {
 	for _, tt := range []struct {
 		status int
 		kind   string
 		create bool
-		want   verdict
+		want   result
 	}{
-		{http.StatusCreated, "", true, taken},
-		{http.StatusOK, "", false, taken},
+		{http.StatusCreated, "", true, accepted},
+		{http.StatusOK, "", false, accepted},
 		{http.StatusConflict, "version_conflict_engine_exception", true, duplicate},
-		{http.StatusConflict, "version_conflict_engine_exception", false, refused},
-		{http.StatusUnauthorized, "security_exception", true, notNow},
-		{http.StatusForbidden, "cluster_block_exception", true, notNow},
-		{http.StatusForbidden, "security_exception", true, notNow},
-		{http.StatusNotFound, "index_not_found_exception", true, notNow},
-		{http.StatusNotFound, "document_missing_exception", true, refused},
-		{http.StatusTooManyRequests, "rejected_execution_exception", true, notNow},
-		{http.StatusTooManyRequests, "circuit_breaking_exception", true, notNow},
-		{http.StatusInternalServerError, "i_o_exception", true, notNow},
-		{http.StatusServiceUnavailable, "unavailable_shards_exception", true, notNow},
-		{http.StatusBadRequest, "validation_exception", true, notNow},
-		{http.StatusBadRequest, "mapper_parsing_exception", true, refused},
-		{http.StatusBadRequest, "strict_dynamic_mapping_exception", true, refused},
-		{http.StatusBadRequest, "invalid_index_name_exception", true, refused},
-		{http.StatusBadRequest, "index_closed_exception", true, refused},
-		{0, "", true, notNow},
+		{http.StatusConflict, "version_conflict_engine_exception", false, rejected},
+		{http.StatusUnauthorized, "security_exception", true, retryLater},
+		{http.StatusForbidden, "cluster_block_exception", true, retryLater},
+		{http.StatusForbidden, "security_exception", true, retryLater},
+		{http.StatusNotFound, "index_not_found_exception", true, retryLater},
+		{http.StatusNotFound, "document_missing_exception", true, rejected},
+		{http.StatusTooManyRequests, "rejected_execution_exception", true, retryLater},
+		{http.StatusTooManyRequests, "circuit_breaking_exception", true, retryLater},
+		{http.StatusInternalServerError, "i_o_exception", true, retryLater},
+		{http.StatusServiceUnavailable, "unavailable_shards_exception", true, retryLater},
+		{http.StatusBadRequest, "validation_exception", true, retryLater},
+		{http.StatusBadRequest, "mapper_parsing_exception", true, rejected},
+		{http.StatusBadRequest, "strict_dynamic_mapping_exception", true, rejected},
+		{http.StatusBadRequest, "invalid_index_name_exception", true, rejected},
+		{http.StatusBadRequest, "index_closed_exception", true, rejected},
+		{0, "", true, retryLater},
 	} {
-		got := answerItem{Status: tt.status}
+		got := responseItem{Status: tt.status}
 		if tt.kind != "" {
-			got.Error = &answerError{Type: tt.kind}
+			got.Error = &responseError{Type: tt.kind}
 		}
-		assert.Equal(t, tt.want, judge(got, item{create: tt.create}).verdict, "%d %s", tt.status, tt.kind)
+		assert.Equal(t, tt.want, judge(got, item{create: tt.create}).result, "%d %s", tt.status, tt.kind)
 	}
 }
 
-func TestAnswersWithoutErrors(t *testing.T) {
+func TestResponsesWithoutErrors(t *testing.T) {
 	for answer, want := range map[string]bool{
 		`{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":200}}]}`:             true,
 		`{"took":3, "errors" : false, "items" : [ {"create":{"status":201}} , {"x":[1,{"y":2}]} ] }`: true,
@@ -72,8 +72,8 @@ func TestAnswersWithoutErrors(t *testing.T) {
 	}
 }
 
-func TestReadAnswerGivesCauses(t *testing.T) {
-	results, err := readAnswer([]byte(`{"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":{"type":"number_format_exception","reason":"for input"}}}}]}`), make([]item, 1))
+func TestReadResponseGivesCauses(t *testing.T) {
+	results, err := readResponse([]byte(`{"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":{"type":"number_format_exception","reason":"for input"}}}}]}`), make([]item, 1))
 	require.NoError(t, err)
 	assert.Equal(t, "failed to parse; caused by number_format_exception: for input", results[0].reason)
 }
@@ -83,7 +83,7 @@ func TestOwnTelemetry(t *testing.T) {
 	r := start(t, testConfig(), newTestHost(t))
 	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t"), logDoc("b", "t")))
 	require.NoError(t, err)
-	require.NoError(t, r.courier.store.put(t.Context(), someItems(t, "c")))
+	require.NoError(t, r.deliverer.store.put(t.Context(), someItems(t, "c")))
 
 	var retries []metricdata.DataPoint[int64]
 	happened := map[reason]int64{reasonRefused: 1, reasonThrottled: 1, reasonNotJSON: 1}

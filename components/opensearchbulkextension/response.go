@@ -14,36 +14,36 @@ import (
 	"time"
 )
 
-// verdict is what OpenSearch decided about one document.
-type verdict int
+// result is what OpenSearch decided about one document.
+type result int
 
 const (
-	taken     verdict = iota
-	duplicate         // exists already under our id: an earlier attempt was taken
-	notNow            // to be sent again
-	refused           // for good
+	accepted   result = iota
+	duplicate         // exists already under our id: an earlier attempt was accepted
+	retryLater        // to be sent again
+	rejected          // for good
 )
 
 // itemResult is OpenSearch's answer for one document.
 type itemResult struct {
-	verdict verdict
-	status  int
-	kind    string // the error's type, as `mapper_parsing_exception`
-	reason  string // may quote the document: for the dead letter only, never for a log
+	result result
+	status int
+	kind   string // the error's type, as `mapper_parsing_exception`
+	reason string // may quote the document: for the dead letter only, never for a log
 }
 
-type answerItem struct {
-	Status int          `json:"status"`
-	Error  *answerError `json:"error"`
+type responseItem struct {
+	Status int            `json:"status"`
+	Error  *responseError `json:"error"`
 }
 
-type answerError struct {
-	Type     string       `json:"type"`
-	Reason   string       `json:"reason"`
-	CausedBy *answerError `json:"caused_by"`
+type responseError struct {
+	Type     string         `json:"type"`
+	Reason   string         `json:"reason"`
+	CausedBy *responseError `json:"caused_by"`
 }
 
-func (e *answerError) text() string {
+func (e *responseError) text() string {
 	parts := []string{e.Reason}
 	for cause := e.CausedBy; cause != nil; cause = cause.CausedBy {
 		parts = append(parts, "caused by "+cause.Type+": "+cause.Reason)
@@ -51,11 +51,11 @@ func (e *answerError) text() string {
 	return strings.Join(parts, "; ")
 }
 
-var errNotBulkAnswer = errors.New("the answer is not one to this bulk request")
+var errNotBulkResponse = errors.New("the answer is not one to this bulk request")
 
-// answerFilter asks for only that of an answer which readAnswer and readError read: OpenSearch has less to write then, and we
+// responseFilter asks for only that of an answer which readResponse and readError read: OpenSearch has less to write then, and we
 // less to read.
-const answerFilter = "errors,error,status,items.*.status,items.*.error"
+const responseFilter = "errors,error,status,items.*.status,items.*.error"
 
 // withoutErrors reports whether an answer says that it has a result for each of n items, and that none is an error. Nearly
 // every answer is such a one, and need not be decoded.
@@ -68,21 +68,21 @@ func withoutErrors(body []byte, n int) bool {
 	return ok && count == n
 }
 
-// readAnswer takes the body of a successful answer apart: one result for each item.
-func readAnswer(body []byte, items []item) ([]itemResult, error) {
+// readResponse takes the body of a successful answer apart: one result for each item.
+func readResponse(body []byte, items []item) ([]itemResult, error) {
 	if withoutErrors(body, len(items)) {
-		return make([]itemResult, len(items)), nil // all are taken
+		return make([]itemResult, len(items)), nil // all are accepted
 	}
 	var answer struct {
-		Items []map[string]answerItem `json:"items"`
+		Items []map[string]responseItem `json:"items"`
 	}
 	if json.Unmarshal(body, &answer) != nil || len(answer.Items) != len(items) {
-		return nil, errNotBulkAnswer // the parser's error may quote a document
+		return nil, errNotBulkResponse // the parser's error may quote a document
 	}
 	results := make([]itemResult, len(items))
 	for i, sent := range items {
 		if len(answer.Items[i]) != 1 {
-			return nil, errNotBulkAnswer
+			return nil, errNotBulkResponse
 		}
 		for _, got := range answer.Items[i] {
 			results[i] = judge(got, sent)
@@ -91,22 +91,22 @@ func readAnswer(body []byte, items []item) ([]itemResult, error) {
 	return results, nil
 }
 
-func judge(got answerItem, sent item) itemResult {
+func judge(got responseItem, sent item) itemResult {
 	result := itemResult{status: got.Status}
 	if got.Error != nil {
 		result.kind, result.reason = got.Error.Type, got.Error.text()
 	}
 	switch {
 	case got.Status >= http.StatusOK && got.Status < http.StatusMultipleChoices && got.Error == nil:
-		result.verdict = taken
+		result.result = accepted
 	case got.Status == http.StatusConflict && sent.create:
-		result.verdict = duplicate
+		result.result = duplicate
 	case sent.dead && got.Status == http.StatusForbidden:
-		result.verdict = refused // one document at fault must not hold up all others until the dead-letter index is open again
+		result.result = rejected // one document at fault must not hold up all others until the dead-letter index is open again
 	case temporary(got.Status, result.kind):
-		result.verdict = notNow
+		result.result = retryLater
 	default:
-		result.verdict = refused
+		result.result = rejected
 	}
 	return result
 }
@@ -126,12 +126,12 @@ func temporary(status int, kind string) bool {
 }
 
 // readError is the type and reason in the body of an answer that is an error, if it is OpenSearch's own.
-func readError(body []byte) (answerError, bool) {
+func readError(body []byte) (responseError, bool) {
 	var answer struct {
-		Error answerError `json:"error"`
+		Error responseError `json:"error"`
 	}
 	if json.Unmarshal(body, &answer) != nil || answer.Error.Type == "" {
-		return answerError{}, false
+		return responseError{}, false
 	}
 	return answer.Error, true
 }

@@ -16,19 +16,19 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
-var errHolding = errors.New("OpenSearch does not take documents")
+var errBlocked = errors.New("OpenSearch does not take documents")
 
 // maxRetryAfter bounds how long a server's Retry-After can silence a request.
 const maxRetryAfter = 10 * time.Minute
 
-// courier brings documents to OpenSearch, however long that takes.
-type courier struct {
+// deliverer brings documents to OpenSearch, however long that takes.
+type deliverer struct {
 	cfg       *Config
 	telemetry *metadata.TelemetryBuilder
-	holds     *holds
+	outage    *outage
 	store     *store
-	letters   *letterLog      // documents that were refused
-	lost      *letterLog      // dead letters that were refused too
+	letters   *rejectionLog   // documents that were rejected
+	lost      *rejectionLog   // dead letters that were refused too
 	own       target          // nil without `http::endpoint`
 	releasing context.Context // ended when the collector begins to stop
 }
@@ -37,8 +37,8 @@ type courier struct {
 type chunk []item
 
 // deliver returns when every item has its verdict, or with those that have none when ctx ends or the collector stops.
-func (c *courier) deliver(ctx context.Context, to target, items []item) (left []item) {
-	h := hold{all: c.holds}
+func (c *deliverer) deliver(ctx context.Context, to target, items []item) (left []item) {
+	h := retrier{outage: c.outage}
 	defer func() { h.end(ctx, len(left) == 0) }()
 
 	work := byTarget(items)
@@ -80,7 +80,7 @@ func nonEmpty(chunks ...chunk) []chunk {
 
 // attempt sends one chunk. It returns what has to be sent again and, if that should wait, why; progress says whether
 // OpenSearch decided about at least one item.
-func (c *courier) attempt(ctx context.Context, to target, items chunk) (again []chunk, failed *failure, progress bool) {
+func (c *deliverer) attempt(ctx context.Context, to target, items chunk) (again []chunk, failed *failure, progress bool) {
 	if items[0].dead && c.own != nil {
 		to = c.own
 	}
@@ -90,18 +90,18 @@ func (c *courier) attempt(ctx context.Context, to target, items chunk) (again []
 	}
 	switch {
 	case status >= http.StatusOK && status < http.StatusMultipleChoices:
-		results, err := readAnswer(body, items)
+		results, err := readResponse(body, items)
 		if err != nil {
 			return []chunk{items}, &failure{reason: reasonNotJSON, text: err.Error(), advice: adviceAddress}, false
 		}
-		c.holds.answered()
+		c.outage.answered()
 		return c.settle(ctx, items, results)
 	case status == http.StatusRequestEntityTooLarge:
-		result := itemResult{verdict: refused, status: status, kind: "too_large", reason: "the document alone is too large for one request"}
+		result := itemResult{result: rejected, status: status, kind: "too_large", reason: "the document alone is too large for one request"}
 		return c.split(ctx, items, reasonTooLarge, result)
 	case status == http.StatusBadRequest:
 		if cause, ok := readError(body); ok {
-			result := itemResult{verdict: refused, status: status, kind: cause.Type, reason: cause.text()}
+			result := itemResult{result: rejected, status: status, kind: cause.Type, reason: cause.text()}
 			return c.split(ctx, items, reasonBadRequest, result)
 		}
 	}
@@ -109,7 +109,7 @@ func (c *courier) attempt(ctx context.Context, to target, items chunk) (again []
 }
 
 // exchange sends a body and reads the whole answer, within attempt_timeout.
-func (c *courier) exchange(ctx context.Context, to target, body []byte) (int, http.Header, []byte, error) {
+func (c *deliverer) exchange(ctx context.Context, to target, body []byte) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.AttemptTimeout)
 	defer cancel()
 	c.telemetry.OpensearchBulkRequests.Add(ctx, 1)
@@ -123,7 +123,7 @@ func (c *courier) exchange(ctx context.Context, to target, body []byte) (int, ht
 }
 
 // split halves a chunk that was refused as a whole; a single document is what was refused.
-func (c *courier) split(ctx context.Context, items chunk, why reason, single itemResult) ([]chunk, *failure, bool) {
+func (c *deliverer) split(ctx context.Context, items chunk, why reason, single itemResult) ([]chunk, *failure, bool) {
 	if len(items) == 1 {
 		return c.settle(ctx, items, []itemResult{single})
 	}
@@ -133,14 +133,14 @@ func (c *courier) split(ctx context.Context, items chunk, why reason, single ite
 }
 
 // settle acts on each item's result.
-func (c *courier) settle(ctx context.Context, items chunk, results []itemResult) (rest []chunk, failed *failure, progress bool) {
+func (c *deliverer) settle(ctx context.Context, items chunk, results []itemResult) (rest []chunk, failed *failure, progress bool) {
 	var again, letters, lost chunk
 	counts := map[outcome]int64{}
 	for i, result := range results {
 		switch {
-		case result.verdict == taken, result.verdict == duplicate:
-			counts[countAs(items[i], result.verdict)]++
-		case result.verdict == notNow:
+		case result.result == accepted, result.result == duplicate:
+			counts[countAs(items[i], result.result)]++
+		case result.result == retryLater:
 			again = append(again, items[i])
 			failed = itemsFailure(result)
 		case items[i].dead:
@@ -151,7 +151,7 @@ func (c *courier) settle(ctx context.Context, items chunk, results []itemResult)
 			c.letters.refused(result)
 		}
 	}
-	if stored, err := c.keepLost(ctx, lost); err != nil { // nothing better than to try all of it again
+	if stored, err := c.storeRejected(ctx, lost); err != nil { // nothing better than to try all of it again
 		again = append(again, lost...)
 		failed = &failure{reason: reasonStorage, text: err.Error()}
 	} else if stored > 0 {
@@ -163,8 +163,8 @@ func (c *courier) settle(ctx context.Context, items chunk, results []itemResult)
 	return nonEmpty(letters, again), failed, len(again) < len(items)
 }
 
-// keepLost puts dead letters that were refused into storage and says how many were not there before.
-func (c *courier) keepLost(ctx context.Context, lost chunk) (stored int64, err error) {
+// storeRejected puts dead letters that were refused into storage and says how many were not there before.
+func (c *deliverer) storeRejected(ctx context.Context, lost chunk) (stored int64, err error) {
 	if len(lost) == 0 {
 		return 0, nil
 	}
@@ -176,11 +176,11 @@ func (c *courier) keepLost(ctx context.Context, lost chunk) (stored int64, err e
 	return stored, c.store.put(context.WithoutCancel(ctx), lost)
 }
 
-func countAs(i item, v verdict) outcome {
+func countAs(i item, r result) outcome {
 	switch {
 	case i.dead:
 		return outcomeDeadLetter
-	case v == duplicate:
+	case r == duplicate:
 		return outcomeDuplicate
 	default:
 		return outcomeDelivered
@@ -204,14 +204,14 @@ func itemsFailure(result itemResult) *failure {
 	return &failure{
 		reason: reasonItems,
 		text:   fmt.Sprintf("status %d, %s", result.status, result.kind),
-		advice: adviceOnAnswer(result.status, result.kind),
+		advice: adviceOnStatus(result.status, result.kind),
 	}
 }
 
 // statusFailure describes an answer that is not about the documents.
 func statusFailure(status int, header http.Header, body []byte) *failure {
 	cause, _ := readError(body)
-	f := &failure{reason: reasonRefused, text: fmt.Sprintf("status %d", status), advice: adviceOnAnswer(status, cause.Type)}
+	f := &failure{reason: reasonRefused, text: fmt.Sprintf("status %d", status), advice: adviceOnStatus(status, cause.Type)}
 	if cause.Type != "" {
 		f.text += ", " + cause.Type
 	}
