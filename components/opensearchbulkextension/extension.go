@@ -5,12 +5,10 @@ package opensearchbulkextension
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -19,11 +17,13 @@ import (
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
-	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/deliver"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/setup"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/store"
 )
 
 var (
@@ -33,63 +33,45 @@ var (
 	_ extensioncapabilities.Dependent             = (*bulkExtension)(nil)
 )
 
-// bulkExtension is the shell: it owns the goroutines, the storage and the moment when requests are released.
+// bulkExtension is the extension's lifecycle: it owns the goroutines, the storage and the moment when requests are
+// released.
 type bulkExtension struct {
 	cfg       *Config
 	id        component.ID
 	settings  component.TelemetrySettings
 	logger    *zap.Logger
-	telemetry *metadata.TelemetryBuilder
-	rewriter  *rewriter
+	telemetry telemetry
+	rewriter  *bulkapi.Rewriter
 
-	replayEvery time.Duration
+	replayInterval time.Duration
 
-	// releasing ends when the collector begins to stop its pipelines, cutoff a grace later, life when it stops the extension.
-	releasing context.Context
-	release   context.CancelFunc
-	cutoff    context.Context
-	cut       context.CancelFunc
-	life      context.Context
-	end       context.CancelFunc
-	tasks     sync.WaitGroup
+	phases *deliver.Phases
+	tasks  sync.WaitGroup
 
 	// Set by Start.
-	deliverer  *deliverer
-	setup      *setupTask
-	ownClients []*http.Client
-
-	lastTarget atomic.Pointer[exporterTarget]
-	firstSeen  chan struct{}
-	seenOnce   sync.Once
+	store     *store.Store
+	deliverer *deliver.Deliverer
+	clients   []*http.Client
 }
 
 func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := newTelemetry(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	e := &bulkExtension{
-		cfg:       cfg,
-		id:        set.ID,
-		settings:  set.TelemetrySettings,
-		logger:    set.Logger,
-		telemetry: telemetry,
-		rewriter: &rewriter{
-			indexKeys:       cfg.IndexKeys,
-			deadLetterIndex: cfg.DeadLetterIndex,
-			newID:           rand.Text,
-			now:             time.Now,
-		},
-		replayEvery: replayInterval,
-		firstSeen:   make(chan struct{}),
-	}
-	e.releasing, e.release = context.WithCancel(context.Background())
-	e.cutoff, e.cut = context.WithCancel(context.Background())
-	e.life, e.end = context.WithCancel(context.Background())
-	return e, nil
+	return &bulkExtension{
+		cfg:            cfg,
+		id:             set.ID,
+		settings:       set.TelemetrySettings,
+		logger:         set.Logger,
+		telemetry:      telemetry,
+		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys),
+		replayInterval: deliver.ReplayInterval,
+		phases:         deliver.NewPhases(),
+	}, nil
 }
 
-// Dependencies makes the service start storage and login before the extension, and stop them after it.
+// Dependencies makes the service start storage and authenticators before the extension, and stop them after it.
 func (e *bulkExtension) Dependencies() []component.ID {
 	var ids []component.ID
 	if e.cfg.Storage != nil {
@@ -106,62 +88,85 @@ func (e *bulkExtension) Dependencies() []component.ID {
 	return ids
 }
 
-// Start opens the storage and begins the set-up of OpenSearch and the replay of stored documents. It does not wait for OpenSearch.
+// Start opens the storage and begins the setup of OpenSearch and the replay of stored documents. It does not wait for
+// OpenSearch.
 func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
-	kept, err := e.openStorage(ctx, host)
+	stored, err := e.openStorage(ctx, host)
 	if err != nil {
 		return err
 	}
-	own, err := e.ownTarget(ctx, host, "http", &e.cfg.HTTP)
+	opensearch, err := e.client(ctx, host, "http", &e.cfg.HTTP, nil)
 	if err != nil {
-		return errors.Join(err, kept.close(ctx))
+		return errors.Join(err, stored.Close(ctx))
 	}
-	dashboards, err := e.ownTarget(ctx, host, "setup::dashboards", &e.cfg.Setup.Dashboards)
+	dashboards, err := e.client(ctx, host, "setup::dashboards", &e.cfg.Setup.Dashboards, setup.DashboardsHeader())
 	if err != nil {
-		return errors.Join(err, kept.close(ctx))
+		return errors.Join(err, stored.Close(ctx))
 	}
-	if err := e.observe(kept); err != nil {
-		return errors.Join(err, kept.close(ctx))
+	if err := e.telemetry.observe(stored); err != nil {
+		return errors.Join(err, stored.Close(ctx))
 	}
-	countFromZero(ctx, e.telemetry)
-	shared := newOutage(e.cfg.Retry, e.logger, e.telemetry)
-	shared.report = func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }
-	e.deliverer = &deliverer{
-		cfg:       e.cfg,
-		telemetry: e.telemetry,
-		outage:    shared,
-		store:     kept,
-		letters:   &rejectionLog{logger: e.logger, message: "OpenSearch refused documents for good: they go to the dead-letter index"},
-		lost:      &rejectionLog{logger: e.logger, message: "The dead-letter index refused documents too: they stay in storage and are tried again every ten minutes"},
-		releasing: e.releasing,
-	}
-	if own != nil {
-		e.deliverer.own = own
-	}
-	e.setup = newSetupTask(e.cfg, own, dashboards, shared, e.logger)
-	e.tasks.Go(func() { e.setup.run(e.life, e.releasing) })
-	e.tasks.Go(func() { e.setup.dashboards.run(e.life, e.releasing) })
-	e.tasks.Go(e.replay)
+	e.telemetry.countFromZero(ctx)
+	e.store = stored
+	e.run(host, opensearch, dashboards)
 	return nil
 }
 
-func (e *bulkExtension) openStorage(ctx context.Context, host component.Host) (*store, error) {
+// run starts the goroutines.
+func (e *bulkExtension) run(host component.Host, opensearch, dashboards *deliver.Client) {
+	retry := deliver.RetrySettings{Initial: e.cfg.Retry.InitialInterval, Max: e.cfg.Retry.MaxInterval}
+	report := func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }
+	outage := deliver.NewOutage(retry, e.logger, e.telemetry, report)
+	task := setup.NewTask(setup.Settings{
+		Enabled: e.cfg.Setup.Enabled,
+		Options: setup.Options{
+			DeadLetterIndex:    e.cfg.DeadLetterIndex,
+			AutoExpandReplicas: e.cfg.Setup.AutoExpandReplicas,
+		},
+		RetentionDays: e.cfg.Setup.RetentionDays,
+		Timeout:       e.cfg.AttemptTimeout,
+		Retry:         retry,
+		OpenSearch:    opensearch,
+		Dashboards:    dashboards,
+		Outage:        outage,
+		Logger:        e.logger,
+	})
+	e.deliverer = deliver.New(deliver.Settings{
+		AttemptTimeout:  e.cfg.AttemptTimeout,
+		DeadLetterIndex: e.cfg.DeadLetterIndex,
+		Client:          opensearch,
+		Ready:           task.Ready(),
+		Store:           e.store,
+		Outage:          outage,
+		Phases:          e.phases,
+		Logger:          e.logger,
+		Telemetry:       e.telemetry,
+	})
+	e.tasks.Go(func() { task.Run(e.phases.Life, e.phases.Releasing) })
+	e.tasks.Go(func() { task.RunDashboards(e.phases.Life, e.phases.Releasing) })
+	e.tasks.Go(func() { e.deliverer.Replay(e.replayInterval) })
+}
+
+func (e *bulkExtension) openStorage(ctx context.Context, host component.Host) (*store.Store, error) {
 	if e.cfg.Storage == nil {
 		return nil, errors.New("`storage` is required")
 	}
-	client, err := storageclient.Open(ctx, host, "storage", *e.cfg.Storage, storageclient.Owner{Kind: component.KindExtension, ID: e.id})
+	owner := storageclient.Owner{Kind: component.KindExtension, ID: e.id}
+	client, err := storageclient.Open(ctx, host, "storage", *e.cfg.Storage, owner)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := openStore(ctx, client)
+	stored, err := store.Open(ctx, client)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("storage %q: %w", e.cfg.Storage, err), client.Close(ctx))
 	}
-	return kept, nil
+	return stored, nil
 }
 
-// ownTarget is a client of the extension's own; nil without an endpoint.
-func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host, key string, settings *confighttp.ClientConfig) (*ownTarget, error) {
+// client returns a client of the extension's own, or nil without an endpoint. key is that of settings, for errors.
+func (e *bulkExtension) client(
+	ctx context.Context, host component.Host, key string, settings *confighttp.ClientConfig, header http.Header,
+) (*deliver.Client, error) {
 	if settings.Endpoint == "" {
 		return nil, nil
 	}
@@ -169,66 +174,45 @@ func (e *bulkExtension) ownTarget(ctx context.Context, host component.Host, key 
 	if err != nil {
 		return nil, fmt.Errorf("`%s`: %w", key, err)
 	}
-	e.ownClients = append(e.ownClients, client)
-	return newOwnTarget(client, settings.Endpoint), nil
+	e.clients = append(e.clients, client)
+	return deliver.NewClient(client, settings.Endpoint, header), nil
 }
 
-func (e *bulkExtension) observe(kept *store) error {
-	return errors.Join(
-		e.telemetry.RegisterOpensearchBulkStoredItemsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			items, _ := kept.size()
-			o.Observe(items)
-			return nil
-		}),
-		e.telemetry.RegisterOpensearchBulkStoredBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			_, bytes := kept.size()
-			o.Observe(bytes)
-			return nil
-		}),
-	)
-}
-
-// GetHTTPRoundTripper puts the middleware into an exporter's HTTP client.
-func (e *bulkExtension) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
+// GetHTTPRoundTripper adds the middleware to an exporter's HTTP client.
+func (e *bulkExtension) GetHTTPRoundTripper(
+	context.Context,
+) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
 	if e.deliverer == nil {
 		return nil, fmt.Errorf("%q is not started: list it among `service::extensions`", e.id)
 	}
 	return func(_ context.Context, base http.RoundTripper) (http.RoundTripper, error) {
-		return &roundTripper{ext: e, base: base}, nil
+		return e.deliverer.Wrap(e.rewriter, base), nil
 	}, nil
 }
 
-// seen remembers how the exporter reaches OpenSearch, for replay without `http::endpoint`.
-func (e *bulkExtension) seen(to *exporterTarget) {
-	e.lastTarget.Store(to)
-	e.seenOnce.Do(func() { close(e.firstSeen) })
-}
-
-// Ready has nothing to do: requests are taken from the start.
+// Ready has nothing to do: requests are accepted from the start.
 func (*bulkExtension) Ready() error { return nil }
 
-// NotReady comes before the pipelines stop: from now on, what can't be delivered at once is stored.
+// NotReady is called before the pipelines stop: from now on, what can't be delivered at once is stored.
 func (e *bulkExtension) NotReady() error {
-	e.release()
-	time.AfterFunc(releaseGrace, e.cut)
+	e.phases.Release()
 	return nil
 }
 
-// Shutdown comes after the pipelines have stopped.
+// Shutdown is called after the pipelines have stopped.
 func (e *bulkExtension) Shutdown(ctx context.Context) error {
-	e.release()
-	e.cut()
-	e.end()
+	e.phases.End()
 	e.tasks.Wait()
 	e.telemetry.Shutdown()
-	for _, client := range e.ownClients {
+	for _, client := range e.clients {
 		client.CloseIdleConnections()
 	}
-	if e.deliverer == nil {
+	if e.store == nil {
 		return nil
 	}
-	if items, bytes := e.deliverer.store.size(); items > 0 {
-		e.logger.Info("Documents wait in storage and are delivered after the next start", zap.Int64("documents", items), zap.Int64("bytes", bytes))
+	if items, bytes := e.store.Size(); items > 0 {
+		e.logger.Info("Documents are in storage and are delivered after the next start",
+			zap.Int64("documents", items), zap.Int64("bytes", bytes))
 	}
-	return e.deliverer.store.close(ctx)
+	return e.store.Close(ctx)
 }

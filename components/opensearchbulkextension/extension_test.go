@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulktest"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
@@ -52,10 +53,10 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 	client := r.client(t)
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+		_, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("holding them until it does").Len() == 1 }, testTime, testTick)
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("requests are retried").Len() == 1 }, testTime, testTick)
 	require.Empty(t, done)
 	require.Zero(t, node.requests(), "no document before the templates")
 	node.mu.Lock()
@@ -64,7 +65,7 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 	require.NoError(t, <-done)
 	node.once(t, "l"+day+"a")
 	assert.Equal(t, 4, r.logs.FilterMessage("The index template is written").Len())
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("takes documents again").Len())
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len())
 }
 
 func TestSetupThatIsRefusedDoesNotHoldDocuments(t *testing.T) {
@@ -73,10 +74,10 @@ func TestSetupThatIsRefusedDoesNotHoldDocuments(t *testing.T) {
 		return http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`
 	})
 	r := start(t, setupConfig(node.URL), newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	node.once(t, "l"+day+"a")
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("refuses the set-up").Len())
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("rejects the setup").Len())
 }
 
 // An outage at the start is over once OpenSearch answers, even if it answers with a refusal.
@@ -91,10 +92,10 @@ func TestOutageBeforeARefusalEnds(t *testing.T) {
 		return http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`
 	})
 	r := start(t, setupConfig(node.URL), newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("holding them until it does").Len())
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("takes documents again").Len())
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("requests are retried").Len())
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len())
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.reported())
 }
 
@@ -103,11 +104,11 @@ func TestReleaseBeforeSetupStores(t *testing.T) {
 	gate(node, func() (int, string) { return http.StatusServiceUnavailable, "" })
 	r := start(t, setupConfig(node.URL), newTestHost(t))
 	require.NoError(t, r.NotReady())
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
 	assert.Zero(t, node.requests())
-	assert.Len(t, r.deliverer.store.entries(), 1)
+	assert.Len(t, r.store.Entries(), 1)
 }
 
 func TestStartFaults(t *testing.T) {

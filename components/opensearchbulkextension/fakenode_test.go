@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 )
 
 // fakeNode behaves like an OpenSearch node towards bulk requests: `create` of an id that exists is a conflict. Faults are
@@ -55,7 +57,7 @@ func (n *fakeNode) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	body, err := decode(r.Header.Get("Content-Encoding"), bytes.NewReader(raw))
+	body, err := bulkapi.Decode(r.Header.Get("Content-Encoding"), bytes.NewReader(raw))
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -82,17 +84,17 @@ func (n *fakeNode) index(body []byte) []byte {
 	items := []any{}
 	for len(body) > 0 {
 		var action, doc []byte
-		action, body = cutLine(body)
-		doc, body = cutLine(body)
-		at, err := parsePlace(action)
+		action, body = bulkapi.CutLine(body)
+		doc, body = bulkapi.CutLine(body)
+		at, err := bulkapi.ParsePlace(action)
 		if err != nil {
 			return []byte(`{"error":{"type":"illegal_argument_exception","reason":"Malformed action/metadata line"},"status":400}`)
 		}
 		verb := "index"
-		if at.create {
+		if at.Create {
 			verb = "create"
 		}
-		item := map[string]any{"_index": at.index, "_id": at.id}
+		item := map[string]any{"_index": at.Index, "_id": at.ID}
 		status, kind := n.take(at, string(doc))
 		item["status"] = status
 		if kind != "" {
@@ -105,20 +107,20 @@ func (n *fakeNode) index(body []byte) []byte {
 	return answer
 }
 
-func (n *fakeNode) take(at place, doc string) (int, string) {
+func (n *fakeNode) take(at bulkapi.Place, doc string) (int, string) {
 	if n.judge != nil {
-		if status, kind := n.judge(at.index, at.id, doc); kind != "" {
+		if status, kind := n.judge(at.Index, at.ID, doc); kind != "" {
 			return status, kind
 		}
 	}
-	if _, exists := n.docs[at.index][at.id]; exists && at.create {
+	if _, exists := n.docs[at.Index][at.ID]; exists && at.Create {
 		return http.StatusConflict, "version_conflict_engine_exception"
 	}
-	if n.docs[at.index] == nil {
-		n.docs[at.index] = map[string]string{}
+	if n.docs[at.Index] == nil {
+		n.docs[at.Index] = map[string]string{}
 	}
-	n.docs[at.index][at.id] = doc
-	n.writes[at.index+"/"+at.id]++
+	n.docs[at.Index][at.ID] = doc
+	n.writes[at.Index+"/"+at.ID]++
 	return http.StatusCreated, ""
 }
 

@@ -5,7 +5,6 @@ package opensearchbulkextension
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -138,22 +137,4 @@ func post(ctx context.Context, client *http.Client, url string, body []byte, hea
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(answer), err
-}
-
-// logDoc is a log record as the exporter's ss4o mode writes it.
-func logDoc(uid, tenant string) string {
-	return fmt.Sprintf(`{"attributes":{"dify.tenant_id":%q,"log.record.uid":%q,"data_stream":{"dataset":"default"}},"body":"b \"{[ \\","severity":{},"observedTimestamp":"2026-12-01T00:00:00Z","@timestamp":"2026-11-23T23:59:59.999999999Z"}`, tenant, uid)
-}
-
-// spanDoc is a span as the exporter writes it.
-func spanDoc(trace, id, start string) string {
-	return fmt.Sprintf(`{"attributes":{"dify.app_id":"app"},"droppedAttributesCount":0,"endTime":"2026-11-24T00:00:01Z","kind":"Server","name":"n","parentSpanId":"","spanId":%q,"startTime":%q,"status":{"code":"Unset","message":""},"@timestamp":"0001-01-01T00:00:00Z","traceId":%q,"traceState":""}`, id, start, trace)
-}
-
-func bulk(index string, docs ...string) []byte {
-	var body strings.Builder
-	for _, doc := range docs {
-		fmt.Fprintf(&body, "{\"create\":{\"_index\":%q}}\n%s\n", index, doc)
-	}
-	return []byte(body.String())
 }

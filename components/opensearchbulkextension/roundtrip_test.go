@@ -12,22 +12,29 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/opensearch-project/opensearch-go/v4/opensearchapi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
-	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulktest"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadatatest"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/store"
 )
 
 const (
@@ -51,7 +58,7 @@ func requireSuccess(t *testing.T, code int, answer string, documents int) {
 	}
 }
 
-func (r *rig) requireItems(t *testing.T, want map[outcome]int64) {
+func (r *rig) requireItems(t *testing.T, want map[deliver.Outcome]int64) {
 	t.Helper()
 	var points []metricdata.DataPoint[int64]
 	for what := range outcomeOptions { // each is counted from zero
@@ -60,13 +67,12 @@ func (r *rig) requireItems(t *testing.T, want map[outcome]int64) {
 	metadatatest.AssertEqualOpensearchBulkItems(t, r.tel, points, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
-// waitBlocked waits until a request is held.
-func (r *rig) waitBlocked(t *testing.T) {
+// waitBlocked waits until this many requests are blocked.
+func (r *rig) waitBlocked(t *testing.T, requests int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		r.deliverer.outage.mu.Lock()
-		defer r.deliverer.outage.mu.Unlock()
-		return r.deliverer.outage.blocked > 0
+		blocked, err := r.tel.GetMetric("otelcol_opensearch_bulk_held_requests")
+		return err == nil && blocked.Data.(metricdata.Sum[int64]).DataPoints[0].Value == requests
 	}, testTime, testTick)
 }
 
@@ -99,16 +105,16 @@ func TestEveryFaultInSequence(t *testing.T) {
 	r := start(t, testConfig(), newTestHost(t))
 	faults := len(node.faults)
 	code, answer, err := post(t.Context(), r.client(t), node.URL,
-		bulk("workflow-logs-{dify.tenant_id}", logDoc("a", "t1"), logDoc("b", "t2"), logDoc("c", "t1"), logDoc("d", "t2")))
+		bulktest.Body("workflow-logs-{dify.tenant_id}", bulktest.LogDoc("a", "t1"), bulktest.LogDoc("b", "t2"), bulktest.LogDoc("c", "t1"), bulktest.LogDoc("d", "t2")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 4)
 	assert.Greater(t, node.requests(), faults-1)
 	assert.Empty(t, node.faults)
 	node.once(t, "workflow-logs-t1"+day+"a", "workflow-logs-t2"+day+"b", "workflow-logs-t1"+day+"c", "workflow-logs-t2"+day+"d")
-	r.requireItems(t, map[outcome]int64{outcomeDuplicate: 4}) // the node that died had taken them
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDuplicate: 4}) // the node that died had taken them
 
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("holding them").Len(), "one line when holding begins")
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("takes documents again").Len(), "one line when it ends")
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("requests are retried").Len(), "one line when holding begins")
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len(), "one line when it ends")
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.reported())
 	metadatatest.AssertEqualOpensearchBulkHeldRequests(t, r.tel, []metricdata.DataPoint[int64]{{Value: 0}}, metricdatatest.IgnoreTimestamp())
 }
@@ -117,15 +123,15 @@ func TestRefusedConnection(t *testing.T) {
 	node := newFakeNode(t)
 	r := start(t, testConfig(), newTestHost(t))
 	refusing := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		if r.logs.FilterMessageSnippet("holding them").Len() == 0 {
+		if r.logs.FilterMessageSnippet("requests are retried").Len() == 0 {
 			return nil, errors.New("dial tcp 127.0.0.1:9200: connect: connection refused")
 		}
 		return http.DefaultTransport.RoundTrip(req)
 	})
-	code, answer, err := post(t.Context(), &http.Client{Transport: r.wrap(t, refusing)}, node.URL, bulk("l", logDoc("a", "t")))
+	code, answer, err := post(t.Context(), &http.Client{Transport: r.wrap(t, refusing)}, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
-	held := r.logs.FilterMessageSnippet("holding them").All()
+	held := r.logs.FilterMessageSnippet("requests are retried").All()
 	require.Len(t, held, 1)
 	assert.Equal(t, "unreachable", held[0].ContextMap()["reason"])
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
@@ -143,14 +149,14 @@ func TestTLSFailureIsHeld(t *testing.T) {
 	done := make(chan error, 1)
 	client := r.client(t)
 	go func() {
-		_, _, err := post(ctx, client, secure.URL, bulk("l", logDoc("a", "t")))
+		_, _, err := post(ctx, client, secure.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("holding them").Len() == 1 }, testTime, testTick)
-	assert.Contains(t, r.logs.FilterMessageSnippet("holding them").All()[0].ContextMap()["failure"], "certificate")
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("requests are retried").Len() == 1 }, testTime, testTick)
+	assert.Contains(t, r.logs.FilterMessageSnippet("requests are retried").All()[0].ContextMap()["failure"], "certificate")
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	assert.Zero(t, r.deliverer.store.entries(), "the caller went away and knows that it was not taken")
+	assert.Zero(t, r.store.Entries(), "the caller went away and knows that it was not taken")
 }
 
 func TestHungServer(t *testing.T) {
@@ -158,11 +164,11 @@ func TestHungServer(t *testing.T) {
 	cfg := testConfig()
 	cfg.AttemptTimeout = 50 * time.Millisecond
 	r := start(t, cfg, newTestHost(t))
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
 	node.once(t, "l"+day+"a")
-	assert.Equal(t, "timeout", r.logs.FilterMessageSnippet("holding them").All()[0].ContextMap()["reason"])
+	assert.Equal(t, "timeout", r.logs.FilterMessageSnippet("requests are retried").All()[0].ContextMap()["reason"])
 }
 
 func TestDeadlineStoresInsteadOfLosing(t *testing.T) {
@@ -170,22 +176,22 @@ func TestDeadlineStoresInsteadOfLosing(t *testing.T) {
 	r := start(t, testConfig(), newTestHost(t))
 	client := r.client(t)
 	client.Timeout = 100 * time.Millisecond // an `http::timeout` that an operator set
-	code, answer, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+	code, answer, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 1)
-	require.Len(t, r.deliverer.store.entries(), 1)
-	r.requireItems(t, map[outcome]int64{outcomeStored: 1})
+	require.Len(t, r.store.Entries(), 1)
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeStored: 1})
 }
 
 func TestEncodings(t *testing.T) {
-	for _, encoding := range []string{"", encodingIdentity, encodingGzip, encodingZstd} {
+	for _, encoding := range []string{"", bulkapi.EncodingIdentity, bulkapi.EncodingGzip, bulkapi.EncodingZstd} {
 		t.Run(encoding, func(t *testing.T) {
 			seen := ""
 			node := newFakeNode(t, func(_ *fakeNode, _ http.ResponseWriter, r *http.Request, _ []byte) bool {
 				seen = r.Header.Get("Content-Encoding")
 				return false
 			})
-			body, err := encode(encoding, bulk("l", logDoc("a", "t")))
+			body, err := bulkapi.Encode(encoding, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 			require.NoError(t, err)
 			r := start(t, testConfig(), newTestHost(t))
 			code, answer, err := post(t.Context(), r.client(t), node.URL, body, "Content-Encoding", encoding)
@@ -197,7 +203,7 @@ func TestEncodings(t *testing.T) {
 	}
 	t.Run("snappy", func(t *testing.T) {
 		r := start(t, testConfig(), newTestHost(t))
-		_, _, err := post(t.Context(), r.client(t), "http://127.0.0.1:1", bulk("l", logDoc("a", "t")), "Content-Encoding", "snappy")
+		_, _, err := post(t.Context(), r.client(t), "http://127.0.0.1:1", bulktest.Body("l", bulktest.LogDoc("a", "t")), "Content-Encoding", "snappy")
 		require.ErrorContains(t, err, "set the exporter's `http::compression` to `gzip`, `zstd` or `none`")
 	})
 }
@@ -222,22 +228,30 @@ func TestRefusedDocumentsBecomeDeadLetters(t *testing.T) {
 	}
 	r := start(t, testConfig(), newTestHost(t))
 	for range 2 { // the same batch comes twice
-		code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t"), logDoc("b", "t"), logDoc("c", "t"), logDoc("d", "secret")))
+		code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t"), bulktest.LogDoc("c", "t"), bulktest.LogDoc("d", "secret")))
 		require.NoError(t, err)
 		requireSuccess(t, code, answer, 4)
 	}
-	const dead = "otelcol-dify-dead-letter/"
-	node.once(t, "l"+day+"a", "l"+day+"c", dead+"l"+day+"b", dead+"l"+day+"d")
-	var letter deadLetter
-	require.NoError(t, json.Unmarshal([]byte(node.doc(t, "otelcol-dify-dead-letter", "l"+day+"d")), &letter))
-	assert.Equal(t, logDoc("d", "secret"), letter.Document)
-	assert.Equal(t, "l-2026.11.23", letter.Index)
-	assert.Equal(t, "d", letter.ID)
-	assert.Equal(t, http.StatusBadRequest, letter.Status)
-	assert.Equal(t, "mapper_parsing_exception", letter.Type)
-	assert.Contains(t, letter.Reason, "because of")
-	assert.WithinDuration(t, time.Now(), letter.Timestamp, time.Minute)
-	r.requireItems(t, map[outcome]int64{outcomeDelivered: 2, outcomeDuplicate: 2, outcomeDeadLetter: 4})
+	const deadLetters = "otelcol-dify-dead-letter/"
+	node.once(t, "l"+day+"a", "l"+day+"c", deadLetters+"l"+day+"b", deadLetters+"l"+day+"d")
+	var dead struct {
+		Timestamp time.Time `json:"@timestamp"`
+		Status    int       `json:"status"`
+		Type      string    `json:"type"`
+		Reason    string    `json:"reason"`
+		Index     string    `json:"index"`
+		ID        string    `json:"id"`
+		Document  string    `json:"document"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(node.doc(t, "otelcol-dify-dead-letter", "l"+day+"d")), &dead))
+	assert.Equal(t, bulktest.LogDoc("d", "secret"), dead.Document)
+	assert.Equal(t, "l-2026.11.23", dead.Index)
+	assert.Equal(t, "d", dead.ID)
+	assert.Equal(t, http.StatusBadRequest, dead.Status)
+	assert.Equal(t, "mapper_parsing_exception", dead.Type)
+	assert.Contains(t, dead.Reason, "because of")
+	assert.WithinDuration(t, time.Now(), dead.Timestamp, time.Minute)
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 2, deliver.OutcomeDuplicate: 2, deliver.OutcomeDeadLetter: 4})
 	assertNoContent(t, r)
 }
 
@@ -256,12 +270,12 @@ func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
 	node.judge = func(string, string, string) (int, string) { return http.StatusBadRequest, "mapper_parsing_exception" }
 	host := newTestHost(t)
 	r := start(t, testConfig(), host)
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t"), logDoc("b", "t")))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 2)
-	r.requireItems(t, map[outcome]int64{outcomeDeadLetterStored: 2})
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("The dead-letter index refused").Len())
-	require.Len(t, r.deliverer.store.entries(), 1)
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDeadLetterStored: 2})
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("The dead-letter index rejected").Len())
+	require.Len(t, r.store.Entries(), 1)
 	require.NoError(t, r.Shutdown(t.Context()))
 
 	// After the next start the dead-letter index takes them.
@@ -271,7 +285,7 @@ func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
 	cfg := testConfig()
 	cfg.HTTP.Endpoint = node.URL
 	next := start(t, cfg, host)
-	require.Eventually(t, func() bool { return len(next.deliverer.store.entries()) == 0 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(next.store.Entries()) == 0 }, testTime, testTick)
 	node.once(t, "otelcol-dify-dead-letter/l"+day+"a", "otelcol-dify-dead-letter/l"+day+"b")
 }
 
@@ -288,21 +302,21 @@ func TestForbiddenDeadLetterIsStoredAndTriedAgain(t *testing.T) {
 			return 0, ""
 		}
 	}
-	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayEvery = time.Millisecond })
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("good", "t"), logDoc("bad", "t")))
+	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayInterval = time.Millisecond })
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("good", "t"), bulktest.LogDoc("bad", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 2)
 	before := node.requests()
 	require.Eventually(t, func() bool { return node.requests() > before+3 }, testTime, testTick, "it is tried again and again")
-	r.requireItems(t, map[outcome]int64{outcomeDelivered: 1, outcomeDeadLetterStored: 1})
-	assert.Zero(t, r.logs.FilterMessageSnippet("holding them").Len())
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 1, deliver.OutcomeDeadLetterStored: 1})
+	assert.Zero(t, r.logs.FilterMessageSnippet("requests are retried").Len())
 
 	node.mu.Lock()
 	node.judge = nil
 	node.mu.Unlock()
-	require.Eventually(t, func() bool { return len(r.deliverer.store.entries()) == 0 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(r.store.Entries()) == 0 }, testTime, testTick)
 	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
-	r.requireItems(t, map[outcome]int64{outcomeDelivered: 1, outcomeDeadLetterStored: 1, outcomeDeadLetter: 1})
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 1, deliver.OutcomeDeadLetterStored: 1, deliver.OutcomeDeadLetter: 1})
 }
 
 // Without a client of its own the extension goes the exporter's way, with the login of now and not of the first request.
@@ -323,14 +337,14 @@ func TestReplayUsesTheLatestLogin(t *testing.T) {
 		}
 		return 0, ""
 	}
-	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayEvery = time.Millisecond })
+	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayInterval = time.Millisecond })
 	client := r.client(t)
-	_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("bad", "t")), "Authorization", "old")
+	_, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("bad", "t")), "Authorization", "old")
 	require.NoError(t, err)
-	require.NotEmpty(t, r.deliverer.store.entries())
-	_, _, err = post(t.Context(), client, node.URL, bulk("l", logDoc("good", "t")), "Authorization", "new")
+	require.NotEmpty(t, r.store.Entries())
+	_, _, err = post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("good", "t")), "Authorization", "new")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(r.deliverer.store.entries()) == 0 }, testTime, testTick)
+	require.Eventually(t, func() bool { return len(r.store.Entries()) == 0 }, testTime, testTick)
 	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
 }
 
@@ -338,10 +352,10 @@ func TestTooLargeIsSplit(t *testing.T) {
 	docs := make([]string, 20)
 	want := make([]string, 20)
 	for i := range docs {
-		docs[i] = logDoc(strconv.Itoa(i), "t")
+		docs[i] = bulktest.LogDoc(strconv.Itoa(i), "t")
 		want[i] = "l" + day + strconv.Itoa(i)
 	}
-	docs[7] = strings.Replace(logDoc("7", "t"), `"body":"`, `"body":"`+strings.Repeat("x", 3000), 1)
+	docs[7] = strings.Replace(bulktest.LogDoc("7", "t"), `"body":"`, `"body":"`+strings.Repeat("x", 3000), 1)
 	want[7] = "otelcol-dify-dead-letter/l" + day + "7"
 	limit := len(docs[0]) * 4
 	node := newFakeNode(t)
@@ -354,18 +368,18 @@ func TestTooLargeIsSplit(t *testing.T) {
 		})
 	}
 	r := start(t, testConfig(), newTestHost(t))
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", docs...))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", docs...))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 20)
 	node.once(t, want...)
-	assert.Zero(t, r.logs.FilterMessageSnippet("holding them").Len())
+	assert.Zero(t, r.logs.FilterMessageSnippet("requests are retried").Len())
 }
 
 func TestBadRequestIsSplitUntilTheCulpritIsAlone(t *testing.T) {
 	docs := make([]string, 9)
 	var want []string
 	for i := range docs {
-		docs[i] = logDoc(strconv.Itoa(i), "t")
+		docs[i] = bulktest.LogDoc(strconv.Itoa(i), "t")
 		if i != 4 {
 			want = append(want, "l"+day+strconv.Itoa(i))
 		}
@@ -383,7 +397,7 @@ func TestBadRequestIsSplitUntilTheCulpritIsAlone(t *testing.T) {
 		})
 	}
 	r := start(t, testConfig(), newTestHost(t))
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", docs...))
+	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", docs...))
 	require.NoError(t, err)
 	requireSuccess(t, code, answer, 9)
 	node.once(t, want...)
@@ -412,18 +426,14 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 			for i := range requests {
 				client := r.client(t)
 				go func() {
-					code, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc(strconv.Itoa(i), "t")), "Authorization", "Basic secret")
+					code, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc(strconv.Itoa(i), "t")), "Authorization", "Basic secret")
 					if err == nil && code != http.StatusOK {
 						err = fmt.Errorf("status %d", code)
 					}
 					results <- err
 				}()
 			}
-			require.Eventually(t, func() bool {
-				r.deliverer.outage.mu.Lock()
-				defer r.deliverer.outage.mu.Unlock()
-				return r.deliverer.outage.blocked == requests
-			}, testTime, testTick)
+			r.waitBlocked(t, requests)
 
 			stopping := time.Now()
 			require.NoError(t, r.NotReady())
@@ -431,7 +441,7 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 				require.NoError(t, <-results)
 			}
 			// One that comes later still is tried once, then stored.
-			code, answer, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("late", "t")))
+			code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("late", "t")))
 			require.NoError(t, err)
 			requireSuccess(t, code, answer, 1)
 			require.NoError(t, r.Shutdown(t.Context()))
@@ -451,12 +461,12 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 				want = append(want, "l"+day+strconv.Itoa(i))
 			}
 			if !ownClient {
-				code, _, err := post(t.Context(), next.client(t), node.URL, bulk("l", logDoc("new", "t")))
+				code, _, err := post(t.Context(), next.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("new", "t")))
 				require.NoError(t, err)
 				require.Equal(t, http.StatusOK, code)
 				want = append(want, "l"+day+"new")
 			}
-			require.Eventually(t, func() bool { return len(next.deliverer.store.entries()) == 0 }, testTime, testTick)
+			require.Eventually(t, func() bool { return len(next.store.Entries()) == 0 }, testTime, testTick)
 			node.once(t, want...)
 		})
 	}
@@ -465,16 +475,16 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 // requireStored looks into the storage as the next start would, and for what must never be in it.
 func (r *rig) requireStored(t *testing.T, host *testHost, items int64) {
 	t.Helper()
-	kept, err := r.openStorage(t.Context(), host)
+	stored, err := r.openStorage(t.Context(), host)
 	require.NoError(t, err)
-	got, _ := kept.size()
+	got, _ := stored.Size()
 	assert.Equal(t, items, got)
-	for _, entry := range kept.entries() {
-		body, err := kept.load(t.Context(), entry)
+	for _, entry := range stored.Entries() {
+		body, err := stored.Load(t.Context(), entry)
 		require.NoError(t, err)
 		assert.NotContains(t, string(body), "Basic")
 	}
-	require.NoError(t, kept.close(t.Context()))
+	require.NoError(t, stored.Close(t.Context()))
 }
 
 func TestReleaseCutsAHungAttempt(t *testing.T) {
@@ -483,7 +493,7 @@ func TestReleaseCutsAHungAttempt(t *testing.T) {
 	client := r.client(t)
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+		_, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 		done <- err
 	}()
 	require.Eventually(t, func() bool { return node.requests() == 1 }, testTime, testTick)
@@ -491,7 +501,7 @@ func TestReleaseCutsAHungAttempt(t *testing.T) {
 	require.NoError(t, r.NotReady())
 	require.NoError(t, <-done)
 	assert.Less(t, time.Since(stopping), 5*time.Second)
-	assert.Len(t, r.deliverer.store.entries(), 1)
+	assert.Len(t, r.store.Entries(), 1)
 }
 
 // A batch reaches the extension as many requests, one after the other: they share one grace.
@@ -502,13 +512,13 @@ func TestRequestsThatComeLateAreStoredAtOnce(t *testing.T) {
 	require.NoError(t, r.NotReady())
 	stopping := time.Now()
 	for i := range 20 {
-		code, answer, err := post(t.Context(), client, node.URL, bulk("l", logDoc(strconv.Itoa(i), "t")))
+		code, answer, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc(strconv.Itoa(i), "t")))
 		require.NoError(t, err)
 		requireSuccess(t, code, answer, 1)
 	}
 	assert.Less(t, time.Since(stopping), 5*time.Second)
 	assert.Equal(t, 1, node.requests())
-	assert.Len(t, r.deliverer.store.entries(), 20)
+	assert.Len(t, r.store.Entries(), 20)
 	assert.Zero(t, node.count())
 }
 
@@ -520,22 +530,23 @@ func TestReleaseLetsAResponseIn(t *testing.T) {
 		return false
 	}}
 	r = start(t, testConfig(), newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
-	assert.Empty(t, r.deliverer.store.entries())
+	assert.Empty(t, r.store.Entries())
 	node.once(t, "l"+day+"a")
 }
 
 func TestFullDiskKeepsTheRequestOpen(t *testing.T) {
 	node := newFakeNode(t, hang)
-	r := start(t, testConfig(), newTestHost(t))
-	full := &failingStorage{Client: r.deliverer.store.client}
+	host := newTestHost(t)
+	full := &failingStorage{Extension: host.extensions[storageID].(storage.Extension)}
+	host.extensions[storageID] = full
+	r := start(t, testConfig(), host)
 	full.fail.Store(true)
-	r.deliverer.store.client = full
 	client := r.client(t)
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := post(t.Context(), client, node.URL, bulk("l", logDoc("a", "t")))
+		_, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 		done <- err
 	}()
 	require.Eventually(t, func() bool { return node.requests() == 1 }, testTime, testTick)
@@ -544,61 +555,69 @@ func TestFullDiskKeepsTheRequestOpen(t *testing.T) {
 	require.Empty(t, done)
 	full.fail.Store(false)
 	require.NoError(t, <-done)
-	assert.Len(t, r.deliverer.store.entries(), 1)
+	assert.Len(t, r.store.Entries(), 1)
 }
 
-func TestRetryAfterIsHonoured(t *testing.T) {
-	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"":                              0,
-		"7":                             7 * time.Second,
-		"-1":                            0,
-		"soon":                          0,
-		"Mon, 23 Nov 2026 10:00:30 GMT": 30 * time.Second,
-		"Mon, 23 Nov 2026 09:00:00 GMT": 0,
-	} {
-		assert.Equal(t, want, retryAfter(http.Header{"Retry-After": []string{value}}, now), value)
+// failingStorage rejects writes, as a full disk does.
+type failingStorage struct {
+	storage.Extension
+	fail atomic.Bool
+}
+
+func (s *failingStorage) GetClient(
+	ctx context.Context, kind component.Kind, id component.ID, name string,
+) (storage.Client, error) {
+	client, err := s.Extension.GetClient(ctx, kind, id, name)
+	return &failingClient{client, &s.fail}, err
+}
+
+type failingClient struct {
+	storage.Client
+	fail *atomic.Bool
+}
+
+func (c *failingClient) Batch(ctx context.Context, ops ...*storage.Operation) error {
+	if c.fail.Load() {
+		return errors.New("no space left on device")
 	}
-	f := statusFailure(http.StatusServiceUnavailable, http.Header{"Retry-After": []string{"86400"}}, nil)
-	assert.Equal(t, maxRetryAfter, f.after)
-
-	h := retrier{outage: newOutage(testConfig().Retry, zap.NewNop(), start(t, testConfig(), newTestHost(t)).telemetry)}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	assert.False(t, h.pause(ctx, t.Context(), failure{reason: reasonThrottled, after: time.Hour}))
+	return c.Client.Batch(ctx, ops...)
 }
 
-func TestBackoffGrowsToItsLimit(t *testing.T) {
-	h := retrier{outage: &outage{retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: time.Second}}}
-	for n, most := range map[int]time.Duration{1: 100, 2: 200, 3: 400, 4: 800, 5: 1000, 500: 1000} {
-		most *= time.Millisecond
-		for range 100 {
-			got := h.backoff(n)
-			require.LessOrEqual(t, got, most)
-			require.GreaterOrEqual(t, got, most/2)
-		}
-	}
-}
-
-func TestRecoveryWakesAllThatAreHeld(t *testing.T) {
+func TestIncompleteEntryStays(t *testing.T) {
 	node := newFakeNode(t)
-	for range 8 {
-		node.faults = append(node.faults, status(http.StatusServiceUnavailable, ""))
-	}
+	host := newTestHost(t)
+	client, err := host.extensions[storageID].(storage.Extension).GetClient(t.Context(), component.KindExtension, bulkID, "")
+	require.NoError(t, err)
+	stored, err := store.Open(t.Context(), client)
+	require.NoError(t, err)
+	require.NoError(t, stored.Put(t.Context(), storedBody(t, "a"), 1))
+	require.NoError(t, stored.Put(t.Context(), storedBody(t, "b"), 1))
+	require.NoError(t, client.Set(t.Context(), "bulk/0", []byte("{")))
+	require.NoError(t, stored.Close(t.Context()))
+
 	cfg := testConfig()
-	cfg.Retry = RetryConfig{InitialInterval: time.Millisecond, MaxInterval: time.Hour}
-	r := start(t, cfg, newTestHost(t))
-	h := r.deliverer.outage
-	sleeper := retrier{outage: h, failures: 40}
-	woken := make(chan bool, 1)
-	go func() { woken <- sleeper.pause(t.Context(), r.releasing, failure{reason: reasonUnreachable}) }()
-	r.waitBlocked(t)
-	require.Eventually(t, func() bool {
-		h.answered()
-		return len(woken) == 1
-	}, testTime, testTick)
-	assert.True(t, <-woken)
-	sleeper.end(t.Context(), true)
+	cfg.HTTP.Endpoint = node.URL
+	r := start(t, cfg, host)
+	require.Eventually(t, func() bool { return len(r.store.Entries()) == 1 }, testTime, testTick)
+	node.once(t, "l"+day+"b")
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("can't be read").Len() == 1 }, testTime, testTick)
+}
+
+// storedBody is a document as storage keeps it.
+func storedBody(t *testing.T, uid string) []byte {
+	t.Helper()
+	items, err := bulkapi.NewRewriter(nil).Rewrite(bulktest.Body("l", bulktest.LogDoc(uid, "t")), "")
+	require.NoError(t, err)
+	return bulkapi.Join(items)
+}
+
+func newTLSNode(t *testing.T, node *fakeNode) *httptest.Server {
+	t.Helper()
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(node.serve))
+	secure.Config.ErrorLog = nil
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	return secure
 }
 
 // TestEachDocumentOnce sends many requests at once through random faults.
@@ -630,16 +649,16 @@ func TestEachDocumentOnce(t *testing.T) {
 				tenant := fmt.Sprintf("t%d", random.IntN(3))
 				id := fmt.Sprintf("%d-%d-%d", round, i, j)
 				if random.IntN(2) == 0 {
-					docs = append(docs, logDoc(id, tenant))
+					docs = append(docs, bulktest.LogDoc(id, tenant))
 					want = append(want, "x-"+tenant+day+id)
 				} else {
-					docs = append(docs, spanDoc("trace", id, "2026-11-23T00:00:00Z"))
+					docs = append(docs, bulktest.SpanDoc("trace", id, "2026-11-23T00:00:00Z"))
 					want = append(want, "x-unknown"+day+"trace-"+id)
 				}
 			}
 			client := r.client(t)
 			group.Go(func() {
-				code, _, err := post(t.Context(), client, node.URL, bulk("x-{dify.tenant_id}", docs...))
+				code, _, err := post(t.Context(), client, node.URL, bulktest.Body("x-{dify.tenant_id}", docs...))
 				assert.Equal(t, http.StatusOK, code, err)
 			})
 			if i == stopAt {
@@ -652,8 +671,21 @@ func TestEachDocumentOnce(t *testing.T) {
 		cfg := testConfig()
 		cfg.HTTP.Endpoint = node.URL
 		next := start(t, cfg, host)
-		require.Eventually(t, func() bool { return len(next.deliverer.store.entries()) == 0 }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(next.store.Entries()) == 0 }, 20*time.Second, time.Millisecond)
 		require.NoError(t, next.Shutdown(t.Context()))
 		node.once(t, want...)
 	}
+}
+
+func TestBlockingIsLoggedWithAdvice(t *testing.T) {
+	unauthorized := status(http.StatusUnauthorized, "Unauthorized")
+	node := newFakeNode(t, unauthorized, unauthorized)
+	r := start(t, testConfig(), newTestHost(t))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
+	require.NoError(t, err)
+	blocked := r.logs.FilterMessageSnippet("requests are retried").All()
+	require.Len(t, blocked, 1)
+	assert.Equal(t, map[string]any{
+		"reason": "refused", "failure": "status 401", "advice": deliver.AdviceOnStatus(http.StatusUnauthorized, ""),
+	}, blocked[0].ContextMap())
 }

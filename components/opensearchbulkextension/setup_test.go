@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulktest"
 )
 
 // steps is a server that answers set-up requests in order, the last answer for ever, and keeps the requests.
@@ -66,10 +68,10 @@ func TestDashboardsHoldNothingUp(t *testing.T) {
 	cfg.Setup.Dashboards.Endpoint = dashboards.URL + "/path/"
 	cfg.Setup.Dashboards.Headers = configopaque.MapList{{Name: "securitytenant", Value: "team"}}
 	r := start(t, cfg, newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	node.once(t, "l"+day+"a")
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("part of the set-up is refused").Len() == 1 }, testTime, testTick)
+	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("part of the setup is rejected").Len() == 1 }, testTime, testTick)
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("does not succeed yet").Len(), "said once")
 	asked := dashboards.asked()
 	require.Len(t, asked, 3)
@@ -96,7 +98,7 @@ func TestRetentionIsTriedBeforeDocumentsAndRepeatedBesideThem(t *testing.T) {
 		}
 	}
 	r := start(t, setupConfig(node.URL), newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	node.once(t, "l"+day+"a")
 	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("The retention policy is written").Len() == 1 }, testTime, testTick)
@@ -112,7 +114,7 @@ func TestOneKeyTurnsTheSetupOff(t *testing.T) {
 	cfg.Setup.Enabled = false
 	cfg.Setup.Dashboards.Endpoint = dashboards.URL
 	r := start(t, cfg, newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulk("l", logDoc("a", "t")))
+	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	require.NoError(t, r.Shutdown(t.Context()))
 	assert.Empty(t, dashboards.asked())

@@ -162,7 +162,7 @@ func TestApplyErrors(t *testing.T) {
 				}}
 				err := ApplyTemplate(t.Context(), c.exchange, Templates(options())[0], zap.NewNop())
 				require.Error(t, err)
-				var refused *RefusedError
+				var refused *RejectedError
 				assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
 				assert.ErrorContains(t, err, "otelcol-dify-workflow-logs")
 			})
@@ -172,7 +172,8 @@ func TestApplyErrors(t *testing.T) {
 	require.ErrorIs(t, ApplyTemplate(t.Context(), (&fakeCluster{err: away}).exchange, Templates(options())[0], zap.NewNop()), away)
 }
 
-// TestNoFieldIsBothValueAndPrefix keeps the plain form of the templates, in which dots make objects, free of conflicts.
+// TestNoFieldIsBothValueAndPrefix keeps the plain form of the templates, in which dots make objects, free of
+// conflicts.
 func TestNoFieldIsBothValueAndPrefix(t *testing.T) {
 	for _, template := range Templates(options()) {
 		names := fieldNames("", template.mappings)

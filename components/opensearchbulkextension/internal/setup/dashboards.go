@@ -20,8 +20,8 @@ import (
 
 const dashboardsWhat = "saved objects of OpenSearch Dashboards"
 
-// ImportObjects puts saved objects into OpenSearch Dashboards: those that are not there, and those that are older ones of
-// ours which nobody changed. What an operator changed is left as it is.
+// ImportObjects puts saved objects into OpenSearch Dashboards: those that are not there, and those that are older
+// ones of ours which nobody changed. What an operator changed is left as it is.
 func ImportObjects(ctx context.Context, exchange Exchange, objects []SavedObject, logger *zap.Logger) error {
 	found, err := findObjects(ctx, exchange, objects)
 	if err != nil {
@@ -184,8 +184,8 @@ func importRequest(objects []SavedObject, overwrite bool) (Request, error) {
 	}, nil
 }
 
-// readImport tells what failed for now from what is refused. A conflict is an object that somebody made since we looked:
-// the next try finds it there.
+// readImport tells what failed for now from what is refused. A conflict is an object that somebody made since we
+// looked: the next try finds it there.
 func readImport(answer []byte) (err error) {
 	var parsed struct {
 		Success *bool `json:"success"`
@@ -205,7 +205,7 @@ func readImport(answer []byte) (err error) {
 			err = errors.Join(err, fmt.Errorf("%s: %s: %s", dashboardsWhat, failure.ID, failure.Error.Type))
 			continue
 		}
-		err = errors.Join(err, &RefusedError{What: dashboardsWhat, Status: failure.Error.StatusCode, Type: failure.Error.Type, Reason: failure.ID})
+		err = errors.Join(err, &RejectedError{What: dashboardsWhat, Status: failure.Error.StatusCode, Type: failure.Error.Type, Reason: failure.ID})
 	}
 	return err
 }
@@ -218,7 +218,7 @@ func dashboardsFailed(status int, answer []byte) error {
 	}
 	refused := status == http.StatusBadRequest || status == http.StatusForbidden || status == http.StatusNotFound
 	if refused && json.Unmarshal(answer, &parsed) == nil && parsed.Error != "" {
-		return &RefusedError{What: dashboardsWhat, Status: status, Type: parsed.Error, Reason: parsed.Message}
+		return &RejectedError{What: dashboardsWhat, Status: status, Type: parsed.Error, Reason: parsed.Message}
 	}
 	return fmt.Errorf("%s: status %d", dashboardsWhat, status)
 }

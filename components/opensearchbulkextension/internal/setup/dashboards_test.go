@@ -185,7 +185,7 @@ func TestObjectMadeAtTheSameMomentIsLeft(t *testing.T) {
 	d.meddle = func() { d.objects[failedRunsKey] = theirs }
 	err := ImportObjects(t.Context(), d.exchange, Objects(options()), zap.NewNop())
 	require.ErrorContains(t, err, "conflict")
-	var refused *RefusedError
+	var refused *RejectedError
 	require.NotErrorAs(t, err, &refused, "the next try finds it there")
 	assert.Equal(t, 1, importAll(t, d, Objects(options())).FilterMessageSnippet("left as they are").Len())
 	assert.Equal(t, theirs, d.objects[failedRunsKey])
@@ -221,7 +221,7 @@ func TestImportErrors(t *testing.T) {
 			}}
 			err := ImportObjects(t.Context(), d.exchange, Objects(options()), zap.NewNop())
 			require.ErrorContains(t, err, dashboardsWhat)
-			var refused *RefusedError
+			var refused *RejectedError
 			assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
 		})
 	}

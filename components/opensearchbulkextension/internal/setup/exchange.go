@@ -1,9 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package setup prepares OpenSearch for the documents that the exporter writes, and OpenSearch Dashboards for the people who
-// search them. What it writes carries a mark with a checksum of its content: what no longer fits its checksum was changed by
-// hand, and is left alone for good.
+// Package setup prepares OpenSearch for the documents that the exporter writes, and OpenSearch Dashboards for the
+// people who search them. What it writes carries a mark with a checksum of its content: what no longer fits its
+// checksum was changed by hand, and is left alone for good.
 package setup
 
 import (
@@ -24,15 +24,15 @@ type Request struct {
 // Exchange sends one request. Its error is a temporary one: there was no answer.
 type Exchange func(ctx context.Context, req Request) (status int, answer []byte, err error)
 
-// RefusedError says that something will not be taken, however often it is sent.
-type RefusedError struct {
+// RejectedError says that something will not be taken, however often it is sent.
+type RejectedError struct {
 	What   string // as in `index template "x"`
 	Status int
 	Type   string
 	Reason string
 }
 
-func (e *RefusedError) Error() string {
+func (e *RejectedError) Error() string {
 	return fmt.Sprintf("%s: status %d, %s: %s", e.What, e.Status, e.Type, e.Reason)
 }
 
@@ -46,15 +46,15 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s: status %d", e.What, e.Status)
 }
 
-// failed describes an answer that is not the one hoped for: a RefusedError if the next try would end the same way.
+// failed describes an answer that is not the one hoped for: a RejectedError if the next try would end the same way.
 func failed(what string, status int, answer []byte) error {
-	if refusal := refusedFor(what, status, answer); refusal != nil {
-		return refusal
+	if rejection := rejectionOf(what, status, answer); rejection != nil {
+		return rejection
 	}
 	return &StatusError{What: what, Status: status}
 }
 
-func refusedFor(what string, status int, answer []byte) *RefusedError {
+func rejectionOf(what string, status int, answer []byte) *RejectedError {
 	if status != http.StatusBadRequest && status != http.StatusForbidden {
 		return nil
 	}
@@ -70,5 +70,5 @@ func refusedFor(what string, status int, answer []byte) *RefusedError {
 	if parsed.Error.Type == "cluster_block_exception" {
 		return nil
 	}
-	return &RefusedError{What: what, Status: status, Type: parsed.Error.Type, Reason: parsed.Error.Reason}
+	return &RejectedError{What: what, Status: status, Type: parsed.Error.Type, Reason: parsed.Error.Reason}
 }

@@ -26,8 +26,8 @@ const (
 	policyWhat = "retention policy \"" + policyName + "\""
 )
 
-// ApplyPolicy puts the policy in place that deletes indices of a day after so many days, unless an operator has made it
-// theirs. Dead letters are never deleted: nobody has seen them yet.
+// ApplyPolicy puts the policy in place that deletes indices of a day after so many days, unless an operator has made
+// it theirs. Dead letters are never deleted: nobody has seen them yet.
 func ApplyPolicy(ctx context.Context, exchange Exchange, days int, logger *zap.Logger) error {
 	logger = logger.With(zap.String("policy", policyName), zap.Int("version", policyVersion), zap.Int("retention_days", days))
 	status, answer, err := exchange(ctx, Request{Method: http.MethodGet, Path: policyPath})
@@ -67,7 +67,8 @@ func withoutPlugin(status int, answer []byte) bool {
 	return status == http.StatusBadRequest && json.Unmarshal(answer, &parsed) == nil && strings.HasPrefix(parsed.Error, "no handler found")
 }
 
-// retention is the policy without its mark. All that the plugin would fill in is written out, so that it comes back as it went.
+// retention is the policy without its mark. All that the plugin would fill in is written out, so that it comes back
+// as it went.
 func retention(days int) object {
 	const open, deleted = "open", "deleted"
 	return object{

@@ -17,8 +17,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// fakePlugin keeps one policy as the documentation of Index State Management says: it gives an update back with its sequence
-// number, demands that number for the next one, and adds fields of its own.
+// fakePlugin keeps one policy as the documentation of Index State Management says: it gives an update back with its
+// sequence number, demands that number for the next one, and adds fields of its own.
 type fakePlugin struct {
 	policy  map[string]any
 	version int
@@ -156,7 +156,7 @@ func TestPolicyErrors(t *testing.T) {
 					return 0, ""
 				}}
 				err := ApplyPolicy(t.Context(), p.exchange, 30, zap.NewNop())
-				var refused *RefusedError
+				var refused *RejectedError
 				require.ErrorContains(t, err, policyWhat)
 				assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
 			})

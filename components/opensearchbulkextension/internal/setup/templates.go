@@ -13,7 +13,8 @@ import (
 // templateVersion goes up whenever a template changes.
 const templateVersion = 2
 
-// priority is above that of templates people make without thinking of one (0), and below what they choose to override with.
+// priority is above that of templates people make without thinking of one (0), and below what they choose to override
+// with.
 const priority = 150
 
 // Indices of the shipped pipelines.
@@ -68,8 +69,9 @@ func fields(properties object) object {
 	return object{"dynamic": false, "properties": properties}
 }
 
-// attributes is a set of attributes with dots in their keys. `disable_objects` (OpenSearch 3) leaves the dots alone, so
-// that `a` and `a.b` can both be there; without it the dots make objects, and the names below are chosen to bear that.
+// attributes is a set of attributes with dots in their keys. `disable_objects` (OpenSearch 3) leaves the dots alone,
+// so that `a` and `a.b` can both be there; without it the dots make objects, and the names below are chosen to bear
+// that.
 func attributes(properties object) object {
 	return object{"type": "object", "dynamic": false, "disable_objects": true, "properties": properties}
 }

@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 )
 
 // exporterConfig is what matters here of an exporter that uses the middleware.
@@ -82,7 +84,7 @@ func (e *bulkExtension) check(exporter *exporterConfig) []string {
 	if exporter.Timeout != 0 {
 		faults = append(faults, "set `timeout: 0`, or it cuts off a request that is held")
 	}
-	if !understoodCompression(exporter.HTTP.Compression) {
+	if !bulkapi.SupportedCompression(exporter.HTTP.Compression) {
 		faults = append(faults, fmt.Sprintf("`http::compression: %s` is not understood: use `gzip`, `zstd` or `none`", exporter.HTTP.Compression))
 	}
 	faults = append(faults, e.checkIndex("logs_index", exporter.LogsIndex, exporter.LogsIndexTimeFormat)...)
@@ -97,7 +99,7 @@ func (e *bulkExtension) checkIndex(key, index, timeFormat string) []string {
 	if strings.Contains(index, "%{") {
 		return append(faults, fmt.Sprintf("%#q has `%%{…}`, which gives a whole batch the last document's value: write `{…}` without the percent sign", key))
 	}
-	for _, name := range placeholders(index) {
+	for _, name := range bulkapi.Placeholders(index) {
 		if !slices.Contains(e.cfg.IndexKeys, name) {
 			faults = append(faults, fmt.Sprintf("%#q has `{%s}`, which is not in the extension's `index_keys`", key, name))
 		}

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package opensearchbulkextension
+package bulkapi
 
 import (
 	"bytes"
@@ -13,31 +13,32 @@ import (
 	"go.opentelemetry.io/collector/config/configcompression"
 )
 
-// Content encodings that can be read and written, besides none.
+// Content encodings that can be read and written, in addition to none.
 const (
-	encodingGzip     = "gzip"
-	encodingZstd     = "zstd"
-	encodingIdentity = "identity"
+	EncodingGzip     = "gzip"
+	EncodingZstd     = "zstd"
+	EncodingIdentity = "identity"
 )
 
-// understoodCompression reports whether a client's `compression` is one that the middleware can read.
-func understoodCompression(compression configcompression.Type) bool {
-	return !compression.IsCompressed() || compression == configcompression.TypeGzip || compression == configcompression.TypeZstd
+// SupportedCompression reports whether a client's `compression` is one that the middleware can read.
+func SupportedCompression(compression configcompression.Type) bool {
+	return !compression.IsCompressed() ||
+		compression == configcompression.TypeGzip || compression == configcompression.TypeZstd
 }
 
-// decode reads a request's body.
-func decode(encoding string, body io.Reader) ([]byte, error) {
+// Decode reads a request's body.
+func Decode(encoding string, body io.Reader) ([]byte, error) {
 	switch encoding {
-	case "", encodingIdentity:
+	case "", EncodingIdentity:
 		return io.ReadAll(body)
-	case encodingGzip:
+	case EncodingGzip:
 		reader, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, err
 		}
 		defer reader.Close()
 		return io.ReadAll(reader)
-	case encodingZstd:
+	case EncodingZstd:
 		reader, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, err
@@ -45,18 +46,19 @@ func decode(encoding string, body io.Reader) ([]byte, error) {
 		defer reader.Close()
 		return io.ReadAll(reader)
 	default:
-		return nil, fmt.Errorf("opensearch_bulk: the content encoding %q is not understood: set the exporter's `http::compression` to `gzip`, `zstd` or `none`", encoding)
+		return nil, fmt.Errorf("opensearch_bulk: the content encoding %q is not supported: set the exporter's "+
+			"`http::compression` to `gzip`, `zstd` or `none`", encoding)
 	}
 }
 
-// encode compresses a body as the exporter had compressed it.
-func encode(encoding string, body []byte) ([]byte, error) {
+// Encode compresses a body as the exporter had compressed it.
+func Encode(encoding string, body []byte) ([]byte, error) {
 	var buffer bytes.Buffer
 	var writer io.WriteCloser
 	switch encoding {
-	case encodingGzip:
+	case EncodingGzip:
 		writer = gzip.NewWriter(&buffer)
-	case encodingZstd:
+	case EncodingZstd:
 		encoder, err := zstd.NewWriter(&buffer, zstd.WithEncoderConcurrency(1))
 		if err != nil {
 			return nil, err

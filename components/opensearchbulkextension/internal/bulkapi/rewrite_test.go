@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package opensearchbulkextension
+package bulkapi
 
 import (
 	"fmt"
@@ -11,15 +11,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulktest"
 )
 
-func testRewriter() *rewriter {
+func testRewriter() *Rewriter {
 	n := 0
-	return &rewriter{
-		indexKeys:       []string{"dify.tenant_id", "dify.app_id", "service.name"},
-		deadLetterIndex: "dead",
-		newID:           func() string { n++; return fmt.Sprintf("random-%d", n) },
-		now:             func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+	return &Rewriter{
+		indexKeys: []string{"dify.tenant_id", "dify.app_id", "service.name"},
+		newID:     func() string { n++; return fmt.Sprintf("random-%d", n) },
+		now:       func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
 	}
 }
 
@@ -32,17 +33,17 @@ func TestRewriteAction(t *testing.T) {
 	}{
 		"log record": {
 			index:      "workflow-logs",
-			doc:        logDoc("u1", "t1"),
+			doc:        bulktest.LogDoc("u1", "t1"),
 			wantAction: `{"create":{"_index":"workflow-logs-2026.11.23","_id":"u1"}}`,
 		},
 		"log record with its tenant": {
 			index:      "workflow-logs-{dify.tenant_id}",
-			doc:        logDoc("u1", "t1"),
+			doc:        bulktest.LogDoc("u1", "t1"),
 			wantAction: `{"create":{"_index":"workflow-logs-t1-2026.11.23","_id":"u1"}}`,
 		},
 		"no such attribute": {
 			index:      "l-{dify.app_id}-{dify.tenant_id}",
-			doc:        logDoc("u1", "t1"),
+			doc:        bulktest.LogDoc("u1", "t1"),
 			wantAction: `{"create":{"_index":"l-unknown-t1-2026.11.23","_id":"u1"}}`,
 		},
 		"attribute of the resource": {
@@ -52,20 +53,20 @@ func TestRewriteAction(t *testing.T) {
 		},
 		"a key that is not allowed stays": {
 			index:      "l-{other}",
-			doc:        logDoc("u1", "t1"),
+			doc:        bulktest.LogDoc("u1", "t1"),
 			wantAction: `{"create":{"_index":"l-{other}-2026.11.23","_id":"u1"}}`,
 		},
 		"span": {
 			index:      "dify-traces",
-			doc:        spanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"),
+			doc:        bulktest.SpanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"),
 			wantAction: `{"create":{"_index":"dify-traces-2026.11.23","_id":"aa-bb"}}`,
-			wantDoc:    strings.Replace(spanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"), "0001-01-01T00:00:00Z", "2026-11-23T10:00:00.5Z", 1),
+			wantDoc:    strings.Replace(bulktest.SpanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"), "0001-01-01T00:00:00Z", "2026-11-23T10:00:00.5Z", 1),
 		},
 		"span without ids": {
 			index:      "s",
-			doc:        spanDoc("", "", "2026-11-23T10:00:00Z"),
+			doc:        bulktest.SpanDoc("", "", "2026-11-23T10:00:00Z"),
 			wantAction: `{"create":{"_index":"s-2026.11.23","_id":"random-1"}}`,
-			wantDoc:    strings.Replace(spanDoc("", "", "2026-11-23T10:00:00Z"), "0001-01-01T00:00:00Z", "2026-11-23T10:00:00Z", 1),
+			wantDoc:    strings.Replace(bulktest.SpanDoc("", "", "2026-11-23T10:00:00Z"), "0001-01-01T00:00:00Z", "2026-11-23T10:00:00Z", 1),
 		},
 		"record of a span is no span": {
 			index:      "l",
@@ -87,7 +88,7 @@ func TestRewriteAction(t *testing.T) {
 			doc:        `{"dify.tenant_id":"t","log.record.uid":"u","@timestamp":"2026-11-23T00:00:00Z"}`,
 			wantAction: `{"create":{"_index":"l-t-2026.11.23","_id":"u"}}`,
 		},
-		"time with an offset is told in UTC": {
+		"time with an offset is converted to UTC": {
 			index:      "l",
 			doc:        `{"attributes":{"log.record.uid":"u"},"@timestamp":"2026-11-23T23:30:00-02:00"}`,
 			wantAction: `{"create":{"_index":"l-2026.11.24","_id":"u"}}`,
@@ -129,15 +130,15 @@ func TestRewriteAction(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			items, err := testRewriter().rewrite(bulk(tt.index, tt.doc), "")
+			items, err := testRewriter().Rewrite(bulktest.Body(tt.index, tt.doc), "")
 			require.NoError(t, err)
 			require.Len(t, items, 1)
-			assert.Equal(t, tt.wantAction, string(items[0].actionLine()))
+			assert.Equal(t, tt.wantAction, string(items[0].ActionLine()))
 			if tt.wantDoc == "" {
 				tt.wantDoc = tt.doc
 			}
-			assert.Equal(t, tt.wantDoc, string(items[0].document()))
-			assert.True(t, items[0].create)
+			assert.Equal(t, tt.wantDoc, string(items[0].Document()))
+			assert.True(t, items[0].Create)
 		})
 	}
 }
@@ -145,29 +146,29 @@ func TestRewriteAction(t *testing.T) {
 func TestRewriteKeepsOrderAndTenants(t *testing.T) {
 	var docs, want []string
 	for i := range 1000 { // enough for the output to be moved while it grows
-		docs = append(docs, logDoc(fmt.Sprintf("u%d", i), fmt.Sprintf("t%d", i%7)))
+		docs = append(docs, bulktest.LogDoc(fmt.Sprintf("u%d", i), fmt.Sprintf("t%d", i%7)))
 		want = append(want, fmt.Sprintf(`{"create":{"_index":"a-very-long-name-of-an-index-so-that-the-estimate-is-too-small-a-very-long-name-t%d-2026.11.23","_id":"u%d"}}`, i%7, i))
 	}
-	items, err := testRewriter().rewrite(bulk("a-very-long-name-of-an-index-so-that-the-estimate-is-too-small-a-very-long-name-{dify.tenant_id}", docs...), "")
+	items, err := testRewriter().Rewrite(bulktest.Body("a-very-long-name-of-an-index-so-that-the-estimate-is-too-small-a-very-long-name-{dify.tenant_id}", docs...), "")
 	require.NoError(t, err)
 	require.Len(t, items, len(docs))
 	for i := range items {
-		require.Equal(t, want[i], string(items[i].actionLine()))
-		require.Equal(t, docs[i], string(items[i].document()))
+		require.Equal(t, want[i], string(items[i].ActionLine()))
+		require.Equal(t, docs[i], string(items[i].Document()))
 	}
-	again, err := testRewriter().restore(join(items))
+	again, err := Restore(Join(items), "dead")
 	require.NoError(t, err)
 	assert.Equal(t, items, again)
 }
 
 func TestRewriteOtherActions(t *testing.T) {
-	body := `{"index":{"_index":"a","_id":"own","routing":"r"}}` + "\n" + logDoc("u", "t") + "\n\n" + `{"create":{}}` + "\n" + logDoc("v", "t")
-	items, err := testRewriter().rewrite([]byte(body), "from-url")
+	body := `{"index":{"_index":"a","_id":"own","routing":"r"}}` + "\n" + bulktest.LogDoc("u", "t") + "\n\n" + `{"create":{}}` + "\n" + bulktest.LogDoc("v", "t")
+	items, err := testRewriter().Rewrite([]byte(body), "from-url")
 	require.NoError(t, err)
 	require.Len(t, items, 2)
-	assert.JSONEq(t, `{"index":{"routing":"r","_index":"a-2026.11.23","_id":"own"}}`, string(items[0].actionLine()))
-	assert.False(t, items[0].create)
-	assert.JSONEq(t, `{"create":{"_index":"from-url-2026.11.23","_id":"v"}}`, string(items[1].actionLine()))
+	assert.JSONEq(t, `{"index":{"routing":"r","_index":"a-2026.11.23","_id":"own"}}`, string(items[0].ActionLine()))
+	assert.False(t, items[0].Create)
+	assert.JSONEq(t, `{"create":{"_index":"from-url-2026.11.23","_id":"v"}}`, string(items[1].ActionLine()))
 }
 
 func TestRewriteRefuses(t *testing.T) {
@@ -182,7 +183,7 @@ func TestRewriteRefuses(t *testing.T) {
 		"no index at all": {`{"create":{}}` + "\n{}\n", errNoIndex},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := testRewriter().rewrite([]byte(tt.body), "")
+			_, err := testRewriter().Rewrite([]byte(tt.body), "")
 			require.ErrorIs(t, err, tt.want)
 		})
 	}
@@ -195,7 +196,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"no action":    "x\n{}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := testRewriter().restore([]byte(body))
+			_, err := Restore([]byte(body), "dead")
 			require.Error(t, err)
 		})
 	}
@@ -217,15 +218,15 @@ func TestIndexValue(t *testing.T) {
 }
 
 func FuzzRewrite(f *testing.F) {
-	f.Add(logDoc("u", "t"))
-	f.Add(spanDoc("a", "b", "2026-11-23T10:00:00Z"))
+	f.Add(bulktest.LogDoc("u", "t"))
+	f.Add(bulktest.SpanDoc("a", "b", "2026-11-23T10:00:00Z"))
 	f.Add(`{"attributes":{"a":[1,{"b":"\\"}],"log.record.uid":"x"},"@timestamp":12}`)
 	f.Add(`{"a`)
 	f.Fuzz(func(t *testing.T, doc string) {
 		if doc == "" || strings.ContainsRune(doc, '\n') {
 			t.Skip()
 		}
-		items, err := testRewriter().rewrite(bulk("l-{dify.tenant_id}", doc, doc), "")
+		items, err := testRewriter().Rewrite(bulktest.Body("l-{dify.tenant_id}", doc, doc), "")
 		require.NoError(t, err)
 		require.Len(t, items, 2)
 	})
@@ -234,14 +235,14 @@ func FuzzRewrite(f *testing.F) {
 func BenchmarkRewrite(b *testing.B) {
 	docs := make([]string, 500)
 	for i := range docs {
-		docs[i] = logDoc(fmt.Sprintf("u%d", i), "t1")
+		docs[i] = bulktest.LogDoc(fmt.Sprintf("u%d", i), "t1")
 	}
-	body := bulk("workflow-logs-{dify.tenant_id}", docs...)
+	body := bulktest.Body("workflow-logs-{dify.tenant_id}", docs...)
 	r := testRewriter()
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := r.rewrite(body, ""); err != nil {
+		if _, err := r.Rewrite(body, ""); err != nil {
 			b.Fatal(err)
 		}
 	}

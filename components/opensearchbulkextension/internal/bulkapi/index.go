@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package opensearchbulkextension
+package bulkapi
 
 import (
 	"crypto/sha256"
@@ -12,26 +12,26 @@ import (
 )
 
 const (
-	// unknownValue stands in an index name for an attribute that a document does not have.
+	// unknownValue replaces an attribute that a document does not have.
 	unknownValue = "unknown"
 	// maxIndexValue bounds what an attribute adds to an index name, which may have 255 bytes.
 	maxIndexValue = 100
 )
 
-// indexName is the index name of an exporter, cut at its `{key}` placeholders.
+// indexName is the index name of an exporter, split at its `{key}` placeholders.
 type indexName struct {
-	literals []string // one more than keys; ready to stand in a JSON string
+	literals []string // one more than keys; escaped for a JSON string
 	keys     []string
 	wanted   []string // what the scanner has to look for: the fixed paths, then placeholderPaths for each key
 }
 
-// placeholderPaths are the places where a document may have an attribute, in order of precedence: a record's own attribute
-// (as ss4o, ecs and flatten_attributes write it), then the resource's.
+// placeholderPaths are the places where a document may have an attribute, in order of precedence: a record's own
+// attribute (as ss4o, ecs and flatten_attributes write it), then the resource's.
 func placeholderPaths(key string) []string {
 	return []string{"attributes." + key, "Attributes." + key, key, "resource." + key}
 }
 
-// parseIndexName cuts name at the placeholders of allowed keys. Any other text in braces stays as it is.
+// parseIndexName splits name at the placeholders of allowed keys. Any other text in braces stays as it is.
 func parseIndexName(name string, allowed []string) *indexName {
 	parsed := &indexName{wanted: slices.Clone(documentPaths)}
 	literal := ""
@@ -56,8 +56,8 @@ func parseIndexName(name string, allowed []string) *indexName {
 	return parsed
 }
 
-// placeholders lists the texts in braces of an index name.
-func placeholders(name string) []string {
+// Placeholders returns the texts in braces of an index name.
+func Placeholders(name string) []string {
 	var keys []string
 	for {
 		start := strings.IndexByte(name, '{')
@@ -79,8 +79,8 @@ func (n *indexName) appendTo(out []byte, value func(key int) string) []byte {
 	return append(out, n.literals[len(n.keys)]...)
 }
 
-// indexValue makes a value fit to stand in an index name. A value that had to be changed gets a part of its checksum, so
-// that two tenants never meet in one index.
+// indexValue makes a value valid in an index name. A value that has to be changed gets a part of its checksum, so
+// that two tenants never share an index.
 func indexValue(value string) string {
 	if value == "" {
 		return unknownValue
@@ -108,7 +108,7 @@ func indexRune(r rune) rune {
 	}
 }
 
-// jsonText is text as it stands between the quotes of a JSON string.
+// jsonText escapes text for use between the quotes of a JSON string.
 func jsonText(text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil { // can't be: a string always marshals

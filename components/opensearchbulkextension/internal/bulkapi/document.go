@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package opensearchbulkextension
+package bulkapi
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// Places in documentPaths.
+// Indices into documentPaths.
 const (
 	pathTimestamp = iota
 	pathStartTime
@@ -27,11 +27,11 @@ const (
 	firstPlaceholder
 )
 
-// pathsPerPlaceholder is the number of paths that placeholderPaths gives.
+// pathsPerPlaceholder is the number of paths that placeholderPaths returns.
 const pathsPerPlaceholder = 4
 
-// documentPaths are the values that are looked for in every document, in the order of the constants above. The exporter
-// writes spans in one way (ss4o) and log records in three.
+// documentPaths are the values that are looked for in every document, in the order of the constants above. The
+// exporter writes spans in one way (ss4o) and log records in three.
 var documentPaths = []string{
 	"@timestamp",
 	"startTime",
@@ -43,10 +43,10 @@ var documentPaths = []string{
 	difysemconv.AttrLogRecordUID,
 }
 
-// maxIDBytes is OpenSearch's limit for a document id. A longer one would make it refuse the whole request.
+// maxIDBytes is OpenSearch's limit for a document id. With a longer one it rejects the whole request.
 const maxIDBytes = 512
 
-// dayLayout is the day as it ends an index name.
+// dayLayout is the day at the end of an index name.
 const dayLayout = "2006.01.02"
 
 // document is what the scanner found in one document.
@@ -56,7 +56,7 @@ type document struct {
 	isSpan bool
 }
 
-// newDocument tells spans from log records: only a span has a start and a parent, even if it is empty.
+// newDocument distinguishes spans from log records: only a span has a start and a parent, even if that is empty.
 func newDocument(raw []byte, found []span) document {
 	return document{raw: raw, found: found, isSpan: found[pathStartTime].found() && found[pathParentSpanID].found()}
 }
@@ -65,8 +65,8 @@ func (d *document) value(path int) []byte {
 	return d.raw[d.found[path].start:d.found[path].end]
 }
 
-// appendID writes the document's id, as it stands in a JSON string: a span's from its trace and span id, a log record's
-// from its `log.record.uid`. Nothing is written for a document that has none.
+// appendID writes the document's id, escaped for a JSON string: a span's from its trace and span id, a log record's
+// from its `log.record.uid`. It writes nothing for a document that has neither.
 func (d *document) appendID(out []byte) []byte {
 	if d.isSpan {
 		trace, id := text(d.value(pathTraceID)), text(d.value(pathSpanID))
@@ -85,7 +85,7 @@ func (d *document) appendID(out []byte) []byte {
 	return out
 }
 
-// placeholder is the value of the index name's key-th placeholder, empty if the document has none.
+// placeholder returns the value for the index name's placeholder number key, or "" if the document has none.
 func (d *document) placeholder(key int) string {
 	first := firstPlaceholder + key*pathsPerPlaceholder
 	for path := first; path < first+pathsPerPlaceholder; path++ {
@@ -96,7 +96,7 @@ func (d *document) placeholder(key int) string {
 	return ""
 }
 
-// time is the raw value of the document's own time.
+// time returns the raw value of the document's own time.
 func (d *document) time() []byte {
 	if d.isSpan {
 		return d.value(pathStartTime)
@@ -104,10 +104,11 @@ func (d *document) time() []byte {
 	return d.value(pathTimestamp)
 }
 
-// appendDay writes the day of a raw JSON time in UTC; that of now if there is no time to read.
+// appendDay writes the day of a raw JSON time in UTC, or the day of now if the time cannot be read.
 func appendDay(out, raw []byte, now time.Time) []byte {
-	// What Go writes for a time in UTC: "2026-11-23T…Z".
-	if n := len(raw); n > len(`"2026-11-23T"`) && raw[0] == '"' && raw[n-2] == 'Z' && raw[11] == 'T' && isDate(raw[1:11]) {
+	// The form in which Go writes a time in UTC: "2026-11-23T…Z".
+	if n := len(raw); n > len(`"2026-11-23T"`) && raw[0] == '"' && raw[n-2] == 'Z' && raw[11] == 'T' &&
+		isDate(raw[1:11]) {
 		out = append(out, raw[1:5]...)
 		out = append(out, '.')
 		out = append(out, raw[6:8]...)
@@ -141,7 +142,7 @@ func parseTime(raw []byte, now time.Time) time.Time {
 	return now
 }
 
-// text is a raw JSON string without its quotes, escapes as they are. Of a number or a boolean it is the value as written.
+// text returns a raw JSON string without its quotes and with its escapes, and a number or a boolean as it is written.
 func text(raw []byte) []byte {
 	if n := len(raw); n >= 2 && raw[0] == '"' {
 		return raw[1 : n-1]
@@ -152,7 +153,7 @@ func text(raw []byte) []byte {
 	return raw
 }
 
-// decoded is like text, with escapes resolved.
+// decoded is like text, but resolves escapes.
 func decoded(raw []byte) string {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(text(raw))

@@ -1,19 +1,19 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package opensearchbulkextension
+package bulkapi
 
 import "bytes"
 
-// span is a part of a document: the raw JSON of one value.
+// span is the place of one raw JSON value in a document.
 type span struct{ start, end int }
 
 func (s span) found() bool { return s.end > s.start }
 
-// scanner finds the few values that are wanted in a JSON document without decoding the rest. Paths are dotted, and it
-// makes no difference whether a dot stands in a key or between two objects: `attributes` → `log.record.uid` is found as
-// well as `attributes` → `log` → `record` → `uid`, since the exporter's mapping modes write either. Of several values on
-// one path the first wins. What is not wanted is skipped, not checked.
+// scanner finds a few values in a JSON document without decoding the rest. Paths are dotted, and a dot may be part of
+// a key or separate two objects: `attributes` → `log.record.uid` is found as well as `attributes` → `log` → `record`
+// → `uid`, since the exporter's mapping modes write either. If several values have the same path, the first wins.
+// Values that are not wanted are skipped and not validated.
 type scanner struct {
 	doc    []byte
 	pos    int
@@ -22,14 +22,15 @@ type scanner struct {
 	found  []span
 }
 
-// scan looks into doc and reports whether it is a JSON object as far as was read. found keeps its place for the next document.
+// scan fills found with the places of the wanted values and reports whether doc is a JSON object as far as it was
+// read. The next call reuses found.
 func (s *scanner) scan(doc []byte, wanted []string) bool {
 	s.doc, s.pos, s.path, s.wanted = doc, 0, s.path[:0], wanted
 	s.found = append(s.found[:0], make([]span, len(wanted))...)
 	return s.next() == '{' && s.object()
 }
 
-// count is the number of elements of the array at a place in the document.
+// count returns the number of elements of the array at a place in the document.
 func (s *scanner) count(array span) (n int, ok bool) {
 	s.pos = array.start
 	if !array.found() || s.next() != '[' {
@@ -119,7 +120,7 @@ func (s *scanner) leads() bool {
 	return false
 }
 
-// next skips white space and returns the byte it stands on, 0 at the end.
+// next skips white space and returns the next byte without consuming it, or 0 at the end.
 func (s *scanner) next() byte {
 	for s.pos < len(s.doc) {
 		switch b := s.doc[s.pos]; b {
