@@ -17,7 +17,7 @@ const (
 	sentinelPort = "26379"
 )
 
-// broker is what a broker URL says, in the forms that kombu takes.
+// broker is a parsed broker URL, in the forms that kombu accepts.
 type broker struct {
 	network  string // tcp or unix
 	addrs    []string
@@ -30,16 +30,19 @@ type broker struct {
 	db                        int
 }
 
-// parseBroker reads a broker URL. Its errors never repeat any part of the URL, which may hold a password.
+const expectedForm = "expected redis://user:password@host:port/db, " +
+	"with special characters in the password percent-encoded"
+
+// parseBroker parses a broker URL. Its errors never quote any part of the URL, which may contain a password.
 func parseBroker(raw string) (broker, error) {
 	var b broker
 	for i, part := range strings.Split(raw, ";") {
 		u, err := url.Parse(strings.TrimSpace(part))
 		if err != nil {
-			return broker{}, errors.New("not a URL; expected redis://user:password@host:port/db, with special characters in the password percent-encoded")
+			return broker{}, errors.New("is not a URL; " + expectedForm)
 		}
 		if i > 0 && u.Scheme != "sentinel" {
-			return broker{}, errors.New("only sentinel:// URLs may be several, separated by `;`")
+			return broker{}, errors.New("may have several URLs, separated by `;`, only if they are sentinel://")
 		}
 		if err := b.add(u); err != nil {
 			return broker{}, err
@@ -60,18 +63,19 @@ func (b *broker) add(u *url.URL) error {
 	case "redis+socket", "unix":
 		return b.addSocket(u)
 	default:
-		return errors.New("must begin with redis://, rediss://, sentinel:// or redis+socket://; other brokers of Celery are not supported")
+		return errors.New("must begin with redis://, rediss://, sentinel:// or redis+socket://; " +
+			"other brokers of Celery are not supported")
 	}
 	b.network = "tcp"
 	host := u.Hostname()
 	if host == "" {
-		return errors.New("has no host; expected redis://user:password@host:port/db, with special characters in the password percent-encoded")
+		return errors.New("has no host; " + expectedForm)
 	}
 	if u.Port() != "" {
 		port = u.Port()
 	}
 	b.addrs = append(b.addrs, net.JoinHostPort(host, port))
-	b.addLogin(u)
+	b.addCredentials(u)
 	if err := b.setDB(strings.Trim(u.Path, "/")); err != nil {
 		return err
 	}
@@ -84,11 +88,11 @@ func (b *broker) addSocket(u *url.URL) error {
 	}
 	b.network = "unix"
 	b.addrs = append(b.addrs, u.Path)
-	b.addLogin(u)
+	b.addCredentials(u)
 	return b.setDB(u.Query().Get("virtual_host"))
 }
 
-func (b *broker) addLogin(u *url.URL) {
+func (b *broker) addCredentials(u *url.URL) {
 	if u.User == nil {
 		return
 	}
@@ -96,27 +100,27 @@ func (b *broker) addLogin(u *url.URL) {
 	b.password, _ = u.User.Password()
 }
 
-// setDB keeps the database's number; like kombu it takes none as 0.
+// setDB sets the database's number, which is 0 by default as in kombu.
 func (b *broker) setDB(text string) error {
 	if text == "" {
 		return nil
 	}
 	db, err := strconv.Atoi(text)
 	if err != nil || db < 0 {
-		return errors.New("the path must be the number of the database, like redis://host:6379/1")
+		return errors.New("must have the number of the database as its path, like redis://host:6379/1")
 	}
 	b.db = db
 	return nil
 }
 
-// setTLS reads the options that kombu and redis-py take in a rediss:// URL.
+// setTLS reads the options that kombu and redis-py accept in a rediss:// URL.
 func (b *broker) setTLS(q url.Values) error {
 	switch strings.TrimPrefix(strings.ToLower(q.Get("ssl_cert_reqs")), "cert_") {
 	case "", "required", "optional": // for a client both mean that the server's certificate is checked
 	case "none":
 		b.skipVerify = true
 	default:
-		return fmt.Errorf("ssl_cert_reqs must be %q, %q or %q", "required", "optional", "none")
+		return fmt.Errorf("must have %q, %q or %q as ssl_cert_reqs", "required", "optional", "none")
 	}
 	b.caFile = q.Get("ssl_ca_certs")
 	b.certFile = q.Get("ssl_certfile")
@@ -124,7 +128,7 @@ func (b *broker) setTLS(q url.Values) error {
 	return nil
 }
 
-// identity names the broker's database without its login.
+// identity identifies the broker's database, without credentials.
 func (b broker) identity() string {
 	return strings.Join(b.addrs, ",") + "/" + strconv.Itoa(b.db)
 }

@@ -14,24 +14,24 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// silence keeps the driver from writing to standard error past the collector's logger: every failure that it tells
-// there comes back as the error of a collection too.
-var silence = sync.OnceFunc(logging.Disable)
+// disableDriverLog keeps the driver from writing to standard error instead of the collector's logger. Every failure
+// that it writes there is also returned as the error of a collection.
+var disableDriverLog = sync.OnceFunc(logging.Disable)
 
-// sentinelPool is far more connections than a collection needs, which is one. After as many failed dials the driver begins to
-// probe Sentinel each second by itself, in a goroutine that outlives Close by up to a second.
+// sentinelPool is far more connections than a collection needs, which is one. After as many failed dials the driver
+// begins to probe Sentinel each second, in a goroutine that outlives Close by up to a second.
 const sentinelPool = 1000
 
-// newClient makes a client that has not connected yet: the broker may be away when the collector starts.
+// newClient returns a client that has not connected yet: the broker may be unavailable when the collector starts.
 func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) {
-	silence()
+	disableDriverLog()
 	b, err := parseBroker(string(cfg.Endpoint))
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: %w", err)
+		return nil, fmt.Errorf("`endpoint` %w", err)
 	}
 	tlsConfig, err := tlsConfig(ctx, cfg, b)
 	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, fmt.Errorf("`tls`: %w", err)
 	}
 	if b.sentinel {
 		return redis.NewFailoverClient(&redis.FailoverOptions{
@@ -63,7 +63,7 @@ func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) 
 		ReadTimeout:     cfg.Timeout,
 		DialerRetries:   1,
 		Protocol:        2,    // Redis 5 has no HELLO
-		DisableIdentity: true, // an ACL user needs no right to CLIENT
+		DisableIdentity: true, // an ACL user does not need permission for CLIENT
 		MaintNotificationsConfig: &maintnotifications.Config{
 			Mode: maintnotifications.ModeDisabled,
 		},
@@ -73,7 +73,7 @@ func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) 
 	return redis.NewClient(options), nil
 }
 
-// tlsConfig joins the tls section with what kombu's options in the URL say; the section wins.
+// tlsConfig combines the `tls` section with kombu's options in the URL. The section takes precedence.
 func tlsConfig(ctx context.Context, cfg *Config, b broker) (*tls.Config, error) {
 	if !b.tls {
 		return nil, nil //nolint:nilnil // redis.Options: nil is a connection without TLS

@@ -20,15 +20,15 @@ type Config struct {
 	scraperhelper.ControllerConfig `mapstructure:",squash"`
 	metadata.MetricsBuilderConfig  `mapstructure:",squash"`
 
-	// Endpoint is Dify's CELERY_BROKER_URL as it stands: redis://, rediss://, redis+socket:// or, for Sentinel, one or
-	// more sentinel:// separated by `;`. It may hold a password.
+	// Endpoint is Dify's CELERY_BROKER_URL, unchanged: redis://, rediss://, redis+socket:// or, for Sentinel, one or more
+	// sentinel:// separated by `;`. It may contain a password.
 	Endpoint configopaque.String `mapstructure:"endpoint"`
 
-	// KeyPrefix is Dify's REDIS_KEY_PREFIX, without the colon that Celery puts behind it.
+	// KeyPrefix is Dify's REDIS_KEY_PREFIX, without the colon that Celery appends.
 	KeyPrefix string `mapstructure:"key_prefix"`
 
-	// Queues are the queues to report; the default is every queue of a self-hosted Dify, those that no worker reads by
-	// default included.
+	// Queues are the queues to report. The default is every queue of a self-hosted Dify, including those that no worker
+	// reads by default.
 	Queues []string `mapstructure:"queues"`
 
 	// Discovery adds queues that Dify's workers have declared to Queues.
@@ -41,17 +41,17 @@ type Config struct {
 	Sentinel SentinelConfig `mapstructure:"sentinel"`
 }
 
-// DiscoveryConfig is for queues of one's own, like those of CELERY_WORKER_QUEUES.
+// DiscoveryConfig is for custom queues, like those of CELERY_WORKER_QUEUES.
 type DiscoveryConfig struct {
 	// Enabled makes the receiver look for queues in Redis.
 	Enabled bool `mapstructure:"enabled"`
-	// Interval is the time between two searches, each of which walks all keys of the broker's database.
+	// Interval is the time between two searches, each of which iterates over all keys of the broker's database.
 	Interval time.Duration `mapstructure:"interval"`
-	// MaxQueues bounds the number of all queues, those in Queues included.
+	// MaxQueues limits the number of all queues, including those in Queues.
 	MaxQueues int `mapstructure:"max_queues"`
 }
 
-// SentinelConfig says what a sentinel:// URL leaves out.
+// SentinelConfig has what a sentinel:// URL does not contain.
 type SentinelConfig struct {
 	// MasterName is Dify's CELERY_SENTINEL_MASTER_NAME.
 	MasterName string `mapstructure:"master_name"`
@@ -63,28 +63,30 @@ type SentinelConfig struct {
 func (c *Config) Validate() error {
 	var errs []error
 	if c.Endpoint == "" {
-		errs = append(errs, errors.New("endpoint: must not be empty; set it to Dify's CELERY_BROKER_URL, like redis://:password@redis:6379/1"))
+		errs = append(errs, errors.New("`endpoint` must not be empty; set it to Dify's CELERY_BROKER_URL, "+
+			"like redis://:password@redis:6379/1"))
 	} else if b, err := parseBroker(string(c.Endpoint)); err != nil {
-		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+		errs = append(errs, fmt.Errorf("`endpoint` %w", err))
 	} else if b.sentinel && c.Sentinel.MasterName == "" {
-		errs = append(errs, errors.New("sentinel.master_name: must not be empty with a sentinel:// endpoint; set it to Dify's CELERY_SENTINEL_MASTER_NAME"))
+		errs = append(errs, errors.New("`sentinel::master_name` must not be empty with a sentinel:// endpoint; "+
+			"set it to Dify's CELERY_SENTINEL_MASTER_NAME"))
 	}
 	if len(c.Queues) == 0 {
-		errs = append(errs, errors.New("queues: must not be empty; leave the key out for all of Dify's queues"))
+		errs = append(errs, errors.New("`queues` must not be empty; leave the key out for all of Dify's queues"))
 	}
 	if c.Discovery.Enabled && c.Discovery.Interval <= 0 {
-		errs = append(errs, errors.New("discovery.interval: must be positive, like 1m"))
+		errs = append(errs, errors.New("`discovery::interval` must be positive, like 1m"))
 	}
 	if c.Discovery.Enabled && c.Discovery.MaxQueues < len(c.Queues) {
-		errs = append(errs, fmt.Errorf("discovery.max_queues: must be at least the number of queues, %d", len(c.Queues)))
+		errs = append(errs, fmt.Errorf("`discovery::max_queues` must be at least the number of queues, %d", len(c.Queues)))
 	}
 	seen := make(map[string]bool, len(c.Queues))
 	for i, q := range c.Queues {
 		switch {
 		case q == "":
-			errs = append(errs, fmt.Errorf("queues[%d]: must not be empty", i))
+			errs = append(errs, fmt.Errorf("`queues[%d]` must not be empty", i))
 		case seen[q]:
-			errs = append(errs, fmt.Errorf("queues[%d]: %q stands there twice; remove one", i, q))
+			errs = append(errs, fmt.Errorf("`queues[%d]`: %q is listed twice; remove one", i, q))
 		}
 		seen[q] = true
 	}

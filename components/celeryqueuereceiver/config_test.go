@@ -48,51 +48,51 @@ func TestValidate(t *testing.T) {
 	}{
 		"no endpoint": {
 			func(c *Config) { c.Endpoint = "" },
-			[]string{"endpoint: must not be empty; set it to Dify's CELERY_BROKER_URL"},
+			[]string{"`endpoint` must not be empty; set it to Dify's CELERY_BROKER_URL"},
 		},
 		"not a URL": {
 			func(c *Config) { c.Endpoint = "redis://:sec%ret@redis/1" },
-			[]string{"endpoint: not a URL; expected redis://"},
+			[]string{"`endpoint` is not a URL; expected redis://"},
 		},
 		"another broker": {
 			func(c *Config) { c.Endpoint = "amqp://user:secret@rabbit" },
-			[]string{"endpoint: must begin with redis://, rediss://, sentinel:// or redis+socket://"},
+			[]string{"`endpoint` must begin with redis://, rediss://, sentinel:// or redis+socket://"},
 		},
 		"no host": {
 			func(c *Config) { c.Endpoint = "redis:///1" },
-			[]string{"endpoint: has no host"},
+			[]string{"`endpoint` has no host"},
 		},
 		"database by name": {
 			func(c *Config) { c.Endpoint = "redis://redis/broker" },
-			[]string{"endpoint: the path must be the number of the database"},
+			[]string{"`endpoint` must have the number of the database as its path"},
 		},
 		"several plain servers": {
 			func(c *Config) { c.Endpoint = "redis://:secret@one/1;redis://:secret@two/1" },
-			[]string{"endpoint: only sentinel:// URLs may be several"},
+			[]string{"`endpoint` may have several URLs, separated by `;`, only if they are sentinel://"},
 		},
 		"unknown certificate rule": {
 			func(c *Config) { c.Endpoint = "rediss://redis/1?ssl_cert_reqs=maybe" },
-			[]string{`endpoint: ssl_cert_reqs must be "required", "optional" or "none"`},
+			[]string{"`endpoint` must have \"required\", \"optional\" or \"none\" as ssl_cert_reqs"},
 		},
 		"sentinel without a name": {
 			func(c *Config) { c.Endpoint = "sentinel://:secret@one/1" },
-			[]string{"sentinel.master_name: must not be empty with a sentinel:// endpoint"},
+			[]string{"`sentinel::master_name` must not be empty with a sentinel:// endpoint"},
 		},
 		"all faults at once": {
 			func(c *Config) { c.Endpoint, c.Queues = "", []string{"mail", "", "mail"} },
-			[]string{"endpoint: must not be empty", "queues[1]: must not be empty", `queues[2]: "mail" stands there twice`},
+			[]string{"`endpoint` must not be empty", "`queues[1]` must not be empty", "`queues[2]`: \"mail\" is listed twice"},
 		},
 		"discovery without a pace": {
 			func(c *Config) { c.Discovery = DiscoveryConfig{Enabled: true, MaxQueues: 100} },
-			[]string{"discovery.interval: must be positive"},
+			[]string{"`discovery::interval` must be positive"},
 		},
 		"fewer queues than named": {
 			func(c *Config) { c.Discovery.Enabled, c.Discovery.MaxQueues = true, 1 },
-			[]string{"discovery.max_queues: must be at least the number of queues, 26"},
+			[]string{"`discovery::max_queues` must be at least the number of queues, 26"},
 		},
 		"no queues": {
 			func(c *Config) { c.Queues = nil },
-			[]string{"queues: must not be empty; leave the key out"},
+			[]string{"`queues` must not be empty; leave the key out"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,16 +11,18 @@ import (
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// failLater gives the driver a connection that tells on first use why it could not be made. A failed dial would start a
-// goroutine of the driver that tries again every second, even for a while after Close; here the next collection does.
+// failLater gives the driver a connection that returns on first use the error of the failed dial. If the dial itself
+// failed, the driver would start a goroutine that tries again every second, even for some time after Close; instead,
+// the next collection dials again.
 func failLater(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err == nil {
 			return conn, nil
 		}
-		idle, _ := net.Pipe()                                            // for deadlines and addresses; both ends are memory only
-		return failedConn{Conn: idle, err: errors.New(err.Error())}, nil // the driver would unwrap it and lose the address
+		idle, _ := net.Pipe() // for deadlines and addresses
+		// A new error: the driver would unwrap err and lose the address.
+		return failedConn{Conn: idle, err: errors.New(err.Error())}, nil
 	}
 }
 

@@ -12,16 +12,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// scanStep is how many keys Redis looks at per round trip of a search: some 100 microseconds of its time.
+// scanStep is how many keys Redis examines per round trip of a search, which takes it some 100 microseconds.
 const scanStep = 1000
 
-// finder looks for the queues that Celery's workers and senders have declared, by the bindings that kombu keeps.
+// finder searches for the queues that Celery's workers and senders have declared, by the bindings that kombu stores.
 type finder struct {
 	cfg  *Config
 	next time.Time
 }
 
-// due tells whether a search should begin, and sets the time of the next one.
+// due reports whether a search should begin, and sets the time of the next one.
 func (f *finder) due(now time.Time) bool {
 	if now.Before(f.next) {
 		return false
@@ -30,7 +30,7 @@ func (f *finder) due(now time.Time) bool {
 	return true
 }
 
-// find gives the names in order, also those found before an error.
+// find returns the names in order, including those found before an error.
 func (f *finder) find(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	var queues []string
 	pattern := globQuoted(prefixed(f.cfg.KeyPrefix, bindingKey(""))) + "*"
@@ -54,8 +54,8 @@ func ordered(queues []string) []string {
 	return slices.Compact(queues)
 }
 
-// boundQueue reads kombu's form of a binding: routing key, pattern and queue. Mailboxes of workers, which have a
-// process in their name, are not queues of tasks.
+// boundQueue parses kombu's form of a binding: routing key, pattern and queue. It returns "" for mailboxes of workers,
+// which are not queues of tasks.
 func boundQueue(member string) string {
 	parts := strings.Split(member, separator)
 	if len(parts) != 3 {
@@ -68,7 +68,7 @@ func boundQueue(member string) string {
 	return queue
 }
 
-// globQuoted makes Redis take each character of a key for itself.
+// globQuoted escapes a key for use in a Redis pattern.
 func globQuoted(key string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(key)
 }

@@ -35,18 +35,27 @@ func TestDiscovery(t *testing.T) {
 	assert.Equal(t, map[string]int64{"dataset": 0, "my_own": 0, "unacked": 0}, scrape(), "once found a queue stays")
 
 	declare(t, addr, "third", "too_many")
-	assert.Equal(t, map[string]int64{"dataset": 0, "my_own": 0, "third": 0, "unacked": 0}, scrape(), "max_queues bounds the series")
+	assert.Equal(
+		t,
+		map[string]int64{"dataset": 0, "my_own": 0, "third": 0, "unacked": 0},
+		scrape(),
+		"max_queues bounds the series",
+	)
 }
 
 func TestDiscoveryFailureLeavesTheKnownQueues(t *testing.T) {
 	addr := startRedis(t, redis7(t))
 	declare(t, addr, "dataset")
 	admin(t, addr, func(client *redis.Client) {
-		require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "w", "on", ">w", "~*", "-@all", "+select", "+llen", "+hlen", "+exists").Err())
+		require.NoError(
+			t,
+			client.Do(t.Context(), "ACL", "SETUSER", "w", "on", ">w", "~*", "-@all", "+select", "+llen", "+hlen", "+exists").
+				Err(),
+		)
 	})
 	s := newTestScraper(t, "redis://w:w@"+addr+"/1", func(c *Config) { onlyDataset(c); c.Discovery.Enabled = true })
 	md, err := s.scrape(t.Context())
-	require.ErrorContains(t, err, "discovery: the Redis user may not read the queues")
+	require.ErrorContains(t, err, "discovery: the Redis user lacks permission to read the queues")
 	assert.Equal(t, map[string]int64{"dataset": 0, "unacked": 0}, lengths(t, md))
 }
 

@@ -11,20 +11,23 @@ import (
 	"strings"
 )
 
-// hints tell the way out of the errors that operators meet, by how Redis begins them. Its own texts hold no secret.
+// hints are what to do about an error, by how its text begins. The texts of Redis contain no secrets.
 var hints = [...]struct{ prefix, hint string }{
-	{"NOAUTH", "Redis wants a login; put it into endpoint (Dify's CELERY_BROKER_URL)"},
-	{"WRONGPASS", "Redis refused the login of endpoint (Dify's CELERY_BROKER_URL)"},
-	{"ERR invalid password", "Redis refused the login of endpoint (Dify's CELERY_BROKER_URL)"},
-	{"ERR DB index is out of range", "the database that endpoint names does not exist in Redis"},
-	{"WRONGTYPE", "a queue's key does not hold a list; endpoint may name the wrong database (Dify's broker is database 1)"},
-	{"NOPERM", "the Redis user may not read the queues; the README lists the rights it needs"},
-	{"LOADING", "Redis is still loading its data; this passes by itself"},
-	{"MASTERDOWN", "this Redis is a replica that has lost its master and must not answer; endpoint should name the master"},
-	{"READONLY", "this Redis is a replica; endpoint should name the master"},
+	{"NOAUTH", "Redis requires credentials; add them to `endpoint` (Dify's CELERY_BROKER_URL)"},
+	{"WRONGPASS", "Redis rejected the credentials in `endpoint` (Dify's CELERY_BROKER_URL)"},
+	{"ERR invalid password", "Redis rejected the credentials in `endpoint` (Dify's CELERY_BROKER_URL)"},
+	{"ERR DB index is out of range", "the database in `endpoint` does not exist in Redis"},
+	{"WRONGTYPE", "a queue's key is not a list; `endpoint` may have the wrong database (Dify's broker is database 1)"},
+	{"NOPERM", "the Redis user lacks permission to read the queues; the README lists what it needs"},
+	{"LOADING", "Redis is still loading its data; this passes automatically"},
+	{
+		"MASTERDOWN",
+		"this Redis is a replica that has lost its master and does not serve reads; `endpoint` should be the master",
+	},
+	{"READONLY", "this Redis is a replica; `endpoint` should be the master"},
 }
 
-// explain puts the way out in front of an error.
+// explain puts what to do before the text of an error.
 func explain(err error) error {
 	text := err.Error()
 	for _, known := range hints {
@@ -34,7 +37,7 @@ func explain(err error) error {
 	}
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no answer within timeout: %w", err)
+		return fmt.Errorf("no response within `timeout`: %w", err)
 	}
 	return err
 }

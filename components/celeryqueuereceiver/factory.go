@@ -37,12 +37,22 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-func createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+func createMetrics(
+	_ context.Context,
+	set receiver.Settings,
+	cfg component.Config,
+	next consumer.Metrics,
+) (receiver.Metrics, error) {
 	config := cfg.(*Config)
 	queues := newQueueScraper(config, set)
 	s, err := scraper.NewMetrics(queues.scrape, scraper.WithStart(queues.start), scraper.WithShutdown(queues.shutdown))
 	if err != nil {
 		return nil, err
 	}
-	return scraperhelper.NewMetricsController(&config.ControllerConfig, set, next, scraperhelper.AddMetricsScraper(metadata.Type, s))
+	return scraperhelper.NewMetricsController(
+		&config.ControllerConfig,
+		set,
+		next,
+		scraperhelper.AddMetricsScraper(metadata.Type, s),
+	)
 }

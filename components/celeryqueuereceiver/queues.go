@@ -16,17 +16,17 @@ func defaultQueues() []string {
 	}
 }
 
-// What kombu's Redis transport calls its keys.
+// Names of keys in kombu's Redis transport.
 const (
 	unackedKey    = "unacked"
 	separator     = "\x06\x16"      // its default
 	workerMailbox = "celery.pidbox" // the exchange that every worker declares for its remote control
 )
 
-// prioritySteps are kombu's default ones. A queue has a list for each; the first has the queue's plain name.
+// prioritySteps are kombu's default steps. A queue has a list for each; the first has the queue's plain name.
 var prioritySteps = [...]string{"", separator + "3", separator + "6", separator + "9"}
 
-// queueKeys are the keys of the lists that hold queue's tasks.
+// queueKeys returns the keys of the lists with a queue's tasks.
 func queueKeys(prefix, queue string) []string {
 	keys := make([]string, 0, len(prioritySteps))
 	for _, step := range prioritySteps {
@@ -35,13 +35,14 @@ func queueKeys(prefix, queue string) []string {
 	return keys
 }
 
-// bindingKey is the key of the set with the queues that are bound to an exchange. Celery gives each queue an exchange
-// of its own name.
+// bindingKey returns the key of the set of queues that are bound to an exchange. Celery gives each queue an exchange
+// of the same name.
 func bindingKey(exchange string) string {
 	return "_kombu.binding." + exchange
 }
 
-// prefixed is a key as kombu writes it with Celery's global_keyprefix, which Dify sets to its own prefix and a colon.
+// prefixed returns a key as kombu writes it with Celery's global_keyprefix, which Dify sets to its own prefix and a
+// colon.
 func prefixed(prefix, key string) string {
 	if prefix == "" {
 		return key

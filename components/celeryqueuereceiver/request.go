@@ -11,20 +11,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errNoBroker keeps a wrong database from looking like empty queues: kombu leaves a binding behind for each queue that
-// a worker or a sender has declared, so a database without any is not Dify's broker, or not yet.
-var errNoBroker = errors.New("no queue has been declared there; endpoint may name the wrong database " +
-	"(Dify's broker is database 1) or key_prefix may differ from Dify's REDIS_KEY_PREFIX; if Dify has just been installed, its worker has not started yet")
+// errNoBroker prevents a wrong database from being reported as empty queues: kombu stores a binding for each queue
+// that a worker or a sender has declared, so a database without any is not Dify's broker, or not yet.
+var errNoBroker = errors.New("no queue has been declared there; `endpoint` may have the wrong database " +
+	"(Dify's broker is database 1) or `key_prefix` may differ from Dify's REDIS_KEY_PREFIX; " +
+	"if Dify has just been installed, its worker has not started yet")
 
-// request is what one collection asks Redis for.
+// request is what one collection reads from Redis.
 type request struct {
 	prefix   string
 	queues   []queue
-	bindings []string // the keys of the bindings that kombu keeps, one for each queue and one for the workers' mailbox
+	bindings []string // the keys of the bindings that kombu stores, one for each queue and one for the workers' mailbox
 	unacked  string   // the key of the tasks that workers have reserved
 }
 
-// queue is a queue and the keys of the lists that hold its tasks.
+// queue is a queue and the keys of the lists with its tasks.
 type queue struct {
 	name string
 	keys []string
@@ -40,7 +41,7 @@ func newRequest(prefix string, queues []string) request {
 	return r
 }
 
-// add takes queues that are not asked for yet, up to a limit of all, and tells which.
+// add adds queues that are not requested yet, up to a limit of all, and returns them.
 func (r *request) add(names []string, limit int) (added []string) {
 	for _, name := range names {
 		known := slices.ContainsFunc(r.queues, func(q queue) bool { return q.name == name })
@@ -54,17 +55,17 @@ func (r *request) add(names []string, limit int) (added []string) {
 	return added
 }
 
-// answer holds the replies of one collection; err is the first error among them.
-type answer struct {
+// response has the replies of one collection; err is the first error among them.
+type response struct {
 	lengths  [][]*redis.IntCmd // as request.queues, one for each key
 	unacked  *redis.IntCmd
 	bindings *redis.IntCmd
 	err      error
 }
 
-// ask fails if nothing that Redis says can be trusted.
-func (r *request) ask(ctx context.Context, client redis.UniversalClient) (answer, error) {
-	a := answer{lengths: make([][]*redis.IntCmd, len(r.queues))}
+// send reads everything in one round trip. It fails if no reply can be trusted.
+func (r *request) send(ctx context.Context, client redis.UniversalClient) (response, error) {
+	a := response{lengths: make([][]*redis.IntCmd, len(r.queues))}
 	_, a.err = client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, queue := range r.queues {
 			for _, key := range queue.keys {
@@ -86,23 +87,23 @@ func (r *request) ask(ctx context.Context, client redis.UniversalClient) (answer
 	return a, err
 }
 
-// replied tells whether the error is the server's answer to one of the commands, so that the other answers stand.
-func (a *answer) replied() bool {
-	if _, ok := errors.AsType[redis.Error](a.err); !ok {
+// replied reports whether the error is the server's reply to one of the commands, so that the other replies are valid.
+func (r *response) replied() bool {
+	if _, ok := errors.AsType[redis.Error](r.err); !ok {
 		return false
 	}
-	return slices.ContainsFunc(a.all(), func(reply *redis.IntCmd) bool { return errors.Is(reply.Err(), a.err) })
+	return slices.ContainsFunc(r.all(), func(reply *redis.IntCmd) bool { return errors.Is(reply.Err(), r.err) })
 }
 
-func (a *answer) allEmpty() bool {
-	return !slices.ContainsFunc(a.all(), func(reply *redis.IntCmd) bool { return reply.Err() != nil || reply.Val() != 0 })
+func (r *response) allEmpty() bool {
+	return !slices.ContainsFunc(r.all(), func(reply *redis.IntCmd) bool { return reply.Err() != nil || reply.Val() != 0 })
 }
 
-func (a *answer) all() []*redis.IntCmd {
-	return append(slices.Concat(a.lengths...), a.unacked, a.bindings)
+func (r *response) all() []*redis.IntCmd {
+	return append(slices.Concat(r.lengths...), r.unacked, r.bindings)
 }
 
-// sum is the length of a queue.
+// sum returns the length of a queue.
 func sum(replies []*redis.IntCmd) (int64, error) {
 	var total int64
 	for _, reply := range replies {

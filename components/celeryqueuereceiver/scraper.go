@@ -49,9 +49,9 @@ func newQueueScraper(cfg *Config, set receiver.Settings) *queueScraper {
 	return s
 }
 
-// instanceID is the same for the same queues, whatever the collector's restarts, so that a series goes on.
+// instanceID returns the same id for the same queues after each restart, so that a series continues.
 func instanceID(cfg *Config) string {
-	b, _ := parseBroker(string(cfg.Endpoint)) // Validate has refused what can't be read
+	b, _ := parseBroker(string(cfg.Endpoint)) // Validate has rejected what can't be parsed
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("celery_queue://"+b.identity()+"/"+cfg.KeyPrefix)).String()
 }
 
@@ -68,32 +68,32 @@ func (s *queueScraper) shutdown(context.Context) error {
 	return s.client.Close()
 }
 
-// scrape asks for every queue in one round trip. What could not be read gets no point.
+// scrape reads every queue in one round trip. What could not be read gets no data point.
 func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 	discovery := s.discover(ctx)
-	answer, err := s.request.ask(ctx, s.client)
+	response, err := s.request.send(ctx, s.client)
 	if err != nil {
 		return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", explain(err))
 	}
 	now := pcommon.NewTimestampFromTime(time.Now())
 	var failed []string
 	for i, queue := range s.request.queues {
-		if length, err := sum(answer.lengths[i]); err == nil {
+		if length, err := sum(response.lengths[i]); err == nil {
 			s.builder.RecordCeleryQueueLengthDataPoint(now, length, queue.name)
 		} else {
 			failed = append(failed, "queue "+queue.name)
 		}
 	}
-	if unacked, err := answer.unacked.Result(); err == nil {
+	if unacked, err := response.unacked.Result(); err == nil {
 		s.builder.RecordCeleryQueueUnackedDataPoint(now, unacked)
 	} else {
 		failed = append(failed, "the hash "+s.request.unacked)
 	}
 	metrics := s.builder.Emit(metadata.WithResource(s.resource))
-	return metrics, partial(failed, answer.err, discovery)
+	return metrics, partial(failed, response.err, discovery)
 }
 
-// partial is the error of a collection that has gaps.
+// partial returns the error of a collection that has gaps.
 func partial(failed []string, reading, discovery error) error {
 	var errs []error
 	if len(failed) > 0 {
@@ -108,7 +108,8 @@ func partial(failed []string, reading, discovery error) error {
 	return scrapererror.NewPartialScrapeError(errors.Join(errs...), len(failed))
 }
 
-// discover looks for new queues when its time has come. Queues once found stay: an empty one is 0, not a gap.
+// discover searches for new queues when a search is due. Queues that were found once are kept: an empty one is 0, not
+// a gap.
 func (s *queueScraper) discover(ctx context.Context) error {
 	if s.finder == nil || !s.finder.due(time.Now()) {
 		return nil

@@ -51,7 +51,7 @@ func TestLeastPrivilege(t *testing.T) {
 				require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "watcher", "-exists").Err())
 			})
 			_, err = s.scrape(t.Context())
-			require.ErrorContains(t, err, "the Redis user may not read the queues")
+			require.ErrorContains(t, err, "the Redis user lacks permission to read the queues")
 		})
 	}
 }
@@ -61,8 +61,27 @@ func TestTLS(t *testing.T) {
 	addr := freeAddress(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	spawn(t, redis7(t), "eady to accept connections", "--port", "0", "--tls-port", port, "--bind", "127.0.0.1", "--save", "",
-		"--dir", t.TempDir(), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
+	spawn(
+		t,
+		redis7(t),
+		"eady to accept connections",
+		"--port",
+		"0",
+		"--tls-port",
+		port,
+		"--bind",
+		"127.0.0.1",
+		"--save",
+		"",
+		"--dir",
+		t.TempDir(),
+		"--tls-cert-file",
+		cert,
+		"--tls-key-file",
+		key,
+		"--tls-auth-clients",
+		"no",
+	)
 
 	t.Run("with the authority of kombu's option", func(t *testing.T) {
 		s := newTestScraper(t, "rediss://"+addr+"/1?ssl_ca_certs="+url.QueryEscape(cert), onlyDataset)
@@ -74,7 +93,7 @@ func TestTLS(t *testing.T) {
 		_, err := s.scrape(t.Context())
 		require.ErrorContains(t, err, "no queue has been declared there", "the server answered")
 	})
-	t.Run("an unknown authority is refused", func(t *testing.T) {
+	t.Run("an unknown authority is rejected", func(t *testing.T) {
 		_, err := newTestScraper(t, "rediss://"+addr+"/1", onlyDataset).scrape(t.Context())
 		require.ErrorContains(t, err, "certificate signed by unknown authority")
 	})
@@ -152,7 +171,7 @@ sentinel down-after-milliseconds dify 500
 	require.Eventually(t, failedOver, 2*time.Minute, 200*time.Millisecond, "the replica never became master")
 }
 
-// A Redis that loads its data, has lost its master or does not answer leaves a gap and says why.
+// A Redis that loads its data, has lost its master or does not respond leaves a gap and the error says why.
 func TestRedisInTrouble(t *testing.T) {
 	endpoint := func(addr string) string { return fmt.Sprintf("redis://:%s@%s/1", testPassword, addr) }
 
@@ -185,12 +204,12 @@ func TestRedisInTrouble(t *testing.T) {
 		require.ErrorContains(t, err, "this Redis is a replica that has lost its master")
 		assert.Zero(t, md.MetricCount())
 	})
-	t.Run("no answer", func(t *testing.T) {
+	t.Run("no response", func(t *testing.T) {
 		addr, process := runRedis(t, redis7(t), "--requirepass", testPassword)
 		require.NoError(t, process.Signal(syscall.SIGSTOP))
 		s := newTestScraper(t, endpoint(addr), func(c *Config) { onlyDataset(c); c.Timeout = 200 * time.Millisecond })
 		md, err := s.scrape(t.Context())
-		require.ErrorContains(t, err, "no answer within timeout")
+		require.ErrorContains(t, err, "no response within `timeout`")
 		assert.Zero(t, md.MetricCount())
 	})
 }

@@ -22,21 +22,21 @@ type Config struct {
 	// Storage is the id of the storage extension that keeps what is in flight when the collector stops during an outage.
 	Storage *component.ID `mapstructure:"storage"`
 
-	// HTTP is the client for what the extension sends by itself: set-up, replay, dead letters. Without an endpoint
-	// replay and dead letters go the way of the exporter's requests.
+	// HTTP is the client for the extension's own requests: setup, stored documents, dead letters. Without an endpoint
+	// stored documents and dead letters are sent with the exporter's client.
 	HTTP confighttp.ClientConfig `mapstructure:"http"`
 
-	// Setup makes OpenSearch and OpenSearch Dashboards ready on start.
+	// Setup prepares OpenSearch and OpenSearch Dashboards on start.
 	Setup SetupConfig `mapstructure:"setup"`
 
-	// IndexKeys are the attributes that may stand as `{key}` in an exporter's index name. Each value that occurs makes
-	// an index per day, so ids of users or runs don't belong here.
+	// IndexKeys are the attributes that are allowed as `{key}` in an exporter's index name. Each value creates an index
+	// per day, so ids of users or runs don't belong here.
 	IndexKeys []string `mapstructure:"index_keys"`
 
-	// DeadLetterIndex takes the documents that OpenSearch refuses for good.
+	// DeadLetterIndex receives the documents that OpenSearch permanently rejects.
 	DeadLetterIndex string `mapstructure:"dead_letter_index"`
 
-	// AttemptTimeout ends an attempt that gets no answer; the request is then sent again.
+	// AttemptTimeout ends an attempt without a response; the request is then sent again.
 	AttemptTimeout time.Duration `mapstructure:"attempt_timeout"`
 
 	// Retry is the pause between attempts.
@@ -47,13 +47,14 @@ type Config struct {
 
 // SetupConfig is what an operator writes under `setup`.
 type SetupConfig struct {
-	// Enabled turns the set-up of OpenSearch on.
+	// Enabled turns the setup of OpenSearch on.
 	Enabled bool `mapstructure:"enabled"`
 
-	// AutoExpandReplicas is the templates' setting of that name. `0-1` makes one replica as soon as there is a second node.
+	// AutoExpandReplicas is the templates' setting of that name. `0-1` creates one replica as soon as there is a second
+	// node.
 	AutoExpandReplicas string `mapstructure:"auto_expand_replicas"`
 
-	// RetentionDays is the age at which an index is deleted, where OpenSearch has the plugin for it; 0 keeps all.
+	// RetentionDays is the age at which an index is deleted, where OpenSearch has the plugin for it. 0 keeps all.
 	RetentionDays int `mapstructure:"retention_days"`
 
 	// Dashboards is the client for OpenSearch Dashboards. Without an endpoint there is none.
@@ -62,7 +63,8 @@ type SetupConfig struct {
 	_ struct{}
 }
 
-// RetryConfig is what an operator writes under `retry`. There is no end to it: a request is held until it is taken.
+// RetryConfig is what an operator writes under `retry`. Retries have no end: a request is retried until it is
+// accepted.
 type RetryConfig struct {
 	// InitialInterval is the first pause; each further one is twice as long, and half of each is random.
 	InitialInterval time.Duration `mapstructure:"initial_interval"`
@@ -85,7 +87,10 @@ func (cfg *Config) Validate() error {
 		errs = append(errs, errors.New("`storage` is required: name a storage extension, e.g. `storage: file_storage`"))
 	}
 	if !indexNamePattern.MatchString(cfg.DeadLetterIndex) {
-		errs = append(errs, errors.New("`dead_letter_index` must be an index name: lower-case letters, digits, `.`, `_` and `-`"))
+		errs = append(
+			errs,
+			errors.New("`dead_letter_index` must be an index name: lower-case letters, digits, `.`, `_` and `-`"),
+		)
 	}
 	for _, key := range cfg.IndexKeys {
 		if key == "" || strings.ContainsAny(key, "{}") {
@@ -98,13 +103,16 @@ func (cfg *Config) Validate() error {
 func (cfg *Config) validateSetup() error {
 	errs := []error{validateClient("setup::dashboards", &cfg.Setup.Dashboards)}
 	if cfg.Setup.Enabled && cfg.HTTP.Endpoint == "" {
-		errs = append(errs, errors.New("`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"))
+		errs = append(
+			errs,
+			errors.New("`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"),
+		)
 	}
 	if !autoExpandPattern.MatchString(cfg.Setup.AutoExpandReplicas) {
 		errs = append(errs, errors.New("`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`"))
 	}
 	if cfg.Setup.RetentionDays < 0 {
-		errs = append(errs, errors.New("`setup::retention_days` must not be negative: 0 keeps indices for ever"))
+		errs = append(errs, errors.New("`setup::retention_days` must not be negative: 0 keeps indices permanently"))
 	}
 	return errors.Join(errs...)
 }
@@ -113,17 +121,21 @@ func (cfg *Config) validateSetup() error {
 func validateClient(key string, client *confighttp.ClientConfig) error {
 	var errs []error
 	if client.Endpoint != "" {
-		// The parser's error quotes the URL, which may hold a password.
+		// The parser's error quotes the URL, which may contain a password.
 		parsed, err := url.Parse(client.Endpoint)
 		if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
 			errs = append(errs, fmt.Errorf("`%s::endpoint` must be a URL such as `http://opensearch:9200`", key))
 		} else if parsed.User != nil {
-			errs = append(errs, fmt.Errorf("`%s::endpoint` must not contain a login: use `%s::auth` with a basicauth extension", key, key))
+			errs = append(errs, fmt.Errorf("`%s::endpoint` must not contain credentials: "+
+				"use `%s::auth` with a basicauth extension", key, key))
 		}
 	}
 	for _, middleware := range client.Middlewares {
 		if middleware.ID.Type() == metadata.Type {
-			errs = append(errs, fmt.Errorf("`%s::middlewares` must not name %q: the extension would hold its own requests", key, middleware.ID))
+			errs = append(
+				errs,
+				fmt.Errorf("`%s::middlewares` must not name %q: the extension would block its own requests", key, middleware.ID),
+			)
 		}
 	}
 	return errors.Join(errs...)
@@ -132,7 +144,10 @@ func validateClient(key string, client *confighttp.ClientConfig) error {
 func (cfg *Config) validateRetry() error {
 	var errs []error
 	if cfg.AttemptTimeout <= 0 {
-		errs = append(errs, errors.New("`attempt_timeout` must be positive: without it a hung server would hold a request for ever"))
+		errs = append(
+			errs,
+			errors.New("`attempt_timeout` must be positive: without it a hung server would block a request indefinitely"),
+		)
 	}
 	if cfg.Retry.InitialInterval <= 0 {
 		errs = append(errs, errors.New("`retry::initial_interval` must be positive"))

@@ -40,7 +40,8 @@ type exporterConfig struct {
 	} `mapstructure:"sending_queue"`
 }
 
-// NotifyConfigSnapshot looks at the exporters that use the middleware, before any starts, and refuses what would cost documents.
+// NotifyConfigSnapshot checks the exporters that use the middleware, before any starts, and rejects a configuration
+// that would lose documents.
 func (e *bulkExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensioncapabilities.ConfigSnapshot) error {
 	exporters, err := snapshot.Effective().Sub("exporters")
 	if err != nil {
@@ -53,15 +54,16 @@ func (e *bulkExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensi
 			continue
 		}
 		var exporter exporterConfig
-		if confmap.NewFromStringMap(section).Unmarshal(&exporter, confmap.WithIgnoreUnused()) != nil || !e.serves(&exporter) {
+		if confmap.NewFromStringMap(section).Unmarshal(&exporter, confmap.WithIgnoreUnused()) != nil ||
+			!e.serves(&exporter) {
 			continue // an exporter of another kind
 		}
 		for _, fault := range e.check(&exporter) {
 			errs = append(errs, fmt.Errorf("exporter %q uses %q: %s", id, e.id, fault))
 		}
 		if exporter.Queue == nil || exporter.Queue.Storage == nil {
-			e.logger.Warn("An exporter has no persistent queue: what it holds is lost if the collector is killed. Set `sending_queue::enabled` and `sending_queue::storage`",
-				zap.String("exporter", id))
+			e.logger.Warn("An exporter has no persistent queue: blocked documents are lost if the collector is killed. "+
+				"Set `sending_queue::storage`", zap.String("exporter", id))
 		}
 	}
 	return errors.Join(errs...)
@@ -79,13 +81,18 @@ func (e *bulkExtension) serves(exporter *exporterConfig) bool {
 func (e *bulkExtension) check(exporter *exporterConfig) []string {
 	var faults []string
 	if exporter.HTTP.Timeout != 0 {
-		faults = append(faults, "set `http::timeout: 0`, or it cuts off a request that is held; `attempt_timeout` of the extension bounds each attempt")
+		faults = append(
+			faults,
+			"set `http::timeout: 0`, or it cuts off a blocked request; `attempt_timeout` of the extension "+
+				"bounds each attempt",
+		)
 	}
 	if exporter.Timeout != 0 {
-		faults = append(faults, "set `timeout: 0`, or it cuts off a request that is held")
+		faults = append(faults, "set `timeout: 0`, or it cuts off a blocked request")
 	}
 	if !bulkapi.SupportedCompression(exporter.HTTP.Compression) {
-		faults = append(faults, fmt.Sprintf("`http::compression: %s` is not understood: use `gzip`, `zstd` or `none`", exporter.HTTP.Compression))
+		faults = append(faults, fmt.Sprintf("`http::compression: %s` is not supported: use `gzip`, `zstd` or `none`",
+			exporter.HTTP.Compression))
 	}
 	faults = append(faults, e.checkIndex("logs_index", exporter.LogsIndex, exporter.LogsIndexTimeFormat)...)
 	return append(faults, e.checkIndex("traces_index", exporter.TracesIndex, exporter.TracesIndexTimeFormat)...)
@@ -97,7 +104,8 @@ func (e *bulkExtension) checkIndex(key, index, timeFormat string) []string {
 		faults = append(faults, fmt.Sprintf("remove `%s_time_format`: the extension adds each document's own day", key))
 	}
 	if strings.Contains(index, "%{") {
-		return append(faults, fmt.Sprintf("%#q has `%%{…}`, which gives a whole batch the last document's value: write `{…}` without the percent sign", key))
+		return append(faults, fmt.Sprintf("%#q has `%%{…}`, which gives a whole batch the last document's value: "+
+			"write `{…}` without the percent sign", key))
 	}
 	for _, name := range bulkapi.Placeholders(index) {
 		if !slices.Contains(e.cfg.IndexKeys, name) {

@@ -27,7 +27,7 @@ func setupConfig(endpoint string) *Config {
 	return cfg
 }
 
-// gate answers template requests as the test says, 404 and 200 once it is open.
+// gate responds to template requests as the test requires, and with 404 and 200 once it is open.
 func gate(node *fakeNode, closed func() (int, string)) *bool {
 	open := false
 	node.other = func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +56,12 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 		_, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("requests are retried").Len() == 1 }, testTime, testTick)
+	require.Eventually(
+		t,
+		func() bool { return r.logs.FilterMessageSnippet("requests are retried").Len() == 1 },
+		testTime,
+		testTick,
+	)
 	require.Empty(t, done)
 	require.Zero(t, node.requests(), "no document before the templates")
 	node.mu.Lock()
@@ -68,7 +73,7 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len())
 }
 
-func TestSetupThatIsRefusedDoesNotHoldDocuments(t *testing.T) {
+func TestRejectedSetupDoesNotBlockDocuments(t *testing.T) {
 	node := newFakeNode(t)
 	gate(node, func() (int, string) {
 		return http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`
@@ -80,8 +85,8 @@ func TestSetupThatIsRefusedDoesNotHoldDocuments(t *testing.T) {
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("rejects the setup").Len())
 }
 
-// An outage at the start is over once OpenSearch answers, even if it answers with a refusal.
-func TestOutageBeforeARefusalEnds(t *testing.T) {
+// An outage at the start is over once OpenSearch responds, even if it responds with a rejection.
+func TestOutageBeforeARejectionEnds(t *testing.T) {
 	node := newFakeNode(t)
 	asked := 0
 	gate(node, func() (int, string) {
@@ -96,7 +101,11 @@ func TestOutageBeforeARefusalEnds(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("requests are retried").Len())
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len())
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.reported())
+	assert.Equal(
+		t,
+		[]componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK},
+		r.host.reported(),
+	)
 }
 
 func TestReleaseBeforeSetupStores(t *testing.T) {
@@ -104,9 +113,9 @@ func TestReleaseBeforeSetupStores(t *testing.T) {
 	gate(node, func() (int, string) { return http.StatusServiceUnavailable, "" })
 	r := start(t, setupConfig(node.URL), newTestHost(t))
 	require.NoError(t, r.NotReady())
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
+	code, response, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 1)
+	requireSuccess(t, code, response, 1)
 	assert.Zero(t, node.requests())
 	assert.Len(t, r.store.Entries(), 1)
 }

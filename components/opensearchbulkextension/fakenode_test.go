@@ -19,8 +19,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 )
 
-// fakeNode behaves like an OpenSearch node towards bulk requests: `create` of an id that exists is a conflict. Faults are
-// taken off a list, one a request; when it is empty, requests succeed.
+// fakeNode behaves like an OpenSearch node towards bulk requests: `create` of an id that exists is a conflict. Faults
+// are used in order, one per request; when none is left, requests succeed.
 type fakeNode struct {
 	*httptest.Server
 
@@ -33,7 +33,7 @@ type fakeNode struct {
 	other  http.HandlerFunc                                      // what is not a bulk request
 }
 
-// fault answers a request in place of the node and reports true, or lets it pass.
+// fault responds to a request instead of the node and returns true, or lets it pass.
 type fault func(n *fakeNode, w http.ResponseWriter, r *http.Request, body []byte) bool
 
 func newFakeNode(t *testing.T, faults ...fault) *fakeNode {
@@ -76,7 +76,7 @@ func (n *fakeNode) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(n.index(body))
 }
 
-// index takes a bulk body in and gives the answer.
+// index stores the documents of a bulk body and returns the response.
 func (n *fakeNode) index(body []byte) []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -88,14 +88,16 @@ func (n *fakeNode) index(body []byte) []byte {
 		doc, body = bulkapi.CutLine(body)
 		at, err := bulkapi.ParsePlace(action)
 		if err != nil {
-			return []byte(`{"error":{"type":"illegal_argument_exception","reason":"Malformed action/metadata line"},"status":400}`)
+			return []byte(
+				`{"error":{"type":"illegal_argument_exception","reason":"Malformed action/metadata line"},"status":400}`,
+			)
 		}
 		verb := "index"
 		if at.Create {
 			verb = "create"
 		}
 		item := map[string]any{"_index": at.Index, "_id": at.ID}
-		status, kind := n.take(at, string(doc))
+		status, kind := n.put(at, string(doc))
 		item["status"] = status
 		if kind != "" {
 			failed = true
@@ -103,11 +105,11 @@ func (n *fakeNode) index(body []byte) []byte {
 		}
 		items = append(items, map[string]any{verb: item})
 	}
-	answer, _ := json.Marshal(map[string]any{"took": 1, "errors": failed, "items": items})
-	return answer
+	response, _ := json.Marshal(map[string]any{"took": 1, "errors": failed, "items": items})
+	return response
 }
 
-func (n *fakeNode) take(at bulkapi.Place, doc string) (int, string) {
+func (n *fakeNode) put(at bulkapi.Place, doc string) (int, string) {
 	if n.judge != nil {
 		if status, kind := n.judge(at.Index, at.ID, doc); kind != "" {
 			return status, kind
@@ -162,7 +164,7 @@ func (n *fakeNode) once(t *testing.T, want ...string) {
 	assert.ElementsMatch(t, want, got)
 }
 
-// status answers with a status and a body.
+// status responds with a status and a body.
 func status(code int, body string, headers ...string) fault {
 	return func(_ *fakeNode, w http.ResponseWriter, _ *http.Request, _ []byte) bool {
 		for i := 0; i+1 < len(headers); i += 2 {
@@ -174,10 +176,10 @@ func status(code int, body string, headers ...string) fault {
 	}
 }
 
-// reset closes the connection without an answer; with taken set, after the documents are in.
-func reset(takenFirst bool) fault {
+// reset closes the connection without a response; with storeFirst set, after the documents are stored.
+func reset(storeFirst bool) fault {
 	return func(n *fakeNode, w http.ResponseWriter, _ *http.Request, body []byte) bool {
-		if takenFirst {
+		if storeFirst {
 			n.index(body)
 		}
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
@@ -187,7 +189,7 @@ func reset(takenFirst bool) fault {
 	}
 }
 
-// hang gives no answer until the client gives up.
+// hang does not respond until the client gives up.
 func hang(_ *fakeNode, _ http.ResponseWriter, r *http.Request, _ []byte) bool {
 	<-r.Context().Done()
 	return true
@@ -217,11 +219,11 @@ func some(code int, kind string, nth func(i int) bool) fault {
 			return 0, ""
 		}
 		n.mu.Unlock()
-		answer := n.index(body)
+		response := n.index(body)
 		n.mu.Lock()
 		n.judge = nil
 		n.mu.Unlock()
-		_, _ = w.Write(answer)
+		_, _ = w.Write(response)
 		return true
 	}
 }

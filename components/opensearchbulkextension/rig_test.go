@@ -121,7 +121,7 @@ func (r *rig) wrap(t *testing.T, base http.RoundTripper) http.RoundTripper {
 	return transport
 }
 
-// post sends a bulk request and returns the answer's status and body.
+// post sends a bulk request and returns the response's status and body.
 func post(ctx context.Context, client *http.Client, url string, body []byte, headers ...string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/_bulk", strings.NewReader(string(body)))
 	if err != nil {
@@ -135,6 +135,6 @@ func post(ctx context.Context, client *http.Client, url string, body []byte, hea
 		return 0, "", err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(answer), err
+	response, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(response), err
 }

@@ -43,12 +43,12 @@ const (
 	testTick = time.Millisecond
 )
 
-// requireSuccess checks the answer as the exporter's client reads it.
-func requireSuccess(t *testing.T, code int, answer string, documents int) {
+// requireSuccess checks the response as the exporter's client reads it.
+func requireSuccess(t *testing.T, code int, response string, documents int) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, code)
 	var parsed opensearchapi.BulkResp
-	require.NoError(t, json.Unmarshal([]byte(answer), &parsed))
+	require.NoError(t, json.Unmarshal([]byte(response), &parsed))
 	require.False(t, parsed.Errors)
 	require.Len(t, parsed.Items, documents)
 	for _, item := range parsed.Items {
@@ -62,9 +62,21 @@ func (r *rig) requireItems(t *testing.T, want map[deliver.Outcome]int64) {
 	t.Helper()
 	var points []metricdata.DataPoint[int64]
 	for what := range outcomeOptions { // each is counted from zero
-		points = append(points, metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("outcome", string(what))), Value: want[what]})
+		points = append(
+			points,
+			metricdata.DataPoint[int64]{
+				Attributes: attribute.NewSet(attribute.String("outcome", string(what))),
+				Value:      want[what],
+			},
+		)
 	}
-	metadatatest.AssertEqualOpensearchBulkItems(t, r.tel, points, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	metadatatest.AssertEqualOpensearchBulkItems(
+		t,
+		r.tel,
+		points,
+		metricdatatest.IgnoreTimestamp(),
+		metricdatatest.IgnoreExemplars(),
+	)
 }
 
 // waitBlocked waits until this many requests are blocked.
@@ -81,7 +93,7 @@ func TestEveryFaultInSequence(t *testing.T) {
 	clusterBlock := `{"error":{"type":"cluster_block_exception","reason":"blocked"},"status":403}`
 	node := newFakeNode(t,
 		reset(false),
-		reset(true), // accepted, then dies before it answers
+		reset(true), // accepted, then dies before it responds
 		status(http.StatusUnauthorized, "Unauthorized"),
 		status(http.StatusForbidden, clusterBlock),
 		status(http.StatusNotFound, "no such backend"),
@@ -104,19 +116,44 @@ func TestEveryFaultInSequence(t *testing.T) {
 	)
 	r := start(t, testConfig(), newTestHost(t))
 	faults := len(node.faults)
-	code, answer, err := post(t.Context(), r.client(t), node.URL,
-		bulktest.Body("workflow-logs-{dify.tenant_id}", bulktest.LogDoc("a", "t1"), bulktest.LogDoc("b", "t2"), bulktest.LogDoc("c", "t1"), bulktest.LogDoc("d", "t2")))
+	code, response, err := post(
+		t.Context(),
+		r.client(t),
+		node.URL,
+		bulktest.Body(
+			"workflow-logs-{dify.tenant_id}",
+			bulktest.LogDoc("a", "t1"),
+			bulktest.LogDoc("b", "t2"),
+			bulktest.LogDoc("c", "t1"),
+			bulktest.LogDoc("d", "t2"),
+		),
+	)
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 4)
+	requireSuccess(t, code, response, 4)
 	assert.Greater(t, node.requests(), faults-1)
 	assert.Empty(t, node.faults)
-	node.once(t, "workflow-logs-t1"+day+"a", "workflow-logs-t2"+day+"b", "workflow-logs-t1"+day+"c", "workflow-logs-t2"+day+"d")
-	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDuplicate: 4}) // the node that died had taken them
+	node.once(
+		t,
+		"workflow-logs-t1"+day+"a",
+		"workflow-logs-t2"+day+"b",
+		"workflow-logs-t1"+day+"c",
+		"workflow-logs-t2"+day+"d",
+	)
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDuplicate: 4}) // the node that died had stored them
 
-	assert.Equal(t, 1, r.logs.FilterMessageSnippet("requests are retried").Len(), "one line when holding begins")
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("requests are retried").Len(), "one line when blocking begins")
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len(), "one line when it ends")
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.reported())
-	metadatatest.AssertEqualOpensearchBulkHeldRequests(t, r.tel, []metricdata.DataPoint[int64]{{Value: 0}}, metricdatatest.IgnoreTimestamp())
+	assert.Equal(
+		t,
+		[]componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK},
+		r.host.reported(),
+	)
+	metadatatest.AssertEqualOpensearchBulkHeldRequests(
+		t,
+		r.tel,
+		[]metricdata.DataPoint[int64]{{Value: 0}},
+		metricdatatest.IgnoreTimestamp(),
+	)
 }
 
 func TestRefusedConnection(t *testing.T) {
@@ -128,12 +165,17 @@ func TestRefusedConnection(t *testing.T) {
 		}
 		return http.DefaultTransport.RoundTrip(req)
 	})
-	code, answer, err := post(t.Context(), &http.Client{Transport: r.wrap(t, refusing)}, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
+	code, response, err := post(
+		t.Context(),
+		&http.Client{Transport: r.wrap(t, refusing)},
+		node.URL,
+		bulktest.Body("l", bulktest.LogDoc("a", "t")),
+	)
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 1)
-	held := r.logs.FilterMessageSnippet("requests are retried").All()
-	require.Len(t, held, 1)
-	assert.Equal(t, "unreachable", held[0].ContextMap()["reason"])
+	requireSuccess(t, code, response, 1)
+	blocked := r.logs.FilterMessageSnippet("requests are retried").All()
+	require.Len(t, blocked, 1)
+	assert.Equal(t, "unreachable", blocked[0].ContextMap()["reason"])
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
 
@@ -141,7 +183,7 @@ type roundTripperFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestTLSFailureIsHeld(t *testing.T) {
+func TestTLSFailureIsRetried(t *testing.T) {
 	node := newFakeNode(t)
 	secure := newTLSNode(t, node)
 	r := start(t, testConfig(), newTestHost(t))
@@ -152,11 +194,20 @@ func TestTLSFailureIsHeld(t *testing.T) {
 		_, _, err := post(ctx, client, secure.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("requests are retried").Len() == 1 }, testTime, testTick)
-	assert.Contains(t, r.logs.FilterMessageSnippet("requests are retried").All()[0].ContextMap()["failure"], "certificate")
+	require.Eventually(
+		t,
+		func() bool { return r.logs.FilterMessageSnippet("requests are retried").Len() == 1 },
+		testTime,
+		testTick,
+	)
+	assert.Contains(
+		t,
+		r.logs.FilterMessageSnippet("requests are retried").All()[0].ContextMap()["failure"],
+		"certificate",
+	)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
-	assert.Zero(t, r.store.Entries(), "the caller went away and knows that it was not taken")
+	assert.Zero(t, r.store.Entries(), "the caller went away and knows that it was not accepted")
 }
 
 func TestHungServer(t *testing.T) {
@@ -164,9 +215,9 @@ func TestHungServer(t *testing.T) {
 	cfg := testConfig()
 	cfg.AttemptTimeout = 50 * time.Millisecond
 	r := start(t, cfg, newTestHost(t))
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
+	code, response, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 1)
+	requireSuccess(t, code, response, 1)
 	node.once(t, "l"+day+"a")
 	assert.Equal(t, "timeout", r.logs.FilterMessageSnippet("requests are retried").All()[0].ContextMap()["reason"])
 }
@@ -176,9 +227,9 @@ func TestDeadlineStoresInsteadOfLosing(t *testing.T) {
 	r := start(t, testConfig(), newTestHost(t))
 	client := r.client(t)
 	client.Timeout = 100 * time.Millisecond // an `http::timeout` that an operator set
-	code, answer, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
+	code, response, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 1)
+	requireSuccess(t, code, response, 1)
 	require.Len(t, r.store.Entries(), 1)
 	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeStored: 1})
 }
@@ -194,16 +245,23 @@ func TestEncodings(t *testing.T) {
 			body, err := bulkapi.Encode(encoding, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 			require.NoError(t, err)
 			r := start(t, testConfig(), newTestHost(t))
-			code, answer, err := post(t.Context(), r.client(t), node.URL, body, "Content-Encoding", encoding)
+			code, response, err := post(t.Context(), r.client(t), node.URL, body, "Content-Encoding", encoding)
 			require.NoError(t, err)
-			requireSuccess(t, code, answer, 1)
+			requireSuccess(t, code, response, 1)
 			node.once(t, "l"+day+"a")
 			assert.Equal(t, encoding, seen)
 		})
 	}
 	t.Run("snappy", func(t *testing.T) {
 		r := start(t, testConfig(), newTestHost(t))
-		_, _, err := post(t.Context(), r.client(t), "http://127.0.0.1:1", bulktest.Body("l", bulktest.LogDoc("a", "t")), "Content-Encoding", "snappy")
+		_, _, err := post(
+			t.Context(),
+			r.client(t),
+			"http://127.0.0.1:1",
+			bulktest.Body("l", bulktest.LogDoc("a", "t")),
+			"Content-Encoding",
+			"snappy",
+		)
 		require.ErrorContains(t, err, "set the exporter's `http::compression` to `gzip`, `zstd` or `none`")
 	})
 }
@@ -218,7 +276,7 @@ func TestOtherRequestsPass(t *testing.T) {
 	assert.Equal(t, http.StatusTeapot, resp.StatusCode)
 }
 
-func TestRefusedDocumentsBecomeDeadLetters(t *testing.T) {
+func TestRejectedDocumentsBecomeDeadLetters(t *testing.T) {
 	node := newFakeNode(t)
 	node.judge = func(index, id, _ string) (int, string) {
 		if strings.HasPrefix(index, "l-") && (id == "b" || id == "d") {
@@ -228,9 +286,20 @@ func TestRefusedDocumentsBecomeDeadLetters(t *testing.T) {
 	}
 	r := start(t, testConfig(), newTestHost(t))
 	for range 2 { // the same batch comes twice
-		code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t"), bulktest.LogDoc("c", "t"), bulktest.LogDoc("d", "secret")))
+		code, response, err := post(
+			t.Context(),
+			r.client(t),
+			node.URL,
+			bulktest.Body(
+				"l",
+				bulktest.LogDoc("a", "t"),
+				bulktest.LogDoc("b", "t"),
+				bulktest.LogDoc("c", "t"),
+				bulktest.LogDoc("d", "secret"),
+			),
+		)
 		require.NoError(t, err)
-		requireSuccess(t, code, answer, 4)
+		requireSuccess(t, code, response, 4)
 	}
 	const deadLetters = "otelcol-dify-dead-letter/"
 	node.once(t, "l"+day+"a", "l"+day+"c", deadLetters+"l"+day+"b", deadLetters+"l"+day+"d")
@@ -251,7 +320,10 @@ func TestRefusedDocumentsBecomeDeadLetters(t *testing.T) {
 	assert.Equal(t, "mapper_parsing_exception", dead.Type)
 	assert.Contains(t, dead.Reason, "because of")
 	assert.WithinDuration(t, time.Now(), dead.Timestamp, time.Minute)
-	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 2, deliver.OutcomeDuplicate: 2, deliver.OutcomeDeadLetter: 4})
+	r.requireItems(
+		t,
+		map[deliver.Outcome]int64{deliver.OutcomeDelivered: 2, deliver.OutcomeDuplicate: 2, deliver.OutcomeDeadLetter: 4},
+	)
 	assertNoContent(t, r)
 }
 
@@ -265,20 +337,25 @@ func assertNoContent(t *testing.T, r *rig) {
 	}
 }
 
-func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
+func TestDeadLettersThatAreRejectedTooAreStored(t *testing.T) {
 	node := newFakeNode(t)
 	node.judge = func(string, string, string) (int, string) { return http.StatusBadRequest, "mapper_parsing_exception" }
 	host := newTestHost(t)
 	r := start(t, testConfig(), host)
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t")))
+	code, response, err := post(
+		t.Context(),
+		r.client(t),
+		node.URL,
+		bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t")),
+	)
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 2)
+	requireSuccess(t, code, response, 2)
 	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDeadLetterStored: 2})
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("The dead-letter index rejected").Len())
 	require.Len(t, r.store.Entries(), 1)
 	require.NoError(t, r.Shutdown(t.Context()))
 
-	// After the next start the dead-letter index takes them.
+	// After the next start the dead-letter index accepts them.
 	node.mu.Lock()
 	node.judge = nil
 	node.mu.Unlock()
@@ -289,7 +366,7 @@ func TestDeadLettersThatAreRefusedTooAreStored(t *testing.T) {
 	node.once(t, "otelcol-dify-dead-letter/l"+day+"a", "otelcol-dify-dead-letter/l"+day+"b")
 }
 
-// One document at fault must not hold up the others when nobody may write into the dead-letter index either.
+// One document at fault must not block the others when nobody may write into the dead-letter index either.
 func TestForbiddenDeadLetterIsStoredAndTriedAgain(t *testing.T) {
 	node := newFakeNode(t)
 	node.judge = func(index, id, _ string) (int, string) {
@@ -303,11 +380,22 @@ func TestForbiddenDeadLetterIsStoredAndTriedAgain(t *testing.T) {
 		}
 	}
 	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayInterval = time.Millisecond })
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("good", "t"), bulktest.LogDoc("bad", "t")))
+	code, response, err := post(
+		t.Context(),
+		r.client(t),
+		node.URL,
+		bulktest.Body("l", bulktest.LogDoc("good", "t"), bulktest.LogDoc("bad", "t")),
+	)
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 2)
+	requireSuccess(t, code, response, 2)
 	before := node.requests()
-	require.Eventually(t, func() bool { return node.requests() > before+3 }, testTime, testTick, "it is tried again and again")
+	require.Eventually(
+		t,
+		func() bool { return node.requests() > before+3 },
+		testTime,
+		testTick,
+		"it is tried again and again",
+	)
 	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 1, deliver.OutcomeDeadLetterStored: 1})
 	assert.Zero(t, r.logs.FilterMessageSnippet("requests are retried").Len())
 
@@ -316,10 +404,18 @@ func TestForbiddenDeadLetterIsStoredAndTriedAgain(t *testing.T) {
 	node.mu.Unlock()
 	require.Eventually(t, func() bool { return len(r.store.Entries()) == 0 }, testTime, testTick)
 	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
-	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 1, deliver.OutcomeDeadLetterStored: 1, deliver.OutcomeDeadLetter: 1})
+	r.requireItems(
+		t,
+		map[deliver.Outcome]int64{
+			deliver.OutcomeDelivered:        1,
+			deliver.OutcomeDeadLetterStored: 1,
+			deliver.OutcomeDeadLetter:       1,
+		},
+	)
 }
 
-// Without a client of its own the extension goes the exporter's way, with the login of now and not of the first request.
+// Without a client of its own the extension goes the exporter's way, with the login of now and not of the first
+// request.
 func TestReplayUsesTheLatestLogin(t *testing.T) {
 	node := newFakeNode(t)
 	for range 100_000 {
@@ -327,7 +423,10 @@ func TestReplayUsesTheLatestLogin(t *testing.T) {
 			if !bytes.Contains(body, []byte(`"otelcol-dify-dead-letter"`)) || r.Header.Get("Authorization") == "new" {
 				return false
 			}
-			_, _ = io.WriteString(w, `{"errors":true,"items":[{"create":{"status":403,"error":{"type":"security_exception"}}}]}`)
+			_, _ = io.WriteString(
+				w,
+				`{"errors":true,"items":[{"create":{"status":403,"error":{"type":"security_exception"}}}]}`,
+			)
 			return true
 		})
 	}
@@ -339,10 +438,24 @@ func TestReplayUsesTheLatestLogin(t *testing.T) {
 	}
 	r := start(t, testConfig(), newTestHost(t), func(e *bulkExtension) { e.replayInterval = time.Millisecond })
 	client := r.client(t)
-	_, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("bad", "t")), "Authorization", "old")
+	_, _, err := post(
+		t.Context(),
+		client,
+		node.URL,
+		bulktest.Body("l", bulktest.LogDoc("bad", "t")),
+		"Authorization",
+		"old",
+	)
 	require.NoError(t, err)
 	require.NotEmpty(t, r.store.Entries())
-	_, _, err = post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc("good", "t")), "Authorization", "new")
+	_, _, err = post(
+		t.Context(),
+		client,
+		node.URL,
+		bulktest.Body("l", bulktest.LogDoc("good", "t")),
+		"Authorization",
+		"new",
+	)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(r.store.Entries()) == 0 }, testTime, testTick)
 	node.once(t, "l"+day+"good", "otelcol-dify-dead-letter/l"+day+"bad")
@@ -368,9 +481,9 @@ func TestTooLargeIsSplit(t *testing.T) {
 		})
 	}
 	r := start(t, testConfig(), newTestHost(t))
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", docs...))
+	code, response, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", docs...))
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 20)
+	requireSuccess(t, code, response, 20)
 	node.once(t, want...)
 	assert.Zero(t, r.logs.FilterMessageSnippet("requests are retried").Len())
 }
@@ -392,14 +505,17 @@ func TestBadRequestIsSplitUntilTheCulpritIsAlone(t *testing.T) {
 				return false
 			}
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"error":{"type":"action_request_validation_exception","reason":"Validation Failed"},"status":400}`)
+			_, _ = io.WriteString(
+				w,
+				`{"error":{"type":"action_request_validation_exception","reason":"Validation Failed"},"status":400}`,
+			)
 			return true
 		})
 	}
 	r := start(t, testConfig(), newTestHost(t))
-	code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", docs...))
+	code, response, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", docs...))
 	require.NoError(t, err)
-	requireSuccess(t, code, answer, 9)
+	requireSuccess(t, code, response, 9)
 	node.once(t, want...)
 }
 
@@ -426,7 +542,14 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 			for i := range requests {
 				client := r.client(t)
 				go func() {
-					code, _, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc(strconv.Itoa(i), "t")), "Authorization", "Basic secret")
+					code, _, err := post(
+						t.Context(),
+						client,
+						node.URL,
+						bulktest.Body("l", bulktest.LogDoc(strconv.Itoa(i), "t")),
+						"Authorization",
+						"Basic secret",
+					)
 					if err == nil && code != http.StatusOK {
 						err = fmt.Errorf("status %d", code)
 					}
@@ -441,9 +564,9 @@ func TestReleaseStoresAndNextStartDelivers(t *testing.T) {
 				require.NoError(t, <-results)
 			}
 			// One that comes later still is tried once, then stored.
-			code, answer, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("late", "t")))
+			code, response, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("late", "t")))
 			require.NoError(t, err)
-			requireSuccess(t, code, answer, 1)
+			requireSuccess(t, code, response, 1)
 			require.NoError(t, r.Shutdown(t.Context()))
 			assert.Less(t, time.Since(stopping), 5*time.Second)
 			r.requireStored(t, host, requests+1)
@@ -512,9 +635,9 @@ func TestRequestsThatComeLateAreStoredAtOnce(t *testing.T) {
 	require.NoError(t, r.NotReady())
 	stopping := time.Now()
 	for i := range 20 {
-		code, answer, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc(strconv.Itoa(i), "t")))
+		code, response, err := post(t.Context(), client, node.URL, bulktest.Body("l", bulktest.LogDoc(strconv.Itoa(i), "t")))
 		require.NoError(t, err)
-		requireSuccess(t, code, answer, 1)
+		requireSuccess(t, code, response, 1)
 	}
 	assert.Less(t, time.Since(stopping), 5*time.Second)
 	assert.Equal(t, 1, node.requests())
@@ -522,7 +645,7 @@ func TestRequestsThatComeLateAreStoredAtOnce(t *testing.T) {
 	assert.Zero(t, node.count())
 }
 
-func TestReleaseLetsAResponseIn(t *testing.T) {
+func TestReleaseWaitsForAResponse(t *testing.T) {
 	node := newFakeNode(t)
 	var r *rig
 	node.faults = []fault{func(*fakeNode, http.ResponseWriter, *http.Request, []byte) bool {
@@ -551,7 +674,12 @@ func TestFullDiskKeepsTheRequestOpen(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool { return node.requests() == 1 }, testTime, testTick)
 	require.NoError(t, r.NotReady())
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("can't be stored").Len() == 1 }, testTime, testTick)
+	require.Eventually(
+		t,
+		func() bool { return r.logs.FilterMessageSnippet("can't be stored").Len() == 1 },
+		testTime,
+		testTick,
+	)
 	require.Empty(t, done)
 	full.fail.Store(false)
 	require.NoError(t, <-done)
@@ -586,7 +714,12 @@ func (c *failingClient) Batch(ctx context.Context, ops ...*storage.Operation) er
 func TestIncompleteEntryStays(t *testing.T) {
 	node := newFakeNode(t)
 	host := newTestHost(t)
-	client, err := host.extensions[storageID].(storage.Extension).GetClient(t.Context(), component.KindExtension, bulkID, "")
+	client, err := host.extensions[storageID].(storage.Extension).GetClient(
+		t.Context(),
+		component.KindExtension,
+		bulkID,
+		"",
+	)
 	require.NoError(t, err)
 	stored, err := store.Open(t.Context(), client)
 	require.NoError(t, err)
@@ -600,7 +733,12 @@ func TestIncompleteEntryStays(t *testing.T) {
 	r := start(t, cfg, host)
 	require.Eventually(t, func() bool { return len(r.store.Entries()) == 1 }, testTime, testTick)
 	node.once(t, "l"+day+"b")
-	require.Eventually(t, func() bool { return r.logs.FilterMessageSnippet("can't be read").Len() == 1 }, testTime, testTick)
+	require.Eventually(
+		t,
+		func() bool { return r.logs.FilterMessageSnippet("can't be read").Len() == 1 },
+		testTime,
+		testTick,
+	)
 }
 
 // storedBody is a document as storage keeps it.
@@ -627,7 +765,10 @@ func TestEachDocumentOnce(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	kinds := []fault{
 		reset(false), reset(true),
-		status(http.StatusUnauthorized, "Unauthorized"), status(http.StatusTooManyRequests, ""), status(http.StatusServiceUnavailable, ""),
+		status(
+			http.StatusUnauthorized,
+			"Unauthorized",
+		), status(http.StatusTooManyRequests, ""), status(http.StatusServiceUnavailable, ""),
 		status(http.StatusOK, "junk"), tooLarge(1500), tooLarge(700),
 		some(http.StatusTooManyRequests, "rejected_execution_exception", func(i int) bool { return i%3 == 0 }),
 		some(http.StatusInternalServerError, "x", func(i int) bool { return i > 2 }),

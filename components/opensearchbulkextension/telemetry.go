@@ -43,7 +43,8 @@ func newTelemetry(set component.TelemetrySettings) (telemetry, error) {
 	return telemetry{builder}, err
 }
 
-// countFromZero creates each series before there is something to count: a rate does not see the first value of a counter.
+// countFromZero creates each series before there is something to count: a rate does not see the first value of a
+// counter.
 func (t telemetry) countFromZero(ctx context.Context) {
 	for _, option := range outcomeOptions {
 		t.OpensearchBulkItems.Add(ctx, 0, option)

@@ -18,9 +18,19 @@ import (
 )
 
 func TestOwnTelemetry(t *testing.T) {
-	node := newFakeNode(t, status(http.StatusServiceUnavailable, ""), status(http.StatusTooManyRequests, ""), status(http.StatusOK, "junk"))
+	node := newFakeNode(
+		t,
+		status(http.StatusServiceUnavailable, ""),
+		status(http.StatusTooManyRequests, ""),
+		status(http.StatusOK, "junk"),
+	)
 	r := start(t, testConfig(), newTestHost(t))
-	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t")))
+	_, _, err := post(
+		t.Context(),
+		r.client(t),
+		node.URL,
+		bulktest.Body("l", bulktest.LogDoc("a", "t"), bulktest.LogDoc("b", "t")),
+	)
 	require.NoError(t, err)
 	require.NoError(t, r.store.Put(t.Context(), storedBody(t, "c"), 1))
 
@@ -33,9 +43,24 @@ func TestOwnTelemetry(t *testing.T) {
 	}
 	ignore := []metricdatatest.Option{metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreValue()}
 	metadatatest.AssertEqualOpensearchBulkRetries(t, r.tel, retries, metricdatatest.IgnoreTimestamp())
-	metadatatest.AssertEqualOpensearchBulkRequests(t, r.tel, []metricdata.DataPoint[int64]{{Value: 4}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualOpensearchBulkRequests(
+		t,
+		r.tel,
+		[]metricdata.DataPoint[int64]{{Value: 4}},
+		metricdatatest.IgnoreTimestamp(),
+	)
 	metadatatest.AssertEqualOpensearchBulkHoldDuration(t, r.tel, []metricdata.HistogramDataPoint[float64]{{}}, ignore...)
-	metadatatest.AssertEqualOpensearchBulkStoredItems(t, r.tel, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
-	metadatatest.AssertEqualOpensearchBulkStoredBytes(t, r.tel, []metricdata.DataPoint[int64]{{Value: int64(len(storedBody(t, "c")))}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualOpensearchBulkStoredItems(
+		t,
+		r.tel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp(),
+	)
+	metadatatest.AssertEqualOpensearchBulkStoredBytes(
+		t,
+		r.tel,
+		[]metricdata.DataPoint[int64]{{Value: int64(len(storedBody(t, "c")))}},
+		metricdatatest.IgnoreTimestamp(),
+	)
 	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 2})
 }

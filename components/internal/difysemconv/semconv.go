@@ -1,13 +1,13 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package difysemconv holds the name of every attribute, event and metric of Dify that our components read or
-// write, once; celery_queue's stand in its metadata.yaml, from which their code is made. Names that OpenTelemetry's
-// semantic conventions define are repeated here only where Dify's generation of them differs from the convention in
-// force, or where more than one component needs the name.
+// Package difysemconv has the name of every attribute, event and metric of Dify that our components read or write.
+// celery_queue's names are in its metadata.yaml, from which their code is generated. Names that OpenTelemetry's
+// semantic conventions define are repeated here only where Dify uses an older one than the current conventions, or
+// where more than one component needs the name.
 package difysemconv
 
-// Attributes that Dify's OpenTelemetry set-up writes (api/extensions/otel/semconv in Dify's source).
+// Attributes that Dify's OpenTelemetry setup writes (api/extensions/otel/semconv in Dify's source).
 const (
 	AttrAppID      = "dify.app_id"
 	AttrTenantID   = "dify.tenant_id"
@@ -83,7 +83,7 @@ const (
 	EventWorkflowUnknown = "dify.workflow.unknown"
 )
 
-// Values of AttrRole. Those from RoleWeb on speak through their logs only.
+// Values of AttrRole. Those from RoleWeb on emit logs only.
 const (
 	RoleAPI          = "api"
 	RoleWorker       = "worker"
@@ -123,9 +123,11 @@ const (
 	MetricCost        = "app.llm.cost"
 )
 
-// NoiseParseError is the name by which Dify's own Sentry hook knows the noise it drops: the default answer of the
-// Langfuse client's error table. NoiseParseErrorText is that answer's text, which is what stands in telemetry.
+// NoiseParseError is the name by which Dify's own Sentry hook identifies the noise that it drops: the default entry
+// of the Langfuse client's error table. NoiseParseErrorText is the text of that entry, which is what telemetry
+// contains.
 const (
 	NoiseParseError     = "parse_error.defaultErrorResponse"
-	NoiseParseErrorText = "Unexpected error occurred. Please check your request and contact support: https://langfuse.com/support."
+	NoiseParseErrorText = "Unexpected error occurred. Please check your request and contact support: " +
+		"https://langfuse.com/support."
 )

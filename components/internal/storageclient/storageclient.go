@@ -12,18 +12,24 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// Owner is who a storage is opened for: nobody else gets the same part of it. Name tells apart several of one component.
+// Owner is who a storage is opened for: nobody else gets the same part of it. Name tells apart several of one
+// component.
 type Owner struct {
 	Kind component.Kind
 	ID   component.ID
 	Name string
 }
 
-// Open opens the storage extension id, which stands in the configuration under key. Its errors name the key and the fix.
+// Open opens the storage extension id, which the configuration has under key. Its errors name the key and the
+// fix.
 func Open(ctx context.Context, host component.Host, key string, id component.ID, owner Owner) (storage.Client, error) {
 	found, ok := host.GetExtensions()[id]
 	if !ok {
-		return nil, fmt.Errorf("`%s`: there is no extension %q: add it to `extensions` and to `service::extensions`", key, id)
+		return nil, fmt.Errorf(
+			"`%s`: there is no extension %q: add it to `extensions` and to `service::extensions`",
+			key,
+			id,
+		)
 	}
 	extension, ok := found.(storage.Extension)
 	if !ok {

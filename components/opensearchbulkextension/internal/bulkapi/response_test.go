@@ -48,7 +48,7 @@ func TestClassify(t *testing.T) {
 }
 
 func TestResponsesWithoutErrors(t *testing.T) {
-	for answer, want := range map[string]bool{
+	for response, want := range map[string]bool{
 		`{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":200}}]}`:             true,
 		`{"took":3, "errors" : false, "items" : [ {"create":{"status":201}} , {"x":[1,{"y":2}]} ] }`: true,
 		`{"items":[1,2],"errors":false}`:                                          true,
@@ -62,12 +62,17 @@ func TestResponsesWithoutErrors(t *testing.T) {
 		`<html>`:           false,
 		``:                 false,
 	} {
-		assert.Equal(t, want, withoutErrors([]byte(answer), 2), answer)
+		assert.Equal(t, want, withoutErrors([]byte(response), 2), response)
 	}
 }
 
 func TestReadResponseGivesCauses(t *testing.T) {
-	results, err := ReadResponse([]byte(`{"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":{"type":"number_format_exception","reason":"for input"}}}}]}`), make([]Item, 1))
+	results, err := ReadResponse(
+		[]byte(
+			`{"items":[{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":{"type":"number_format_exception","reason":"for input"}}}}]}`,
+		),
+		make([]Item, 1),
+	)
 	require.NoError(t, err)
 	assert.Equal(t, "failed to parse; caused by number_format_exception: for input", results[0].Reason)
 }

@@ -113,7 +113,7 @@ func TestRewriteAction(t *testing.T) {
 			doc:        `{"attributes":{"log.record.uid":"a\"\\\u003c"}}`,
 			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"a\"\\\u003c"}}`,
 		},
-		"id longer than OpenSearch takes": {
+		"id longer than OpenSearch accepts": {
 			index:      "l",
 			doc:        `{"attributes":{"log.record.uid":"` + long + `"}}`,
 			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"` + string(boundedID([]byte(long))) + `"}}`,
@@ -147,7 +147,14 @@ func TestRewriteKeepsOrderAndTenants(t *testing.T) {
 	var docs, want []string
 	for i := range 1000 { // enough for the output to be moved while it grows
 		docs = append(docs, bulktest.LogDoc(fmt.Sprintf("u%d", i), fmt.Sprintf("t%d", i%7)))
-		want = append(want, fmt.Sprintf(`{"create":{"_index":"a-very-long-name-of-an-index-so-that-the-estimate-is-too-small-a-very-long-name-t%d-2026.11.23","_id":"u%d"}}`, i%7, i))
+		want = append(
+			want,
+			fmt.Sprintf(
+				`{"create":{"_index":"a-very-long-name-of-an-index-so-that-the-estimate-is-too-small-a-very-long-name-t%d-2026.11.23","_id":"u%d"}}`,
+				i%7,
+				i,
+			),
+		)
 	}
 	items, err := testRewriter().Rewrite(bulktest.Body("a-very-long-name-of-an-index-so-that-the-estimate-is-too-small-a-very-long-name-{dify.tenant_id}", docs...), "")
 	require.NoError(t, err)
@@ -162,7 +169,13 @@ func TestRewriteKeepsOrderAndTenants(t *testing.T) {
 }
 
 func TestRewriteOtherActions(t *testing.T) {
-	body := `{"index":{"_index":"a","_id":"own","routing":"r"}}` + "\n" + bulktest.LogDoc("u", "t") + "\n\n" + `{"create":{}}` + "\n" + bulktest.LogDoc("v", "t")
+	body := `{"index":{"_index":"a","_id":"own","routing":"r"}}` + "\n" + bulktest.LogDoc(
+		"u",
+		"t",
+	) + "\n\n" + `{"create":{}}` + "\n" + bulktest.LogDoc(
+		"v",
+		"t",
+	)
 	items, err := testRewriter().Rewrite([]byte(body), "from-url")
 	require.NoError(t, err)
 	require.Len(t, items, 2)
@@ -171,7 +184,7 @@ func TestRewriteOtherActions(t *testing.T) {
 	assert.JSONEq(t, `{"create":{"_index":"from-url-2026.11.23","_id":"v"}}`, string(items[1].ActionLine()))
 }
 
-func TestRewriteRefuses(t *testing.T) {
+func TestRewriteRejects(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body string
 		want error
@@ -189,7 +202,7 @@ func TestRewriteRefuses(t *testing.T) {
 	}
 }
 
-func TestRestoreRefuses(t *testing.T) {
+func TestRestoreRejects(t *testing.T) {
 	for name, body := range map[string]string{
 		"cut document": `{"create":{"_index":"a","_id":"b"}}` + "\n{\"x\":",
 		"no document":  `{"create":{"_index":"a","_id":"b"}}` + "\n",

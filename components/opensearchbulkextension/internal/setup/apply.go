@@ -11,14 +11,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// ApplyTemplate puts a template in place, unless it is there already or an operator has made it theirs.
+// ApplyTemplate writes a template, unless it is in place already or an operator has changed it.
 func ApplyTemplate(ctx context.Context, exchange Exchange, template Template, logger *zap.Logger) error {
 	path := "/_index_template/" + template.Name
-	status, answer, err := exchange(ctx, Request{Method: http.MethodGet, Path: path})
+	status, response, err := exchange(ctx, Request{Method: http.MethodGet, Path: path})
 	if err != nil {
 		return err
 	}
-	found, err := readTemplate(template, status, answer)
+	found, err := readTemplate(template, status, response)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,8 @@ func ApplyTemplate(ctx context.Context, exchange Exchange, template Template, lo
 		logger.Debug("The index template is in place")
 		return nil
 	case keep:
-		logger.Warn("The index template was changed by hand or by another version, and is left as it is; delete it to get this version's")
+		logger.Warn("The index template was changed by hand or by another version, and is left as it is; " +
+			"delete it to get this version's")
 		return nil
 	}
 	if err := putTemplate(ctx, exchange, path, template); err != nil {
@@ -39,17 +40,17 @@ func ApplyTemplate(ctx context.Context, exchange Exchange, template Template, lo
 	return nil
 }
 
-// putTemplate writes the template, in its plain form for a server that does not know the better one.
+// putTemplate writes the template, in its plain form if the server does not support the better one.
 func putTemplate(ctx context.Context, exchange Exchange, path string, template Template) (err error) {
 	for _, body := range [][]byte{template.body(), template.plainBody()} {
-		status, answer, lost := exchange(ctx, Request{Method: http.MethodPut, Path: path, Body: body})
+		status, response, lost := exchange(ctx, Request{Method: http.MethodPut, Path: path, Body: body})
 		if lost != nil {
 			return lost
 		}
 		if status == http.StatusOK {
 			return nil
 		}
-		if err = failed(template.what(), status, answer); status != http.StatusBadRequest {
+		if err = failed(template.what(), status, response); status != http.StatusBadRequest {
 			return err
 		}
 	}

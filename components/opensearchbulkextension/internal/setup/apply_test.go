@@ -21,7 +21,7 @@ import (
 type fakeCluster struct {
 	templates map[string]map[string]any
 	puts      []string
-	refuse    func(method, body string) (int, string)
+	reject    func(method, body string) (int, string)
 	err       error
 }
 
@@ -31,9 +31,9 @@ func (c *fakeCluster) exchange(_ context.Context, req Request) (int, []byte, err
 		return 0, nil, c.err
 	}
 	name := strings.TrimPrefix(req.Path, "/_index_template/")
-	if c.refuse != nil {
-		if status, answer := c.refuse(method, string(body)); status != 0 {
-			return status, []byte(answer), nil
+	if c.reject != nil {
+		if status, response := c.reject(method, string(body)); status != 0 {
+			return status, []byte(response), nil
 		}
 	}
 	if method == http.MethodPut {
@@ -52,8 +52,10 @@ func (c *fakeCluster) exchange(_ context.Context, req Request) (int, []byte, err
 	if !ok {
 		return http.StatusNotFound, []byte(`{"error":{"type":"resource_not_found_exception"},"status":404}`), nil
 	}
-	answer, err := json.Marshal(map[string]any{"index_templates": []any{map[string]any{"name": name, "index_template": template}}})
-	return http.StatusOK, answer, err
+	response, err := json.Marshal(
+		map[string]any{"index_templates": []any{map[string]any{"name": name, "index_template": template}}},
+	)
+	return http.StatusOK, response, err
 }
 
 func options() Options {
@@ -72,7 +74,12 @@ func applyAll(t *testing.T, c *fakeCluster, opts Options) *observer.ObservedLogs
 func TestApplyWritesOnce(t *testing.T) {
 	c := &fakeCluster{templates: map[string]map[string]any{}}
 	logs := applyAll(t, c, options())
-	names := []string{"otelcol-dify-workflow-logs", "otelcol-dify-logs", "otelcol-dify-traces", "otelcol-dify-dead-letter"}
+	names := []string{
+		"otelcol-dify-workflow-logs",
+		"otelcol-dify-logs",
+		"otelcol-dify-traces",
+		"otelcol-dify-dead-letter",
+	}
 	assert.Equal(t, names, c.puts)
 	assert.Equal(t, 4, logs.FilterMessage("The index template is written").Len())
 
@@ -122,7 +129,7 @@ func index(template map[string]any) map[string]any {
 }
 
 func TestApplyOnAServerWithoutDisableObjects(t *testing.T) {
-	c := &fakeCluster{templates: map[string]map[string]any{}, refuse: func(_, body string) (int, string) {
+	c := &fakeCluster{templates: map[string]map[string]any{}, reject: func(_, body string) (int, string) {
 		if strings.Contains(body, "disable_objects") {
 			return http.StatusBadRequest, `{"error":{"type":"mapper_parsing_exception","reason":"unsupported parameters:  [disable_objects : true]"},"status":400}`
 		}
@@ -141,7 +148,7 @@ func TestApplyErrors(t *testing.T) {
 		body      string
 		permanent bool
 	}{
-		"priority taken":       {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"same priority"}}`, true},
+		"priority in use":       {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"same priority"}}`, true},
 		"role lacks the right": {http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`, true},
 		"cluster read-only":    {http.StatusForbidden, `{"error":{"type":"cluster_block_exception","reason":"blocked"}}`, false},
 		"a proxy's 403":        {http.StatusForbidden, `<html>`, false},
@@ -154,7 +161,7 @@ func TestApplyErrors(t *testing.T) {
 				continue
 			}
 			t.Run(name+" "+method, func(t *testing.T) {
-				c := &fakeCluster{templates: map[string]map[string]any{}, refuse: func(m, _ string) (int, string) {
+				c := &fakeCluster{templates: map[string]map[string]any{}, reject: func(m, _ string) (int, string) {
 					if m == method {
 						return tt.status, tt.body
 					}
@@ -162,14 +169,18 @@ func TestApplyErrors(t *testing.T) {
 				}}
 				err := ApplyTemplate(t.Context(), c.exchange, Templates(options())[0], zap.NewNop())
 				require.Error(t, err)
-				var refused *RejectedError
-				assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
+				var rejected *RejectedError
+				assert.Equal(t, tt.permanent, errors.As(err, &rejected), err)
 				assert.ErrorContains(t, err, "otelcol-dify-workflow-logs")
 			})
 		}
 	}
 	away := errors.New("connection refused")
-	require.ErrorIs(t, ApplyTemplate(t.Context(), (&fakeCluster{err: away}).exchange, Templates(options())[0], zap.NewNop()), away)
+	require.ErrorIs(
+		t,
+		ApplyTemplate(t.Context(), (&fakeCluster{err: away}).exchange, Templates(options())[0], zap.NewNop()),
+		away,
+	)
 }
 
 // TestNoFieldIsBothValueAndPrefix keeps the plain form of the templates, in which dots make objects, free of

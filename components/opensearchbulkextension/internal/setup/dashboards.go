@@ -20,8 +20,8 @@ import (
 
 const dashboardsWhat = "saved objects of OpenSearch Dashboards"
 
-// ImportObjects puts saved objects into OpenSearch Dashboards: those that are not there, and those that are older
-// ones of ours which nobody changed. What an operator changed is left as it is.
+// ImportObjects writes saved objects to OpenSearch Dashboards: those that do not exist, and those that an older
+// version has written and nobody has changed. It leaves what an operator changed as it is.
 func ImportObjects(ctx context.Context, exchange Exchange, objects []SavedObject, logger *zap.Logger) error {
 	found, err := findObjects(ctx, exchange, objects)
 	if err != nil {
@@ -53,12 +53,12 @@ func report(logger *zap.Logger, by map[decision][]SavedObject) {
 		for _, o := range by[keep] {
 			kept = append(kept, o.key())
 		}
-		logger.Warn("Saved objects were changed by hand or by another version, and are left as they are; delete one to get this version's",
-			zap.Strings("objects", kept))
+		logger.Warn("Saved objects were changed by hand or by another version, and are left as they are; "+
+			"delete one to get this version's", zap.Strings("objects", kept))
 	}
 }
 
-// storedObject is an object as Dashboards gives it back.
+// storedObject is an object as OpenSearch Dashboards returns it.
 type storedObject struct {
 	SavedObject
 	Error *struct {
@@ -67,24 +67,25 @@ type storedObject struct {
 	} `json:"error"`
 }
 
-// findObjects returns those that are there, by their key.
+// findObjects returns the objects that exist, by their key.
 func findObjects(ctx context.Context, exchange Exchange, objects []SavedObject) (map[string]*SavedObject, error) {
 	wanted := make([]object, 0, len(objects))
 	for _, o := range objects {
 		wanted = append(wanted, object{"type": o.Type, "id": o.ID})
 	}
-	status, answer, err := exchange(ctx, Request{Method: http.MethodPost, Path: "/api/saved_objects/_bulk_get", Body: []byte(nested(wanted))})
+	req := Request{Method: http.MethodPost, Path: "/api/saved_objects/_bulk_get", Body: []byte(nested(wanted))}
+	status, response, err := exchange(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	if status != http.StatusOK {
-		return nil, dashboardsFailed(status, answer)
+		return nil, dashboardsFailed(status, response)
 	}
 	var parsed struct {
 		Objects []storedObject `json:"saved_objects"`
 	}
-	if json.Unmarshal(answer, &parsed) != nil || len(parsed.Objects) != len(objects) {
-		return nil, errors.New(dashboardsWhat + ": an answer that is not Dashboards'")
+	if json.Unmarshal(response, &parsed) != nil || len(parsed.Objects) != len(objects) {
+		return nil, errors.New(dashboardsWhat + ": a response that is not Dashboards'")
 	}
 	found := map[string]*SavedObject{}
 	for _, o := range parsed.Objects {
@@ -98,10 +99,10 @@ func findObjects(ctx context.Context, exchange Exchange, objects []SavedObject) 
 	return found, nil
 }
 
-// key names an object within Dashboards.
+// key identifies an object within OpenSearch Dashboards.
 func (o SavedObject) key() string { return o.Type + " " + o.ID }
 
-// decideObject leaves every index pattern alone that points at our indices: it has no place for a mark, and Dashboards
+// decideObject never changes an index pattern for our indices: it has no place for a mark, and OpenSearch Dashboards
 // itself writes the list of fields into it.
 func decideObject(found *SavedObject, wanted SavedObject) decision {
 	switch {
@@ -115,7 +116,7 @@ func decideObject(found *SavedObject, wanted SavedObject) decision {
 	return decide(left, found.checksum(), objectsVersion, wanted.checksum())
 }
 
-// checksum is that of the content, description included but for the mark.
+// checksum returns the checksum of the content, including the description without its mark.
 func (o SavedObject) checksum() string {
 	attributes := maps.Clone(o.Attributes)
 	if description, ok := attributes["description"].(string); ok {
@@ -147,14 +148,14 @@ func importObjects(ctx context.Context, exchange Exchange, objects []SavedObject
 	if err != nil {
 		return err
 	}
-	status, answer, err := exchange(ctx, req)
+	status, response, err := exchange(ctx, req)
 	if err != nil {
 		return err
 	}
 	if status != http.StatusOK {
-		return dashboardsFailed(status, answer)
+		return dashboardsFailed(status, response)
 	}
-	return readImport(answer)
+	return readImport(response)
 }
 
 func importRequest(objects []SavedObject, overwrite bool) (Request, error) {
@@ -184,9 +185,9 @@ func importRequest(objects []SavedObject, overwrite bool) (Request, error) {
 	}, nil
 }
 
-// readImport tells what failed for now from what is refused. A conflict is an object that somebody made since we
-// looked: the next try finds it there.
-func readImport(answer []byte) (err error) {
+// readImport distinguishes what failed for now from what is permanently rejected. A conflict is an object that
+// somebody created since findObjects: the next attempt finds it.
+func readImport(response []byte) (err error) {
 	var parsed struct {
 		Success *bool `json:"success"`
 		Errors  []struct {
@@ -197,27 +198,32 @@ func readImport(answer []byte) (err error) {
 			} `json:"error"`
 		} `json:"errors"`
 	}
-	if json.Unmarshal(answer, &parsed) != nil || parsed.Success == nil {
-		return errors.New(dashboardsWhat + ": an answer that is not Dashboards'")
+	if json.Unmarshal(response, &parsed) != nil || parsed.Success == nil {
+		return errors.New(dashboardsWhat + ": a response that is not Dashboards'")
 	}
 	for _, failure := range parsed.Errors {
 		if failure.Error.Type == "conflict" || failure.Error.StatusCode >= http.StatusInternalServerError {
 			err = errors.Join(err, fmt.Errorf("%s: %s: %s", dashboardsWhat, failure.ID, failure.Error.Type))
 			continue
 		}
-		err = errors.Join(err, &RejectedError{What: dashboardsWhat, Status: failure.Error.StatusCode, Type: failure.Error.Type, Reason: failure.ID})
+		err = errors.Join(err, &RejectedError{
+			What:   dashboardsWhat,
+			Status: failure.Error.StatusCode,
+			Type:   failure.Error.Type,
+			Reason: failure.ID,
+		})
 	}
 	return err
 }
 
-// dashboardsFailed is like failed, for the shape of Dashboards' errors.
-func dashboardsFailed(status int, answer []byte) error {
+// dashboardsFailed is like failed, for the errors of OpenSearch Dashboards.
+func dashboardsFailed(status int, response []byte) error {
 	var parsed struct {
 		Error   string `json:"error"`
 		Message string `json:"message"`
 	}
-	refused := status == http.StatusBadRequest || status == http.StatusForbidden || status == http.StatusNotFound
-	if refused && json.Unmarshal(answer, &parsed) == nil && parsed.Error != "" {
+	rejected := status == http.StatusBadRequest || status == http.StatusForbidden || status == http.StatusNotFound
+	if rejected && json.Unmarshal(response, &parsed) == nil && parsed.Error != "" {
 		return &RejectedError{What: dashboardsWhat, Status: status, Type: parsed.Error, Reason: parsed.Message}
 	}
 	return fmt.Errorf("%s: status %d", dashboardsWhat, status)

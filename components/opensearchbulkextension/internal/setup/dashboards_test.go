@@ -28,7 +28,7 @@ type fakeDashboards struct {
 	objects map[string]map[string]any
 	imports []string // "overwrite=false 14"
 	meddle  func()   // between the look and the import
-	refuse  func(path string) (int, string)
+	reject  func(path string) (int, string)
 	err     error
 }
 
@@ -36,9 +36,9 @@ func (d *fakeDashboards) exchange(_ context.Context, req Request) (int, []byte, 
 	if d.err != nil {
 		return 0, nil, d.err
 	}
-	if d.refuse != nil {
-		if status, answer := d.refuse(req.Path); status != 0 {
-			return status, []byte(answer), nil
+	if d.reject != nil {
+		if status, response := d.reject(req.Path); status != 0 {
+			return status, []byte(response), nil
 		}
 	}
 	if strings.HasSuffix(req.Path, "_bulk_get") {
@@ -47,7 +47,7 @@ func (d *fakeDashboards) exchange(_ context.Context, req Request) (int, []byte, 
 	if d.meddle != nil {
 		d.meddle()
 	}
-	return d.take(req)
+	return d.handle(req)
 }
 
 func (d *fakeDashboards) bulkGet(body []byte) (int, []byte, error) {
@@ -55,21 +55,21 @@ func (d *fakeDashboards) bulkGet(body []byte) (int, []byte, error) {
 	if err := json.Unmarshal(body, &asked); err != nil {
 		return http.StatusBadRequest, nil, err
 	}
-	answers := make([]any, 0, len(asked))
+	responses := make([]any, 0, len(asked))
 	for _, a := range asked {
 		key := a["type"] + " " + a["id"]
 		if o, ok := d.objects[key]; ok {
-			answers = append(answers, o)
+			responses = append(responses, o)
 			continue
 		}
-		answers = append(answers, object{"type": a["type"], "id": a["id"], "error": object{
+		responses = append(responses, object{"type": a["type"], "id": a["id"], "error": object{
 			"statusCode": 404, "error": "Not Found", "message": "Saved object [" + key + "] not found",
 		}})
 	}
-	return http.StatusOK, []byte(nested(object{"saved_objects": answers})), nil
+	return http.StatusOK, []byte(nested(object{"saved_objects": responses})), nil
 }
 
-func (d *fakeDashboards) take(req Request) (int, []byte, error) {
+func (d *fakeDashboards) handle(req Request) (int, []byte, error) {
 	_, params, err := mime.ParseMediaType(req.ContentType)
 	if err != nil {
 		return http.StatusUnsupportedMediaType, nil, err
@@ -82,7 +82,7 @@ func (d *fakeDashboards) take(req Request) (int, []byte, error) {
 	if err != nil || part.FormName() != "file" || !strings.HasSuffix(part.FileName(), ".ndjson") {
 		return http.StatusBadRequest, nil, err
 	}
-	failures, taken := []any{}, 0
+	failures, imported := []any{}, 0
 	for line := range bytes.Lines(lines) {
 		var o map[string]any
 		if err := json.Unmarshal(line, &o); err != nil {
@@ -95,10 +95,15 @@ func (d *fakeDashboards) take(req Request) (int, []byte, error) {
 		}
 		o["updated_at"], o["version"], o["namespaces"] = "2026-11-23T00:00:00Z", "WzEsMV0=", []any{"default"}
 		d.objects[key] = o
-		taken++
+		imported++
 	}
-	d.imports = append(d.imports, fmt.Sprintf("%s %d", strings.TrimPrefix(req.Path, "/api/saved_objects/_import?"), taken))
-	return http.StatusOK, []byte(nested(object{"success": len(failures) == 0, "successCount": taken, "errors": failures})), nil
+	d.imports = append(
+		d.imports,
+		fmt.Sprintf("%s %d", strings.TrimPrefix(req.Path, "/api/saved_objects/_import?"), imported),
+	)
+	return http.StatusOK, []byte(
+		nested(object{"success": len(failures) == 0, "successCount": imported, "errors": failures}),
+	), nil
 }
 
 func importAll(t *testing.T, d *fakeDashboards, objects []SavedObject) *observer.ObservedLogs {
@@ -151,7 +156,7 @@ func TestObjectsThatAnOperatorChangedAreLeft(t *testing.T) {
 		"a newer version": func(o map[string]any) {
 			attributes(o)["description"] = withMark("x", mark{objectsVersion + 1, "0123456789abcdef"})
 		},
-		"only beside mark": func(o map[string]any) { attributes(o)["description"] = "mine " + attributes(o)["description"].(string) },
+		"only before the mark": func(o map[string]any) { attributes(o)["description"] = "mine " + attributes(o)["description"].(string) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &fakeDashboards{objects: map[string]map[string]any{}}
@@ -166,7 +171,7 @@ func TestObjectsThatAnOperatorChangedAreLeft(t *testing.T) {
 	}
 }
 
-// Dashboards writes the list of fields into an index pattern by itself.
+// Dashboards writes the list of fields into an index pattern.
 func TestIndexPatternsAreLeft(t *testing.T) {
 	const key = "index-pattern " + overTraces
 	d := &fakeDashboards{objects: map[string]map[string]any{}}
@@ -181,12 +186,16 @@ func TestIndexPatternsAreLeft(t *testing.T) {
 
 func TestObjectMadeAtTheSameMomentIsLeft(t *testing.T) {
 	d := &fakeDashboards{objects: map[string]map[string]any{}}
-	theirs := map[string]any{"type": typeSearch, "id": "otelcol-dify-failed-runs", "attributes": map[string]any{"title": "mine"}}
+	theirs := map[string]any{
+		"type":       typeSearch,
+		"id":         "otelcol-dify-failed-runs",
+		"attributes": map[string]any{"title": "mine"},
+	}
 	d.meddle = func() { d.objects[failedRunsKey] = theirs }
 	err := ImportObjects(t.Context(), d.exchange, Objects(options()), zap.NewNop())
 	require.ErrorContains(t, err, "conflict")
-	var refused *RejectedError
-	require.NotErrorAs(t, err, &refused, "the next try finds it there")
+	var rejected *RejectedError
+	require.NotErrorAs(t, err, &rejected, "the next try finds it there")
 	assert.Equal(t, 1, importAll(t, d, Objects(options())).FilterMessageSnippet("left as they are").Len())
 	assert.Equal(t, theirs, d.objects[failedRunsKey])
 }
@@ -213,7 +222,7 @@ func TestImportErrors(t *testing.T) {
 		"not Dashboards":     {"_import", http.StatusOK, `{}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &fakeDashboards{objects: map[string]map[string]any{}, refuse: func(path string) (int, string) {
+			d := &fakeDashboards{objects: map[string]map[string]any{}, reject: func(path string) (int, string) {
 				if strings.Contains(path, tt.path) {
 					return tt.status, tt.body
 				}
@@ -221,19 +230,23 @@ func TestImportErrors(t *testing.T) {
 			}}
 			err := ImportObjects(t.Context(), d.exchange, Objects(options()), zap.NewNop())
 			require.ErrorContains(t, err, dashboardsWhat)
-			var refused *RejectedError
-			assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
+			var rejected *RejectedError
+			assert.Equal(t, tt.permanent, errors.As(err, &rejected), err)
 		})
 	}
 	away := errors.New("connection refused")
-	require.ErrorIs(t, ImportObjects(t.Context(), (&fakeDashboards{err: away}).exchange, Objects(options()), zap.NewNop()), away)
+	require.ErrorIs(
+		t,
+		ImportObjects(t.Context(), (&fakeDashboards{err: away}).exchange, Objects(options()), zap.NewNop()),
+		away,
+	)
 }
 
 // bulkGetWith says of each object that it can't be read.
 func bulkGetWith(status int) string {
-	answers := []any{}
+	responses := []any{}
 	for _, o := range Objects(options()) {
-		answers = append(answers, object{"type": o.Type, "id": o.ID, "error": object{"statusCode": status}})
+		responses = append(responses, object{"type": o.Type, "id": o.ID, "error": object{"statusCode": status}})
 	}
-	return nested(object{"saved_objects": answers})
+	return nested(object{"saved_objects": responses})
 }

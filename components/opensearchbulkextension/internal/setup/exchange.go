@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package setup prepares OpenSearch for the documents that the exporter writes, and OpenSearch Dashboards for the
-// people who search them. What it writes carries a mark with a checksum of its content: what no longer fits its
-// checksum was changed by hand, and is left alone for good.
+// people who search them. What it writes carries a mark with a checksum of its content: if the content no longer
+// matches its checksum, it was changed by hand and is never written again.
 package setup
 
 import (
@@ -13,7 +13,7 @@ import (
 	"net/http"
 )
 
-// Request is what is asked of OpenSearch or of Dashboards.
+// Request is a request to OpenSearch or to OpenSearch Dashboards.
 type Request struct {
 	Method      string
 	Path        string
@@ -21,10 +21,10 @@ type Request struct {
 	Body        []byte
 }
 
-// Exchange sends one request. Its error is a temporary one: there was no answer.
-type Exchange func(ctx context.Context, req Request) (status int, answer []byte, err error)
+// Exchange sends one request. Its error is temporary: there was no response.
+type Exchange func(ctx context.Context, req Request) (status int, response []byte, err error)
 
-// RejectedError says that something will not be taken, however often it is sent.
+// RejectedError means that something is permanently rejected: a retry would have the same result.
 type RejectedError struct {
 	What   string // as in `index template "x"`
 	Status int
@@ -36,7 +36,7 @@ func (e *RejectedError) Error() string {
 	return fmt.Sprintf("%s: status %d, %s: %s", e.What, e.Status, e.Type, e.Reason)
 }
 
-// StatusError says that something was not taken this time.
+// StatusError means that something was not accepted this time.
 type StatusError struct {
 	What   string
 	Status int
@@ -46,15 +46,15 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s: status %d", e.What, e.Status)
 }
 
-// failed describes an answer that is not the one hoped for: a RejectedError if the next try would end the same way.
-func failed(what string, status int, answer []byte) error {
-	if rejection := rejectionOf(what, status, answer); rejection != nil {
+// failed returns the error for an unexpected response: a RejectedError if a retry would have the same result.
+func failed(what string, status int, response []byte) error {
+	if rejection := rejectionOf(what, status, response); rejection != nil {
 		return rejection
 	}
 	return &StatusError{What: what, Status: status}
 }
 
-func rejectionOf(what string, status int, answer []byte) *RejectedError {
+func rejectionOf(what string, status int, response []byte) *RejectedError {
 	if status != http.StatusBadRequest && status != http.StatusForbidden {
 		return nil
 	}
@@ -64,8 +64,8 @@ func rejectionOf(what string, status int, answer []byte) *RejectedError {
 			Reason string `json:"reason"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(answer, &parsed) != nil || parsed.Error.Type == "" {
-		return nil // not OpenSearch's answer
+	if json.Unmarshal(response, &parsed) != nil || parsed.Error.Type == "" {
+		return nil // not OpenSearch's response
 	}
 	if parsed.Error.Type == "cluster_block_exception" {
 		return nil

@@ -15,9 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var write = flag.Bool("write", false, "write the files under config/opensearch/; the test fails, so that nobody mistakes it for a check")
+var write = flag.Bool(
+	"write",
+	false,
+	"write the files under config/opensearch/; the test fails, so that nobody mistakes it for a check",
+)
 
-// TestShippedFiles holds the files for those who set OpenSearch up by hand to what the extension writes by itself.
+// TestShippedFiles checks that the files for a setup by hand are what the extension writes.
 func TestShippedFiles(t *testing.T) {
 	objects, err := NDJSON(Objects(options()))
 	require.NoError(t, err)
@@ -38,7 +42,12 @@ func TestShippedFiles(t *testing.T) {
 		}
 		got, err := os.ReadFile(path)
 		require.NoError(t, err)
-		assert.True(t, bytes.Equal(want, got), "config/opensearch/%s is not what the extension writes: go test ./components/opensearchbulkextension/internal/setup -run TestShippedFiles -write", name)
+		assert.True(
+			t,
+			bytes.Equal(want, got),
+			"config/opensearch/%s is not what the extension writes: go test ./components/opensearchbulkextension/internal/setup -run TestShippedFiles -write",
+			name,
+		)
 	}
 }
 

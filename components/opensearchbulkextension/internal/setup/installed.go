@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// installed is a template as OpenSearch gives it back.
+// installed is a template as OpenSearch returns it.
 type installed struct {
 	IndexPatterns []string `json:"index_patterns"`
 	Priority      int      `json:"priority"`
@@ -27,22 +27,22 @@ type installed struct {
 	} `json:"template"`
 }
 
-// readTemplate reads the answer to a GET; nil without an error means that there is none.
-func readTemplate(template Template, status int, answer []byte) (*installed, error) {
+// readTemplate reads the response to a GET. It returns nil without an error if there is no template.
+func readTemplate(template Template, status int, response []byte) (*installed, error) {
 	switch status {
 	case http.StatusNotFound:
 		return nil, nil
 	case http.StatusOK:
 	default:
-		return nil, failed(template.what(), status, answer)
+		return nil, failed(template.what(), status, response)
 	}
 	var parsed struct {
 		Templates []struct {
 			Template installed `json:"index_template"`
 		} `json:"index_templates"`
 	}
-	if json.Unmarshal(answer, &parsed) != nil || len(parsed.Templates) != 1 {
-		return nil, fmt.Errorf("%s: an answer that is not OpenSearch's", template.what())
+	if json.Unmarshal(response, &parsed) != nil || len(parsed.Templates) != 1 {
+		return nil, fmt.Errorf("%s: a response that is not OpenSearch's", template.what())
 	}
 	return &parsed.Templates[0].Template, nil
 }
@@ -61,7 +61,7 @@ func (t *installed) mark() *mark {
 	return &mark{version: t.Version, checksum: t.Meta.Checksum}
 }
 
-// checksum is that of the content alone, in a form that does not depend on how it was written.
+// checksum returns the checksum of the content, in a form that does not depend on how it was written.
 func (t *installed) checksum() string {
 	settings := map[string]string{}
 	flatten("", t.Template.Settings, settings)

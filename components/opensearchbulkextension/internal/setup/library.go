@@ -9,12 +9,12 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// Ids of the index patterns. All ids begin with the same word, so that nobody else's object has one of them.
+// Ids of the index patterns. All ids have the same prefix, so that no other object has one of them.
 const (
-	overRuns    = "otelcol-dify-workflow-logs"
-	overLogs    = "otelcol-dify-logs"
-	overTraces  = "otelcol-dify-traces"
-	overLetters = "otelcol-dify-dead-letters"
+	overRuns        = "otelcol-dify-workflow-logs"
+	overLogs        = "otelcol-dify-logs"
+	overTraces      = "otelcol-dify-traces"
+	overDeadLetters = "otelcol-dify-dead-letters"
 )
 
 // Fields of the documents, as the templates map them.
@@ -38,29 +38,38 @@ const (
 
 const endedRuns = fieldEvent + `:"` + difysemconv.EventWorkflowRun + `"`
 
-// Objects are what people find in Dashboards: index patterns, the workflow log, and searches for triage.
+// Objects returns what people find in OpenSearch Dashboards: index patterns, the workflow log, and searches for
+// triage.
 func Objects(opts Options) []SavedObject {
 	objects := []SavedObject{
 		indexPattern(overRuns, workflowLogs),
 		indexPattern(overLogs, logs),
 		indexPattern(overTraces, traces),
-		indexPattern(overLetters, strings.TrimRight(opts.DeadLetterIndex, "*")+"*"),
+		indexPattern(overDeadLetters, strings.TrimRight(opts.DeadLetterIndex, "*")+"*"),
 		spanErrors(), logErrors(), runTrace(), stuckRuns(), deadLetters(),
 	}
 	return append(objects, workflowLog()...)
 }
 
-// workflowLog is the dashboard with what stands on it.
+// workflowLog is the dashboard with its panels.
 func workflowLog() []SavedObject {
-	byStatus, slowest, failures, tokens, failed := runsByStatus(), slowestApps(), failuresByError(), tokensByApp(), failedRuns()
-	return []SavedObject{byStatus, slowest, failures, tokens, failed, dashboard("otelcol-dify-workflow-log", "Dify: workflow log",
-		"Ended runs of Dify's workflows and chatflows.",
-		panel{byStatus, 0, 0, 48, 12},
-		panel{slowest, 0, 12, 24, 15},
-		panel{tokens, 24, 12, 24, 15},
-		panel{failures, 0, 27, 48, 13},
-		panel{failed, 0, 40, 48, 16},
-	)}
+	byStatus, slowest, tokens := runsByStatus(), slowestApps(), tokensByApp()
+	failures, failed := failuresByError(), failedRuns()
+	return []SavedObject{
+		byStatus,
+		slowest,
+		failures,
+		tokens,
+		failed,
+		dashboard("otelcol-dify-workflow-log", "Dify: workflow log",
+			"Ended runs of Dify's workflows and chatflows.",
+			panel{byStatus, 0, 0, 48, 12},
+			panel{slowest, 0, 12, 24, 15},
+			panel{tokens, 24, 12, 24, 15},
+			panel{failures, 0, 27, 48, 13},
+			panel{failed, 0, 40, 48, 16},
+		),
+	}
 }
 
 func runsByStatus() SavedObject {
@@ -104,7 +113,8 @@ func failuresByError() SavedObject {
 func tokensByApp() SavedObject {
 	return table(query{
 		id: "otelcol-dify-tokens-by-app", title: "Dify: tokens by workspace and app", over: overRuns, lucene: endedRuns,
-		description: "Tokens of language models as Dify writes them to each run. A workflow that another one calls as a tool is counted in both.",
+		description: "Tokens of language models as Dify writes them to each run. " +
+			"A workflow that another one calls as a tool is counted in both.",
 	},
 		metric("sum", fieldTokens, "Tokens"),
 		runs(),
@@ -116,7 +126,8 @@ func tokensByApp() SavedObject {
 func failedRuns() SavedObject {
 	return search(query{
 		id: "otelcol-dify-failed-runs", title: "Dify: failed runs", over: overRuns,
-		lucene: endedRuns + ` AND ` + fieldStatus + `:("` + difysemconv.StatusFailed + `" OR "` + difysemconv.StatusPartialSucceeded + `")`,
+		lucene: endedRuns + ` AND ` + fieldStatus + `:("` + difysemconv.StatusFailed + `" OR "` +
+			difysemconv.StatusPartialSucceeded + `")`,
 		description: "Newest first. To see a run's trace, filter for the value of " + fieldRun +
 			", pin the filter and open \"Dify: trace of a run\".",
 	}, fieldWorkspace, fieldApp, fieldStatus, fieldElapsed, fieldError, fieldRun)
@@ -133,8 +144,9 @@ func stuckRuns() SavedObject {
 func spanErrors() SavedObject {
 	return search(query{
 		id: "otelcol-dify-span-errors", title: "Dify: errors in traces by service, time and code", over: overTraces,
-		lucene:      `status.code:"Error" OR ` + fieldCode + `:[400 TO *]`,
-		description: "Spans that failed, and every HTTP answer of 400 and above. Filter by service, role, route or code; " + fieldTrace + " leads to the whole trace.",
+		lucene: `status.code:"Error" OR ` + fieldCode + `:[400 TO *]`,
+		description: "Spans that failed, and every HTTP response of 400 and above. " +
+			"Filter by service, role, route or code; " + fieldTrace + " leads to the whole trace.",
 	}, fieldService, fieldSpanRole, "name", fieldRoute, fieldCode, fieldException, "status.message", fieldRun, fieldTrace)
 }
 
@@ -149,14 +161,16 @@ func logErrors() SavedObject {
 func runTrace() SavedObject {
 	return search(query{
 		id: "otelcol-dify-run-trace", title: "Dify: trace of a run", over: overTraces,
-		lucene:      `_exists_:` + fieldRun,
-		description: "Spans that belong to a run of a workflow. Filter for one value of " + fieldRun + "; then, for what its trace has beside it, for its " + fieldTrace + ".",
-	}, fieldRun, fieldSpanRole, "name", "attributes."+difysemconv.AttrNodeType, "attributes."+difysemconv.AttrNodeTitle, "status.code", fieldTrace)
+		lucene: `_exists_:` + fieldRun,
+		description: "Spans that belong to a run of a workflow. Filter for one value of " + fieldRun +
+			"; then, for the other spans of its trace, for its " + fieldTrace + ".",
+	}, fieldRun, fieldSpanRole, "name", "attributes."+difysemconv.AttrNodeType, "attributes."+difysemconv.AttrNodeTitle,
+		"status.code", fieldTrace)
 }
 
 func deadLetters() SavedObject {
 	return search(query{
-		id: "otelcol-dify-refused-documents", title: "Dify: documents that OpenSearch refused", over: overLetters,
+		id: "otelcol-dify-refused-documents", title: "Dify: documents that OpenSearch rejected", over: overDeadLetters,
 		lucene:      `*`,
 		description: "Dead letters of the collector, each with the reason and the document as text.",
 	}, "index", "status", "type", "reason", "id")

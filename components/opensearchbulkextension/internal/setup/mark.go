@@ -13,7 +13,7 @@ import (
 	"strconv"
 )
 
-// managedBy names what is ours. An operator who takes something over removes it.
+// managedBy marks what is ours. An operator who takes something over removes it.
 const managedBy = "otelcol-dify"
 
 // mark is what we leave on what we write.
@@ -22,7 +22,7 @@ type mark struct {
 	checksum string // of the content at the time of writing
 }
 
-// decision is what to do about something that may be there already; its text is for the log.
+// decision is what to do about something that may exist already. Its text is for the log.
 type decision string
 
 const (
@@ -32,7 +32,7 @@ const (
 	keep     decision = "changed by hand"
 )
 
-// decide compares what is there, by its mark and by its checksum of now, with what is wanted.
+// decide compares what exists, by its mark and its current checksum, with the checksums of what is wanted.
 func decide(found *mark, now string, version int, wanted ...string) decision {
 	switch {
 	case found == nil, found.version > version, found.checksum != now:
@@ -44,10 +44,10 @@ func decide(found *mark, now string, version int, wanted ...string) decision {
 	}
 }
 
-// checksum is that of a value made of maps, lists and texts; JSON sorts the keys.
+// checksum returns the checksum of a value made of maps, lists and texts; JSON sorts the keys.
 func checksum(content any) string {
 	canonical, err := json.Marshal(content)
-	if err != nil { // can't be: all of it came from JSON
+	if err != nil { // impossible: all of it came from JSON
 		return ""
 	}
 	sum := sha256.Sum256(canonical)
@@ -56,12 +56,12 @@ func checksum(content any) string {
 
 var markPattern = regexp.MustCompile(`^(.*) \(` + managedBy + ` (\d+), ([0-9a-f]{16})\)$`)
 
-// withMark writes a mark behind a description, where a thing has no better place for it.
+// withMark appends a mark to a description, for objects that have no better place for it.
 func withMark(description string, m mark) string {
 	return fmt.Sprintf("%s (%s %d, %s)", description, managedBy, m.version, m.checksum)
 }
 
-// cutMark parts a description from its mark; nil if it has none.
+// cutMark separates a description from its mark, which is nil if there is none.
 func cutMark(description string) (string, *mark) {
 	parts := markPattern.FindStringSubmatch(description)
 	if parts == nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // objectsVersion goes up whenever a saved object changes.
-const objectsVersion = 1
+const objectsVersion = 2
 
 // Types of saved objects, with the version of each one's format: that of OpenSearch Dashboards 1 to 3.
 const (
@@ -28,7 +28,7 @@ var formats = map[string]string{
 	typeDashboard:     "7.9.3",
 }
 
-// SavedObject is a line of what Dashboards exports.
+// SavedObject is a line of an export of OpenSearch Dashboards.
 type SavedObject struct {
 	Attributes       object            `json:"attributes"`
 	ID               string            `json:"id"`
@@ -47,13 +47,19 @@ func newObject(kind, id string, attributes object, references ...reference) Save
 	if references == nil {
 		references = []reference{}
 	}
-	return SavedObject{Type: kind, ID: id, Attributes: attributes, References: references, MigrationVersion: map[string]string{kind: formats[kind]}}
+	return SavedObject{
+		Type:             kind,
+		ID:               id,
+		Attributes:       attributes,
+		References:       references,
+		MigrationVersion: map[string]string{kind: formats[kind]},
+	}
 }
 
-// nested is JSON inside of JSON, as Dashboards keeps what it does not search.
+// nested is JSON in a JSON string, as OpenSearch Dashboards stores what it does not search.
 func nested(value any) string {
 	body, err := json.Marshal(value)
-	if err != nil { // can't be: maps, lists and texts
+	if err != nil { // impossible: maps, lists and texts
 		return ""
 	}
 	return string(body)
@@ -65,7 +71,7 @@ func indexPattern(id, title string) SavedObject {
 
 const sourceRef = "kibanaSavedObjectMeta.searchSourceJSON.index"
 
-// source is a query in Lucene's syntax, which is sent to OpenSearch as it stands, over an index pattern.
+// source is a query in Lucene's syntax, which is sent to OpenSearch unchanged, over an index pattern.
 func source(query string) object {
 	return object{"searchSourceJSON": nested(object{
 		"query": object{"query": query, "language": "lucene"}, "filter": []any{}, "indexRefName": sourceRef,
@@ -130,11 +136,14 @@ func overTime() agg {
 	}}
 }
 
-// visualization numbers its aggregations from 1, which is how they name each other.
+// visualization numbers its aggregations from 1; they refer to each other by these numbers.
 func visualization(q query, kind string, params object, aggs ...agg) SavedObject {
 	list := make([]any, 0, len(aggs))
 	for i, a := range aggs {
-		list = append(list, object{"id": strconv.Itoa(i + 1), "enabled": true, "type": a.kind, "schema": a.schema, "params": a.params})
+		list = append(
+			list,
+			object{"id": strconv.Itoa(i + 1), "enabled": true, "type": a.kind, "schema": a.schema, "params": a.params},
+		)
 	}
 	return q.object(typeVisualization, object{
 		"uiStateJSON": "{}",
@@ -144,19 +153,23 @@ func visualization(q query, kind string, params object, aggs ...agg) SavedObject
 
 func table(q query, aggs ...agg) SavedObject {
 	return visualization(q, "table", object{
-		"perPage": 10, "showPartialRows": false, "showMetricsAtAllLevels": false, "showTotal": false, "totalFunc": "sum", "percentageCol": "",
+		"perPage": 10, "showPartialRows": false, "showMetricsAtAllLevels": false, "showTotal": false, "totalFunc": "sum",
+		"percentageCol": "",
 	}, aggs...)
 }
 
 // stackedBars has one bar for each step of time, of one color for each value of the last aggregation.
 func stackedBars(q query, label string, aggs ...agg) SavedObject {
 	return visualization(q, "histogram", object{
-		"type": "histogram", "grid": object{"categoryLines": false}, "addTooltip": true, "addLegend": true, "legendPosition": "right",
+		"type": "histogram", "grid": object{"categoryLines": false},
+		"addTooltip": true, "addLegend": true, "legendPosition": "right",
 		"times": []any{}, "addTimeMarker": false, "labels": object{"show": false},
 		"thresholdLine": object{"show": false, "value": 10, "width": 1, "style": "full", "color": "#E7664C"},
 		"categoryAxes": []any{object{
 			"id": "CategoryAxis-1", "type": "category", "position": "bottom", "show": true, "style": object{},
-			"scale": object{"type": "linear"}, "labels": object{"show": true, "filter": true, "truncate": 100}, "title": object{},
+			"scale": object{
+				"type": "linear",
+			}, "labels": object{"show": true, "filter": true, "truncate": 100}, "title": object{},
 		}},
 		"valueAxes": []any{object{
 			"id": "ValueAxis-1", "name": "LeftAxis-1", "type": "value", "position": "left", "show": true, "style": object{},
@@ -164,7 +177,8 @@ func stackedBars(q query, label string, aggs ...agg) SavedObject {
 			"labels": object{"show": true, "rotate": 0, "filter": false, "truncate": 100}, "title": object{"text": label},
 		}},
 		"seriesParams": []any{object{
-			"show": true, "type": "histogram", "mode": "stacked", "data": object{"label": label, "id": "1"}, "valueAxis": "ValueAxis-1",
+			"show": true, "type": "histogram", "mode": "stacked",
+			"data": object{"label": label, "id": "1"}, "valueAxis": "ValueAxis-1",
 			"drawLinesBetweenPoints": true, "lineWidth": 2, "showCircles": true,
 		}},
 	}, aggs...)
@@ -197,7 +211,7 @@ func dashboard(id, title, description string, panels ...panel) SavedObject {
 	}, references...)
 }
 
-// NDJSON is the file that Dashboards imports: an object on each line.
+// NDJSON returns the file that OpenSearch Dashboards imports: one object on each line.
 func NDJSON(objects []SavedObject) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

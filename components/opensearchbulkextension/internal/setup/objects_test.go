@@ -19,7 +19,16 @@ var allowedAttributes = map[string][]string{
 	typeIndexPattern:  {"title", "timeFieldName"},
 	typeSearch:        {"title", "description", "hits", "columns", "sort", "version", "kibanaSavedObjectMeta"},
 	typeVisualization: {"title", "description", "visState", "uiStateJSON", "version", "kibanaSavedObjectMeta"},
-	typeDashboard:     {"title", "description", "hits", "panelsJSON", "optionsJSON", "timeRestore", "version", "kibanaSavedObjectMeta"},
+	typeDashboard: {
+		"title",
+		"description",
+		"hits",
+		"panelsJSON",
+		"optionsJSON",
+		"timeRestore",
+		"version",
+		"kibanaSavedObjectMeta",
+	},
 }
 
 // line is a saved object as a reader of the file knows it.
@@ -122,15 +131,15 @@ func panels(t *testing.T, l line) []gridPanel {
 
 func TestPanelsDoNotOverlap(t *testing.T) {
 	for key, l := range lines(t) {
-		taken := map[[2]int]string{}
+		occupied := map[[2]int]string{}
 		for _, p := range panels(t, l) {
 			assert.Equal(t, p.PanelIndex, p.GridData.I, key)
 			assert.LessOrEqual(t, p.GridData.X+p.GridData.W, 48, key)
 			for x := range p.GridData.W {
 				for y := range p.GridData.H {
 					cell := [2]int{p.GridData.X + x, p.GridData.Y + y}
-					require.Empty(t, taken[cell], "%s: %s covers another panel", key, p.PanelRefName)
-					taken[cell] = p.PanelRefName
+					require.Empty(t, occupied[cell], "%s: %s covers another panel", key, p.PanelRefName)
+					occupied[cell] = p.PanelRefName
 				}
 			}
 		}

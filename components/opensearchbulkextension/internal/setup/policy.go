@@ -26,19 +26,24 @@ const (
 	policyWhat = "retention policy \"" + policyName + "\""
 )
 
-// ApplyPolicy puts the policy in place that deletes indices of a day after so many days, unless an operator has made
-// it theirs. Dead letters are never deleted: nobody has seen them yet.
+// ApplyPolicy writes the policy that deletes the index of a day after this many days, unless an operator has changed
+// it. Dead letters are never deleted: an operator has to look at them first.
 func ApplyPolicy(ctx context.Context, exchange Exchange, days int, logger *zap.Logger) error {
-	logger = logger.With(zap.String("policy", policyName), zap.Int("version", policyVersion), zap.Int("retention_days", days))
-	status, answer, err := exchange(ctx, Request{Method: http.MethodGet, Path: policyPath})
+	logger = logger.With(
+		zap.String("policy", policyName),
+		zap.Int("version", policyVersion),
+		zap.Int("retention_days", days),
+	)
+	status, response, err := exchange(ctx, Request{Method: http.MethodGet, Path: policyPath})
 	if err != nil {
 		return err
 	}
-	if withoutPlugin(status, answer) {
-		logger.Warn("OpenSearch has no index management plugin: nothing deletes old indices. Delete them by other means, or set `setup::retention_days: 0`")
+	if withoutPlugin(status, response) {
+		logger.Warn("OpenSearch has no index management plugin: nothing deletes old indices. Delete them by other means, " +
+			"or set `setup::retention_days: 0`")
 		return nil
 	}
-	found, err := readPolicy(status, answer)
+	found, err := readPolicy(status, response)
 	if err != nil {
 		return err
 	}
@@ -49,26 +54,29 @@ func ApplyPolicy(ctx context.Context, exchange Exchange, days int, logger *zap.L
 		logger.Debug("The retention policy is in place")
 		return nil
 	case keep:
-		logger.Warn("The retention policy was changed by hand or by another version, and is left as it is; delete it to get this version's")
+		logger.Warn("The retention policy was changed by hand or by another version, and is left as it is; " +
+			"delete it to get this version's")
 		return nil
 	}
 	if err := putPolicy(ctx, exchange, found, wanted); err != nil {
 		return err
 	}
-	logger.Info("The retention policy is written; it holds for indices that are made from now on", zap.String("because", string(what)))
+	logger.Info("The retention policy is written; it applies to indices that are created from now on",
+		zap.String("because", string(what)))
 	return nil
 }
 
-// withoutPlugin reports whether the REST layer knows no such path.
-func withoutPlugin(status int, answer []byte) bool {
+// withoutPlugin reports whether the REST layer does not know the path.
+func withoutPlugin(status int, response []byte) bool {
 	var parsed struct {
-		Error string `json:"error"` // an object, if a handler answers
+		Error string `json:"error"` // an object, if a handler responds
 	}
-	return status == http.StatusBadRequest && json.Unmarshal(answer, &parsed) == nil && strings.HasPrefix(parsed.Error, "no handler found")
+	return status == http.StatusBadRequest && json.Unmarshal(response, &parsed) == nil &&
+		strings.HasPrefix(parsed.Error, "no handler found")
 }
 
-// retention is the policy without its mark. All that the plugin would fill in is written out, so that it comes back
-// as it went.
+// retention returns the policy without its mark. It has everything that the plugin would add, so that the plugin
+// returns it unchanged.
 func retention(days int) object {
 	const open, deleted = "open", "deleted"
 	return object{
@@ -87,25 +95,25 @@ func retention(days int) object {
 	}
 }
 
-// installedPolicy is a policy as the plugin gives it back.
+// installedPolicy is a policy as the plugin returns it.
 type installedPolicy struct {
 	SeqNo       int64  `json:"_seq_no"`
 	PrimaryTerm int64  `json:"_primary_term"`
 	Policy      object `json:"policy"`
 }
 
-// readPolicy reads the answer to a GET; nil without an error means that there is none.
-func readPolicy(status int, answer []byte) (*installedPolicy, error) {
+// readPolicy reads the response to a GET. It returns nil without an error if there is no policy.
+func readPolicy(status int, response []byte) (*installedPolicy, error) {
 	switch status {
 	case http.StatusNotFound:
 		return nil, nil
 	case http.StatusOK:
 	default:
-		return nil, failed(policyWhat, status, answer)
+		return nil, failed(policyWhat, status, response)
 	}
 	var parsed installedPolicy
-	if json.Unmarshal(answer, &parsed) != nil || parsed.Policy == nil {
-		return nil, fmt.Errorf("%s: an answer that is not the plugin's", policyWhat)
+	if json.Unmarshal(response, &parsed) != nil || parsed.Policy == nil {
+		return nil, fmt.Errorf("%s: a response that is not the plugin's", policyWhat)
 	}
 	return &parsed, nil
 }
@@ -119,7 +127,7 @@ func decidePolicy(found *installedPolicy, wanted object) decision {
 	return decide(left, policyChecksum(found.Policy), policyVersion, policyChecksum(wanted))
 }
 
-// policyChecksum leaves out what the plugin adds by itself, and the text that holds the mark.
+// policyChecksum leaves out what the plugin adds, and the text with the mark.
 func policyChecksum(policy object) string {
 	return checksum(withoutAdded(policy))
 }
@@ -150,7 +158,7 @@ func withoutAdded(value any) any {
 	}
 }
 
-// putPolicy writes over an older one only if nobody changed it since it was read.
+// putPolicy replaces an older policy only if nobody changed it since it was read.
 func putPolicy(ctx context.Context, exchange Exchange, found *installedPolicy, wanted object) error {
 	path := policyPath
 	if found != nil {
@@ -162,12 +170,12 @@ func putPolicy(ctx context.Context, exchange Exchange, found *installedPolicy, w
 	if err != nil {
 		return err
 	}
-	status, answer, err := exchange(ctx, Request{Method: http.MethodPut, Path: path, Body: body})
+	status, response, err := exchange(ctx, Request{Method: http.MethodPut, Path: path, Body: body})
 	if err != nil {
 		return err
 	}
 	if status != http.StatusOK && status != http.StatusCreated {
-		return failed(policyWhat, status, answer)
+		return failed(policyWhat, status, response)
 	}
 	return nil
 }

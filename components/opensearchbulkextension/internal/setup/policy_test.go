@@ -24,23 +24,25 @@ type fakePlugin struct {
 	version int
 	puts    int
 	err     error
-	refuse  func(method string) (int, string)
+	reject  func(method string) (int, string)
 }
 
 func (p *fakePlugin) exchange(_ context.Context, req Request) (int, []byte, error) {
 	if p.err != nil {
 		return 0, nil, p.err
 	}
-	if p.refuse != nil {
-		if status, answer := p.refuse(req.Method); status != 0 {
-			return status, []byte(answer), nil
+	if p.reject != nil {
+		if status, response := p.reject(req.Method); status != 0 {
+			return status, []byte(response), nil
 		}
 	}
 	if req.Method == http.MethodGet {
 		if p.policy == nil {
-			return http.StatusNotFound, []byte(`{"error":{"root_cause":[],"type":"status_exception","reason":"Policy not found"},"status":404}`), nil
+			return http.StatusNotFound, []byte(
+				`{"error":{"root_cause":[],"type":"status_exception","reason":"Policy not found"},"status":404}`,
+			), nil
 		}
-		return http.StatusOK, p.answer(), nil
+		return http.StatusOK, p.response(), nil
 	}
 	return p.put(req)
 }
@@ -51,7 +53,9 @@ func (p *fakePlugin) put(req Request) (int, []byte, error) {
 		path, status = fmt.Sprintf("%s?if_seq_no=%d&if_primary_term=3", policyPath, p.version), http.StatusOK
 	}
 	if req.Path != path {
-		return http.StatusConflict, []byte(`{"error":{"type":"version_conflict_engine_exception","reason":"document already exists"},"status":409}`), nil
+		return http.StatusConflict, []byte(
+			`{"error":{"type":"version_conflict_engine_exception","reason":"document already exists"},"status":409}`,
+		), nil
 	}
 	var body struct {
 		Policy map[string]any `json:"policy"`
@@ -61,16 +65,23 @@ func (p *fakePlugin) put(req Request) (int, []byte, error) {
 	}
 	p.policy = body.Policy
 	p.policy["policy_id"], p.policy["schema_version"], p.policy["error_notification"] = policyName, 21, nil
-	p.policy["last_updated_time"], p.policy["user"] = 1577990761311+p.puts, map[string]any{"name": "otelcol", "roles": []any{"otelcol"}}
+	p.policy["last_updated_time"], p.policy["user"] = 1577990761311+p.puts, map[string]any{
+		"name":  "otelcol",
+		"roles": []any{"otelcol"},
+	}
 	template := p.policy["ism_template"].([]any)[0].(map[string]any)
 	template["last_updated_time"] = 1577990761311 + p.puts
 	p.version += 4
 	p.puts++
-	return status, p.answer(), nil
+	return status, p.response(), nil
 }
 
-func (p *fakePlugin) answer() []byte {
-	return []byte(nested(map[string]any{"_id": policyName, "_version": p.puts, "_seq_no": p.version, "_primary_term": 3, "policy": p.policy}))
+func (p *fakePlugin) response() []byte {
+	return []byte(
+		nested(
+			map[string]any{"_id": policyName, "_version": p.puts, "_seq_no": p.version, "_primary_term": 3, "policy": p.policy},
+		),
+	)
 }
 
 func applyPolicy(t *testing.T, p *fakePlugin, days int) *observer.ObservedLogs {
@@ -83,14 +94,18 @@ func applyPolicy(t *testing.T, p *fakePlugin, days int) *observer.ObservedLogs {
 func TestPolicyIsWrittenOnceAndFollowsItsAge(t *testing.T) {
 	p := &fakePlugin{}
 	logs := applyPolicy(t, p, 30)
-	assert.Equal(t, 1, logs.FilterMessageSnippet("retention policy is written").FilterField(zap.String("because", "there was none")).Len())
-	assert.Contains(t, string(p.answer()), `"min_index_age":"30d"`)
+	assert.Equal(
+		t,
+		1,
+		logs.FilterMessageSnippet("retention policy is written").FilterField(zap.String("because", "there was none")).Len(),
+	)
+	assert.Contains(t, string(p.response()), `"min_index_age":"30d"`)
 	assert.Empty(t, applyPolicy(t, p, 30).All())
 	assert.Equal(t, 1, p.puts, "what is in place is not written again")
 
 	logs = applyPolicy(t, p, 7)
 	assert.Equal(t, 1, logs.FilterField(zap.String("because", "it was an older one of ours")).Len())
-	assert.Contains(t, string(p.answer()), `"min_index_age":"7d"`)
+	assert.Contains(t, string(p.response()), `"min_index_age":"7d"`)
 	assert.Equal(t, 2, p.puts)
 }
 
@@ -122,9 +137,9 @@ func TestPolicyThatAnOperatorChangedIsLeft(t *testing.T) {
 	}
 }
 
-// The answer is that of a real node without the plugin.
+// The response is that of a real node without the plugin.
 func TestPolicyWithoutThePlugin(t *testing.T) {
-	p := &fakePlugin{refuse: func(string) (int, string) {
+	p := &fakePlugin{reject: func(string) (int, string) {
 		return http.StatusBadRequest, `{"error":"no handler found for uri [/_plugins/_ism/policies/otelcol-dify-retention] and method [GET]"}`
 	}}
 	logs := applyPolicy(t, p, 30)
@@ -139,7 +154,7 @@ func TestPolicyErrors(t *testing.T) {
 		permanent bool
 	}{
 		"role lacks the right": {http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`, true},
-		"patterns taken":       {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"conflicting templates"}}`, true},
+		"patterns in use":       {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"conflicting templates"}}`, true},
 		"no master":            {http.StatusServiceUnavailable, `{}`, false},
 		"somebody was faster":  {http.StatusConflict, `{"error":{"type":"version_conflict_engine_exception"}}`, false},
 		"not the plugin":       {http.StatusOK, `<html>`, false},
@@ -149,16 +164,16 @@ func TestPolicyErrors(t *testing.T) {
 				continue
 			}
 			t.Run(name+" "+method, func(t *testing.T) {
-				p := &fakePlugin{refuse: func(m string) (int, string) {
+				p := &fakePlugin{reject: func(m string) (int, string) {
 					if m == method {
 						return tt.status, tt.body
 					}
 					return 0, ""
 				}}
 				err := ApplyPolicy(t.Context(), p.exchange, 30, zap.NewNop())
-				var refused *RejectedError
+				var rejected *RejectedError
 				require.ErrorContains(t, err, policyWhat)
-				assert.Equal(t, tt.permanent, errors.As(err, &refused), err)
+				assert.Equal(t, tt.permanent, errors.As(err, &rejected), err)
 			})
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
 )
 
-// step is a part of the setup that documents do not wait for: it is retried until it succeeds or is permanently rejected.
-// A nil step is done.
+// step is a part of the setup that documents do not wait for: it is retried until it succeeds or is permanently
+// rejected. A nil step is done.
 type step struct {
 	do     func(ctx context.Context) error
 	pauses backoff.Backoff

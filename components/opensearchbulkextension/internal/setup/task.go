@@ -31,9 +31,9 @@ type Settings struct {
 	Logger                 *zap.Logger
 }
 
-// Task sets OpenSearch up in the background. Documents wait for the templates, since an index that is created before its
-// template keeps guessed field types for a day, and for one attempt at the retention policy, which applies only to indices
-// that are created after it.
+// Task sets OpenSearch up in the background. Documents wait for the templates, since an index that is created before
+// its template keeps guessed field types for a day, and for one attempt at the retention policy, which applies only
+// to indices that are created after it.
 type Task struct {
 	templates  []Template
 	retention  *step // nil: none
@@ -44,8 +44,8 @@ type Task struct {
 	ready      chan struct{}
 }
 
-// DashboardsHeader is required with every request to OpenSearch Dashboards: it demands the first, and without the second
-// its security plugin would store the objects for the user who logs in, where nobody else sees them.
+// DashboardsHeader is required with every request to OpenSearch Dashboards: it demands the first, and without the
+// second its security plugin would store the objects for the user who logs in, where nobody else sees them.
 func DashboardsHeader() http.Header {
 	return http.Header{"Osd-Xsrf": {"true"}, "Securitytenant": {"global"}}
 }
