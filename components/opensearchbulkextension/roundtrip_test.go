@@ -83,7 +83,7 @@ func (r *rig) requireItems(t *testing.T, want map[deliver.Outcome]int64) {
 func (r *rig) waitBlocked(t *testing.T, requests int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		blocked, err := r.tel.GetMetric("otelcol_opensearch_bulk_held_requests")
+		blocked, err := r.tel.GetMetric("otelcol_opensearch_bulk_blocked_requests")
 		return err == nil && blocked.Data.(metricdata.Sum[int64]).DataPoints[0].Value == requests
 	}, testTime, testTick)
 }
@@ -148,7 +148,7 @@ func TestEveryFaultInSequence(t *testing.T) {
 		[]componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK},
 		r.host.reported(),
 	)
-	metadatatest.AssertEqualOpensearchBulkHeldRequests(
+	metadatatest.AssertEqualOpensearchBulkBlockedRequests(
 		t,
 		r.tel,
 		[]metricdata.DataPoint[int64]{{Value: 0}},

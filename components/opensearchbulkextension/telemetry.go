@@ -82,9 +82,9 @@ func (t telemetry) Retries(ctx context.Context, reason deliver.Reason) {
 }
 
 func (t telemetry) Blocked(ctx context.Context, change int) {
-	t.OpensearchBulkHeldRequests.Add(ctx, int64(change))
+	t.OpensearchBulkBlockedRequests.Add(ctx, int64(change))
 }
 
 func (t telemetry) BlockDuration(ctx context.Context, d time.Duration) {
-	t.OpensearchBulkHoldDuration.Record(ctx, d.Seconds())
+	t.OpensearchBulkBlockDuration.Record(ctx, d.Seconds())
 }

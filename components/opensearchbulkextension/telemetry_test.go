@@ -49,7 +49,7 @@ func TestOwnTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 4}},
 		metricdatatest.IgnoreTimestamp(),
 	)
-	metadatatest.AssertEqualOpensearchBulkHoldDuration(t, r.tel, []metricdata.HistogramDataPoint[float64]{{}}, ignore...)
+	metadatatest.AssertEqualOpensearchBulkBlockDuration(t, r.tel, []metricdata.HistogramDataPoint[float64]{{}}, ignore...)
 	metadatatest.AssertEqualOpensearchBulkStoredItems(
 		t,
 		r.tel,

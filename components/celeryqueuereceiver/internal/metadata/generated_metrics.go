@@ -49,7 +49,7 @@ type metricCeleryQueueLength struct {
 // init fills celery.queue.length metric with initial data.
 func (m *metricCeleryQueueLength) init() {
 	m.data.SetName("celery.queue.length")
-	m.data.SetDescription("Tasks that wait in a Celery queue, of every priority. Tasks that a worker has reserved are not among them.")
+	m.data.SetDescription("Tasks in a Celery queue, of every priority. Tasks that a worker has reserved are not counted.")
 	m.data.SetUnit("{task}")
 	m.data.SetEmptyGauge()
 	m.data.Gauge().DataPoints().EnsureCapacity(m.capacity)
@@ -137,7 +137,7 @@ type metricCeleryQueueUnacked struct {
 // init fills celery.queue.unacked metric with initial data.
 func (m *metricCeleryQueueUnacked) init() {
 	m.data.SetName("celery.queue.unacked")
-	m.data.SetDescription("Tasks that workers have taken from any queue and not acknowledged yet, running ones included. Redis keeps them together, whatever their queue.")
+	m.data.SetDescription("Tasks that workers have reserved from any queue and not acknowledged yet, including running ones. Redis stores them together, independent of their queue.")
 	m.data.SetUnit("{task}")
 	m.data.SetEmptyGauge()
 }

@@ -126,7 +126,7 @@ func TestMetricsBuilder(t *testing.T) {
 						validatedMetrics["celery.queue.length"] = true
 						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
 						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
-						assert.Equal(t, "Tasks that wait in a Celery queue, of every priority. Tasks that a worker has reserved are not among them.", mi.Description())
+						assert.Equal(t, "Tasks in a Celery queue, of every priority. Tasks that a worker has reserved are not counted.", mi.Description())
 						assert.Equal(t, "{task}", mi.Unit())
 						dp := mi.Gauge().DataPoints().At(0)
 						assert.Equal(t, start, dp.StartTimestamp())
@@ -141,7 +141,7 @@ func TestMetricsBuilder(t *testing.T) {
 						validatedMetrics["celery.queue.length"] = true
 						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
 						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
-						assert.Equal(t, "Tasks that wait in a Celery queue, of every priority. Tasks that a worker has reserved are not among them.", mi.Description())
+						assert.Equal(t, "Tasks in a Celery queue, of every priority. Tasks that a worker has reserved are not counted.", mi.Description())
 						assert.Equal(t, "{task}", mi.Unit())
 						dp := mi.Gauge().DataPoints().At(0)
 						assert.Equal(t, start, dp.StartTimestamp())
@@ -165,7 +165,7 @@ func TestMetricsBuilder(t *testing.T) {
 					validatedMetrics["celery.queue.unacked"] = true
 					assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
 					assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
-					assert.Equal(t, "Tasks that workers have taken from any queue and not acknowledged yet, running ones included. Redis keeps them together, whatever their queue.", mi.Description())
+					assert.Equal(t, "Tasks that workers have reserved from any queue and not acknowledged yet, including running ones. Redis stores them together, independent of their queue.", mi.Description())
 					assert.Equal(t, "{task}", mi.Unit())
 					dp := mi.Gauge().DataPoints().At(0)
 					assert.Equal(t, start, dp.StartTimestamp())

@@ -25,16 +25,16 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                      metric.Meter
-	mu                         sync.Mutex
-	registrations              []metric.Registration
-	OpensearchBulkHeldRequests metric.Int64UpDownCounter
-	OpensearchBulkHoldDuration metric.Float64Histogram
-	OpensearchBulkItems        metric.Int64Counter
-	OpensearchBulkRequests     metric.Int64Counter
-	OpensearchBulkRetries      metric.Int64Counter
-	OpensearchBulkStoredBytes  metric.Int64ObservableUpDownCounter
-	OpensearchBulkStoredItems  metric.Int64ObservableUpDownCounter
+	meter                         metric.Meter
+	mu                            sync.Mutex
+	registrations                 []metric.Registration
+	OpensearchBulkBlockDuration   metric.Float64Histogram
+	OpensearchBulkBlockedRequests metric.Int64UpDownCounter
+	OpensearchBulkItems           metric.Int64Counter
+	OpensearchBulkRequests        metric.Int64Counter
+	OpensearchBulkRetries         metric.Int64Counter
+	OpensearchBulkStoredBytes     metric.Int64ObservableUpDownCounter
+	OpensearchBulkStoredItems     metric.Int64ObservableUpDownCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -106,17 +106,17 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
-	builder.OpensearchBulkHeldRequests, err = builder.meter.Int64UpDownCounter(
-		"otelcol_opensearch_bulk_held_requests",
-		metric.WithDescription("Requests that are held now because OpenSearch has not taken all of their documents. [Development]"),
-		metric.WithUnit("{requests}"),
-	)
-	errs = errors.Join(errs, err)
-	builder.OpensearchBulkHoldDuration, err = builder.meter.Float64Histogram(
-		"otelcol_opensearch_bulk_hold_duration",
-		metric.WithDescription("How long a request was held, from its first failed attempt to its end. Requests that were never held are not in it. [Development]"),
+	builder.OpensearchBulkBlockDuration, err = builder.meter.Float64Histogram(
+		"otelcol_opensearch_bulk_block_duration",
+		metric.WithDescription("How long a request was blocked, from its first failed attempt to its end. Requests that were never blocked are not counted. [Development]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.5, 1, 5, 15, 60, 300, 900, 3600, 14400}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.OpensearchBulkBlockedRequests, err = builder.meter.Int64UpDownCounter(
+		"otelcol_opensearch_bulk_blocked_requests",
+		metric.WithDescription("Requests that are blocked now because OpenSearch has not accepted all of their documents. [Development]"),
+		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkItems, err = builder.meter.Int64Counter(
@@ -133,19 +133,19 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkRetries, err = builder.meter.Int64Counter(
 		"otelcol_opensearch_bulk_retries",
-		metric.WithDescription("Attempts that have to be repeated, by the reason. [Development]"),
+		metric.WithDescription("Attempts that have to be repeated, by reason. [Development]"),
 		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkStoredBytes, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_opensearch_bulk_stored_bytes",
-		metric.WithDescription("Bytes of documents that wait in storage for delivery. [Development]"),
+		metric.WithDescription("Bytes of the documents in storage that have yet to be delivered. [Development]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OpensearchBulkStoredItems, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_opensearch_bulk_stored_items",
-		metric.WithDescription("Documents that wait in storage for delivery. [Development]"),
+		metric.WithDescription("Documents in storage that have yet to be delivered. [Development]"),
 		metric.WithUnit("{documents}"),
 	)
 	errs = errors.Join(errs, err)

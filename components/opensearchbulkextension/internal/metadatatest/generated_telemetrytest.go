@@ -21,10 +21,25 @@ func NewSettings(tt *componenttest.Telemetry) extension.Settings {
 	return set
 }
 
-func AssertEqualOpensearchBulkHeldRequests(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+func AssertEqualOpensearchBulkBlockDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
-		Name:        "otelcol_opensearch_bulk_held_requests",
-		Description: "Requests that are held now because OpenSearch has not taken all of their documents. [Development]",
+		Name:        "otelcol_opensearch_bulk_block_duration",
+		Description: "How long a request was blocked, from its first failed attempt to its end. Requests that were never blocked are not counted. [Development]",
+		Unit:        "s",
+		Data: metricdata.Histogram[float64]{
+			Temporality: metricdata.CumulativeTemporality,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_opensearch_bulk_block_duration")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualOpensearchBulkBlockedRequests(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_opensearch_bulk_blocked_requests",
+		Description: "Requests that are blocked now because OpenSearch has not accepted all of their documents. [Development]",
 		Unit:        "{requests}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -32,22 +47,7 @@ func AssertEqualOpensearchBulkHeldRequests(t *testing.T, tt *componenttest.Telem
 			DataPoints:  dps,
 		},
 	}
-	got, err := tt.GetMetric("otelcol_opensearch_bulk_held_requests")
-	require.NoError(t, err)
-	metricdatatest.AssertEqual(t, want, got, opts...)
-}
-
-func AssertEqualOpensearchBulkHoldDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
-	want := metricdata.Metrics{
-		Name:        "otelcol_opensearch_bulk_hold_duration",
-		Description: "How long a request was held, from its first failed attempt to its end. Requests that were never held are not in it. [Development]",
-		Unit:        "s",
-		Data: metricdata.Histogram[float64]{
-			Temporality: metricdata.CumulativeTemporality,
-			DataPoints:  dps,
-		},
-	}
-	got, err := tt.GetMetric("otelcol_opensearch_bulk_hold_duration")
+	got, err := tt.GetMetric("otelcol_opensearch_bulk_blocked_requests")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -87,7 +87,7 @@ func AssertEqualOpensearchBulkRequests(t *testing.T, tt *componenttest.Telemetry
 func AssertEqualOpensearchBulkRetries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_retries",
-		Description: "Attempts that have to be repeated, by the reason. [Development]",
+		Description: "Attempts that have to be repeated, by reason. [Development]",
 		Unit:        "{requests}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -103,7 +103,7 @@ func AssertEqualOpensearchBulkRetries(t *testing.T, tt *componenttest.Telemetry,
 func AssertEqualOpensearchBulkStoredBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_stored_bytes",
-		Description: "Bytes of documents that wait in storage for delivery. [Development]",
+		Description: "Bytes of the documents in storage that have yet to be delivered. [Development]",
 		Unit:        "By",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -119,7 +119,7 @@ func AssertEqualOpensearchBulkStoredBytes(t *testing.T, tt *componenttest.Teleme
 func AssertEqualOpensearchBulkStoredItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_opensearch_bulk_stored_items",
-		Description: "Documents that wait in storage for delivery. [Development]",
+		Description: "Documents in storage that have yet to be delivered. [Development]",
 		Unit:        "{documents}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

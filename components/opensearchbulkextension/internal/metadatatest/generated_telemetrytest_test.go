@@ -28,16 +28,16 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
-	tb.OpensearchBulkHeldRequests.Add(context.Background(), 1)
-	tb.OpensearchBulkHoldDuration.Record(context.Background(), 1)
+	tb.OpensearchBulkBlockDuration.Record(context.Background(), 1)
+	tb.OpensearchBulkBlockedRequests.Add(context.Background(), 1)
 	tb.OpensearchBulkItems.Add(context.Background(), 1)
 	tb.OpensearchBulkRequests.Add(context.Background(), 1)
 	tb.OpensearchBulkRetries.Add(context.Background(), 1)
-	AssertEqualOpensearchBulkHeldRequests(t, testTel,
-		[]metricdata.DataPoint[int64]{{Value: 1}},
-		metricdatatest.IgnoreTimestamp())
-	AssertEqualOpensearchBulkHoldDuration(t, testTel,
+	AssertEqualOpensearchBulkBlockDuration(t, testTel,
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOpensearchBulkBlockedRequests(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOpensearchBulkItems(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -148,7 +148,7 @@ func TestApplyErrors(t *testing.T) {
 		body      string
 		permanent bool
 	}{
-		"priority in use":       {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"same priority"}}`, true},
+		"priority in use":      {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"same priority"}}`, true},
 		"role lacks the right": {http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`, true},
 		"cluster read-only":    {http.StatusForbidden, `{"error":{"type":"cluster_block_exception","reason":"blocked"}}`, false},
 		"a proxy's 403":        {http.StatusForbidden, `<html>`, false},

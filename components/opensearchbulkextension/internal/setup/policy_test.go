@@ -154,7 +154,7 @@ func TestPolicyErrors(t *testing.T) {
 		permanent bool
 	}{
 		"role lacks the right": {http.StatusForbidden, `{"error":{"type":"security_exception","reason":"no permissions"}}`, true},
-		"patterns in use":       {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"conflicting templates"}}`, true},
+		"patterns in use":      {http.StatusBadRequest, `{"error":{"type":"illegal_argument_exception","reason":"conflicting templates"}}`, true},
 		"no master":            {http.StatusServiceUnavailable, `{}`, false},
 		"somebody was faster":  {http.StatusConflict, `{"error":{"type":"version_conflict_engine_exception"}}`, false},
 		"not the plugin":       {http.StatusOK, `<html>`, false},
