@@ -263,7 +263,7 @@ def pipeline():
             number("Collectors up", COUNT, 'sum(up{job="otelcol-dify"})'),
             number("Fullest queue", PERCENT, "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)", limit=0.8),
             number("Runs are told late by", SECONDS, "max(otelcol_workflow_log_checkpoint_age_seconds)", limit=300),
-            number("Held by OpenSearch", COUNT, "sum(otelcol_opensearch_bulk_held_requests)", limit=1),
+            number("Requests blocked by OpenSearch", COUNT, "sum(otelcol_opensearch_bulk_blocked_requests)", limit=1),
             graph("Received", PER_SECOND, query(of_all_signals("receiver", "receiver_accepted"), "{{receiver}} {{signal}}")),
             graph("Sent", PER_SECOND, query(of_all_signals("exporter", "exporter_sent"), "{{exporter}} {{signal}}")),
             graph("Refused and given up", PER_SECOND,

@@ -2,12 +2,12 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Replays dead letters: documents that OpenSearch refused for good, once what they were refused for is mended. Each goes
-# to the index and under the id that it was meant for; one that is there already stays as it is. What was replayed is
-# deleted from the dead-letter index. Nothing is deleted while one is refused again: mend that too, and run it again.
+# Replays dead letters, which are documents that OpenSearch has permanently rejected, once the cause is fixed. Each is
+# written to its original index with its original id; a document that exists already is not changed. Replayed dead letters
+# are deleted from the dead-letter index. If one is rejected again, nothing is deleted: fix that cause too, and run it again.
 #
 #   replay-dead-letters.sh                                    all of them
-#   replay-dead-letters.sh 'type:mapper_parsing_exception'    those that a query finds; fields are status, type, reason, index, id
+#   replay-dead-letters.sh 'type:mapper_parsing_exception'    those that match a query; fields: status, type, reason, index, id
 #
 # Needs curl. The environment is the collector's: OTELCOL_OPENSEARCH_URL, and where needed OTELCOL_OPENSEARCH_USERNAME,
 # OTELCOL_OPENSEARCH_PASSWORD, OTELCOL_OPENSEARCH_CA_FILE; OTELCOL_DEAD_LETTER_INDEX for an index of another name.
@@ -59,9 +59,9 @@ marked='{"term":{"replay":"'$run'"}}'
 
 call PUT "$index/_mapping" '{"properties":{"replay":{"type":"keyword"}}}' >/dev/null
 
-# A pipeline turns a letter back into the document that is in it.
+# A pipeline converts a dead letter back into its document.
 call PUT "_ingest/pipeline/$pipeline" '{
-  "description": "turns a dead letter of opensearch_bulk back into its document",
+  "description": "converts a dead letter of opensearch_bulk back into its document",
   "processors": [{"script": {"source": "String index = ctx.index; String id = ctx.id; def document = Processors.json(ctx.document); ctx.keySet().removeIf(key -> !key.startsWith(\"_\")); ctx.putAll(document); ctx._index = index; ctx._id = id"}}]
 }' >/dev/null
 
@@ -75,7 +75,7 @@ answer=$(call POST "_reindex?refresh=true" '{
 }')
 case $answer in
 *'"failures":[]'*) ;;
-*) die "some are refused again, so nothing is deleted from $index; mend this, or leave them out by a query, and run it again: ${answer#*\"failures\":}" ;;
+*) die "some are rejected again, so nothing is deleted from $index; fix this, or exclude them by a query, and run it again: ${answer#*\"failures\":}" ;;
 esac
 created=$(number created "$answer") there=$(number version_conflicts "$answer")
 # A task that was cancelled or timed out reports no failures either.

@@ -146,7 +146,7 @@ func TestDocumentedRole(t *testing.T) {
 	awaitTemplates(t, s.search)
 	s.tell(t)
 	s.awaitAll(t)
-	assert.NotContains(t, s.Log(), "refuses the set-up")
+	assert.NotContains(t, s.Log(), "rejects the setup")
 
 	full := documentedRole(t)
 	indices := full.IndexPermissions[0]
@@ -179,7 +179,7 @@ func (s *secured) checkDeliveryNeeds(t *testing.T, full role, right string) {
 
 // waits says whether something waits for OpenSearch to take it.
 func (s *secured) waits(ctx context.Context) error {
-	held, err := s.OwnMetric(ctx, "otelcol_opensearch_bulk_held_requests")
+	held, err := s.OwnMetric(ctx, "otelcol_opensearch_bulk_blocked_requests")
 	stored, err2 := s.OwnMetric(ctx, "otelcol_opensearch_bulk_stored_items")
 	if held+stored == 0 {
 		return errors.Join(errors.New("nothing waits"), err, err2)
@@ -213,10 +213,10 @@ func (s *secured) checkSetupNeeds(t *testing.T, full role, right string) {
 	t.Helper()
 	s.grant(t, full.without(right))
 	require.NoError(t, s.search.Send(t.Context(), http.MethodDelete, "/_index_template/otelcol-dify-*", nil, &struct{}{}))
-	before := strings.Count(s.Log(), "OpenSearch refuses the set-up")
+	before := strings.Count(s.Log(), "OpenSearch rejects the setup")
 	s.KillAndRestart(t)
-	wait.For(t, "the set-up is refused", func(context.Context) error {
-		if strings.Count(s.Log(), "OpenSearch refuses the set-up") == before {
+	wait.For(t, "the setup is rejected", func(context.Context) error {
+		if strings.Count(s.Log(), "OpenSearch rejects the setup") == before {
 			return errors.New("not said")
 		}
 		return nil

@@ -118,7 +118,7 @@ func sendLines(t *testing.T, port int, container string) int {
 func (r *rig) written(t *testing.T, writer *instance) map[string]map[string]any {
 	t.Helper()
 	r.expectConsumed(t, "traces", "logs", "workflow-logs")
-	for _, waiting := range []string{"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_held_requests", "otelcol_opensearch_bulk_stored_items"} {
+	for _, waiting := range []string{"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items"} {
 		writer.expectMetric(t, 0, waiting)
 	}
 	documents := map[string]map[string]any{}

@@ -195,7 +195,7 @@ func (r *rig) drain(t *testing.T, w *instance) {
 // drained is nil when nothing that was taken waits any more.
 func (i *instance) drained(ctx context.Context) error {
 	for _, name := range []string{
-		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_held_requests", "otelcol_opensearch_bulk_stored_items", "otelcol_exporter_sentry_runs_waiting",
+		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items", "otelcol_exporter_sentry_runs_waiting",
 	} {
 		waiting, err := i.OwnMetric(ctx, name)
 		if err != nil {

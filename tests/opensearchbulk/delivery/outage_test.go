@@ -52,7 +52,7 @@ func testTerminatedInAnOutage(t *testing.T, at *site) {
 			took := s.Terminate(t)
 			t.Logf("exit after %s", took)
 			assert.Less(t, took, exitLimit)
-			assert.Contains(t, s.Log(), "Documents wait in storage and are delivered after the next start")
+			assert.Contains(t, s.Log(), "Documents are in storage and are delivered after the next start")
 			outage.end(t)
 			s.Restart(t)
 			s.expectEveryDocumentOnce(t)

@@ -91,5 +91,5 @@ func (s *stand) checkLetters(t *testing.T) {
 		assert.NotEmpty(t, letter.Source["@timestamp"])
 	}
 	assert.NotContains(t, s.Log(), "GET /orders", "the log tells that there are some, not what is in them")
-	assert.Contains(t, s.Log(), "OpenSearch refused documents for good")
+	assert.Contains(t, s.Log(), "OpenSearch permanently rejected documents")
 }

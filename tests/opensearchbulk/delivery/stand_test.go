@@ -212,7 +212,7 @@ func (s *stand) waitIdle(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		held, stored := s.metric(ctx, "held_requests"), s.metric(ctx, "stored_items")
+		held, stored := s.metric(ctx, "blocked_requests"), s.metric(ctx, "stored_items")
 		if queued+held+stored > 0 {
 			return fmt.Errorf("%v requests are queued, %v held, %v documents stored", queued, held, stored)
 		}
