@@ -87,10 +87,8 @@ func (cfg *Config) Validate() error {
 		errs = append(errs, errors.New("`storage` is required: name a storage extension, e.g. `storage: file_storage`"))
 	}
 	if !indexNamePattern.MatchString(cfg.DeadLetterIndex) {
-		errs = append(
-			errs,
-			errors.New("`dead_letter_index` must be an index name: lower-case letters, digits, `.`, `_` and `-`"),
-		)
+		errs = append(errs, errors.New("`dead_letter_index` must be an index name: "+
+			"lower-case letters, digits, `.`, `_` and `-`"))
 	}
 	for _, key := range cfg.IndexKeys {
 		if key == "" || strings.ContainsAny(key, "{}") {
@@ -103,10 +101,8 @@ func (cfg *Config) Validate() error {
 func (cfg *Config) validateSetup() error {
 	errs := []error{validateClient("setup::dashboards", &cfg.Setup.Dashboards)}
 	if cfg.Setup.Enabled && cfg.HTTP.Endpoint == "" {
-		errs = append(
-			errs,
-			errors.New("`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"),
-		)
+		errs = append(errs, errors.New("`setup::enabled` needs `http::endpoint`: "+
+			"set it to OpenSearch's URL, or `setup::enabled: false`"))
 	}
 	if !autoExpandPattern.MatchString(cfg.Setup.AutoExpandReplicas) {
 		errs = append(errs, errors.New("`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`"))
@@ -132,10 +128,8 @@ func validateClient(key string, client *confighttp.ClientConfig) error {
 	}
 	for _, middleware := range client.Middlewares {
 		if middleware.ID.Type() == metadata.Type {
-			errs = append(
-				errs,
-				fmt.Errorf("`%s::middlewares` must not name %q: the extension would block its own requests", key, middleware.ID),
-			)
+			errs = append(errs, fmt.Errorf("`%s::middlewares` must not name %q: "+
+				"the extension would block its own requests", key, middleware.ID))
 		}
 	}
 	return errors.Join(errs...)
@@ -144,10 +138,8 @@ func validateClient(key string, client *confighttp.ClientConfig) error {
 func (cfg *Config) validateRetry() error {
 	var errs []error
 	if cfg.AttemptTimeout <= 0 {
-		errs = append(
-			errs,
-			errors.New("`attempt_timeout` must be positive: without it a hung server would block a request indefinitely"),
-		)
+		errs = append(errs, errors.New("`attempt_timeout` must be positive: "+
+			"without it a hung server would block a request indefinitely"))
 	}
 	if cfg.Retry.InitialInterval <= 0 {
 		errs = append(errs, errors.New("`retry::initial_interval` must be positive"))

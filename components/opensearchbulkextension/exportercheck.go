@@ -81,11 +81,8 @@ func (e *bulkExtension) serves(exporter *exporterConfig) bool {
 func (e *bulkExtension) check(exporter *exporterConfig) []string {
 	var faults []string
 	if exporter.HTTP.Timeout != 0 {
-		faults = append(
-			faults,
-			"set `http::timeout: 0`, or it cuts off a blocked request; `attempt_timeout` of the extension "+
-				"bounds each attempt",
-		)
+		faults = append(faults, "set `http::timeout: 0`, or it cuts off a blocked request; "+
+			"`attempt_timeout` of the extension bounds each attempt")
 	}
 	if exporter.Timeout != 0 {
 		faults = append(faults, "set `timeout: 0`, or it cuts off a blocked request")

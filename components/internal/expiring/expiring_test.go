@@ -48,7 +48,7 @@ func TestMapIsBounded(t *testing.T) {
 	}
 }
 
-func TestMapPeekIsNoUse(t *testing.T) {
+func TestMapPeekDoesNotCountAsUse(t *testing.T) {
 	start := time.Unix(1000, 0)
 	m := NewMap[string, int](10, time.Hour)
 	m.Set("a", 1, start)

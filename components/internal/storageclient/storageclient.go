@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// Owner is who a storage is opened for: nobody else gets the same part of it. Name tells apart several of one
-// component.
+// Owner identifies what a storage is opened for: no other owner gets the same data. Name distinguishes several storages
+// of one component.
 type Owner struct {
 	Kind component.Kind
 	ID   component.ID
@@ -25,11 +25,8 @@ type Owner struct {
 func Open(ctx context.Context, host component.Host, key string, id component.ID, owner Owner) (storage.Client, error) {
 	found, ok := host.GetExtensions()[id]
 	if !ok {
-		return nil, fmt.Errorf(
-			"`%s`: there is no extension %q: add it to `extensions` and to `service::extensions`",
-			key,
-			id,
-		)
+		return nil, fmt.Errorf("`%s`: there is no extension %q: add it to `extensions` and to `service::extensions`",
+			key, id)
 	}
 	extension, ok := found.(storage.Extension)
 	if !ok {

@@ -140,10 +140,9 @@ func overTime() agg {
 func visualization(q query, kind string, params object, aggs ...agg) SavedObject {
 	list := make([]any, 0, len(aggs))
 	for i, a := range aggs {
-		list = append(
-			list,
-			object{"id": strconv.Itoa(i + 1), "enabled": true, "type": a.kind, "schema": a.schema, "params": a.params},
-		)
+		list = append(list, object{
+			"id": strconv.Itoa(i + 1), "enabled": true, "type": a.kind, "schema": a.schema, "params": a.params,
+		})
 	}
 	return q.object(typeVisualization, object{
 		"uiStateJSON": "{}",
