@@ -9,7 +9,7 @@ GOTOOLCHAIN ?= go1.27.3
 export GOTOOLCHAIN
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
-# The Go modules of this repository, but for distro/ and tools/.
+# The Go modules of this repository, except distro/ and tools/.
 MODULES := . testkit cmd/difydemo tests
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
@@ -76,7 +76,7 @@ setup: $(TOOLS)/.installed ## Install what the tests need: servers, Python packa
 .PHONY: test
 test: setup build lint ## Run every test: unit tests with the race detector, then the built binary against real servers
 	gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./components/... ./cmd/healthcheck/...
-	@for module in tools/adaptexporter testkit cmd/difydemo; do \
+	@for module in tools testkit cmd/difydemo; do \
 		(cd $$module && gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./...) || exit 1; \
 	done
 	cd tests && gotestsum --format testname -- -timeout 25m ./...
@@ -87,7 +87,7 @@ soak: setup build $(TOOLS)/.installed ## Run the tests of the built binary with 
 
 .PHONY: lint
 lint: $(TOOLS)/.installed $(EXPORTER)/go.mod ## Run the linters
-	@for module in $(MODULES) tools/adaptexporter; do \
+	@for module in $(MODULES) tools; do \
 		echo "golangci-lint $$module"; (cd $$module && golangci-lint run --config "$(CURDIR)/.golangci.yml" ./...) || exit 1; \
 	done
 
@@ -121,19 +121,12 @@ image: bin/otelcol-dify bin/healthcheck ## Build the container image for docker-
 
 CONTRIB := github.com/open-telemetry/opentelemetry-collector-contrib
 
-# The versions in builder-config.yaml are the pin; the go.mod files follow it.
+# The version of a module in a file.
 pin = $(shell sed -n 's,.* $(1) \(v[0-9.]*\),\1,p' $(2) | head -n 1)
 
 .PHONY: upgrade
-upgrade: ## Make go.mod, tools and distro/ follow the versions in builder-config.yaml
-	@new=$(call pin,go.opentelemetry.io/collector/receiver/otlpreceiver,builder-config.yaml); \
-	new_stable=$(call pin,go.opentelemetry.io/collector/confmap/provider/envprovider,builder-config.yaml); \
-	old=$(call pin,go.opentelemetry.io/collector/cmd/builder,tools/go.mod); \
-	old_stable=$$(sed -n 's,.*go.opentelemetry.io/collector/pdata \(v[0-9.]*\).*,\1,p' go.mod); \
-	echo "collector $$old -> $$new, stable modules $$old_stable -> $$new_stable"; \
-	sed -i -E "/open-?telemetry/ { s/ $${old//./\\.}( |$$)/ $$new\1/; s/ $${old_stable//./\\.}( |$$)/ $$new_stable\1/ }" go.mod tools/go.mod
-	$(GO) mod tidy
-	$(GO) -C tools mod tidy
+upgrade: ## Make every go.mod file, tests/ocb, the documents and distro/ follow the versions in builder-config.yaml
+	@$(GO) -C tools run ./upgrade -root "$(CURDIR)"
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: clean

@@ -4,6 +4,8 @@
 FROM golang:1.26-bookworm AS build
 
 ARG VERSION=0.0.0-dev
+# The image sets GOTOOLCHAIN=local.
+ENV GOTOOLCHAIN=go1.27.3
 WORKDIR /src
 COPY . .
 # bin/ may hold what the host built for itself

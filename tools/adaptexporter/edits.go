@@ -1,3 +1,6 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package main
 
 import (
@@ -50,16 +53,18 @@ var edits = []edit{
 	},
 }
 
-// adapt applies every edit to files, by path. Each place must be there exactly once: anything else means that the module is not
-// the one that the edits were written for.
+const doNotFit = "the edits of tools/adaptexporter/edits.go do not fit it"
+
+// adapt applies every edit to files, by path. Each place must be there exactly once: anything else means that the
+// module is not the one that the edits were written for.
 func adapt(files map[string]string) error {
 	for _, e := range edits {
 		content, ok := files[e.file]
 		if !ok {
-			return fmt.Errorf("%s has no file %s: the edits of tools/adaptexporter/edits.go do not fit it", modulePath, e.file)
+			return fmt.Errorf("%s has no file %s: %s", modulePath, e.file, doNotFit)
 		}
 		if n := strings.Count(content, e.old); n != 1 {
-			return fmt.Errorf("%s: %q is there %d times, not once: the edits of tools/adaptexporter/edits.go do not fit it", e.file, e.old, n)
+			return fmt.Errorf("%s: %q is there %d times, not once: %s", e.file, e.old, n, doNotFit)
 		}
 		files[e.file] = strings.Replace(content, e.old, e.new, 1)
 	}

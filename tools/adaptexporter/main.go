@@ -1,7 +1,12 @@
-// Command adaptexporter writes a copy of the stock OpenSearch exporter that compiles with the collector of this project.
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command adaptexporter writes a copy of the stock OpenSearch exporter that compiles with the collector of this
+// project.
 //
-// The newest version of the exporter that the module proxy serves is older than the collector, whose API has changed since.
-// The copy differs from the module in the places that the edits below name, and in nothing else; it is never committed.
+// The newest version of the exporter that the module proxy serves is older than the collector, whose API has
+// changed since. The copy differs from the module in the places that the edits below name, and in nothing else; it
+// is never committed.
 //
 //	go -C tools run ./adaptexporter -out ../.cache/make-exporter
 //
@@ -17,10 +22,12 @@ import (
 
 func main() {
 	out := flag.String("out", "", "folder to write; an older copy in it is replaced")
-	check := flag.String("check", "", "only report whether a version of the exporter up to this `version` of the collector is served")
+	check := flag.String("check", "",
+		"only report whether a version of the exporter up to this `version` of the collector is served")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: adaptexporter -out FOLDER | -check VERSION\n\n"+
-			"Writes %s %s,\nadapted to the collector's current API, to FOLDER: the target of a `replaces` line in an ocb builder file.\n\n", modulePath, version)
+			"Writes %s %s,\nadapted to the collector's current API, to FOLDER: "+
+			"the target of a `replaces` line in an ocb builder file.\n\n", modulePath, version)
 		flag.PrintDefaults()
 	}
 	flag.Parse()

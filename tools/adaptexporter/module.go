@@ -1,3 +1,6 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package main
 
 import (
@@ -46,7 +49,8 @@ func goModDownload(version string) (archive string, err error) {
 	stdout, runErr := command.Output()
 	var module struct{ Zip, Error string }
 	if err := json.Unmarshal(stdout, &module); err != nil {
-		return "", fmt.Errorf("go mod download %s@%s: %w: %s", modulePath, version, errors.Join(runErr, err), strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("go mod download %s@%s: %w: %s",
+			modulePath, version, errors.Join(runErr, err), strings.TrimSpace(stderr.String()))
 	}
 	if module.Error != "" {
 		return "", fmt.Errorf("go mod download: %s", module.Error)
@@ -54,7 +58,8 @@ func goModDownload(version string) (archive string, err error) {
 	return module.Zip, nil
 }
 
-// read returns the files of the module's archive, by their path in the module, without tests. The archive's hash must be want.
+// read returns the files of the module's archive, by their path in the module, without tests. The archive's hash
+// must be want.
 func read(archive, want string) (map[string]string, error) {
 	got, err := dirhash.HashZip(archive, dirhash.Hash1)
 	if err != nil {
@@ -94,7 +99,8 @@ func readFile(file *zip.File) (string, error) {
 	return string(content), err
 }
 
-// write replaces the folder out by files. It does nothing if the folder has them already, so that nothing is built again.
+// write replaces the folder out by files. It does nothing if the folder has them already, so that nothing is built
+// again.
 func write(out string, files map[string]string) error {
 	if same(out, files) {
 		return nil
@@ -124,8 +130,9 @@ func same(out string, files map[string]string) bool {
 	return true
 }
 
-// reportNewer fails if a newer version of the exporter than the adapted one can be downloaded. It tries each minor version up to
-// and including the collector's, since a proxy's list of versions need not name all that it serves, or may name none.
+// reportNewer fails if a newer version of the exporter than the adapted one can be downloaded. It tries each minor
+// version up to and including the collector's, since a proxy's list of versions need not name all that it serves,
+// or may name none.
 func reportNewer(w io.Writer, collector string) error {
 	candidates, err := minorVersions(version, collector)
 	if err != nil {
@@ -133,11 +140,12 @@ func reportNewer(w io.Writer, collector string) error {
 	}
 	for _, candidate := range slices.Backward(candidates) {
 		if _, err := goModDownload(candidate); err == nil {
-			return fmt.Errorf("%s %s is served: if it compiles with the collector's version, delete tools/adaptexporter and the `replaces` line",
-				modulePath, candidate)
+			return fmt.Errorf("%s %s is served: if it compiles with the collector's version, "+
+				"delete tools/adaptexporter and the `replaces` line", modulePath, candidate)
 		}
 	}
-	fmt.Fprintf(w, "%s is the newest version of %s that is served (tried %d newer ones up to %s)\n", version, modulePath, len(candidates), collector)
+	fmt.Fprintf(w, "%s is the newest version of %s that is served (tried %d newer ones up to %s)\n",
+		version, modulePath, len(candidates), collector)
 	return nil
 }
 
