@@ -22,7 +22,7 @@ go_files = $(shell find $(1) \( -name '*.go' -o -name go.mod -o -name go.sum \) 
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify traffic; DURATION=20s ends it by itself
@@ -82,14 +82,30 @@ test: setup build lint ## Run every test: unit tests with the race detector, the
 	cd tests && gotestsum --format testname -- -timeout 25m ./...
 
 .PHONY: soak
-soak: setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full
-	cd tests && OTELCOL_TEST_SOAK=1 gotestsum --format testname -- -count 1 -timeout 4h ./...
+soak: soak-suite setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full; SUITE=sentry only these
+	@tests/soak.sh $(SUITE)
+
+.PHONY: soak-suite
+soak-suite:
+	@tests/soak.sh --check "$(SUITE)"
 
 .PHONY: lint
 lint: $(TOOLS)/.installed $(EXPORTER)/go.mod ## Run the linters
 	@for module in $(MODULES) tools; do \
 		echo "golangci-lint $$module"; (cd $$module && golangci-lint run --config "$(CURDIR)/.golangci.yml" ./...) || exit 1; \
 	done
+
+# What govulncheck reads: each module's source with its tests, and the binaries, with their symbols, by which it finds what is
+# linked. The collector is built from distro/.
+VULNCHECK := otelcol-dify difydemo healthcheck
+
+.PHONY: vulncheck
+vulncheck: $(TOOLS)/.installed $(EXPORTER)/go.mod ## Fail on a known vulnerability that is reachable and not in tools/vulncheck/accepted.yaml
+	@echo "building $(VULNCHECK) with symbols"
+	@cd distro && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/otelcol-dify" .
+	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/difydemo" .
+	@$(GO_BUILD) -o .cache/vulncheck/healthcheck ./cmd/healthcheck
+	@$(GO) -C tools run ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
 
 .PHONY: generate
 generate: $(TOOLS)/.installed ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards, Alertmanager's part of docker-compose.yaml
