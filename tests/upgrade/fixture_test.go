@@ -1,0 +1,170 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package upgrade
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
+)
+
+// Files of a fixture, a folder of testdata that has the name of the collector's version that wrote it.
+const (
+	rowsFile    = "rows.json"      // what is in Dify's tables
+	storageFile = "storage.tar.gz" // the collector's storage directory
+	configFile  = "collector.yaml" // the configuration with which the old version wrote it
+)
+
+const (
+	tenant = "11111111-1111-4111-8111-111111111111"
+	app    = "22222222-2222-4222-8222-222222222222"
+
+	// traces is the number of requests with spans. It is greater than the number of the exporter's consumers, so that some
+	// requests are in flight when the collector stops, and others in the queue.
+	traces = 25
+	// rejected is the request whose root span OpenSearch rejected permanently, so that a dead letter is stored.
+	rejected = 0
+
+	rootSpan, childSpan = 1, 2
+)
+
+// rows are Dify's rows, in the order in which the runs started.
+type rows struct {
+	Database string `json:"database"` // address in the checkpoint
+	Runs     []run  `json:"runs"`
+}
+
+type run struct {
+	ID         string    `json:"id"`
+	AppLogID   string    `json:"app_log_id"`
+	CreatedAt  time.Time `json:"created_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	Status     string    `json:"status"`
+	// Open runs had not ended when the old collector stopped.
+	Open bool `json:"open,omitempty"`
+}
+
+func (r *rows) failed() int {
+	n := 0
+	for _, one := range r.Runs {
+		if one.Status == "failed" {
+			n++
+		}
+	}
+	return n
+}
+
+func readRows(folder string) (*rows, error) {
+	text, err := os.ReadFile(filepath.Join(folder, rowsFile))
+	if err != nil {
+		return nil, err
+	}
+	r := &rows{}
+	return r, json.Unmarshal(text, r)
+}
+
+func createApp(ctx context.Context, w *schema.Writer) error {
+	if err := w.CreateTenant(ctx, schema.Tenant{ID: tenant, Name: "Acme"}); err != nil {
+		return err
+	}
+	return w.CreateApp(ctx, schema.App{ID: app, TenantID: tenant, Name: "Translate", Mode: "workflow"})
+}
+
+func (r *run) start(ctx context.Context, w *schema.Writer) error {
+	err := w.StartRun(ctx, schema.Run{
+		ID: r.ID, TenantID: tenant, AppID: app, WorkflowID: app, CreatedBy: tenant, CreatedAt: r.CreatedAt,
+	})
+	if err != nil {
+		return err
+	}
+	return w.AppendLog(ctx, schema.AppLog{
+		ID: r.AppLogID, TenantID: tenant, AppID: app, WorkflowID: app, RunID: r.ID, CreatedBy: tenant, CreatedAt: r.CreatedAt,
+	})
+}
+
+func (r *run) end(ctx context.Context, w *schema.Writer) error {
+	outcome := schema.Outcome{Status: r.Status, FinishedAt: r.FinishedAt, Elapsed: r.FinishedAt.Sub(r.CreatedAt), TotalSteps: 2}
+	if r.Status == "failed" {
+		outcome.Error = "model refused run " + r.ID
+	}
+	return w.EndRun(ctx, r.ID, outcome)
+}
+
+func traceOf(request int) (id pcommon.TraceID) {
+	binary.BigEndian.PutUint64(id[:8], 0x0bad)
+	binary.BigEndian.PutUint64(id[8:], uint64(request+1))
+	return id
+}
+
+// exportTrace sends a request's spans: a root with an exception, and a child.
+func exportTrace(ctx context.Context, otlpHTTP string, request int, at time.Time) error {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	for key, value := range map[string]string{
+		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "host-1", "process.pid": "7",
+	} {
+		rs.Resource().Attributes().PutStr(key, value)
+	}
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	span := func(id byte, name string, kind ptrace.SpanKind) ptrace.Span {
+		s := spans.AppendEmpty()
+		s.SetTraceID(traceOf(request))
+		s.SetSpanID(pcommon.SpanID{7: id})
+		s.SetName(name)
+		s.SetKind(kind)
+		s.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
+		s.SetEndTimestamp(pcommon.NewTimestampFromTime(at.Add(time.Second)))
+		return s
+	}
+	root := span(rootSpan, "POST /v1/workflows/run", ptrace.SpanKindServer)
+	root.Attributes().PutStr("http.method", http.MethodPost)
+	root.Attributes().PutStr("http.route", "/v1/workflows/run")
+	if request == rejected {
+		root.Attributes().PutStr("test.document", "poison")
+	}
+	e := root.Events().AppendEmpty()
+	e.SetName("exception")
+	e.SetTimestamp(root.EndTimestamp())
+	e.Attributes().PutStr("exception.type", "RuntimeError")
+	e.Attributes().PutStr("exception.message", fmt.Sprint("request ", request))
+	e.Attributes().PutStr("exception.stacktrace", fmt.Sprintf("Traceback (most recent call last):\n"+
+		"  File \"/app/api/a.py\", line 7, in run\n    call()\nRuntimeError: request %d\n", request))
+	child := span(childSpan, "call model", ptrace.SpanKindInternal)
+	child.SetParentSpanID(root.SpanID())
+
+	body, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+otlpHTTP+"/v1/traces", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("export: %s: %s", resp.Status, answer)
+	}
+	return nil
+}
