@@ -32,8 +32,8 @@ const (
 	tenant = "11111111-1111-4111-8111-111111111111"
 	app    = "22222222-2222-4222-8222-222222222222"
 
-	// traces is the number of requests with spans. It is greater than the number of the exporter's consumers, so that some
-	// requests are in flight when the collector stops, and others in the queue.
+	// traces is the number of requests with spans. It is greater than the number of the exporter's consumers, so
+	// that some requests are in flight when the collector stops, and others in the queue.
 	traces = 25
 	// rejected is the request whose root span OpenSearch rejected permanently, so that a dead letter is stored.
 	rejected = 0
@@ -55,16 +55,6 @@ type run struct {
 	Status     string    `json:"status"`
 	// Open runs had not ended when the old collector stopped.
 	Open bool `json:"open,omitempty"`
-}
-
-func (r *rows) failed() int {
-	n := 0
-	for _, one := range r.Runs {
-		if one.Status == "failed" {
-			n++
-		}
-	}
-	return n
 }
 
 func readRows(folder string) (*rows, error) {
@@ -91,12 +81,15 @@ func (r *run) start(ctx context.Context, w *schema.Writer) error {
 		return err
 	}
 	return w.AppendLog(ctx, schema.AppLog{
-		ID: r.AppLogID, TenantID: tenant, AppID: app, WorkflowID: app, RunID: r.ID, CreatedBy: tenant, CreatedAt: r.CreatedAt,
+		ID: r.AppLogID, TenantID: tenant, AppID: app, WorkflowID: app, RunID: r.ID, CreatedBy: tenant,
+		CreatedAt: r.CreatedAt,
 	})
 }
 
 func (r *run) end(ctx context.Context, w *schema.Writer) error {
-	outcome := schema.Outcome{Status: r.Status, FinishedAt: r.FinishedAt, Elapsed: r.FinishedAt.Sub(r.CreatedAt), TotalSteps: 2}
+	outcome := schema.Outcome{
+		Status: r.Status, FinishedAt: r.FinishedAt, Elapsed: r.FinishedAt.Sub(r.CreatedAt), TotalSteps: 2,
+	}
 	if r.Status == "failed" {
 		outcome.Error = "model refused run " + r.ID
 	}
@@ -114,7 +107,8 @@ func exportTrace(ctx context.Context, otlpHTTP string, request int, at time.Time
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
 	for key, value := range map[string]string{
-		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "host-1", "process.pid": "7",
+		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc",
+		"host.name": "host-1", "process.pid": "7",
 	} {
 		rs.Resource().Attributes().PutStr(key, value)
 	}

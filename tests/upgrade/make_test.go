@@ -32,7 +32,7 @@ import (
 )
 
 const (
-	folderEnv = "OTELCOL_UPGRADE_FIXTURE" // the folder of testdata to write, such as testdata/v0.138; its configFile is there
+	folderEnv = "OTELCOL_UPGRADE_FIXTURE" // the folder to write, such as testdata/v0.138, which has its configFile
 
 	ended = 16 // runs that end while the old collector runs
 	open  = 3  // runs that end while no collector runs
@@ -101,7 +101,8 @@ func TestMakeFixture(t *testing.T) {
 
 	after := now()
 	r.Runs = append(r.Runs, run{
-		ID: uuid.NewString(), AppLogID: uuid.NewString(), CreatedAt: after, FinishedAt: after.Add(time.Second), Status: "succeeded", Open: true,
+		ID: uuid.NewString(), AppLogID: uuid.NewString(), CreatedAt: after, FinishedAt: after.Add(time.Second),
+		Status: "succeeded", Open: true,
 	})
 	text, err := json.MarshalIndent(r, "", "  ")
 	require.NoError(t, err)
@@ -114,8 +115,8 @@ func now() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 
-// failingOpenSearch accepts what the extension sets up, rejects the documents with "poison" permanently, and has no room for
-// any other document.
+// failingOpenSearch accepts what the extension sets up, rejects the documents with "poison" permanently, and has no
+// room for any other document.
 type failingOpenSearch struct {
 	setup http.Handler
 }

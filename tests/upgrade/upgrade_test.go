@@ -28,8 +28,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// The queues, the checkpoint, the stored documents and the failed runs that an older version left when it stopped during an
-// outage of OpenSearch and Sentry are read: each item arrives exactly once. make.sh writes the fixtures.
+// The queues, the checkpoint, the stored documents and the failed runs that an older version left when it stopped
+// during an outage of OpenSearch and Sentry are read: each item arrives exactly once. make.sh writes the fixtures.
 func TestStorageOfOlderVersions(t *testing.T) {
 	folders, err := filepath.Glob("testdata/*")
 	require.NoError(t, err)

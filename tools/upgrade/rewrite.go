@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
-	"golang.org/x/mod/semver"
 )
 
 // modules are the folders of the Go modules whose go.mod follows the pin, in the order in which they need each other.
@@ -34,8 +33,9 @@ var (
 	// A link to a file in the collector's or contrib's repository.
 	linkVersion = regexp.MustCompile(`(github\.com/open-telemetry/opentelemetry-collector(?:-contrib)?)` +
 		`(/(?:blob|tree)/)(v\d+\.\d+\.\d+)`)
-	// The words by which a document names the collector's version.
-	statedVersion = regexp.MustCompile(`(collector )(is pinned to )(v\d+\.\d+\.\d+)`)
+	// The words by which a document names both versions.
+	statedVersions = regexp.MustCompile(`([Cc]ore (?:is pinned to )?)(v0\.\d+\.\d+)` +
+		`((?:,| and) contrib (?:to )?)(v0\.\d+\.\d+)`)
 )
 
 // directRequirements returns the modules of the collector and of contrib that the modules below root require directly.
@@ -167,8 +167,5 @@ func rewriteText(content string, pinned *pins, wanted map[string]string) string 
 		}
 		return match[1] + match[2] + version
 	})
-	return statedVersion.ReplaceAllStringFunc(content, func(text string) string {
-		match := statedVersion.FindStringSubmatch(text)
-		return match[1] + match[2] + semver.Canonical(corePin)
-	})
+	return statedVersions.ReplaceAllString(content, "${1}"+corePin+"${3}"+contribPin)
 }

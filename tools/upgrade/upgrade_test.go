@@ -179,7 +179,11 @@ func TestRewriteText(t *testing.T) {
 			"https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/v0.138.0/pkg",
 			"https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/v0.165.1/pkg",
 		},
-		{"The collector is pinned to v0.138.0. v0.138.0 is older.", "The collector is pinned to v0.165.0. v0.138.0 is older."},
+		{
+			"Core is pinned to v0.138.0 and contrib to v0.136.0. It was missing in core v0.137.0.",
+			"Core is pinned to v0.165.0 and contrib to v0.165.1. It was missing in core v0.137.0.",
+		},
+		{"the pin (core v0.138.0, contrib v0.136.0)", "the pin (core v0.165.0, contrib v0.165.1)"},
 		{"github.com/otelcol-dify/otelcol-dify v0.0.0", "github.com/otelcol-dify/otelcol-dify v0.0.0"},
 	} {
 		if got := rewriteText(tt.before, pinned, wanted); got != tt.after {
