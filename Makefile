@@ -39,20 +39,20 @@ FORCE:
 	@mkdir -p .cache
 	@[ "$$(cat $@ 2>/dev/null)" = "$(VERSION)" ] || echo "$(VERSION)" > $@
 
-# The stock OpenSearch exporter, adapted to the collector's version. distro/ and tests/ replace the module by this folder.
+# Adapted copies of two stock exporters. distro/ and tests/ replace the modules by folders in this one.
 EXPORTER := .cache/make-exporter
-$(EXPORTER)/go.mod: $(wildcard tools/adaptexporter/*.go)
+$(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go)
 	@$(GO) -C tools run ./adaptexporter -out "$(CURDIR)/$(EXPORTER)"
 	@touch $@
 
 .PHONY: exporter
-exporter: $(EXPORTER)/go.mod ## Adapt the stock OpenSearch exporter to the collector's version, as distro/ and tests/ need it
+exporter: $(EXPORTER)/.written ## Write the adapted copies of stock exporters that distro/ and tests/ need
 
 .PHONY: check-exporter
 check-exporter: ## Fail if a version of the OpenSearch exporter is served that needs no adapting
 	@$(GO) -C tools run ./adaptexporter -check $(call pin,$(CONTRIB)/exporter/prometheusexporter,builder-config.yaml)
 
-bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) $(EXPORTER)/go.mod .cache/version
+bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) $(EXPORTER)/.written .cache/version
 	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)"/' distro/main.go > .cache/main.go
 	@printf '{"Replace":{"%s/distro/main.go":"%s/.cache/main.go"}}\n' "$(CURDIR)" "$(CURDIR)" > .cache/overlay.json
 	@echo "building $@ $(VERSION) (the first time takes some minutes)"
@@ -90,7 +90,7 @@ soak-suite:
 	@tests/soak.sh --check "$(SUITE)"
 
 .PHONY: lint
-lint: $(TOOLS)/.installed $(EXPORTER)/go.mod ## Run the linters
+lint: $(TOOLS)/.installed $(EXPORTER)/.written ## Run the linters
 	@for module in $(MODULES) tools; do \
 		echo "golangci-lint $$module"; (cd $$module && golangci-lint run --config "$(CURDIR)/.golangci.yml" ./...) || exit 1; \
 	done

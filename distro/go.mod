@@ -377,6 +377,8 @@ require (
 
 replace github.com/otelcol-dify/otelcol-dify => ../
 
-replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter => ../.cache/make-exporter
+replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter => ../.cache/make-exporter/opensearchexporter
+
+replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter => ../.cache/make-exporter/kafkaexporter
 
 replace go.opentelemetry.io/collector => go.opentelemetry.io/collector v0.165.0

@@ -204,4 +204,4 @@ replace github.com/otelcol-dify/otelcol-dify => ../
 replace github.com/otelcol-dify/otelcol-dify/testkit => ../testkit
 
 // The stock exporter, adapted to the collector's version by `make exporter`.
-replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter => ../.cache/make-exporter
+replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter => ../.cache/make-exporter/opensearchexporter

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,12 +30,13 @@ const (
 		{"startTimeUnixNano":"1790000000000000000","timeUnixNano":"1790000001000000000","asInt":"1"}]}}]}]}]}`
 )
 
-// TestKafkaAlertsSeeWhatCollectorsTell gives a real Kafka a topic that nobody reads and a message that is no telemetry: each alert
-// about Kafka has something to say then, which it hasn't if a name in it is wrong.
+// TestKafkaAlertsSeeWhatCollectorsTell gives a real Kafka a topic that nobody reads and that rejects one record for its size, and a
+// message that is not telemetry. The expression of each alert about Kafka has data then, which it hasn't if a name in it is wrong.
 func TestKafkaAlertsSeeWhatCollectorsTell(t *testing.T) {
 	kafka := servers.Run(t, servers.StartKafka)
 	const prefix = "alerting"
-	require.NoError(t, kafka.CreateTopics(t.Context(), 1, prefix+"-traces", prefix+"-metrics"))
+	const limit = 10_000 // bytes
+	require.NoError(t, kafka.CreateTopicsLimited(t.Context(), 1, limit, prefix+"-traces", prefix+"-metrics"))
 	t.Cleanup(func() {
 		_ = kafka.DeleteTopics(context.WithoutCancel(t.Context()), prefix+"-traces", prefix+"-metrics")
 	})
@@ -47,6 +49,8 @@ func TestKafkaAlertsSeeWhatCollectorsTell(t *testing.T) {
 	prometheus := servers.Run(t, func(ctx context.Context) (*servers.Prometheus, error) {
 		return servers.StartPrometheus(ctx, gateway.Telemetry, metrics.Telemetry)
 	})
+	tooLarge := strings.Replace(aSpan, `"kind":2,`, `"kind":2,"attributes":[{"key":"note","value":{"stringValue":"`+incompressible(2*limit)+`"}}],`, 1)
+	require.NoError(t, sendJSON(t.Context(), "http://"+gateway.OTLPHTTP+"/v1/traces", tooLarge))
 	for alert, expr := range kafkaAlerts(t) {
 		t.Run(alert, func(t *testing.T) {
 			wait.For(t, "data for "+expr, func(ctx context.Context) error {
@@ -87,6 +91,15 @@ func kafkaAlerts(t *testing.T) map[string]string {
 	}
 	require.NotEmpty(t, alerts)
 	return alerts
+}
+
+// incompressible returns paths, which redaction keeps, of at least that many bytes.
+func incompressible(size int) string {
+	var b strings.Builder
+	for b.Len() < size {
+		fmt.Fprintf(&b, "/app/api/%x/%x.py ", rand.Uint64(), rand.Uint64())
+	}
+	return b.String()
 }
 
 func sendJSON(ctx context.Context, url, body string) error {

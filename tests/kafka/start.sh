@@ -56,6 +56,10 @@ group.min.session.timeout.ms=1000
 # The controller lets a broker that was killed come back when its session has ended: by default after nine seconds.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
+# A test can take a right away from the user that logs in; a client without a login may do everything.
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 P
   [ -z "${4:-}" ] || cat >>"$3/server.properties" <<P
 ssl.keystore.type=PEM

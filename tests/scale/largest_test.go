@@ -57,24 +57,6 @@ func TestLargestRequestPasses(t *testing.T) {
 	}
 }
 
-// What is too large for Kafka all the same waits and is told. Others pass.
-func TestTooLargeForKafkaIsTold(t *testing.T) {
-	r := newRigWith(t, rigOptions{gateways: 1, overlays: []string{"yaml:exporters::kafka::producer::max_message_bytes: 100000"}})
-	gateway := r.gateways[0]
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(span(t, 1))
-	require.NoError(t, err)
-	td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("note", incompressible(200_000))
-	require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "traces", protobuf, tracesProto(t, td)))
-	gateway.expectLog(t, "kafka records export failed", "MESSAGE_TOO_LARGE")
-	var others []string
-	for n := uint64(2); n < 20; n++ {
-		require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "traces", protobuf, span(t, n)))
-		others = append(others, spanIDs(n)...)
-	}
-	gateway.expectMetric(t, 1, "otelcol_exporter_queue_size", `data_type="traces"`)
-	assert.ElementsMatch(t, others, r.spansInKafka(t))
-}
-
 // incompressible is a stack trace as redaction keeps it, of that many bytes at most.
 func incompressible(size int) string {
 	random := rand.New(rand.NewPCG(1, 2))

@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,13 +19,13 @@ import (
 )
 
 // stock returns the files of the real module.
-func stock(t *testing.T) map[string]string {
+func stock(t *testing.T, m module) map[string]string {
 	t.Helper()
-	archive, err := download()
+	archive, err := m.download(m.version)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := read(archive, sum)
+	files, err := m.read(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,81 +42,89 @@ func wantError(t *testing.T, err error, parts ...string) {
 }
 
 func TestAdaptChangesOnlyTheNamedFiles(t *testing.T) {
-	before, after := stock(t), stock(t)
-	if err := adapt(after); err != nil {
-		t.Fatal(err)
-	}
-	edited := map[string]bool{}
-	for _, e := range edits {
-		edited[e.file] = true
-		if !strings.Contains(after[e.file], e.new) {
-			t.Errorf("%s has no %q", e.file, e.new)
+	for _, m := range modules {
+		before, after := stock(t, m), stock(t, m)
+		if err := m.adapt(after); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for path, content := range after {
-		if changed := content != before[path]; changed != edited[path] {
-			t.Errorf("%s: changed is %t, want %t", path, changed, edited[path])
-		}
-		if strings.HasSuffix(path, ".go") {
-			if _, err := parser.ParseFile(token.NewFileSet(), path, content, parser.SkipObjectResolution); err != nil {
-				t.Error(err)
+		edited := map[string]bool{}
+		for _, e := range m.edits {
+			edited[e.file] = true
+			if !strings.Contains(after[e.file], e.new) {
+				t.Errorf("%s has no %q", e.file, e.new)
 			}
 		}
-	}
-	if len(before) != len(after) {
-		t.Errorf("got %d files, want %d", len(after), len(before))
+		for path, content := range after {
+			if changed := content != before[path]; changed != edited[path] {
+				t.Errorf("%s: changed is %t, want %t", path, changed, edited[path])
+			}
+			if strings.HasSuffix(path, ".go") {
+				if _, err := parser.ParseFile(token.NewFileSet(), path, content, parser.SkipObjectResolution); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if len(before) != len(after) {
+			t.Errorf("got %d files, want %d", len(after), len(before))
+		}
 	}
 }
 
 func TestEachEditAppliesOnce(t *testing.T) {
-	for _, e := range edits {
-		t.Run(e.file, func(t *testing.T) {
-			files := stock(t)
-			if err := adapt(files); err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(files[e.file], e.new); n != 1 {
-				t.Errorf("%q is there %d times, want once", e.new, n)
-			}
-		})
-	}
-}
-
-// Any other module than the expected one is an error that names the place.
-func TestAdaptOtherModule(t *testing.T) {
-	for _, e := range edits {
-		for name, tt := range map[string]struct {
-			change func(files map[string]string)
-			want   string
-		}{
-			"missing file": {func(files map[string]string) { delete(files, e.file) }, "has no file " + e.file},
-			"missing place": {
-				func(files map[string]string) { files[e.file] = strings.Replace(files[e.file], e.old, "", 1) },
-				"is there 0 times, not once",
-			},
-			"double place": {func(files map[string]string) { files[e.file] += e.old }, "is there 2 times, not once"},
-		} {
-			t.Run(e.file+" "+name, func(t *testing.T) {
-				files := stock(t)
-				tt.change(files)
-				wantError(t, adapt(files), tt.want, e.file, "do not fit it")
+	for _, m := range modules {
+		for _, e := range m.edits {
+			t.Run(e.file, func(t *testing.T) {
+				files := stock(t, m)
+				if err := m.adapt(files); err != nil {
+					t.Fatal(err)
+				}
+				if n := strings.Count(files[e.file], e.new); n != 1 {
+					t.Errorf("%q is there %d times, want once", e.new, n)
+				}
 			})
 		}
 	}
 }
 
-func TestAdaptTwice(t *testing.T) {
-	files := stock(t)
-	if err := adapt(files); err != nil {
-		t.Fatal(err)
+// Any other module than the expected one is an error that names the place.
+func TestAdaptOtherModule(t *testing.T) {
+	for _, m := range modules {
+		for _, e := range m.edits {
+			for name, tt := range map[string]struct {
+				change func(files map[string]string)
+				want   string
+			}{
+				"missing file": {func(files map[string]string) { delete(files, e.file) }, "has no file " + e.file},
+				"missing place": {
+					func(files map[string]string) { files[e.file] = strings.Replace(files[e.file], e.old, "", 1) },
+					"is there 0 times, not once",
+				},
+				"double place": {func(files map[string]string) { files[e.file] += e.old }, "is there 2 times, not once"},
+			} {
+				t.Run(e.file+" "+name, func(t *testing.T) {
+					files := stock(t, m)
+					tt.change(files)
+					wantError(t, m.adapt(files), tt.want, e.file, "do not fit it")
+				})
+			}
+		}
 	}
-	if err := adapt(files); err == nil {
-		t.Error("an adapted module is adapted again")
+}
+
+func TestAdaptTwice(t *testing.T) {
+	for _, m := range modules {
+		files := stock(t, m)
+		if err := m.adapt(files); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.adapt(files); err == nil {
+			t.Error("an adapted module is adapted again")
+		}
 	}
 }
 
 func TestReadLeavesTestsOut(t *testing.T) {
-	files := stock(t)
+	files := stock(t, openSearch)
 	for _, path := range []string{"go.mod", "LICENSE", "factory.go", "config.go"} {
 		if files[path] == "" {
 			t.Errorf("%s is missing", path)
@@ -132,7 +141,7 @@ func TestReadWrongChecksum(t *testing.T) {
 	archive := filepath.Join(t.TempDir(), "module.zip")
 	var content bytes.Buffer
 	writer := zip.NewWriter(&content)
-	file, err := writer.Create(modulePath + "@" + version + "/config.go")
+	file, err := writer.Create(openSearch.path + "@" + openSearch.version + "/config.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,17 +154,17 @@ func TestReadWrongChecksum(t *testing.T) {
 	if err := os.WriteFile(archive, content.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = read(archive, sum)
-	wantError(t, err, archive, "checksum is h1:", "expected "+sum, modulePath+" "+version)
+	_, err = openSearch.read(archive)
+	wantError(t, err, archive, "checksum is h1:", "expected "+openSearch.sum, openSearch.path+" "+openSearch.version)
 
-	if _, err := read(filepath.Join(t.TempDir(), "missing.zip"), sum); err == nil {
+	if _, err := openSearch.read(filepath.Join(t.TempDir(), "missing.zip")); err == nil {
 		t.Error("no error for a missing archive")
 	}
 }
 
 func TestDownloadOfAVersionThatIsNotServed(t *testing.T) {
-	_, err := goModDownload("v0.999.0")
-	wantError(t, err, "go mod download: ", modulePath)
+	_, err := openSearch.download("v0.999.0")
+	wantError(t, err, "go mod download: ", openSearch.path)
 }
 
 func TestWrite(t *testing.T) {
@@ -218,12 +227,14 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := stock(t)
-	if err := adapt(want); err != nil {
-		t.Fatal(err)
-	}
-	if got := written(t, out); !maps.Equal(got, want) {
-		t.Error("the folder differs from the adapted module")
+	for _, m := range modules {
+		want := stock(t, m)
+		if err := m.adapt(want); err != nil {
+			t.Fatal(err)
+		}
+		if got := written(t, filepath.Join(out, path.Base(m.path))); !maps.Equal(got, want) {
+			t.Errorf("%s: the folder differs from the adapted module", m.path)
+		}
 	}
 }
 

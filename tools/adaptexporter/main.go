@@ -1,16 +1,16 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command adaptexporter writes a copy of the stock OpenSearch exporter that compiles with the collector of this
-// project.
+// Command adaptexporter writes copies of two stock exporters that differ from them in a few lines:
+//   - OpenSearch: the newest version that the module proxy serves is older than the collector, whose API has changed since. The copy
+//     compiles with it.
+//   - Kafka: the copy retries what Kafka rejects because of its own settings, instead of dropping it.
 //
-// The newest version of the exporter that the module proxy serves is older than the collector, whose API has
-// changed since. The copy differs from the module in the places that the edits below name, and in nothing else; it
-// is never committed.
+// A copy differs from its module in the places that edits.go names, and in nothing else; it is never committed.
 //
 //	go -C tools run ./adaptexporter -out ../.cache/make-exporter
 //
-// `make check-exporter` (flag -check) reports when a newer version is served, so that this program can be deleted.
+// `make check-exporter` (flag -check) reports when a newer version of the OpenSearch exporter is served, so that its copy can go.
 package main
 
 import (
@@ -18,16 +18,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
+	"path/filepath"
 )
 
 func main() {
-	out := flag.String("out", "", "folder to write; an older copy in it is replaced")
-	check := flag.String("check", "",
-		"only report whether a version of the exporter up to this `version` of the collector is served")
+	out := flag.String("out", "", "folder to write the copies to; older ones in it are replaced")
+	check := flag.String("check", "", "only report whether a version of the OpenSearch exporter up to this `version` of the collector is served")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: adaptexporter -out FOLDER | -check VERSION\n\n"+
-			"Writes %s %s,\nadapted to the collector's current API, to FOLDER: "+
-			"the target of a `replaces` line in an ocb builder file.\n\n", modulePath, version)
+			"Writes adapted copies of the stock OpenSearch and Kafka exporters to FOLDER: the targets of `replaces` lines in an ocb\n"+
+			"builder file.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -39,20 +40,29 @@ func main() {
 
 func run(out, check string) error {
 	if check != "" {
-		return reportNewer(os.Stdout, check)
+		return openSearch.reportNewer(os.Stdout, check)
 	}
 	if out == "" {
 		return errors.New("-out is missing: the folder to write to")
 	}
-	archive, err := download()
+	for _, m := range modules {
+		if err := m.writeAdapted(filepath.Join(out, path.Base(m.path))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m module) writeAdapted(out string) error {
+	archive, err := m.download(m.version)
 	if err != nil {
 		return err
 	}
-	files, err := read(archive, sum)
+	files, err := m.read(archive)
 	if err != nil {
 		return err
 	}
-	if err := adapt(files); err != nil {
+	if err := m.adapt(files); err != nil {
 		return err
 	}
 	return write(out, files)

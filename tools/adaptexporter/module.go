@@ -21,52 +21,62 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 )
 
-const (
-	modulePath = "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter"
-	version    = "v0.138.0"
-	// sum is the module's line in a go.sum file.
-	sum = "h1:Qe+AjdyZ/a81WJiK5ecYz+70Dw4S1uPBcH0n33B49po="
-)
-
-// download returns the path of the module's archive in Go's module cache, where go puts it if it is not there.
-func download() (string, error) {
-	return goModDownload(version)
+// module is a stock module at one version, and what is different in its copy.
+type module struct {
+	path, version string
+	sum           string // its line in a go.sum file
+	edits         []edit
 }
 
-// goModDownload is `go mod download -json`, outside any module, so that no go.mod or go.sum is changed.
-func goModDownload(version string) (archive string, err error) {
+var (
+	openSearch = module{
+		path:    "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter",
+		version: "v0.138.0",
+		sum:     "h1:Qe+AjdyZ/a81WJiK5ecYz+70Dw4S1uPBcH0n33B49po=",
+		edits:   openSearchEdits,
+	}
+	kafka = module{
+		path:    "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter",
+		version: "v0.165.1",
+		sum:     "h1:asFki9ZI/w41ZQ/Yqr3vFWToEcbMmUwqhftQJ41pmo4=",
+		edits:   kafkaEdits,
+	}
+	modules = []module{openSearch, kafka}
+)
+
+// download returns the path of the module's archive in Go's module cache, where go puts it if it is not there. It is
+// `go mod download -json`, outside any module, so that no go.mod or go.sum is changed.
+func (m module) download(version string) (archive string, err error) {
 	directory, err := os.MkdirTemp("", "adaptexporter")
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
 
-	command := exec.Command("go", "mod", "download", "-json", modulePath+"@"+version)
+	command := exec.Command("go", "mod", "download", "-json", m.path+"@"+version)
 	command.Dir = directory
 	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	stdout, runErr := command.Output()
-	var module struct{ Zip, Error string }
-	if err := json.Unmarshal(stdout, &module); err != nil {
-		return "", fmt.Errorf("go mod download %s@%s: %w: %s",
-			modulePath, version, errors.Join(runErr, err), strings.TrimSpace(stderr.String()))
+	var result struct{ Zip, Error string }
+	if err := json.Unmarshal(stdout, &result); err != nil {
+		return "", fmt.Errorf("go mod download %s@%s: %w: %s", m.path, version, errors.Join(runErr, err), strings.TrimSpace(stderr.String()))
 	}
-	if module.Error != "" {
-		return "", fmt.Errorf("go mod download: %s", module.Error)
+	if result.Error != "" {
+		return "", fmt.Errorf("go mod download: %s", result.Error)
 	}
-	return module.Zip, nil
+	return result.Zip, nil
 }
 
-// read returns the files of the module's archive, by their path in the module, without tests. The archive's hash
-// must be want.
-func read(archive, want string) (map[string]string, error) {
+// read returns the files of the module's archive, by their path in the module, without tests. The archive's hash must be the module's.
+func (m module) read(archive string) (map[string]string, error) {
 	got, err := dirhash.HashZip(archive, dirhash.Hash1)
 	if err != nil {
 		return nil, err
 	}
-	if got != want {
-		return nil, fmt.Errorf("%s: checksum is %s, expected %s of %s %s", archive, got, want, modulePath, version)
+	if got != m.sum {
+		return nil, fmt.Errorf("%s: checksum is %s, expected %s of %s %s", archive, got, m.sum, m.path, m.version)
 	}
 	reader, err := zip.OpenReader(archive)
 	if err != nil {
@@ -76,7 +86,7 @@ func read(archive, want string) (map[string]string, error) {
 
 	files := map[string]string{}
 	for _, file := range reader.File {
-		path := strings.TrimPrefix(file.Name, modulePath+"@"+version+"/")
+		path := strings.TrimPrefix(file.Name, m.path+"@"+m.version+"/")
 		if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata/") || !filepath.IsLocal(path) {
 			continue
 		}
@@ -99,8 +109,7 @@ func readFile(file *zip.File) (string, error) {
 	return string(content), err
 }
 
-// write replaces the folder out by files. It does nothing if the folder has them already, so that nothing is built
-// again.
+// write replaces the folder out by files. It does nothing if the folder has them already, so that nothing is built again.
 func write(out string, files map[string]string) error {
 	if same(out, files) {
 		return nil
@@ -130,22 +139,20 @@ func same(out string, files map[string]string) bool {
 	return true
 }
 
-// reportNewer fails if a newer version of the exporter than the adapted one can be downloaded. It tries each minor
-// version up to and including the collector's, since a proxy's list of versions need not name all that it serves,
-// or may name none.
-func reportNewer(w io.Writer, collector string) error {
-	candidates, err := minorVersions(version, collector)
+// reportNewer fails if a newer version of the module than the adapted one can be downloaded. It tries each minor version up to
+// and including the collector's, since a proxy's list of versions need not name all that it serves, or may name none.
+func (m module) reportNewer(w io.Writer, collector string) error {
+	candidates, err := minorVersions(m.version, collector)
 	if err != nil {
 		return err
 	}
 	for _, candidate := range slices.Backward(candidates) {
-		if _, err := goModDownload(candidate); err == nil {
-			return fmt.Errorf("%s %s is served: if it compiles with the collector's version, "+
-				"delete tools/adaptexporter and the `replaces` line", modulePath, candidate)
+		if _, err := m.download(candidate); err == nil {
+			return fmt.Errorf("%s %s is served: if it compiles with the collector's version, delete its edits in tools/adaptexporter and its `replaces` line",
+				m.path, candidate)
 		}
 	}
-	fmt.Fprintf(w, "%s is the newest version of %s that is served (tried %d newer ones up to %s)\n",
-		version, modulePath, len(candidates), collector)
+	fmt.Fprintf(w, "%s is the newest version of %s that is served (tried %d newer ones up to %s)\n", m.version, m.path, len(candidates), collector)
 	return nil
 }
 

@@ -145,6 +145,41 @@ func (k *Kafka) DeleteTopics(ctx context.Context, names ...string) error {
 	return errors.Join(err, answers.Error())
 }
 
+// SetTopic changes a setting of a topic; an empty value brings its default back.
+func (k *Kafka) SetTopic(ctx context.Context, topic, key, value string) error {
+	change := kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value}
+	if value == "" {
+		change = kadm.AlterConfig{Op: kadm.DeleteConfig, Name: key}
+	}
+	responses, err := k.admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{change}, topic)
+	for _, r := range responses {
+		err = errors.Join(err, r.Err)
+	}
+	return err
+}
+
+// DenyWrite takes KafkaUser's right to write to a topic away, which AllowWrite returns.
+func (k *Kafka) DenyWrite(ctx context.Context, topic string) error {
+	results, err := k.admin.CreateACLs(ctx, denyWrite(topic))
+	for _, r := range results {
+		err = errors.Join(err, r.Err)
+	}
+	return err
+}
+
+// AllowWrite is the opposite of DenyWrite.
+func (k *Kafka) AllowWrite(ctx context.Context, topic string) error {
+	results, err := k.admin.DeleteACLs(ctx, denyWrite(topic))
+	for _, r := range results {
+		err = errors.Join(err, r.Err)
+	}
+	return err
+}
+
+func denyWrite(topic string) *kadm.ACLBuilder {
+	return kadm.NewACLs().Deny("User:" + KafkaUser).DenyHosts("*").Topics(topic).Operations(kadm.OpWrite).ResourcePatternType(kadm.ACLPatternLiteral)
+}
+
 // Produce writes a message, whatever its bytes are, and says where it is.
 func (k *Kafka) Produce(ctx context.Context, topic string, partition int32, value []byte) (offset int64, err error) {
 	result := k.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Value: value})
