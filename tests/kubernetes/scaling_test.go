@@ -63,7 +63,7 @@ func TestWritersScaleOnTheirLag(t *testing.T) {
 		assert.Equal(t, partitions, int(scaler.Spec.MaxReplicas))
 		labels := scaler.Spec.Metrics[0].External.Metric.Selector.MatchLabels
 		assert.Contains(t, writer, "group_id: "+labels["consumergroup"]+"\n")
-		assert.Contains(t, writer, "topic: "+labels["topic"]+"\n")
+		assert.Contains(t, writer, `topics: ["`+labels["topic"]+`"]`)
 		return
 	}
 	require.Fail(t, "no scaler of the writers")

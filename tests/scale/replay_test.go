@@ -67,7 +67,7 @@ func (r *rig) recordDay(t *testing.T, fluentPort int) {
 		require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "traces", jsonFormat, []byte(request)))
 	}
 	lines := sendLines(t, fluentPort, "api") + sendLines(t, fluentPort, "worker")
-	gateway.expectMetric(t, float64(lines), "otelcol_receiver_accepted_log_records_total", `receiver="fluentforward"`)
+	gateway.expectMetric(t, float64(lines), "otelcol_receiver_accepted_log_records_total", `receiver="fluent_forward"`)
 	gateway.expectMetric(t, 22, "otelcol_exporter_sent_log_records_total", `exporter="kafka/workflow_logs"`)
 	gateway.expectMetric(t, 0, "otelcol_exporter_queue_size")
 	gateway.Terminate(t)
