@@ -1,0 +1,189 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workflowlogreceiver
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+// oldCheckpoint holds all keys and values of a storage that version 0.1 wrote, as JSON: values are in base64.
+const oldCheckpoint = "checkpoint_v1.json"
+
+// writeEnv names the variable that makes TestWriteCheckpointFixture write the fixture. The fixture is never to be
+// written by a newer version: it is what proves that names on disk have not changed.
+const writeEnv = "OTELCOL_WRITE_CHECKPOINT_FIXTURE"
+
+// fixtureDatabase is what the database showed when the fixture was written.
+func fixtureDatabase() *fakeDatabase {
+	run := func(id, status string, createdAt time.Time) source.Run {
+		r := source.Run{
+			Key: source.Key{ID: id, CreatedAt: createdAt}, AppID: "app", TenantID: "tenant", TriggeredFrom: "app-run", Status: status,
+			TotalTokens: 7, ElapsedTime: 2,
+		}
+		if hasEnded(&r) {
+			r.FinishedAt = createdAt.Add(2 * time.Second)
+		}
+		return r
+	}
+	return &fakeDatabase{now: noon, runs: []source.Run{
+		run("00000000-0000-4000-8000-000000000001", difysemconv.StatusSucceeded, noon.Add(-50*time.Hour)),
+		run("00000000-0000-4000-8000-000000000002", difysemconv.StatusRunning, noon.Add(-25*time.Hour)),
+		run("00000000-0000-4000-8000-000000000003", difysemconv.StatusFailed, noon.Add(-10*time.Hour)),
+		run("not a uuid", difysemconv.StatusStopped, noon.Add(-time.Minute)),
+		run("00000000-0000-4000-8000-000000000005", difysemconv.StatusRunning, noon.Add(-30*time.Second)),
+		run("00000000-0000-4000-8000-000000000006", difysemconv.StatusPartialSucceeded, noon.Add(-time.Second)),
+	}}
+}
+
+func fixtureConfig() *Config {
+	cfg := checkpointConfig()
+	cfg.StartAt = startAtBeginning
+	return cfg
+}
+
+// readerOn makes a reader that knows only what the storage holds.
+func readerOn(t *testing.T, cfg *Config, stored *memory, db *fakeDatabase, into *sink) *reader {
+	t.Helper()
+	set := receivertest.NewNopSettings(metadata.Type)
+	set.ID = component.NewID(metadata.Type)
+	r, err := newReceiver(set, cfg, func() {})
+	require.NoError(t, err)
+	r.logs, r.metrics = into, into
+	state, err := loadState(t.Context(), stored, cfg)
+	require.NoError(t, err)
+	read := r.newReader(nil, stored, state)
+	require.NoError(t, read.inspect(t.Context(), db))
+	require.NoError(t, read.begin(t.Context(), db))
+	return read
+}
+
+func TestWriteCheckpointFixture(t *testing.T) {
+	if os.Getenv(writeEnv) == "" {
+		t.Skip("set " + writeEnv + " to write the fixture with the version that is checked out")
+	}
+	stored, db := newMemory(), fixtureDatabase()
+	read := readerOn(t, fixtureConfig(), stored, db, &sink{})
+	read.state.messages.apply(batch{opened: []*outcome{{Run: source.Run{Key: source.Key{ID: "message", CreatedAt: noon}}}}})
+	read.state.metrics.countUsage(&outcome{
+		Run: source.Run{AppID: "chat", TriggeredFrom: "debugging"},
+		usage: usage{
+			input: 5, output: 2, model: modelLabels{Model: "gpt", Provider: "openai"}, prices: []price{{"USD", 0.5}},
+		},
+	}, noon)
+	require.NoError(t, read.state.orphans.ledger.load(t.Context(), stored, minuteOf(noon)))
+	read.state.orphans.told([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
+	require.NoError(t, read.poll(t.Context(), db))
+	content, err := json.MarshalIndent(stored.values, "", "  ")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join("testdata", oldCheckpoint), append(content, '\n'), 0o600))
+}
+
+func openFixture(t *testing.T) *memory {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", oldCheckpoint))
+	require.NoError(t, err)
+	stored := newMemory()
+	require.NoError(t, json.Unmarshal(content, &stored.values))
+	return stored
+}
+
+// A checkpoint that an older version wrote is continued: nothing is delivered twice, nothing is forgotten, and the
+// counters go on.
+func TestOldCheckpointIsContinued(t *testing.T) {
+	stored, db, into := openFixture(t), fixtureDatabase(), &sink{}
+	read := readerOn(t, fixtureConfig(), stored, db, into)
+	require.NoError(t, read.poll(t.Context(), db))
+	assert.Empty(t, into.records, "all of it was delivered by the old version")
+
+	for i := range db.runs { // the open ones end
+		if db.runs[i].Status == difysemconv.StatusRunning {
+			db.runs[i].Status, db.runs[i].FinishedAt = difysemconv.StatusFailed, noon
+		}
+	}
+	db.now = noon.Add(time.Minute)
+	require.NoError(t, read.poll(t.Context(), db))
+	assert.ElementsMatch(t, []string{
+		"00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000005",
+	}, into.told(runEvent))
+	md := built(read.state.metrics)
+	assert.InDelta(t, 6, counterOf(md, difysemconv.MetricRunTotal, nil), 0)
+	assert.InDelta(t, 3, counterOf(md, difysemconv.MetricRunFailure, nil), 0)
+	assert.InDelta(t, 6*7+7, counterOf(md, difysemconv.MetricTokenUsage, nil), 0)
+	assert.InDelta(t, 0.5, counterOf(md, difysemconv.MetricCost, nil), 0)
+}
+
+// What is written today has the names that the old version wrote.
+func TestNamesOnDisk(t *testing.T) {
+	stored, db := openFixture(t), fixtureDatabase()
+	old := openFixture(t)
+	read := readerOn(t, fixtureConfig(), stored, db, &sink{})
+	assert.True(t, read.state.runs.open["00000000-0000-4000-8000-000000000002"].stuck)
+	assert.Contains(t, read.state.messages.open, "message")
+	assert.Equal(t, noon.Truncate(time.Hour), read.state.census.UpTo.Add(24*time.Hour))
+	require.NoError(t, read.state.orphans.ledger.load(t.Context(), stored, minuteOf(noon)))
+	assert.True(t, read.state.orphans.ledger.has(source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}))
+
+	// Write every part again.
+	for _, tail := range []*tail{read.state.runs, read.state.messages} {
+		tail.openChanged, tail.stuckChanged = true, true
+	}
+	for _, app := range read.state.metrics.stored {
+		app.changed = true
+	}
+	read.state.census.changed = true
+	read.state.header = nil
+	stored.values = map[string][]byte{}
+	_, err := read.state.save(t.Context(), stored, read.cfg)
+	require.NoError(t, err)
+	for key, value := range stored.values {
+		if key == "messages/stuck" && old.values[key] == nil {
+			continue // the fixture has no stuck message
+		}
+		require.Contains(t, old.values, key)
+		assert.Equal(t, decoded(t, old.values[key]), decoded(t, value), key)
+	}
+	assert.Len(t, stored.values, 8)
+}
+
+// decoded is a JSON value in which the order of lists does not matter: series are written in no order.
+func decoded(t *testing.T, data []byte) any {
+	t.Helper()
+	var value any
+	require.NoError(t, json.Unmarshal(data, &value))
+	return unordered(t, value)
+}
+
+func unordered(t *testing.T, value any) any {
+	t.Helper()
+	switch v := value.(type) {
+	case map[string]any:
+		for key, member := range v {
+			v[key] = unordered(t, member)
+		}
+		return v
+	case []any:
+		set := map[string]int{}
+		for _, member := range v {
+			text, err := json.Marshal(unordered(t, member))
+			require.NoError(t, err)
+			set[string(text)]++
+		}
+		return set
+	default:
+		return v
+	}
+}
