@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	// benchRunsEnv names the variable with the number of runs to read, for quick turns.
+	// benchRunsEnv names the variable with the number of runs to read, for quick measurements.
 	benchRunsEnv = "OTELCOL_BENCH_RUNS"
 
 	benchRuns    = 1_000_000
@@ -37,8 +37,8 @@ const (
 )
 
 // BenchmarkBackfill reads a table of runs, with their app logs and node executions, from its beginning. The peer sends
-// the same statements over one bare connection and throws the rows away, which is the limit. Both have several rounds,
-// in turns, of which the fastest counts.
+// the same statements over one bare connection and discards the rows, which is the limit. Both have several
+// alternating rounds, of which the fastest counts.
 func BenchmarkBackfill(b *testing.B) {
 	runs := benchRuns
 	if text := os.Getenv(benchRunsEnv); text != "" {
@@ -71,7 +71,7 @@ func BenchmarkBackfill(b *testing.B) {
 	}
 }
 
-// benchConfig has the intervals that an operator has: those of the tests are short.
+// benchConfig has an operator's intervals: those of the tests are short.
 func benchConfig(db *database) *Config {
 	cfg, usual := db.config(), createDefaultConfig().(*Config)
 	cfg.PollInterval, cfg.MetricsInterval = usual.PollInterval, usual.MetricsInterval
@@ -85,7 +85,7 @@ func fastest(known, took time.Duration) time.Duration {
 	return min(known, took)
 }
 
-// fillHistory makes runs that ended long ago.
+// fillHistory inserts runs that ended long ago.
 func fillHistory(tb testing.TB, db *database, runs int) {
 	tb.Helper()
 	script, err := os.ReadFile(filepath.Join("testdata", "history.sql"))
@@ -94,15 +94,15 @@ func fillHistory(tb testing.TB, db *database, runs int) {
 	require.NoError(tb, db.run("VACUUM ANALYZE"))
 }
 
-// backfill reads everything there is into a consumer that counts, and answers how long it took.
+// backfill reads everything into a consumer that counts, and returns how long it took.
 func backfill(b *testing.B, cfg *Config, runs int) time.Duration {
 	b.Helper()
-	told := make(chan struct{})
+	received := make(chan struct{})
 	counted := 0
 	next, err := consumer.NewLogs(func(_ context.Context, logs plog.Logs) error {
 		before := counted
 		if counted += logs.LogRecordCount(); before < runs && counted >= runs {
-			close(told)
+			close(received)
 		}
 		return nil
 	})
@@ -111,7 +111,7 @@ func backfill(b *testing.B, cfg *Config, runs int) time.Duration {
 	stop := startBare(b, cfg, next)
 	defer stop()
 	select {
-	case <-told:
+	case <-received:
 	case <-time.After(benchTimeout):
 		require.FailNow(b, "the backfill does not end")
 	}
@@ -120,7 +120,7 @@ func backfill(b *testing.B, cfg *Config, runs int) time.Duration {
 	return took
 }
 
-// startBare starts a receiver with both of its pipelines and a storage on the disk, and nothing that observes it.
+// startBare starts a receiver with both of its pipelines and a storage on disk, without anything that observes it.
 func startBare(b *testing.B, cfg *Config, next consumer.Logs) (stop func()) {
 	b.Helper()
 	ctx := context.WithoutCancel(b.Context())
@@ -149,24 +149,24 @@ func startBare(b *testing.B, cfg *Config, next consumer.Logs) (stop func()) {
 	}
 }
 
-// BenchmarkLatency starts and ends 200 runs a second, as Dify does, and reports how long after the commit of its end the
-// pipeline had a run.
+// BenchmarkLatency starts and ends 200 runs per second, as Dify does, and reports the time from the commit of a run's
+// end to its arrival in the pipeline.
 func BenchmarkLatency(b *testing.B) {
 	const rate, seconds = 200, 30
 	db := startPostgres(b).newDatabase(b)
 	cfg := benchConfig(db)
-	told := &arrivals{at: map[string]time.Time{}}
-	defer startBare(b, cfg, told)()
+	arrived := &arrivals{at: map[string]time.Time{}}
+	defer startBare(b, cfg, arrived)()
 
 	for b.Loop() {
-		delays := told.after(b, endRuns(b, db, rate, seconds))
+		delays := arrived.after(b, endRuns(b, db, rate, seconds))
 		b.ReportMetric(float64(delays[len(delays)/2].Milliseconds()), "p50-ms")
 		b.ReportMetric(float64(delays[len(delays)*99/100].Milliseconds()), "p99-ms")
 		b.ReportMetric(float64((cfg.PollInterval + 300*time.Millisecond).Milliseconds()), "allowed-p99-ms")
 	}
 }
 
-// endRuns answers when each run's end was sent to be committed. A run lasts a second.
+// endRuns returns when the commit of each run's end was sent. A run lasts one second.
 func endRuns(b *testing.B, db *database, rate, seconds int) map[string]time.Time {
 	b.Helper()
 	ended := map[string]time.Time{}
@@ -187,7 +187,7 @@ func endRuns(b *testing.B, db *database, rate, seconds int) map[string]time.Time
 	return ended
 }
 
-// arrivals notes when runs arrive.
+// arrivals records when runs arrive.
 type arrivals struct {
 	mu sync.Mutex // guards at
 	at map[string]time.Time
@@ -205,7 +205,7 @@ func (a *arrivals) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	return nil
 }
 
-// after waits for the runs, and answers how long after its time each arrived, the shortest first.
+// after waits for the runs, and returns their delays in ascending order.
 func (a *arrivals) after(b *testing.B, runs map[string]time.Time) []time.Duration {
 	b.Helper()
 	var delays []time.Duration

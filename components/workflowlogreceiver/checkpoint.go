@@ -25,9 +25,9 @@ const (
 
 	runsName     = "runs"
 	messagesName = "messages"
-	censusKey    = "census"
+	auditKey     = "census"
 
-	startAfresh = "To start afresh at `start_at`, stop the collector and remove the receiver's file from the storage's directory"
+	startOver = "To start over at `start_at`, stop the collector and remove the receiver's file from the storage's directory"
 )
 
 // state is all that outlives the process: what has been told, and what was counted of it. It is saved as a whole, so
@@ -36,8 +36,8 @@ type state struct {
 	start    time.Time
 	runs     *tail
 	messages *tail
-	orphans  *orphans
-	census   *census
+	appLogs  *appLogs
+	audit    *audit
 	metrics  *runMetrics
 
 	header  []byte               // as it was saved last
@@ -46,13 +46,13 @@ type state struct {
 
 // checkpoint is the part that changes each time.
 type checkpoint struct {
-	Version  int         `json:"version"`
-	Database string      `json:"database"`
-	Start    time.Time   `json:"start"`
-	Runs     tailEntry   `json:"runs"`
-	Messages tailEntry   `json:"messages"`
-	AppLogs  orphanState `json:"app_logs"`
-	Apps     int         `json:"apps"` // how many have metrics
+	Version  int          `json:"version"`
+	Database string       `json:"database"`
+	Start    time.Time    `json:"start"`
+	Runs     tailEntry    `json:"runs"`
+	Messages tailEntry    `json:"messages"`
+	AppLogs  appLogsState `json:"app_logs"`
+	Apps     int          `json:"apps"` // how many have metrics
 }
 
 type tailEntry struct {
@@ -70,8 +70,8 @@ func newState(cfg *Config, start, now time.Time) *state {
 		start:    start,
 		runs:     newTail(runsName, cfg, start, now),
 		messages: newTail(messagesName, messagesConfig(cfg), start, now),
-		orphans:  newOrphans(cfg, start),
-		census:   &census{},
+		appLogs:  newAppLogs(cfg, start),
+		audit:    &audit{},
 		metrics:  newRunMetrics(cfg.MaxApps),
 	}
 }
@@ -106,7 +106,7 @@ func loadState(ctx context.Context, client storage.Client, cfg *Config) (*state,
 }
 
 func unreadable(err error) error {
-	return fmt.Errorf("cannot be read: %w. Restore it from a backup. %s", err, startAfresh)
+	return fmt.Errorf("cannot be read: %w. Restore it from a backup. %s", err, startOver)
 }
 
 func decodeCheckpoint(data []byte, cfg *Config) (*checkpoint, error) {
@@ -118,8 +118,8 @@ func decodeCheckpoint(data []byte, cfg *Config) (*checkpoint, error) {
 	}
 	switch {
 	case header.Version > checkpointVersion:
-		return nil, fmt.Errorf("is of format %d and this version reads up to %d: run the newer otelcol-dify that wrote it. %s",
-			header.Version, checkpointVersion, startAfresh)
+		return nil, fmt.Errorf("has format %d, and this version reads formats up to %d: run the newer otelcol-dify that wrote it. %s",
+			header.Version, checkpointVersion, startOver)
 	case header.Version < 1:
 		return nil, unreadable(fmt.Errorf("it has no valid version (%d)", header.Version))
 	}
@@ -128,8 +128,8 @@ func decodeCheckpoint(data []byte, cfg *Config) (*checkpoint, error) {
 		return nil, unreadable(err)
 	}
 	if stored.Database != cfg.address() && stored.Database != cfg.AdoptCheckpoint {
-		return nil, fmt.Errorf("is of database %s and this is %s: if it is the same database under another name, "+
-			"set `adopt_checkpoint: %s`. %s", stored.Database, cfg.address(), stored.Database, startAfresh)
+		return nil, fmt.Errorf("belongs to database %s, and this is %s: if they are the same database under two names, "+
+			"set `adopt_checkpoint: %s`. %s", stored.Database, cfg.address(), stored.Database, startOver)
 	}
 	return stored, nil
 }
@@ -144,7 +144,7 @@ func (c *checkpoint) state(cfg *Config) *state {
 	s := newState(cfg, c.Start, c.Start)
 	s.runs.floor, s.runs.position = c.Runs.Floor, c.Runs.Position
 	s.messages.floor, s.messages.position = c.Messages.Floor, c.Messages.Position
-	s.orphans.orphanState = c.AppLogs
+	s.appLogs.appLogsState = c.AppLogs
 	return s
 }
 
@@ -162,7 +162,7 @@ func (s *state) loadParts(ctx context.Context, client storage.Client, apps int) 
 	return errors.Join(
 		s.runs.loadOpen(ctx, client),
 		s.messages.loadOpen(ctx, client),
-		loadPart(ctx, client, censusKey, false, s.census),
+		loadPart(ctx, client, auditKey, false, s.audit),
 	)
 }
 
@@ -186,9 +186,9 @@ func appKey(number int) string { return "app/" + strconv.Itoa(number) }
 
 func (t *tail) openKey(stuck bool) string {
 	if stuck {
-		return t.ledger.name + "/stuck"
+		return t.processed.name + "/stuck"
 	}
-	return t.ledger.name + "/open"
+	return t.processed.name + "/open"
 }
 
 func (t *tail) loadOpen(ctx context.Context, client storage.Client) error {
@@ -232,8 +232,8 @@ func (s *state) changes(cfg *Config) ([]*storage.Operation, []byte, error) {
 			parts.add(appKey(number), a.entry())
 		}
 	}
-	if s.census.changed {
-		parts.add(censusKey, s.census)
+	if s.audit.changed {
+		parts.add(auditKey, s.audit)
 	}
 	header, err := json.Marshal(checkpoint{
 		Version:  checkpointVersion,
@@ -241,7 +241,7 @@ func (s *state) changes(cfg *Config) ([]*storage.Operation, []byte, error) {
 		Start:    s.start,
 		Runs:     tailEntry{s.runs.floor, s.runs.position},
 		Messages: tailEntry{s.messages.floor, s.messages.position},
-		AppLogs:  s.orphans.orphanState,
+		AppLogs:  s.appLogs.appLogsState,
 		Apps:     len(s.metrics.stored),
 	})
 	if err != nil {
@@ -251,14 +251,14 @@ func (s *state) changes(cfg *Config) ([]*storage.Operation, []byte, error) {
 	if !bytes.Equal(header, s.header) {
 		operations = append(operations, storage.SetOperation(checkpointKey, header))
 	}
-	for _, l := range s.ledgers() {
+	for _, l := range s.allProcessedIDs() {
 		operations = append(operations, l.changes()...)
 	}
 	return append(operations, s.dropped...), header, parts.err
 }
 
-func (s *state) ledgers() []*ledger {
-	return []*ledger{s.runs.ledger, s.messages.ledger, s.orphans.ledger}
+func (s *state) allProcessedIDs() []*processedIDs {
+	return []*processedIDs{s.runs.processed, s.messages.processed, s.appLogs.processed}
 }
 
 func (s *state) saved(header []byte) {
@@ -268,10 +268,10 @@ func (s *state) saved(header []byte) {
 	for _, a := range s.metrics.stored {
 		a.changed = false
 	}
-	for _, l := range s.ledgers() {
+	for _, l := range s.allProcessedIDs() {
 		l.saved()
 	}
-	s.census.changed = false
+	s.audit.changed = false
 	s.header, s.dropped = header, nil
 }
 

@@ -38,8 +38,8 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	future := source.Run{Key: source.Key{ID: testUser, CreatedAt: time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)}, Status: difysemconv.StatusRunning}
 	rows := outcomesOf([]source.Run{stuck, odd, future})
 	stored := newMemory()
-	require.NoError(t, before.runs.ledger.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
-	before.runs.apply(before.runs.walked(rows, now))
+	require.NoError(t, before.runs.processed.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
+	before.runs.apply(before.runs.sortPage(rows, now))
 	count(before.metrics, outcome{Run: source.Run{AppID: "a", Status: "failed", ElapsedTime: 3}, usage: usage{total: 5, prices: []price{{"USD", 0.1}}}})
 	before.metrics.countUsage(&outcome{Run: source.Run{AppID: "b"}, usage: usage{input: 5, output: 2, model: modelLabels{"gpt", "openai"}}}, now)
 	saved, err := before.save(t.Context(), stored, cfg)
@@ -48,7 +48,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 
 	after, err := loadState(t.Context(), stored, cfg)
 	require.NoError(t, err)
-	require.NoError(t, after.runs.ledger.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
+	require.NoError(t, after.runs.processed.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
 	assert.Equal(t, before, after)
 	saved, err = after.save(t.Context(), stored, cfg)
 	require.NoError(t, err)
@@ -69,15 +69,15 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 		"torn":             {string(good[:len(good)-7]), []string{"cannot be read", "Restore it from a backup", "remove the receiver's file"}},
 		"empty":            {"", []string{"cannot be read"}},
 		"no version":       {"{}", []string{"no valid version"}},
-		"newer version":    {with(`"version":1`, `"version":2`), []string{"is of format 2 and this version reads up to 1", "newer otelcol-dify"}},
+		"newer version":    {with(`"version":1`, `"version":2`), []string{"has format 2, and this version reads formats up to 1", "newer otelcol-dify"}},
 		"unknown field":    {with(`"runs"`, `"walks"`), []string{"cannot be read"}},
 		"a part missing":   {with(`"apps":1`, `"apps":2`), []string{"its part app/1 is missing"}},
-		"another database": {with("localhost", "elsewhere"), []string{"is of database postgresql://elsewhere:5432/dify", "adopt_checkpoint: postgresql://elsewhere:5432/dify"}},
+		"another database": {with("localhost", "elsewhere"), []string{"belongs to database postgresql://elsewhere:5432/dify", "adopt_checkpoint: postgresql://elsewhere:5432/dify"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stored := savedState(t, checkpointConfig())
 			require.NoError(t, stored.Set(t.Context(), checkpointKey, []byte(test.stored)))
-			r := newRig(t, checkpointConfig(), stored, &sink{})
+			r := newHarness(t, checkpointConfig(), stored, &sink{})
 			err := r.start(t.Context(), r.host)
 			for _, want := range test.want {
 				require.ErrorContains(t, err, want)
@@ -98,7 +98,7 @@ func TestPartOfCheckpointThatCannotBeUsed(t *testing.T) {
 		t.Run(key, func(t *testing.T) {
 			stored := savedState(t, checkpointConfig())
 			require.NoError(t, stored.Set(t.Context(), key, []byte(test.stored)))
-			r := newRig(t, checkpointConfig(), stored, &sink{})
+			r := newHarness(t, checkpointConfig(), stored, &sink{})
 			err := r.start(t.Context(), r.host)
 			require.ErrorContains(t, err, test.want)
 			require.ErrorContains(t, err, "Restore it from a backup")
@@ -106,11 +106,11 @@ func TestPartOfCheckpointThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// savedState is a storage with a checkpoint in which one app has metrics.
+// savedState returns a storage with a checkpoint in which one app has metrics.
 func savedState(t *testing.T, cfg *Config) *memory {
 	t.Helper()
 	stored, s := newMemory(), newState(cfg, noon, noon)
-	s.metrics.see(appLabels{AppID: "a"}, "app-run", noon)
+	s.metrics.ensureSeries(appLabels{AppID: "a"}, "app-run", noon)
 	_, err := s.save(t.Context(), stored, cfg)
 	require.NoError(t, err)
 	return stored
@@ -127,7 +127,7 @@ func TestCheckpointAdopted(t *testing.T) {
 	assert.NotNil(t, adopted)
 }
 
-// brokenStorage cannot be read.
+// brokenStorage fails to read.
 type brokenStorage struct{ *memory }
 
 func (b brokenStorage) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
@@ -147,26 +147,26 @@ func TestStorageThatCannotBeUsed(t *testing.T) {
 		"is not a storage": {struct{ component.Component }{}, `the extension "file_storage/checkpoint" is not a storage extension`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, checkpointConfig(), test.extension, &sink{})
+			r := newHarness(t, checkpointConfig(), test.extension, &sink{})
 			require.ErrorContains(t, r.start(t.Context(), r.host), test.want)
 		})
 	}
-	r := newRig(t, checkpointConfig(), nil, &sink{})
+	r := newHarness(t, checkpointConfig(), nil, &sink{})
 	require.ErrorContains(t, r.start(t.Context(), componenttest.NewNopHost()), `there is no extension "file_storage/checkpoint"`)
 }
 
-// At a high rate a save must not write again what has been written.
+// At a high rate a save must not rewrite what has been written.
 func TestSaveWritesWhatHasChanged(t *testing.T) {
 	cfg, stored := checkpointConfig(), newMemory()
 	s := newState(cfg, time.Time{}, noon)
 	take := func(runs int) {
 		for range runs {
 			key := source.Key{ID: uuid.NewString(), CreatedAt: noon}
-			require.NoError(t, s.runs.ledger.load(t.Context(), stored, minuteOf(noon)))
-			s.runs.apply(batch{seen: []source.Key{key}})
+			require.NoError(t, s.runs.processed.load(t.Context(), stored, minuteOf(noon)))
+			s.runs.apply(batch{processed: []source.Key{key}})
 		}
 		for app := range 100 {
-			s.metrics.see(appLabels{AppID: strconv.Itoa(app)}, "app-run", noon)
+			s.metrics.ensureSeries(appLabels{AppID: strconv.Itoa(app)}, "app-run", noon)
 		}
 		_, err := s.save(t.Context(), stored, cfg)
 		require.NoError(t, err)
@@ -175,22 +175,22 @@ func TestSaveWritesWhatHasChanged(t *testing.T) {
 	assert.Less(t, stored.written, 50_000*17+200_000)
 	stored.written = 0
 	take(1)
-	assert.Less(t, stored.written, partLength*len(runKey{})+1000)
+	assert.Less(t, stored.written, partLength*len(idKey{})+1000)
 
 	restored, err := loadState(t.Context(), stored, cfg)
 	require.NoError(t, err)
-	require.NoError(t, restored.runs.ledger.load(t.Context(), stored, minuteOf(noon)))
-	assert.Equal(t, 50_001, restored.runs.ledger.count(minuteOf(noon)))
-	operations, err := restored.runs.ledger.drop(t.Context(), stored, minuteOf(noon), minuteOf(noon)+1)
+	require.NoError(t, restored.runs.processed.load(t.Context(), stored, minuteOf(noon)))
+	assert.Equal(t, 50_001, restored.runs.processed.count(minuteOf(noon)))
+	operations, err := restored.runs.processed.drop(t.Context(), stored, minuteOf(noon), minuteOf(noon)+1)
 	require.NoError(t, err)
 	assert.Len(t, operations, 50_001/partLength+1)
 }
 
-// What is in memory is bounded; what is known is not.
-func TestLedgerForgetsNothing(t *testing.T) {
-	stored, l := newMemory(), newLedger(runsName)
+// Memory is bounded; knowledge is not.
+func TestProcessedIDsForgetNothing(t *testing.T) {
+	stored, l := newMemory(), newProcessedIDs(runsName)
 	var keys []source.Key
-	for i := range ledgerLimit + ledgerLimit/4 {
+	for i := range maxIDsInMemory + maxIDsInMemory/4 {
 		key := source.Key{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), CreatedAt: noon.Add(time.Duration(i/10_000) * time.Minute)}
 		require.NoError(t, l.load(t.Context(), stored, minuteOf(key.CreatedAt)))
 		require.False(t, l.has(key))
@@ -203,7 +203,7 @@ func TestLedgerForgetsNothing(t *testing.T) {
 	}
 	require.NoError(t, stored.Batch(t.Context(), l.changes()...))
 	l.saved()
-	assert.LessOrEqual(t, l.keys, ledgerLimit)
+	assert.LessOrEqual(t, l.keys, maxIDsInMemory)
 	for _, key := range keys {
 		require.NoError(t, l.load(t.Context(), stored, minuteOf(key.CreatedAt)))
 		require.True(t, l.has(key))

@@ -84,8 +84,8 @@ func TestWriteCheckpointFixture(t *testing.T) {
 			input: 5, output: 2, model: modelLabels{Model: "gpt", Provider: "openai"}, prices: []price{{"USD", 0.5}},
 		},
 	}, noon)
-	require.NoError(t, read.state.orphans.ledger.load(t.Context(), stored, minuteOf(noon)))
-	read.state.orphans.told([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
+	require.NoError(t, read.state.appLogs.processed.load(t.Context(), stored, minuteOf(noon)))
+	read.state.appLogs.delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
 	require.NoError(t, read.poll(t.Context(), db))
 	content, err := json.MarshalIndent(stored.values, "", "  ")
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestOldCheckpointIsContinued(t *testing.T) {
 	require.NoError(t, read.poll(t.Context(), db))
 	assert.ElementsMatch(t, []string{
 		"00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000005",
-	}, into.told(runEvent))
+	}, into.delivered(runEvent))
 	md := built(read.state.metrics)
 	assert.InDelta(t, 6, counterOf(md, difysemconv.MetricRunTotal, nil), 0)
 	assert.InDelta(t, 3, counterOf(md, difysemconv.MetricRunFailure, nil), 0)
@@ -133,9 +133,9 @@ func TestNamesOnDisk(t *testing.T) {
 	read := readerOn(t, fixtureConfig(), stored, db, &sink{})
 	assert.True(t, read.state.runs.open["00000000-0000-4000-8000-000000000002"].stuck)
 	assert.Contains(t, read.state.messages.open, "message")
-	assert.Equal(t, noon.Truncate(time.Hour), read.state.census.UpTo.Add(24*time.Hour))
-	require.NoError(t, read.state.orphans.ledger.load(t.Context(), stored, minuteOf(noon)))
-	assert.True(t, read.state.orphans.ledger.has(source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}))
+	assert.Equal(t, noon.Truncate(time.Hour), read.state.audit.UpTo.Add(24*time.Hour))
+	require.NoError(t, read.state.appLogs.processed.load(t.Context(), stored, minuteOf(noon)))
+	assert.True(t, read.state.appLogs.processed.has(source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}))
 
 	// Write every part again.
 	for _, tail := range []*tail{read.state.runs, read.state.messages} {
@@ -144,7 +144,7 @@ func TestNamesOnDisk(t *testing.T) {
 	for _, app := range read.state.metrics.stored {
 		app.changed = true
 	}
-	read.state.census.changed = true
+	read.state.audit.changed = true
 	read.state.header = nil
 	stored.values = map[string][]byte{}
 	_, err := read.state.save(t.Context(), stored, read.cfg)

@@ -18,7 +18,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// Values of Config.Driver. Dify's DB_TYPE knows the same ones; the last two speak MySQL's protocol.
+// Values of Config.Driver. They are the values of Dify's DB_TYPE; the last two speak MySQL's protocol.
 const (
 	driverPostgreSQL = "postgresql"
 	driverMySQL      = "mysql"
@@ -37,7 +37,7 @@ const (
 	portMySQL      = 3306
 
 	minLookBack = time.Second
-	// maxPollInterval is well below the time after which MySQL is told to close a connection that is not used.
+	// maxPollInterval is well below the time after which the MySQL server closes an idle connection.
 	maxPollInterval = 5 * time.Minute
 	maxPageSize     = 10_000
 )
@@ -48,9 +48,9 @@ var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSee
 type Config struct {
 	// Driver is the kind of database: Dify's DB_TYPE.
 	Driver string `mapstructure:"driver"`
-	// Host is the database server's name, address, or absolute path of a Unix socket.
+	// Host is the database server's name, address, or the absolute path of a Unix socket.
 	Host string `mapstructure:"host"`
-	// Port is the server's port. Zero means the driver's usual one.
+	// Port is the server's port. Zero means the driver's default port.
 	Port int `mapstructure:"port"`
 	// Username is the role that reads. It needs SELECT on six tables and nothing else.
 	Username string `mapstructure:"username"`
@@ -58,28 +58,28 @@ type Config struct {
 	Password configopaque.String `mapstructure:"password"`
 	// Database is the name of Dify's database.
 	Database string `mapstructure:"database"`
-	// TLS are the settings of the connection to the database.
+	// TLS configures the connection to the database.
 	TLS configtls.ClientConfig `mapstructure:"tls"`
 
 	// Storage is the storage extension that keeps the checkpoint.
 	Storage *component.ID `mapstructure:"storage"`
-	// AdoptCheckpoint is the address of a database, as an error about the checkpoint gives it, whose checkpoint may be
-	// used for this one, because both are the same database under two names.
+	// AdoptCheckpoint is the address of a database, as an error about the checkpoint reports it. The checkpoint of
+	// that database may be used for this one because both are the same database under two names.
 	AdoptCheckpoint string `mapstructure:"adopt_checkpoint"`
-	// StartAt says where to begin when there is no checkpoint: end, beginning, or an RFC 3339 time.
+	// StartAt is where to begin when there is no checkpoint: end, beginning, or an RFC 3339 time.
 	StartAt string `mapstructure:"start_at"`
 
 	// PollInterval is the pause between two polls.
 	PollInterval time.Duration `mapstructure:"poll_interval"`
-	// LookBack is how late a run may become visible, after the time it carries, and still be told.
+	// LookBack is how late, relative to its creation time, a run may become visible and still be reported at once.
 	LookBack time.Duration `mapstructure:"look_back"`
-	// OutcomeWait is how long an app log row may be without its run before it is told alone.
+	// OutcomeWait is how long an app log row may exist without its run before it is reported alone.
 	OutcomeWait time.Duration `mapstructure:"outcome_wait"`
-	// MaxRunAge is the age at which a run that has not ended is told as stuck.
+	// MaxRunAge is the age at which a run that has not ended is reported as stuck.
 	MaxRunAge time.Duration `mapstructure:"max_run_age"`
-	// PageSize is the most runs read, and delivered, at once.
+	// PageSize is the maximum number of runs read, and delivered, at once.
 	PageSize int `mapstructure:"page_size"`
-	// StatementTimeout is the time after which the database gives up a statement of ours.
+	// StatementTimeout is the time after which the database cancels a statement of the receiver.
 	StatementTimeout time.Duration `mapstructure:"statement_timeout"`
 
 	// MaxApps is the number of apps that get metric series of their own.
@@ -93,7 +93,7 @@ type Config struct {
 
 var _ confmap.Unmarshaler = (*Config)(nil)
 
-// Unmarshal takes a time for `start_at` without quotes too, which YAML reads as a time and not as a string.
+// Unmarshal also accepts a time for `start_at` without quotes, which YAML parses as a time and not as a string.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	if at, ok := conf.Get("start_at").(time.Time); ok {
 		text := confmap.NewFromStringMap(map[string]any{"start_at": at.Format(time.RFC3339Nano)})
@@ -104,7 +104,7 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	return conf.Unmarshal(cfg)
 }
 
-// Validate reports every fault of the configuration at once.
+// Validate reports all errors of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(
 		cfg.validateDatabase(),
@@ -126,7 +126,7 @@ func (cfg *Config) validateDatabase() error {
 		errs = errors.Join(errs, errors.New("`host` is empty: set it to the host of Dify's database (DB_HOST)"))
 	}
 	if cfg.Port < 0 || cfg.Port > 65535 {
-		errs = errors.Join(errs, fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's usual one", cfg.Port))
+		errs = errors.Join(errs, fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's default port", cfg.Port))
 	}
 	if cfg.Username == "" {
 		errs = errors.Join(errs, errors.New("`username` is empty: set it to a role that may read Dify's tables (DB_USERNAME)"))
@@ -140,7 +140,7 @@ func (cfg *Config) validateDatabase() error {
 func (cfg *Config) validateStart() error {
 	var errs error
 	if cfg.Storage == nil {
-		errs = errors.Join(errs, errors.New("`storage` is missing: set it to the id of a storage extension, such as file_storage/checkpoint"))
+		errs = errors.Join(errs, errors.New("`storage` is missing: set it to the ID of a storage extension, such as file_storage/checkpoint"))
 	}
 	if _, _, err := cfg.start(); err != nil {
 		errs = errors.Join(errs, err)
@@ -178,7 +178,7 @@ func positive(key string, d time.Duration) error {
 	return fmt.Errorf("`%s` is %s: must be greater than 0", key, d)
 }
 
-// start says where to begin without a checkpoint: at the time given, or at the end of the table.
+// start returns where to begin without a checkpoint: at a time, or at the end of the table.
 func (cfg *Config) start() (at time.Time, end bool, err error) {
 	switch cfg.StartAt {
 	case startAtEnd:
@@ -194,7 +194,7 @@ func (cfg *Config) start() (at time.Time, end bool, err error) {
 	return at.UTC(), false, nil
 }
 
-// protocol is the wire protocol that the driver speaks.
+// protocol returns the wire protocol of the driver.
 func (cfg *Config) protocol() string {
 	if cfg.Driver == driverPostgreSQL {
 		return driverPostgreSQL
@@ -213,7 +213,7 @@ func (cfg *Config) port() int {
 	}
 }
 
-// address names the database, without a login: in the checkpoint, in messages, and as the root of stable ids.
+// address identifies the database, without credentials: in the checkpoint, in messages, and as the root of stable IDs.
 func (cfg *Config) address() string {
 	return cfg.protocol() + "://" + net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.port())) + "/" + cfg.Database
 }

@@ -55,7 +55,7 @@ func TestConfig(t *testing.T) {
 
 func TestConfigFaults(t *testing.T) {
 	for name, messages := range map[string][]string{
-		"null": {"`storage` is missing: set it to the id of a storage extension"},
+		"null": {"`storage` is missing: set it to the ID of a storage extension"},
 		"faults": {
 			"`driver` is \"sqlite\": must be one of postgresql, mysql, oceanbase, seekdb",
 			"`host` is empty", "`port` is 70000: must be 1 to 65535", "`username` is empty", "`database` is empty",

@@ -20,7 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
-// testContract runs the collector's own check of what a receiver owes to its pipeline.
+// testContract runs the collector's own check of a receiver's duties towards its pipeline.
 func testContract(t *testing.T, db *database) {
 	cfg := db.config()
 	cfg.PageSize = 4
@@ -34,8 +34,8 @@ func testContract(t *testing.T, db *database) {
 	})
 }
 
-// contractFactory makes receivers that bring their own host, since the checker's has no storage, and give each record
-// the id that the checker looks for.
+// contractFactory creates receivers that bring their own host, since the checker's has no storage, and that give each
+// record the ID that the checker looks for.
 func contractFactory() receiver.Factory {
 	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithLogs(
 		func(ctx context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
@@ -64,7 +64,7 @@ func (h hosted) Start(ctx context.Context, _ component.Host) error {
 	return h.Logs.Start(ctx, newHost(newMemory()))
 }
 
-// rowGenerator writes a few runs at a time.
+// rowGenerator inserts a few runs at a time.
 type rowGenerator struct {
 	t  *testing.T
 	db *database

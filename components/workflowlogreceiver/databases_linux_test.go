@@ -22,18 +22,18 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// promises are what the receiver keeps on any database.
+// promises are what the receiver guarantees on any database.
 var promises = map[string]func(t *testing.T, db *database){
-	"a run is told whole":                             testWholeRecord,
+	"a run is reported completely":                    testWholeRecord,
 	"equal timestamps across pages":                   testEqualTimestamps,
 	"late commits":                                    testLateCommits,
-	"a run is told when it ends":                      testRunEnds,
-	"a stuck run is told once and again when it ends": testStuck,
-	"a deleted run is no end":                         testDeleted,
+	"a run is reported when it ends":                  testRunEnds,
+	"a stuck run is reported, and again when it ends": testStuck,
+	"a deleted run is not an ended one":               testDeleted,
 	"start at the end":                                testStartAtEnd,
 	"start at a time":                                 testStartAtTime,
 	"a pipeline that refuses for a while":             testRefusal,
-	"a pipeline that refuses for good":                testRefusalForGood,
+	"a pipeline that permanently rejects":             testPermanentRejection,
 	"restart":                                         testRestart,
 	"a crash between delivery and checkpoint":         testCrash,
 	"a full storage":                                  testFullStorage,
@@ -46,7 +46,7 @@ var promises = map[string]func(t *testing.T, db *database){
 	"such a run after a start at the end":             testUnknownFromTheEnd,
 	"very late commits":                               testVeryLate,
 	"a restored archive is counted":                   testRestoredArchive,
-	"models' calls in messages":                       testMessages,
+	"model calls in messages":                         testMessages,
 	"messages that cannot be read":                    testNoMessages,
 	"all values of enumerations":                      testEnumerations,
 	"odd rows":                                        testOddRows,
@@ -63,7 +63,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("no table is read whole", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
 	t.Run("app logs behind a young one", func(t *testing.T) { testUnknownBehindYoung(t, s.newDatabase(t)) })
-	t.Run("times that are none", func(t *testing.T) { testNoTimes(t, s.newDatabase(t)) })
+	t.Run("values that are not times", func(t *testing.T) { testNoTimes(t, s.newDatabase(t)) })
 }
 
 func TestMySQL(t *testing.T) {
@@ -87,8 +87,8 @@ func testWholeRecord(t *testing.T, db *database) {
 	chatflow := newRun()
 	db.insert(t, chatflow)
 
-	r := startRig(t, db.config(), newMemory())
-	r.waitTold(t, runEvent, run.id, chatflow.id)
+	r := startHarness(t, db.config(), newMemory())
+	r.waitDelivered(t, runEvent, run.id, chatflow.id)
 
 	record := r.record(t, runEvent, run.id)
 	assert.Equal(t, run.finishedAt, record.Timestamp().AsTime())
@@ -134,57 +134,57 @@ func testEqualTimestamps(t *testing.T, db *database) {
 	cfg := db.config()
 	cfg.PageSize = 4
 	db.insert(t, runs...)
-	r := startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, idsOf(runs)...)
+	r := startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, idsOf(runs)...)
 
-	// And within the look-back window, behind and before the place where the walk stands.
+	// And within the look-back window, behind and before the current position.
 	recent := time.Now().Truncate(time.Second)
 	for i := range 23 {
 		runs = append(runs, newRun().at(recent.Add(-time.Duration(i/10)*time.Second)))
 		db.insert(t, runs[len(runs)-1])
 	}
-	r.waitTold(t, runEvent, idsOf(runs)...)
+	r.waitDelivered(t, runEvent, idsOf(runs)...)
 	r.settled(t, db)
-	assert.ElementsMatch(t, idsOf(runs), r.told(runEvent))
+	assert.ElementsMatch(t, idsOf(runs), r.delivered(runEvent))
 }
 
 func testLateCommits(t *testing.T, db *database) {
 	cfg := db.config()
-	r := startRig(t, cfg, newMemory())
+	r := startHarness(t, cfg, newMemory())
 	first := newRun()
 	db.insert(t, first)
-	r.waitTold(t, runEvent, first.id)
+	r.waitDelivered(t, runEvent, first.id)
 
 	late := newRun().at(time.Now().Add(-cfg.LookBack + time.Minute))
 	lateRunning := newRun().at(time.Now().Add(-time.Minute)).as(difysemconv.StatusRunning)
 	future := newRun().at(time.Now().Add(time.Hour))
 	db.insert(t, future, late, lateRunning)
-	r.waitTold(t, runEvent, first.id, late.id, future.id)
+	r.waitDelivered(t, runEvent, first.id, late.id, future.id)
 	db.end(t, lateRunning, difysemconv.StatusStopped)
-	r.waitTold(t, runEvent, first.id, late.id, future.id, lateRunning.id)
+	r.waitDelivered(t, runEvent, first.id, late.id, future.id, lateRunning.id)
 
-	// A clock that is ahead does not carry the walk away.
+	// A clock that is ahead does not move the position into the future.
 	next := newRun()
 	db.insert(t, next)
-	r.waitTold(t, runEvent, first.id, late.id, future.id, lateRunning.id, next.id)
+	r.waitDelivered(t, runEvent, first.id, late.id, future.id, lateRunning.id, next.id)
 	r.settled(t, db)
-	assert.Len(t, r.told(runEvent), 5)
+	assert.Len(t, r.delivered(runEvent), 5)
 }
 
 func testRunEnds(t *testing.T, db *database) {
 	db.insertNames(t)
 	run := newRun().as(difysemconv.StatusRunning)
 	db.insert(t, run)
-	r := startRig(t, db.config(), newMemory())
+	r := startHarness(t, db.config(), newMemory())
 	labels := map[string]string{"dify.app_id": testApp}
 	r.waitCounter(t, 0, difysemconv.MetricRunTotal, labels)
 	r.waitCounter(t, 0, difysemconv.MetricRunFailure, labels)
 
 	db.exec(t, "UPDATE workflow_runs SET status = 'paused' WHERE id = '%s'", run.id)
 	r.settled(t, db)
-	assert.Empty(t, r.told(runEvent))
+	assert.Empty(t, r.delivered(runEvent))
 	db.end(t, run, difysemconv.StatusPartialSucceeded)
-	r.waitTold(t, runEvent, run.id)
+	r.waitDelivered(t, runEvent, run.id)
 	assert.Equal(t, plog.SeverityNumberWarn, r.record(t, runEvent, run.id).SeverityNumber())
 	labels = map[string]string{
 		"dify.app_id": testApp, "dify.app.name": "Translate", "dify.workspace.name": "Acme",
@@ -199,21 +199,21 @@ func testStuck(t *testing.T, db *database) {
 	stuck := newRun().at(time.Now().Add(-cfg.MaxRunAge - time.Hour)).as(difysemconv.StatusRunning)
 	db.insert(t, stuck)
 	storage := newMemory()
-	r := startRig(t, cfg, storage)
-	r.waitTold(t, stuckEvent, stuck.id)
+	r := startHarness(t, cfg, storage)
+	r.waitDelivered(t, stuckEvent, stuck.id)
 	record := r.record(t, stuckEvent, stuck.id)
 	assert.WithinDuration(t, stuck.createdAt.Add(cfg.MaxRunAge), record.Timestamp().AsTime(), time.Second)
 	assert.NotEqual(t, recordUID(runEvent, stuck.id), str(record.Attributes(), difysemconv.AttrLogRecordUID))
 	r.settled(t, db)
-	assert.Empty(t, r.told(runEvent))
-	assert.Len(t, r.told(stuckEvent), 1)
+	assert.Empty(t, r.delivered(runEvent))
+	assert.Len(t, r.delivered(stuckEvent), 1)
 	r.stop(t)
 
-	// After a restart it is looked at at once.
+	// After a restart it is read at once.
 	db.end(t, stuck, difysemconv.StatusFailed)
-	r = startRig(t, cfg, storage)
-	r.waitTold(t, runEvent, stuck.id)
-	assert.Empty(t, r.told(stuckEvent))
+	r = startHarness(t, cfg, storage)
+	r.waitDelivered(t, runEvent, stuck.id)
+	assert.Empty(t, r.delivered(stuckEvent))
 }
 
 func testDeleted(t *testing.T, db *database) {
@@ -222,11 +222,11 @@ func testDeleted(t *testing.T, db *database) {
 	run := newRun().as(difysemconv.StatusRunning)
 	db.insert(t, run)
 	storage := newMemory()
-	r := startRig(t, cfg, storage)
+	r := startHarness(t, cfg, storage)
 	require.Eventually(t, func() bool { return strings.Contains(string(storage.part("runs/open")), run.id) }, waitFor, tick)
 	db.exec(t, "DELETE FROM workflow_runs")
 	require.Eventually(t, func() bool { return !strings.Contains(string(storage.part("runs/open")), run.id) }, waitFor, tick)
-	assert.Empty(t, r.told(runEvent))
+	assert.Empty(t, r.delivered(runEvent))
 }
 
 func testStartAtEnd(t *testing.T, db *database) {
@@ -235,16 +235,16 @@ func testStartAtEnd(t *testing.T, db *database) {
 	db.insert(t, over, running)
 	cfg := db.config()
 	cfg.StartAt = startAtEnd
-	r := startRig(t, cfg, newMemory())
+	r := startHarness(t, cfg, newMemory())
 	require.Eventually(t, func() bool { return r.logged("There is no checkpoint") == 1 }, waitFor, tick)
 	r.settled(t, db)
-	assert.Empty(t, r.told(runEvent))
+	assert.Empty(t, r.delivered(runEvent))
 
 	db.end(t, running, difysemconv.StatusSucceeded)
 	after := newRun().at(time.Now())
 	db.insert(t, after)
-	r.waitTold(t, runEvent, running.id, after.id)
-	r.waitCounter(t, 3, difysemconv.MetricRunTotal, nil) // and the one that settled the rig
+	r.waitDelivered(t, runEvent, running.id, after.id)
+	r.waitCounter(t, 3, difysemconv.MetricRunTotal, nil) // including the marker of settled
 }
 
 func testStartAtTime(t *testing.T, db *database) {
@@ -256,10 +256,10 @@ func testStartAtTime(t *testing.T, db *database) {
 	db.insert(t, before, across, after)
 	cfg := db.config()
 	cfg.StartAt = start.Format(time.RFC3339)
-	r := startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, across.id, after.id)
+	r := startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, across.id, after.id)
 	r.settled(t, db)
-	assert.NotContains(t, r.told(runEvent), before.id)
+	assert.NotContains(t, r.delivered(runEvent), before.id)
 }
 
 func testRefusal(t *testing.T, db *database) {
@@ -271,28 +271,28 @@ func testRefusal(t *testing.T, db *database) {
 	cfg := db.config()
 	cfg.PageSize = 3
 	storage := newMemory()
-	r := newRig(t, cfg, storage, &sink{refuse: func() error { return errRefused }})
+	r := newHarness(t, cfg, storage, &sink{refuse: func() error { return errRefused }})
 	require.NoError(t, r.start(t.Context(), r.host))
 	require.Eventually(t, func() bool { return r.attempts() >= 4 }, waitFor, tick)
 	assert.Contains(t, string(storage.checkpoint()), `"position":{"created_at":"0001-01-01T00:00:00Z","id":""}`)
-	assert.Equal(t, 1, r.logged("The logs pipeline refuses"))
+	assert.Equal(t, 1, r.logged("The logs pipeline refused records"))
 	r.setRefuse(nil)
-	r.waitTold(t, runEvent, idsOf(runs)...)
+	r.waitDelivered(t, runEvent, idsOf(runs)...)
 	r.waitCounter(t, 10, difysemconv.MetricRunTotal, nil)
-	assert.Equal(t, 1, r.logged("takes runs again"))
+	assert.Equal(t, 1, r.logged("accepts records again"))
 }
 
-func testRefusalForGood(t *testing.T, db *database) {
+func testPermanentRejection(t *testing.T, db *database) {
 	lost := newRun()
 	db.insert(t, lost)
-	r := newRig(t, db.config(), newMemory(), &sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }})
+	r := newHarness(t, db.config(), newMemory(), &sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }})
 	require.NoError(t, r.start(t.Context(), r.host))
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 	r.setRefuse(nil)
 	next := newRun()
 	db.insert(t, next)
-	r.waitTold(t, runEvent, next.id)
-	assert.Equal(t, 1, r.logged("refused runs for good"))
+	r.waitDelivered(t, runEvent, next.id)
+	assert.Equal(t, 1, r.logged("permanently rejected records"))
 }
 
 func testRestart(t *testing.T, db *database) {
@@ -312,8 +312,8 @@ func testRestart(t *testing.T, db *database) {
 	db.insert(t, running, first)
 
 	extension := open()
-	r := startRig(t, cfg, extension)
-	r.waitTold(t, runEvent, first.id)
+	r := startHarness(t, cfg, extension)
+	r.waitDelivered(t, runEvent, first.id)
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 	r.stop(t)
 	require.NoError(t, extension.Shutdown(t.Context()))
@@ -322,14 +322,14 @@ func testRestart(t *testing.T, db *database) {
 	db.insert(t, meanwhile)
 	db.end(t, running, difysemconv.StatusStopped)
 	extension = open()
-	restarted := startRig(t, cfg, extension)
-	restarted.waitTold(t, runEvent, running.id, meanwhile.id)
+	restarted := startHarness(t, cfg, extension)
+	restarted.waitDelivered(t, runEvent, running.id, meanwhile.id)
 	restarted.waitCounter(t, 3, difysemconv.MetricRunTotal, nil)
 	restarted.settled(t, db)
-	assert.Len(t, restarted.told(runEvent), 2)
+	assert.Len(t, restarted.delivered(runEvent), 2)
 	assert.Zero(t, restarted.logged("There is no checkpoint"))
 	for _, md := range restarted.emissions() {
-		assert.GreaterOrEqual(t, counterOf(md, difysemconv.MetricRunTotal, nil), 1.0, "a counter that went back")
+		assert.GreaterOrEqual(t, counterOf(md, difysemconv.MetricRunTotal, nil), 1.0, "a counter decreased")
 	}
 	restarted.stop(t)
 	require.NoError(t, extension.Shutdown(t.Context()))
@@ -340,21 +340,21 @@ func testCrash(t *testing.T, db *database) {
 	storage := newMemory()
 	first := newRun()
 	db.insert(t, first)
-	r := startRig(t, cfg, storage)
-	r.waitTold(t, runEvent, first.id)
+	r := startHarness(t, cfg, storage)
+	r.waitDelivered(t, runEvent, first.id)
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 
-	// The pipeline takes a run, and the checkpoint is not written: the counters must not be ahead of it.
+	// The pipeline accepts a run, and the checkpoint is not written: the counters must not be ahead of it.
 	storage.setFull(true)
 	second := newRun()
 	db.insert(t, second)
-	r.waitTold(t, runEvent, first.id, second.id)
+	r.waitDelivered(t, runEvent, first.id, second.id)
 	r.stop(t)
 	assert.InDelta(t, 1, r.counter(difysemconv.MetricRunTotal, nil), 0)
 	storage.setFull(false)
 
-	restarted := startRig(t, cfg, storage)
-	restarted.waitTold(t, runEvent, second.id)
+	restarted := startHarness(t, cfg, storage)
+	restarted.waitDelivered(t, runEvent, second.id)
 	restarted.waitCounter(t, 2, difysemconv.MetricRunTotal, nil)
 	assert.Equal(t, str(r.record(t, runEvent, second.id).Attributes(), difysemconv.AttrLogRecordUID),
 		str(restarted.record(t, runEvent, second.id).Attributes(), difysemconv.AttrLogRecordUID))
@@ -363,10 +363,10 @@ func testCrash(t *testing.T, db *database) {
 
 func testFullStorage(t *testing.T, db *database) {
 	storage := newMemory()
-	r := startRig(t, db.config(), storage)
+	r := startHarness(t, db.config(), storage)
 	first := newRun()
 	db.insert(t, first)
-	r.waitTold(t, runEvent, first.id)
+	r.waitDelivered(t, runEvent, first.id)
 	storage.setFull(true)
 	second, third := newRun(), newRun()
 	db.insert(t, second)
@@ -374,17 +374,17 @@ func testFullStorage(t *testing.T, db *database) {
 	db.insert(t, third)
 	assert.Equal(t, 1, r.logged("Saving the checkpoint failed"))
 	storage.setFull(false)
-	r.waitTold(t, runEvent, first.id, second.id, third.id)
+	r.waitDelivered(t, runEvent, first.id, second.id, third.id)
 	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusOK }, waitFor, tick)
 }
 
 func testCutConnections(t *testing.T, db *database) {
-	r := startRig(t, db.config(), newMemory())
+	r := startHarness(t, db.config(), newMemory())
 	var runs []runRow
 	for range 5 {
 		runs = append(runs, newRun())
 		db.insert(t, runs[len(runs)-1])
-		r.waitTold(t, runEvent, idsOf(runs)...)
+		r.waitDelivered(t, runEvent, idsOf(runs)...)
 		require.LessOrEqual(t, db.connections(t), 2)
 		db.cutConnections(t)
 	}
@@ -396,21 +396,21 @@ func testCutConnections(t *testing.T, db *database) {
 }
 
 func testSecondReader(t *testing.T, db *database) {
-	first := startRig(t, db.config(), newMemory())
+	first := startHarness(t, db.config(), newMemory())
 	run := newRun()
 	db.insert(t, run)
-	first.waitTold(t, runEvent, run.id)
+	first.waitDelivered(t, runEvent, run.id)
 
-	second := startRig(t, db.config(), newMemory())
+	second := startHarness(t, db.config(), newMemory())
 	require.Eventually(t, func() bool { return second.logged("this one waits") == 1 }, waitFor, tick)
 	require.Eventually(t, func() bool { return second.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
-	assert.Empty(t, second.told(runEvent))
+	assert.Empty(t, second.delivered(runEvent))
 	assert.InDelta(t, -1, second.counter(difysemconv.MetricRunTotal, nil), 0)
 
 	first.stop(t)
-	second.waitTold(t, runEvent, run.id)
+	second.waitDelivered(t, runEvent, run.id)
 	require.Eventually(t, func() bool { return second.host.last() == componentstatus.StatusOK }, waitFor, tick)
-	assert.Equal(t, 1, second.logged("reads on from its own checkpoint"))
+	assert.Equal(t, 1, second.logged("continues from its own checkpoint"))
 }
 
 func testUsage(t *testing.T, db *database) {
@@ -426,8 +426,8 @@ func testUsage(t *testing.T, db *database) {
 	plain := newRun()
 	plain.tokens = 5
 	db.insert(t, run, plain)
-	r := startRig(t, db.config(), newMemory())
-	r.waitTold(t, runEvent, run.id, plain.id)
+	r := startHarness(t, db.config(), newMemory())
+	r.waitDelivered(t, runEvent, run.id, plain.id)
 	r.waitCounter(t, 305, difysemconv.MetricTokenUsage, map[string]string{"dify.app.name": "Translate", "gen_ai.token.type": "total"})
 	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.usage.currency": "USD"})
 	attrs := r.record(t, runEvent, run.id).Attributes().AsRaw()
@@ -440,20 +440,20 @@ func testOneSignal(t *testing.T, db *database) {
 	run := newRun()
 	db.insert(t, run)
 	into := &sink{}
-	settings := newRig(t, db.config(), newMemory(), into).settings
+	settings := newHarness(t, db.config(), newMemory(), into).settings
 	cfg, storage := db.config(), newMemory()
 	metricsOnly, err := NewFactory().CreateMetrics(t.Context(), settings, cfg, into)
 	require.NoError(t, err)
 	require.NoError(t, metricsOnly.Start(t.Context(), newHost(storage)))
 	require.Eventually(t, func() bool { return into.counter(difysemconv.MetricRunTotal, nil) == 1 }, waitFor, tick)
 	require.NoError(t, metricsOnly.Shutdown(t.Context()))
-	assert.Empty(t, into.told(runEvent))
+	assert.Empty(t, into.delivered(runEvent))
 
 	into = &sink{}
 	logsOnly, err := NewFactory().CreateLogs(t.Context(), settings, db.config(), into)
 	require.NoError(t, err)
 	require.NoError(t, logsOnly.Start(t.Context(), newHost(newMemory())))
-	require.Eventually(t, func() bool { return len(into.told(runEvent)) == 1 }, waitFor, tick)
+	require.Eventually(t, func() bool { return len(into.delivered(runEvent)) == 1 }, waitFor, tick)
 	require.NoError(t, logsOnly.Shutdown(t.Context()))
 	assert.Empty(t, into.emissions())
 }
@@ -471,8 +471,8 @@ func testOddRows(t *testing.T, db *database) {
 	newTrigger.trigger = "telepathy"
 	db.insert(t, unknownEnded, unknownOpen, noEnd, ancient, distant, newTrigger)
 	db.exec(t, "UPDATE workflow_runs SET total_steps = NULL, exceptions_count = NULL")
-	r := startRig(t, db.config(), newMemory())
-	r.waitTold(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id)
+	r := startHarness(t, db.config(), newMemory())
+	r.waitDelivered(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id)
 	assert.WithinDuration(t, noEnd.createdAt.Add(time.Second), r.record(t, runEvent, noEnd.id).Timestamp().AsTime(), time.Second)
 	assert.WithinDuration(t, distant.createdAt.Add(time.Second), r.record(t, runEvent, distant.id).Timestamp().AsTime(), time.Second)
 	assert.WithinDuration(t, time.Now(), r.record(t, runEvent, ancient.id).Timestamp().AsTime(), time.Minute)
@@ -480,10 +480,10 @@ func testOddRows(t *testing.T, db *database) {
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": "_OTHER"})
 	r.waitCounter(t, 1, difysemconv.MetricRunSuccess, map[string]string{"dify.workflow_run.triggered_from": "_OTHER"})
 	db.end(t, unknownOpen, difysemconv.StatusSucceeded)
-	r.waitTold(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id, unknownOpen.id)
+	r.waitDelivered(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id, unknownOpen.id)
 }
 
-// testNoTimes has what PostgreSQL alone can store in a column of times.
+// testNoTimes stores values that only PostgreSQL accepts in a timestamp column.
 func testNoTimes(t *testing.T, db *database) {
 	before, first, last, now := newRun(), newRun(), newRun(), newRun()
 	db.insert(t, before, first, last, now)
@@ -491,13 +491,13 @@ func testNoTimes(t *testing.T, db *database) {
 		db.exec(t, "UPDATE workflow_runs SET created_at = '%s' WHERE id = '%s'", text, id)
 	}
 	storage := newMemory()
-	r := startRig(t, db.config(), storage)
-	r.waitTold(t, runEvent, before.id, first.id, last.id, now.id)
+	r := startHarness(t, db.config(), storage)
+	r.waitDelivered(t, runEvent, before.id, first.id, last.id, now.id)
 	r.stop(t)
 	next := newRun()
 	db.insert(t, next)
-	r = startRig(t, db.config(), storage)
-	r.waitTold(t, runEvent, next.id)
+	r = startHarness(t, db.config(), storage)
+	r.waitDelivered(t, runEvent, next.id)
 	r.stop(t)
 }
 
@@ -505,7 +505,7 @@ func testErrors(t *testing.T, db *database) {
 	run := newRun()
 	db.insert(t, run)
 	expect := func(cfg *Config, repair func(), words ...string) {
-		r := startRig(t, cfg, newMemory())
+		r := startHarness(t, cfg, newMemory())
 		require.Eventually(t, func() bool { return r.logged("Reading Dify's database failed") > 0 }, waitFor, tick)
 		require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
 		text := entryText(r.log.FilterMessageSnippet("Reading Dify's database failed").All()[0])
@@ -515,12 +515,12 @@ func testErrors(t *testing.T, db *database) {
 		assert.NotContains(t, text, "hunter2")
 		if repair != nil {
 			repair()
-			r.waitTold(t, runEvent, run.id)
+			r.waitDelivered(t, runEvent, run.id)
 		}
 		r.stop(t)
 	}
 	db.exec(t, "ALTER TABLE tenants RENAME TO tenants_away")
-	expect(db.config(), func() { db.exec(t, "ALTER TABLE tenants_away RENAME TO tenants") }, "tenants", "the table is not there")
+	expect(db.config(), func() { db.exec(t, "ALTER TABLE tenants_away RENAME TO tenants") }, "tenants", "the table does not exist")
 	db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN exceptions_count TO away")
 	expect(db.config(), func() { db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN away TO exceptions_count") }, "exceptions_count", "migrations")
 
@@ -529,7 +529,7 @@ func testErrors(t *testing.T, db *database) {
 	expect(wrongDatabase, nil, "not_there", "check `database`")
 	wantsTLS := db.config()
 	wantsTLS.TLS.Insecure = false
-	expect(wantsTLS, nil, "tls.insecure: true")
+	expect(wantsTLS, nil, "tls::insecure: true")
 	away := db.config()
 	away.Port = freePort(t)
 	expect(away, nil, "connect", "refused")
@@ -557,7 +557,7 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 	require.NoError(t, err)
 	defer rows.Close()
 
-	r := startRig(t, db.config(), newMemory())
+	r := startHarness(t, db.config(), newMemory())
 	runs, chatflows := 0, 0
 	for rows.Next() {
 		var id, status, failure, appLog, app, tenant, kind string
@@ -566,7 +566,7 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 		var finishedAt time.Time
 		require.NoError(t, rows.Scan(&id, &status, &tokens, &elapsed, &failure, &finishedAt, &appLog, &app, &tenant, &kind))
 		runs++
-		require.Eventually(t, func() bool { return slices.Contains(r.told(runEvent), id) }, waitFor, tick)
+		require.Eventually(t, func() bool { return slices.Contains(r.delivered(runEvent), id) }, waitFor, tick)
 		record := r.record(t, runEvent, id)
 		attrs := record.Attributes()
 		assert.Equal(t, finishedAt, record.Timestamp().AsTime())
@@ -583,7 +583,7 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 	require.NoError(t, rows.Err())
 	assert.Equal(t, 22, runs)
 	assert.Equal(t, 6, chatflows)
-	assert.Len(t, r.told(runEvent), runs)
+	assert.Len(t, r.delivered(runEvent), runs)
 	r.waitCounter(t, float64(runs), difysemconv.MetricRunTotal, nil)
 	r.waitCounter(t, 6, difysemconv.MetricRunFailure, nil)
 	r.waitCounter(t, 16, difysemconv.MetricRunSuccess, nil)

@@ -20,14 +20,14 @@ const (
 	longestRetry = 10 * time.Second
 )
 
-// deliverer hands records to the pipeline until it takes them.
+// deliverer sends records to the pipeline until the pipeline accepts them.
 type deliverer struct {
-	next      consumer.Logs // nil: there is no logs pipeline
-	obs       *receiverhelper.ObsReport
-	telemetry *metadata.TelemetryBuilder
-	logger    *zap.Logger
-	pause     backoff // between two offers
-	trouble   trouble
+	next         consumer.Logs // nil without a logs pipeline
+	obs          *receiverhelper.ObsReport
+	telemetry    *metadata.TelemetryBuilder
+	logger       *zap.Logger
+	pause        backoff // between two attempts
+	failureState failureState
 }
 
 func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, logger *zap.Logger, longest time.Duration) *deliverer {
@@ -37,17 +37,18 @@ func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *
 		telemetry: telemetry,
 		logger:    logger,
 		pause:     backoff{first: firstRetry, longest: longest},
-		trouble: trouble{
-			logger: logger,
-			began:  "The logs pipeline refuses; the runs wait in the database and are offered again",
-			over:   "The logs pipeline takes runs again",
+		failureState: failureState{
+			logger:  logger,
+			onStart: "The logs pipeline refused records; the runs wait in the database, and the records are sent again",
+			onEnd:   "The logs pipeline accepts records again",
 		},
 	}
 }
 
-// deliver returns when the pipeline has taken the records (refused = 0) or has refused some for good. An error means
-// that the context ended first. The records are made anew for each attempt, since the pipeline may have changed them.
-func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (refused int, err error) {
+// deliver returns when the pipeline has accepted the records (rejected = 0) or has permanently rejected some of them.
+// An error means that the context ended first. The records are built again for each attempt, since the pipeline may
+// have changed them.
+func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (rejected int, err error) {
 	if d.next == nil {
 		return 0, nil
 	}
@@ -58,10 +59,10 @@ func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (refuse
 		err := d.consume(ctx, logs, records)
 		switch {
 		case err == nil:
-			d.trouble.ended()
+			d.failureState.ended()
 			return 0, nil
-		case refusedForGood(err):
-			d.logger.Error("The logs pipeline refused runs for good; they are not offered again", zap.Error(err), zap.Int("runs", records))
+		case permanentlyRejected(err):
+			d.logger.Error("The logs pipeline permanently rejected records; they are not sent again", zap.Error(err), zap.Int("records", records))
 			return records, nil
 		}
 		if part, ok := remainder(err); ok {
@@ -70,7 +71,7 @@ func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (refuse
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		d.trouble.failed(err, time.Now())
+		d.failureState.failed(err, time.Now())
 		d.telemetry.WorkflowLogDeliverRetries.Add(ctx, 1)
 		if !d.pause.wait(ctx) {
 			return 0, ctx.Err()

@@ -3,7 +3,7 @@
 
 //go:generate mdatagen metadata.yaml
 
-// Package workflowlogreceiver tells the outcome of every run of a Dify workflow, once, as a log record, and keeps
-// exact counters of them. It reads Dify's database by indexed access only, remembers in a storage extension where it
-// stands, and moves that mark only after the pipeline took what it told.
+// Package workflowlogreceiver emits one log record with the outcome of every run of a Dify workflow, and exact
+// counters of those runs. It reads Dify's database by indexed access only, keeps its position in a storage extension,
+// and advances that position only after the pipeline has accepted the records.
 package workflowlogreceiver

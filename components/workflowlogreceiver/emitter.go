@@ -17,19 +17,19 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
-// emitter hands the metrics to their pipeline when they have changed, and again and again while they have not, so that
-// no series goes stale while the tail waits for a pipeline or for the database. It is given only what the checkpoint
-// holds: a value that was seen and then lost by a crash would make a counter go back.
+// emitter sends the metrics to their pipeline when they have changed, and repeatedly while they have not, so that no
+// series goes stale while the poller waits for a pipeline or for the database. It is given only values that the
+// checkpoint contains: a value that was emitted and then lost in a crash would make a counter decrease.
 type emitter struct {
-	next     consumer.Metrics
-	obs      *receiverhelper.ObsReport
-	interval time.Duration
-	trouble  trouble
+	next         consumer.Metrics
+	obs          *receiverhelper.ObsReport
+	interval     time.Duration
+	failureState failureState
 
 	changed chan struct{}
 
 	mu     sync.Mutex       // guards what follows
-	latest *pmetric.Metrics // nil: nothing to tell
+	latest *pmetric.Metrics // nil: nothing to emit
 }
 
 func newEmitter(next consumer.Metrics, obs *receiverhelper.ObsReport, interval time.Duration, logger *zap.Logger) *emitter {
@@ -37,16 +37,16 @@ func newEmitter(next consumer.Metrics, obs *receiverhelper.ObsReport, interval t
 		next:     next,
 		obs:      obs,
 		interval: interval,
-		trouble: trouble{
-			logger: logger,
-			began:  "The metrics pipeline refuses; the metrics are offered again, none is lost",
-			over:   "The metrics pipeline takes the metrics again",
+		failureState: failureState{
+			logger:  logger,
+			onStart: "The metrics pipeline refused metrics; they are sent again, and none is lost",
+			onEnd:   "The metrics pipeline accepts metrics again",
 		},
 		changed: make(chan struct{}, 1),
 	}
 }
 
-// publish takes over the metrics to tell from now on.
+// publish replaces the metrics that are emitted from now on.
 func (e *emitter) publish(md pmetric.Metrics) {
 	e.mu.Lock()
 	e.latest = &md
@@ -57,8 +57,8 @@ func (e *emitter) publish(md pmetric.Metrics) {
 	}
 }
 
-// silence stops the telling, because another receiver counts now.
-func (e *emitter) silence() {
+// suspend stops emitting, because another receiver counts now.
+func (e *emitter) suspend() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.latest = nil
@@ -84,7 +84,7 @@ func (e *emitter) run(ctx context.Context) {
 	}
 }
 
-// emit reports whether the pipeline took the metrics, or refused them for good.
+// emit reports whether the pipeline accepted the metrics or permanently rejected them.
 func (e *emitter) emit(ctx context.Context) bool {
 	md, ok := e.snapshot()
 	if !ok {
@@ -96,17 +96,17 @@ func (e *emitter) emit(ctx context.Context) bool {
 	e.obs.EndMetricsOp(obsCtx, metadata.Type.String(), points, err)
 	switch {
 	case err == nil:
-		e.trouble.ended()
+		e.failureState.ended()
 		return true
 	case ctx.Err() != nil:
 		return false
 	default:
-		e.trouble.failed(err, time.Now())
-		return refusedForGood(err)
+		e.failureState.failed(err, time.Now())
+		return permanentlyRejected(err)
 	}
 }
 
-// snapshot copies the metrics, since the pipeline may change what it is given, and sets their time.
+// snapshot copies the metrics, since the pipeline may change what it is given, and sets their timestamp.
 func (e *emitter) snapshot() (pmetric.Metrics, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

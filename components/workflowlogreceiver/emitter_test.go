@@ -40,13 +40,13 @@ func TestEmitter(t *testing.T) {
 		go e.run(ctx)
 
 		sleepAndWait(time.Minute)
-		assert.Empty(t, into.emissions(), "nothing to tell yet")
+		assert.Empty(t, into.emissions(), "nothing to emit yet")
 
 		m := newRunMetrics(1)
-		m.see(appLabels{AppID: "a"}, "app-run", time.Now())
+		m.ensureSeries(appLabels{AppID: "a"}, "app-run", time.Now())
 		e.publish(built(m))
 		synctest.Wait()
-		require.Len(t, into.emissions(), 1, "told when changed")
+		require.Len(t, into.emissions(), 1, "emitted when changed")
 		sleepAndWait(time.Minute)
 		assert.Len(t, into.emissions(), 5, "and every 15 s")
 		for _, point := range metricNamed(t, into.emissions()[4], difysemconv.MetricRunTotal).Sum().DataPoints().All() {
@@ -65,7 +65,7 @@ func TestEmitter(t *testing.T) {
 		require.Greater(t, len(into.emissions()), 5)
 		assert.InDelta(t, 1, counterOf(into.emissions()[5], difysemconv.MetricRunTotal, nil), 0)
 
-		e.silence()
+		e.suspend()
 		synctest.Wait()
 		before := len(into.emissions())
 		sleepAndWait(time.Minute)
@@ -73,7 +73,7 @@ func TestEmitter(t *testing.T) {
 	})
 }
 
-// sleepAndWait turns the bubble's clock, and lets what is due at that very moment happen.
+// sleepAndWait advances the bubble's clock, and lets what is due at that very moment happen.
 func sleepAndWait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

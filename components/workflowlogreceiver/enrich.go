@@ -10,7 +10,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// outcome is a run, or a message, with what other tables know of it.
+// outcome is a run, or a message, with the related values of other tables.
 type outcome struct {
 	source.Run
 	appLog    source.AppLog
@@ -23,7 +23,7 @@ func (o *outcome) labels() appLabels {
 	return appLabels{AppID: o.AppID, AppName: o.app.Name, Workspace: o.workspace}
 }
 
-// enricher looks up what other tables know of runs.
+// enricher looks up the names of apps and workspaces.
 type enricher struct {
 	apps    *names[source.App]
 	tenants *names[source.Tenant]
@@ -36,7 +36,8 @@ func newEnricher() *enricher {
 	}
 }
 
-// name finds the names of the apps and their workspaces. A message does not say its tenant: its app does.
+// name sets the names of the apps and of their workspaces. A message row has no tenant; it is taken from the message's
+// app.
 func (e *enricher) name(ctx context.Context, conn source.Conn, outcomes []outcome, now time.Time) error {
 	ids := make([]string, len(outcomes))
 	for i := range outcomes {
@@ -78,7 +79,7 @@ func runsOf(outcomes []outcome, wanted func(*source.Run) bool) []*source.Run {
 	return runs
 }
 
-// fill adds the app log, the tokens and the price. It answers the number of node executions that cannot be read.
+// fill sets the app log, the tokens and the price. It returns the number of node executions that cannot be read.
 func (d details) fill(outcomes []outcome) (unreadable int) {
 	byRun := make(map[string]int, len(outcomes))
 	for i := range outcomes {
@@ -86,7 +87,7 @@ func (d details) fill(outcomes []outcome) (unreadable int) {
 	}
 	for i := range d.appLogs {
 		l := &d.appLogs[i]
-		// A run has one. Should there be more, the choice is the same at each telling.
+		// A run has one app log. If there are several, the choice is the same at each redelivery.
 		if i, ok := byRun[l.RunID]; ok && (outcomes[i].appLog.ID == "" || l.ID < outcomes[i].appLog.ID) {
 			outcomes[i].appLog = *l
 		}
@@ -97,7 +98,7 @@ func (d details) fill(outcomes []outcome) (unreadable int) {
 		}
 	}
 	for i := range outcomes {
-		if o := &outcomes[i]; !o.usage.said {
+		if o := &outcomes[i]; !o.usage.reported {
 			o.usage.total = max(o.TotalTokens, 0)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
-// NewFactory makes the factory of the workflow_log receiver.
+// NewFactory returns the factory of the workflow_log receiver.
 func NewFactory() receiver.Factory {
 	shared := &instances{byConfig: map[*Config]*workflowLogReceiver{}}
 	return receiver.NewFactory(

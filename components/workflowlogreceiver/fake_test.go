@@ -13,7 +13,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// fakeDatabase is a table of runs in memory, with a clock that the test turns.
+// fakeDatabase is a table of runs in memory, with a clock that the test sets.
 type fakeDatabase struct {
 	now   time.Time
 	runs  []source.Run
@@ -104,7 +104,7 @@ func (f *fakeDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.R
 	return appLogs, nodes, next, err
 }
 
-func (*fakeDatabase) WalkAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {
+func (*fakeDatabase) ScanAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {
 	return nil, "", nil
 }
 

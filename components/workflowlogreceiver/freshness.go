@@ -11,16 +11,16 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// freshness remembers when everything that the database showed was last told and saved.
+// freshness is the last time at which everything that the database showed had been delivered and saved.
 type freshness struct {
-	at atomic.Int64 // Unix nanoseconds; 0 while that is for another receiver to say
+	at atomic.Int64 // Unix nanoseconds; 0 while another receiver reads
 }
 
 func (f *freshness) now() {
 	f.at.Store(time.Now().UnixNano())
 }
 
-// begin counts from now on, unless it counts already.
+// begin starts the clock, unless it is already running.
 func (f *freshness) begin() {
 	f.at.CompareAndSwap(0, time.Now().UnixNano())
 }

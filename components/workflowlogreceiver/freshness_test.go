@@ -35,9 +35,9 @@ func TestFreshness(t *testing.T) {
 	require.Len(t, age(), 1)
 	assert.GreaterOrEqual(t, age()[0], 3600.0)
 	f.begin()
-	assert.GreaterOrEqual(t, age()[0], 3600.0, "a new connection makes nothing newer")
+	assert.GreaterOrEqual(t, age()[0], 3600.0, "a new connection does not make it fresher")
 	f.now()
-	assert.Less(t, age()[0], 3600.0, "a whole poll does")
+	assert.Less(t, age()[0], 3600.0, "a complete poll does")
 	f.suspend()
-	assert.Empty(t, age(), "another reader's to tell")
+	assert.Empty(t, age(), "another reader reports it")
 }

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 )
 
-// instances gives the logs and the metrics pipeline of one configuration the same receiver: both are fed from one
-// reading of the database and one checkpoint.
+// instances gives the logs and the metrics pipeline of one configuration the same receiver: both are fed by one poller
+// and one checkpoint.
 type instances struct {
 	mu       sync.Mutex // guards byConfig
 	byConfig map[*Config]*workflowLogReceiver

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// memoryAbove answers what tells the most memory that the process has had since, above what it has now, idle.
+// memoryAbove returns a function that returns the peak memory of the process since now, above its idle memory now.
 func memoryAbove(b *testing.B) func() uint64 {
 	b.Helper()
 	debug.FreeOSMemory()
-	require.NoError(b, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)) // the peak begins anew
+	require.NoError(b, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)) // resets the peak
 	idle := memoryStatus(b, "VmRSS:")
 	return func() uint64 { return memoryStatus(b, "VmHWM:") - idle }
 }
@@ -33,6 +33,6 @@ func memoryStatus(b *testing.B, key string) uint64 {
 			return kib << 10
 		}
 	}
-	require.FailNow(b, "the kernel does not tell "+key)
+	require.FailNow(b, "the kernel does not report "+key)
 	return 0
 }

@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	messageNormal = "normal" // the status of a message from its beginning on
+	messageNormal = "normal" // the initial status of a message
 	debugger      = "debugger"
 
 	triggerDebugging = "debugging"
 	triggerAppRun    = "app-run"
 )
 
-// call turns a message into what the tail follows: something that begins, and ends. Dify writes a message when it begins
-// to answer, and what the answer took when it ends.
+// call converts a message into what the tail follows: something that begins and ends. Dify writes a message when the
+// model begins to answer, and its usage when the answer ends.
 func call(m source.Message) outcome {
 	o := outcome{Run: source.Run{Key: m.Key, AppID: m.AppID, Status: difysemconv.StatusRunning, TriggeredFrom: triggerAppRun}}
 	if m.InvokeFrom == debugger {
 		o.TriggeredFrom = triggerDebugging
 	}
-	counted := m.Model != "" && m.WorkflowRunID == "" // a chatflow's calls are told by its run
+	counted := m.Model != "" && m.WorkflowRunID == "" // a chatflow's calls are counted by its run
 	if counted && m.InputTokens == 0 && m.Output == 0 && m.Latency == 0 && m.Status == messageNormal {
 		return o
 	}

@@ -11,22 +11,22 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// durationBounds are the upper bounds of the buckets of the runs' durations, in seconds. Dify ends a run after 1200 s
-// by default. A change of them needs a new checkpointVersion.
+// durationBounds are the upper bounds of the buckets of run durations, in seconds. Dify aborts a run after 1200 s by
+// default. Changing them requires a new checkpoint version.
 var durationBounds = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 3600}
 
 // maxModels is the number of models of one app that get series of their own.
 const maxModels = 50
 
-// Values of gen_ai.token.type. Of a run Dify keeps only the sum.
+// Values of gen_ai.token.type. For a run Dify stores only the total.
 const (
 	tokenTypeInput  = "input"
 	tokenTypeOutput = "output"
 	tokenTypeTotal  = "total"
 )
 
-// appLabels name an app in the metrics. A renamed app goes on under its new name as a series of its own, so that no
-// series ever jumps; the sum over both is the app's.
+// appLabels identify an app in the metrics. A renamed app continues under its new name as a series of its own, so that
+// no series ever jumps; the sum over both is the app's.
 type appLabels struct {
 	AppID     string `json:"app_id,omitempty"`
 	AppName   string `json:"app_name,omitempty"`
@@ -71,16 +71,16 @@ type sum[N int64 | float64] struct {
 	value N
 }
 
-// runMetrics are the counters, cumulative since the first start. They are saved with the tail and hold what it has
-// told, no more and no less.
+// runMetrics are the counters, cumulative since the first start. They are saved together with the tail, and count
+// exactly the runs that it has delivered.
 type runMetrics struct {
 	maxApps int
-	named   int // of the apps, all but the overflow
+	named   int // apps other than the overflow
 	apps    map[appLabels]*appMetrics
-	stored  []*appMetrics // in the order of their keys in the storage
+	stored  []*appMetrics // in the order of their storage keys
 }
 
-// appMetrics are the series of one app, or of all apps that have none of their own.
+// appMetrics are the series of one app, or of all apps that have no series of their own.
 type appMetrics struct {
 	labels  appLabels
 	models  map[modelLabels]bool
@@ -94,7 +94,8 @@ func newRunMetrics(maxApps int) *runMetrics {
 	return &runMetrics{maxApps: maxApps, apps: map[appLabels]*appMetrics{}}
 }
 
-// app answers the series to count an app in: its own while there is room, then those of the overflow.
+// app returns the series that count an app: its own while there are fewer than maxApps, otherwise those of the
+// overflow.
 func (m *runMetrics) app(labels appLabels) *appMetrics {
 	if a, ok := m.apps[labels]; ok {
 		return a
@@ -121,11 +122,11 @@ func (m *runMetrics) add(labels appLabels) *appMetrics {
 	return a
 }
 
-// The overflow is one series in each metric: the status "" stands for all runs, the others for success and failure.
+// The overflow has one series in each metric: the status "" counts all runs, the others count success and failure.
 var overflowStatuses = []string{"", difysemconv.StatusSucceeded, difysemconv.StatusFailed}
 
-// see makes an app's series exist, with 0, as soon as one of its runs is seen.
-func (m *runMetrics) see(app appLabels, trigger string, now time.Time) *appMetrics {
+// ensureSeries creates an app's series, with value 0, as soon as one of its runs is seen.
+func (m *runMetrics) ensureSeries(app appLabels, trigger string, now time.Time) *appMetrics {
 	a := m.app(app)
 	statuses, trigger := endedStatuses, triggerLabel(trigger)
 	if a.labels.Overflow {
@@ -142,7 +143,7 @@ func (m *runMetrics) see(app appLabels, trigger string, now time.Time) *appMetri
 
 // count adds a run that has ended.
 func (m *runMetrics) count(run *outcome, now time.Time) {
-	a := m.see(run.labels(), run.TriggeredFrom, now)
+	a := m.ensureSeries(run.labels(), run.TriggeredFrom, now)
 	a.changed = true
 	trigger := triggerLabel(run.TriggeredFrom)
 	if !a.labels.Overflow {
@@ -159,7 +160,7 @@ func (m *runMetrics) count(run *outcome, now time.Time) {
 	a.use(run.usage, trigger, now)
 }
 
-// countUsage adds a message: it is no run.
+// countUsage adds the usage of a message, which is not a run.
 func (m *runMetrics) countUsage(message *outcome, now time.Time) {
 	if u := message.usage; u.input > 0 || u.output > 0 || len(u.prices) > 0 {
 		m.app(message.labels()).use(u, triggerLabel(message.TriggeredFrom), now)
@@ -193,7 +194,7 @@ func (a *appMetrics) tokensOf(labels tokenLabels, tokens int64, now time.Time) {
 	}
 }
 
-// model admits a model, as app does an app: models' names are the users'.
+// model returns the labels to count a model under. Model names come from users, so their number per app is bounded.
 func (a *appMetrics) model(labels modelLabels) modelLabels {
 	switch {
 	case labels == modelLabels{} || a.models[labels]:
@@ -209,7 +210,7 @@ func (a *appMetrics) model(labels modelLabels) modelLabels {
 func (a *appMetrics) run(labels runLabels, now time.Time) *duration {
 	d, ok := a.runs[labels]
 	if !ok {
-		d = newDuration(birth(now))
+		d = newDuration(startOf(now))
 		a.runs[labels] = d
 		a.changed = true
 	}
@@ -232,13 +233,14 @@ func (d *duration) add(seconds float64) {
 func at[L comparable, N int64 | float64](series map[L]*sum[N], labels L, now time.Time) *sum[N] {
 	s, ok := series[labels]
 	if !ok {
-		s = &sum[N]{start: birth(now)}
+		s = &sum[N]{start: startOf(now)}
 		series[labels] = s
 	}
 	return s
 }
 
-// birth is when a series that is made now was 0: just before, so that its first point has a later time.
-func birth(now time.Time) time.Time {
+// startOf returns the start timestamp of a series that is created now: just before now, so that its first point has a
+// later timestamp.
+func startOf(now time.Time) time.Time {
 	return now.UTC().Truncate(time.Millisecond).Add(-time.Millisecond)
 }

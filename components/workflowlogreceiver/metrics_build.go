@@ -19,20 +19,20 @@ const (
 	attrOverflow  = "otel.metric.overflow"
 )
 
-// builder makes the metrics of a moment. A series that is younger than newborn is told with 0: Prometheus takes the
-// first value it sees of a counter for where the counter began, and all that was counted before would not be in any
-// rate. The next emissions tell the rest.
+// builder builds the metrics at one point in time. A series younger than zeroFor is emitted with 0: Prometheus takes
+// the first value of a counter that it sees as the counter's beginning, and everything counted before would be missing
+// from every rate. Later emissions add the rest.
 type builder struct {
 	now     time.Time
-	newborn time.Duration
-	held    bool // a series was told with less than it has
+	zeroFor time.Duration
+	pending bool // a series was emitted with less than its value
 
 	durations              pmetric.HistogramDataPointSlice
 	total, success, failed pmetric.NumberDataPointSlice
 	tokens, cost           pmetric.NumberDataPointSlice
 }
 
-// build makes the metrics. Their points have no time yet: the emitter sets it.
+// build builds the metrics. Their points have no timestamp yet: the emitter sets it.
 func (b *builder) build(m *runMetrics, resource pcommon.Resource, scope pcommon.InstrumentationScope) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
@@ -54,17 +54,17 @@ func (b *builder) build(m *runMetrics, resource pcommon.Resource, scope pcommon.
 func (b *builder) describe(metrics pmetric.MetricSlice) {
 	durations := metrics.AppendEmpty()
 	durations.SetName(difysemconv.MetricRunDuration)
-	durations.SetDescription("How long runs of workflows took, from start or resumption to end.")
+	durations.SetDescription("Duration of workflow runs, from start or resumption to end.")
 	durations.SetUnit("s")
 	histogram := durations.SetEmptyHistogram()
 	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	b.durations = histogram.DataPoints()
 
-	b.total = newSum(metrics, difysemconv.MetricRunTotal, "Runs of workflows that have ended.", "{run}")
-	b.success = newSum(metrics, difysemconv.MetricRunSuccess, "Runs of workflows that succeeded, if only in part.", "{run}")
-	b.failed = newSum(metrics, difysemconv.MetricRunFailure, "Runs of workflows that failed.", "{run}")
-	b.tokens = newSum(metrics, difysemconv.MetricTokenUsage, "Tokens that language models used in runs of workflows and in chats.", "{token}")
-	b.cost = newSum(metrics, difysemconv.MetricCost, "Price of the tokens that language models used in runs of workflows and in chats.", "{currency}")
+	b.total = newSum(metrics, difysemconv.MetricRunTotal, "Workflow runs that have ended.", "{run}")
+	b.success = newSum(metrics, difysemconv.MetricRunSuccess, "Workflow runs that succeeded, at least partially.", "{run}")
+	b.failed = newSum(metrics, difysemconv.MetricRunFailure, "Workflow runs that failed.", "{run}")
+	b.tokens = newSum(metrics, difysemconv.MetricTokenUsage, "Tokens that language models used in workflow runs and in chats.", "{token}")
+	b.cost = newSum(metrics, difysemconv.MetricCost, "Price of the tokens that language models used in workflow runs and in chats.", "{currency}")
 }
 
 func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric.NumberDataPointSlice {
@@ -80,11 +80,11 @@ func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric
 
 func (b *builder) runs(a *appMetrics) {
 	for labels, d := range a.runs {
-		if b.holds(d.start, d.count > 0) {
+		if b.withholds(d.start, d.count > 0) {
 			d = newDuration(d.start)
 		}
 		all, succeeded, failed := true, isSuccess(labels.Status), labels.Status == difysemconv.StatusFailed
-		if a.labels.Overflow { // there "" is the sum of all
+		if a.labels.Overflow { // its status "" counts all runs
 			all = labels.Status == ""
 		}
 		put := func(attrs pcommon.Map) {
@@ -109,7 +109,7 @@ func (b *builder) usage(a *appMetrics) {
 		point := b.usagePoint(a, labels.modelLabels, labels.Trigger, s.start, b.tokens)
 		putStr(point.Attributes(), attrTokenType, labels.Type)
 		point.SetIntValue(0)
-		if !b.holds(s.start, true) {
+		if !b.withholds(s.start, true) {
 			point.SetIntValue(s.value)
 		}
 	}
@@ -117,15 +117,15 @@ func (b *builder) usage(a *appMetrics) {
 		point := b.usagePoint(a, labels.modelLabels, labels.Trigger, s.start, b.cost)
 		point.Attributes().PutStr(difysemconv.AttrUsageCurrency, labels.Currency)
 		point.SetDoubleValue(0)
-		if !b.holds(s.start, true) {
+		if !b.withholds(s.start, true) {
 			point.SetDoubleValue(s.value)
 		}
 	}
 }
 
-func (b *builder) holds(start time.Time, counted bool) bool {
-	holds := b.now.Sub(start) < b.newborn
-	b.held = b.held || holds && counted
+func (b *builder) withholds(start time.Time, counted bool) bool {
+	holds := b.now.Sub(start) < b.zeroFor
+	b.pending = b.pending || holds && counted
 	return holds
 }
 
@@ -175,7 +175,7 @@ func (a appLabels) put(attrs pcommon.Map) {
 	putStr(attrs, difysemconv.AttrWorkspaceName, a.Workspace)
 }
 
-// putStr leaves out what is not known.
+// putStr omits an unknown value.
 func putStr(attrs pcommon.Map, key, value string) {
 	if value != "" {
 		attrs.PutStr(key, value)

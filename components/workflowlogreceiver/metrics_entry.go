@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// appEntry is appMetrics as the checkpoint holds it.
+// appEntry is appMetrics as stored in the checkpoint.
 type appEntry struct {
 	appLabels
 	Runs   []runsEntry                        `json:"runs,omitempty"`
@@ -21,7 +21,7 @@ type runsEntry struct {
 	Start   time.Time `json:"start"`
 	Count   uint64    `json:"count,omitempty"`
 	Sum     float64   `json:"sum,omitempty"`
-	Buckets []uint64  `json:"buckets,omitempty"` // none while the count is 0
+	Buckets []uint64  `json:"buckets,omitempty"` // absent while the count is 0
 }
 
 type seriesEntry[L comparable, N int64 | float64] struct {

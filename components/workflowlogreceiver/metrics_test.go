@@ -47,9 +47,9 @@ func metricNamed(t *testing.T, md pmetric.Metrics, name string) pmetric.Metric {
 func TestSeriesExistWithZero(t *testing.T) {
 	m := newRunMetrics(10)
 	assert.Equal(t, 0, built(m).DataPointCount())
-	assert.True(t, m.see(appLabels{AppID: "a"}, "app-run", noon).changed)
+	assert.True(t, m.ensureSeries(appLabels{AppID: "a"}, "app-run", noon).changed)
 	m.stored[0].changed = false
-	assert.False(t, m.see(appLabels{AppID: "a"}, "app-run", noon.Add(time.Hour)).changed)
+	assert.False(t, m.ensureSeries(appLabels{AppID: "a"}, "app-run", noon.Add(time.Hour)).changed)
 	md := built(m)
 	assert.Equal(t, 4+4+2+1, md.DataPointCount())
 	for _, name := range []string{difysemconv.MetricRunTotal, difysemconv.MetricRunSuccess, difysemconv.MetricRunFailure} {
@@ -123,7 +123,7 @@ func TestRenamedAppIsASeriesOfItsOwn(t *testing.T) {
 	assert.InDelta(t, 2, counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.app_id": "a"}), 0)
 }
 
-func TestNewbornSeriesBeginWithZero(t *testing.T) {
+func TestNewSeriesBeginWithZero(t *testing.T) {
 	m := newRunMetrics(10)
 	run := endedRun("a", difysemconv.StatusFailed, 1)
 	run.usage = usage{total: 10, prices: []price{{"USD", 0.5}}}
@@ -131,13 +131,13 @@ func TestNewbornSeriesBeginWithZero(t *testing.T) {
 	for _, test := range []struct {
 		after      time.Duration
 		runs, sums float64
-		held       bool
+		pending    bool
 	}{{time.Second, 0, 0, true}, {15 * time.Second, 1, 10.5, false}} {
-		b := &builder{now: noon.Add(test.after), newborn: 15 * time.Second}
+		b := &builder{now: noon.Add(test.after), zeroFor: 15 * time.Second}
 		md := b.build(m, pcommon.NewResource(), pcommon.NewInstrumentationScope())
 		assert.InDelta(t, test.runs, counterOf(md, difysemconv.MetricRunTotal, nil), 0)
 		assert.InDelta(t, test.sums, counterOf(md, difysemconv.MetricTokenUsage, nil)+counterOf(md, difysemconv.MetricCost, nil), 0)
-		assert.Equal(t, test.held, b.held)
+		assert.Equal(t, test.pending, b.pending)
 	}
 }
 

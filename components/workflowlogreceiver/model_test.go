@@ -54,7 +54,7 @@ func newWorld(t *testing.T, seed uint64, limits limits) *world {
 	return w
 }
 
-// boot makes a reader that knows only what the checkpoint says.
+// boot creates a reader that knows only what the checkpoint contains.
 func (w *world) boot() {
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.ID = component.NewID(metadata.Type)
@@ -86,7 +86,7 @@ func (w *world) step() {
 	w.db.now = w.db.now.Add(time.Duration(w.random.IntN(2000)) * time.Millisecond)
 }
 
-// beginRun makes a run of this second, as all of MySQL's are, that becomes visible some time later.
+// beginRun begins runs in the current second, as all of MySQL's times are, that become visible some time later.
 func (w *world) beginRun() {
 	for range w.random.IntN(8) {
 		w.serial++
@@ -134,7 +134,7 @@ func (w *world) poll() {
 	require.NoError(w.t, w.reader.poll(w.t.Context(), w.db))
 }
 
-// crash ends the reader at the pipeline, before or after it took a page, or at the storage, and starts it again.
+// crash stops the reader at the pipeline, before or after it accepted a page, or at the storage, and starts it again.
 func (w *world) crash() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
@@ -147,7 +147,7 @@ func (w *world) crash() {
 		}
 		cancel()
 		if inStorage {
-			w.storage.setFull(true) // taken, and never saved
+			w.storage.setFull(true) // accepted, and never saved
 			return nil
 		}
 		return errRefused
@@ -160,8 +160,8 @@ func (w *world) crash() {
 	w.boot()
 }
 
-// TestRandomHistories checks the promise itself against a naive model: in the end, what was told is what ended, and
-// the counters, which live through every crash, have counted each run once.
+// TestRandomHistories checks the guarantee itself against a naive model: in the end, exactly the ended runs have been
+// delivered, and the counters, which survive every crash, have counted each run once.
 func TestRandomHistories(t *testing.T) {
 	for _, limits := range []limits{usualLimits, {newest: 3, window: 5, sweep: 20}} {
 		for seed := range uint64(40) {
@@ -177,7 +177,7 @@ func TestRandomHistories(t *testing.T) {
 	}
 }
 
-// drain lets everything become visible and end, and polls until all has been read again.
+// drain lets everything become visible and end, and polls until everything has been read again.
 func (w *world) drain() {
 	w.db.runs = append(append(w.db.runs, w.pending...), w.delayed...)
 	w.pending, w.delayed = nil, nil
@@ -189,18 +189,18 @@ func (w *world) drain() {
 }
 
 func (w *world) check() {
-	told := map[string]bool{}
-	for _, id := range w.sink.told(runEvent) {
-		told[id] = true
+	delivered := map[string]bool{}
+	for _, id := range w.sink.delivered(runEvent) {
+		delivered[id] = true
 	}
 	ended := 0
 	for _, run := range w.db.runs {
 		if hasEnded(&run) {
 			ended++
-			require.True(w.t, told[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.state.runs.position.CreatedAt)
+			require.True(w.t, delivered[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.state.runs.position.CreatedAt)
 		}
 	}
-	require.Len(w.t, told, ended)
+	require.Len(w.t, delivered, ended)
 	require.Greater(w.t, ended, 100)
 	require.Positive(w.t, w.crashes)
 	counted := 0.0

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// nameAge is how long a name from the database is used, and so how late a renaming is noticed.
+	// nameAge is how long a name from the database is used, and therefore how late a rename is noticed.
 	nameAge = 5 * time.Minute
-	// maxNames bounds a cache. A full one is emptied: it fills again with one look-up a page.
+	// maxNames bounds a cache. A full cache is emptied; it fills again at the cost of one lookup per page.
 	maxNames = 20_000
 )
 
-// names caches rows of apps or tenants by id, also that there is none.
+// names caches rows of apps or tenants by ID, including the fact that a row does not exist.
 type names[T any] struct {
 	id    func(T) string
 	cache map[string]cachedName[T]
@@ -30,7 +30,7 @@ func newNames[T any](id func(T) string) *names[T] {
 	return &names[T]{id: id, cache: map[string]cachedName[T]{}}
 }
 
-// load makes sure that the cache knows the ids, of which there are at most a page's.
+// load ensures that the cache contains the IDs. There are at most as many as a page has rows.
 func (n *names[T]) load(ctx context.Context, ids []string, now time.Time, lookUp func(context.Context, []string) ([]T, error)) error {
 	if len(n.cache)+len(ids) > maxNames {
 		clear(n.cache)
@@ -65,7 +65,7 @@ func (n *names[T]) missing(ids []string, now time.Time) []string {
 	return missing
 }
 
-// get answers the row, or an empty one.
+// get returns the row, or an empty one if it does not exist.
 func (n *names[T]) get(id string) T {
 	return n.cache[id].row
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the benchmark's peer reads is recorded from the receiver itself, so that both always read the same rows with the
-// same statements: a proxy writes down the two messages of PostgreSQL's protocol that carry them.
+// What the benchmark's peer reads is recorded from the receiver itself, so that both always read the same rows with
+// the same statements: a proxy records the two messages of PostgreSQL's protocol that carry them.
 const (
 	messageParse = 'P' // a statement's text
 	messageBind  = 'B' // its parameters
 )
 
-// startRecorder passes connections on to a server, and appends the statements to a file.
+// startRecorder forwards connections to a server, and appends the statements to a file.
 func startRecorder(tb testing.TB, host string, port int, file string) (proxyPort int) {
 	tb.Helper()
 	out, err := os.Create(file)
@@ -75,7 +75,7 @@ func record(client net.Conn, address string, out io.Writer) {
 	}
 }
 
-// readMessage reads a type, of which the first message of a connection has none, a length and what follows.
+// readMessage reads a type, which the first message of a connection lacks, a length and the content.
 func readMessage(from io.Reader, typeLength int) ([]byte, error) {
 	header := make([]byte, typeLength+4)
 	if _, err := io.ReadFull(from, header); err != nil {
@@ -87,7 +87,7 @@ func readMessage(from io.Reader, typeLength int) ([]byte, error) {
 	return message, err
 }
 
-// replay sends the recorded queries again, reads the rows and throws them away. It answers how long that took.
+// replay sends the recorded queries again, and reads and discards the rows. It returns how long that took.
 func replay(b *testing.B, server *postgresServer, database, file string) time.Duration {
 	b.Helper()
 	recording, err := os.Open(file)

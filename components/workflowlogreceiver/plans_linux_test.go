@@ -26,16 +26,16 @@ import (
 
 const historyRuns = 200_000
 
-// bigColumns are never to be read. The first two are of three tables, the third of one.
+// bigColumns must never be read. The first two belong to three tables, the third to one.
 var bigColumns = regexp.MustCompile(`\b(graph|inputs|outputs|process_data|query|answer|message)\b`)
 
-// steadyState has the receiver do once all that it does from day to day: new, late and very late runs, an open one, an
-// app log without a run, a chat, and going through what has been read.
+// steadyState makes the receiver do once everything that it does from day to day: new, late and very late runs, an
+// open one, an app log without a run, a chat, and the rescan of what has been read.
 func steadyState(t *testing.T, db *database, cfg *Config) {
 	t.Helper()
 	cfg.StartAt = startAtEnd
 	cfg.LookBack, cfg.OutcomeWait = time.Second, time.Second
-	r := startRig(t, cfg, newMemory())
+	r := startHarness(t, cfg, newMemory())
 	require.Eventually(t, func() bool { return r.logged("There is no checkpoint") == 1 }, waitFor, tick)
 	running, ended := newRun().at(time.Now()).as(difysemconv.StatusRunning), newRun().at(time.Now())
 	late := newRun().at(time.Now().Add(-time.Hour))
@@ -47,26 +47,26 @@ func steadyState(t *testing.T, db *database, cfg *Config) {
 	}
 	db.answer(t, db.insertMessage(t, "gpt-4o", "service-api", nil), 1, 1, 0)
 	begun := db.insertMessage(t, "gpt-4o", "service-api", nil)
-	orphaned := newRun()
-	db.insertOldAppLog(t, orphaned, -2*time.Second)
-	r.waitTold(t, runEvent, ended.id, late.id)
+	missing := newRun()
+	db.insertOldAppLog(t, missing, -2*time.Second)
+	r.waitDelivered(t, runEvent, ended.id, late.id)
 	db.end(t, running, difysemconv.StatusFailed)
 	db.answer(t, begun, 1, 1, 0)
-	r.waitTold(t, runEvent, ended.id, late.id, running.id)
-	r.waitTold(t, unknownEvent, orphaned.id)
+	r.waitDelivered(t, runEvent, ended.id, late.id, running.id)
+	r.waitDelivered(t, unknownEvent, missing.id)
 	r.waitCounter(t, 4, difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "gpt-4o"})
 	r.settled(t, db)
 	r.stop(t)
 }
 
-// testPlansPostgres asks the server how it does each statement that the receiver sent, with the values it sent.
+// testPlansPostgres asks the server for the plan of each statement that the receiver sent, with the values it sent.
 func testPlansPostgres(t *testing.T, s *postgresServer) {
 	db := s.newDatabase(t)
 	fillHistory(t, db, historyRuns)
 	db.exec(t, "INSERT INTO messages (id, app_id, model_provider, model_id, conversation_id, inputs, query, message, message_unit_price, answer, "+
 		"answer_unit_price, currency, from_source, created_at, message_tokens) SELECT gen_random_uuid(), app_id, 'openai', 'gpt-4o', id, '{}', 'secret', '{}', "+
 		"0, 'secret', 0, 'USD', 'api', created_at, 5 FROM workflow_runs")
-	// Values that stand outside of the row, as big ones do, so that a reading of them is seen.
+	// Values stored outside the row, as large ones are, so that reading them is detectable.
 	db.exec(t, "UPDATE workflow_runs SET graph = g.big, inputs = g.big, outputs = g.big, created_at = timezone('UTC', now()) - interval '1 minute' FROM "+
 		"(SELECT string_agg(md5(i::text), '') AS big FROM generate_series(1, 1000) AS i) AS g WHERE id IN (SELECT id FROM workflow_runs LIMIT 20)")
 	require.NoError(t, db.run("VACUUM ANALYZE"))
@@ -74,7 +74,7 @@ func testPlansPostgres(t *testing.T, s *postgresServer) {
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
 
-	db.exec(t, "SELECT pg_stat_force_next_flush()") // what the filling read is counted now, and not later
+	db.exec(t, "SELECT pg_stat_force_next_flush()") // what the inserts read is counted now, and not later
 	before := tableReads(t, conn)
 	file := filepath.Join(t.TempDir(), "statements")
 	cfg := db.config()
@@ -89,14 +89,14 @@ func testPlansPostgres(t *testing.T, s *postgresServer) {
 			assert.NotRegexp(t, `Seq Scan on (workflow_|messages)`, string(row[0]), statement)
 		}
 	}
-	// What the server itself counted. The test's own statements find their rows by id.
+	// The server's own counts. The test's statements find their rows by ID.
 	require.Eventually(t, func() bool { return tableReads(t, conn).tuples > before.tuples }, waitFor, tick)
 	after := tableReads(t, conn)
-	assert.Equal(t, before.scans, after.scans, "a table was read whole")
-	assert.Equal(t, before.toast, after.toast, "a big value was read")
+	assert.Equal(t, before.scans, after.scans, "a table was scanned")
+	assert.Equal(t, before.toast, after.toast, "a large value was read")
 }
 
-// reads are what the server's statistics say of the big tables.
+// reads are the server's statistics of the large tables.
 type reads struct{ scans, toast, tuples int64 }
 
 func tableReads(t *testing.T, conn *pgx.Conn) (r reads) {
@@ -107,7 +107,7 @@ func tableReads(t *testing.T, conn *pgx.Conn) (r reads) {
 	return r
 }
 
-// recorded are the statements about the big tables, each with the values it had last.
+// recorded returns the statements on the large tables, each with its latest values.
 func recorded(t *testing.T, file string) map[string]pgproto3.Bind {
 	t.Helper()
 	recording, err := os.Open(file)
@@ -149,7 +149,7 @@ func everyKindOfStatement(t *testing.T, statements int, has func(part string) bo
 	}
 }
 
-// testPlansMySQL does the same, from the server's log of statements.
+// testPlansMySQL does the same with the server's log of statements.
 func testPlansMySQL(t *testing.T, s *mysqlServer) {
 	db := s.newDatabase(t)
 	script, err := os.ReadFile(filepath.Join("testdata", "history_mysql.sql"))
@@ -184,7 +184,7 @@ func testPlansMySQL(t *testing.T, s *mysqlServer) {
 	})
 }
 
-// logged are the receiver's statements, one of each kind.
+// logged returns the receiver's statements, one of each kind.
 func logged(t *testing.T, admin *sql.DB) map[string]string {
 	t.Helper()
 	rows, err := admin.QueryContext(t.Context(), "SELECT CONVERT(argument USING utf8mb4) AS statement FROM mysql.general_log "+

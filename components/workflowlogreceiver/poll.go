@@ -21,12 +21,12 @@ type follower struct {
 	byID    func(context.Context, []string) ([]outcome, error)
 	// details says whether other tables have more to tell.
 	details bool
-	take    func(context.Context, batch) error
+	process func(context.Context, batch) error
 }
 
 func (r *reader) runs(conn source.Conn) follower {
 	return follower{
-		tail: r.state.runs, table: source.Runs, indexed: r.schema.RunsByTime, details: true, take: r.takeRuns,
+		tail: r.state.runs, table: source.Runs, indexed: r.schema.RunsByTime, details: true, process: r.processRuns,
 		after: func(ctx context.Context, after source.Position, limit int) ([]outcome, error) {
 			runs, err := conn.RunsAfter(ctx, after, limit)
 			return outcomesOf(runs), err
@@ -40,7 +40,7 @@ func (r *reader) runs(conn source.Conn) follower {
 
 func (r *reader) messages(conn source.Conn) follower {
 	return follower{
-		tail: r.state.messages, table: source.Messages, indexed: r.schema.MessagesByTime, take: r.takeMessages,
+		tail: r.state.messages, table: source.Messages, indexed: r.schema.MessagesByTime, process: r.processMessages,
 		after: func(ctx context.Context, after source.Position, limit int) ([]outcome, error) {
 			messages, err := conn.MessagesAfter(ctx, after, limit)
 			return calls(messages), err
@@ -79,7 +79,7 @@ func (r *reader) poll(ctx context.Context, conn source.Conn) error {
 	if err := r.count(ctx, conn, now); err != nil {
 		return err
 	}
-	if err := r.findOrphans(ctx, conn, now); err != nil {
+	if err := r.findMissingRuns(ctx, conn, now); err != nil {
 		return err
 	}
 	r.telemetry.WorkflowLogOpenRuns.Record(ctx, int64(len(r.state.runs.open)))
@@ -95,7 +95,7 @@ func (r *reader) messagesAreDue(now time.Time) bool {
 	if r.emitter == nil || r.schema.Messages != nil {
 		return false
 	}
-	return r.schema.MessagesByTime || now.Sub(r.messagesRead) >= gentleInterval
+	return r.schema.MessagesByTime || now.Sub(r.messagesRead) >= unindexedInterval
 }
 
 // follow reads first the open rows, then late ones, then new ones.
@@ -103,10 +103,10 @@ func (r *reader) follow(ctx context.Context, conn source.Conn, f follower, now t
 	if err := r.visitOpen(ctx, conn, f, now); err != nil {
 		return err
 	}
-	if err := r.readAgain(ctx, conn, f, now); err != nil {
+	if err := r.readLate(ctx, conn, f, now); err != nil {
 		return err
 	}
-	return r.readOn(ctx, conn, f, now)
+	return r.readNew(ctx, conn, f, now)
 }
 
 func (r *reader) visitOpen(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
@@ -118,7 +118,7 @@ func (r *reader) visitOpen(ctx context.Context, conn source.Conn, f follower, no
 		if err := r.complete(ctx, conn, f, found, now); err != nil {
 			return err
 		}
-		if err := f.take(ctx, f.visited(ids, found, now)); err != nil {
+		if err := f.process(ctx, f.sortVisited(ids, found, now)); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, row
 	if err := r.enricher.name(ctx, conn, rows, now); err != nil || !f.details {
 		return err
 	}
-	runs := runsOf(rows, func(run *source.Run) bool { return f.wants(run, now) })
+	runs := runsOf(rows, func(run *source.Run) bool { return f.needsDetails(run, now) })
 	if len(runs) == 0 {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (r *reader) count(ctx context.Context, conn source.Conn, now time.Time) err
 	if !r.schema.RunsByTime {
 		return nil
 	}
-	c := r.state.census
+	c := r.state.audit
 	s := c.span(now, r.state.runs.floor, r.cfg.MaxRunAge)
 	if !c.active {
 		return nil

@@ -17,29 +17,29 @@ const (
 	// appLogsPerPoll is about how many rows of workflow_app_logs one poll reads.
 	appLogsPerPoll = 2000
 	// longestIdle is how long the end of the table is left alone when nothing there was due.
-	longestIdle = time.Minute
+	appLogsIdleInterval = time.Minute
 )
 
 // findOrphans looks for app logs whose run is not in the database.
-func (r *reader) findOrphans(ctx context.Context, conn source.Conn, now time.Time) error {
+func (r *reader) findMissingRuns(ctx context.Context, conn source.Conn, now time.Time) error {
 	if r.deliverer.next == nil {
 		return nil
 	}
-	o := r.state.orphans
+	o := r.state.appLogs
 	if !o.CaughtUp || o.At != "" {
 		if err := r.followAppLogs(ctx, conn, o, now); err != nil {
 			return err
 		}
 	}
 	if o.CaughtUp {
-		return r.walkAppLogs(ctx, conn, o, now)
+		return r.scanAppLogs(ctx, conn, o, now)
 	}
 	return nil
 }
 
 // followAppLogs is the first walk, and where the table has an end, the place where it stays. The first walk does not stop
 // at young rows: they may stand in holes, with old ones behind them.
-func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *orphans, now time.Time) error {
+func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *appLogs, now time.Time) error {
 	if now.Before(r.appLogsIdle) {
 		return nil
 	}
@@ -47,11 +47,11 @@ func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *orphans
 	if err != nil {
 		return err
 	}
-	rows, next, err := conn.WalkAppLogs(ctx, o.At, appLogsPerPoll)
+	rows, next, err := conn.ScanAppLogs(ctx, o.At, appLogsPerPoll)
 	if err != nil {
 		return err
 	}
-	if err := r.tellOrphans(ctx, conn, o, rows, now); err != nil {
+	if err := r.deliverUnknown(ctx, conn, o, rows, now); err != nil {
 		return err
 	}
 	young := o.young(rows, now)
@@ -68,39 +68,39 @@ func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *orphans
 		o.At = end
 	}
 	if !o.CaughtUp && o.At == "" {
-		r.logger.Info("This database stores workflow_app_logs in no order of time: to find runs that are not in the database, " +
-			"the receiver goes through the table slowly, again and again")
+		r.logger.Info("This database does not store workflow_app_logs in the order of time: to find runs that are not in the database, " +
+			"the receiver scans the table slowly and repeatedly")
 	}
 	o.CaughtUp = true
-	r.appLogsIdle = now.Add(min(longestIdle, o.wait/4))
+	r.appLogsIdle = now.Add(min(appLogsIdleInterval, o.wait/4))
 	return nil
 }
 
-// walkAppLogs goes through the whole table, a part at each poll.
-func (r *reader) walkAppLogs(ctx context.Context, conn source.Conn, o *orphans, now time.Time) error {
+// scanAppLogs goes through the whole table, a part at each poll.
+func (r *reader) scanAppLogs(ctx context.Context, conn source.Conn, o *appLogs, now time.Time) error {
 	if !o.active {
 		if now.Sub(o.began) < o.wait {
 			return nil
 		}
-		if err := r.forgetOrphans(ctx, o, now); err != nil {
+		if err := r.forgetAppLogs(ctx, o, now); err != nil {
 			return err
 		}
 		o.active, o.began, o.again = true, now, ""
 	}
-	rows, next, err := conn.WalkAppLogs(ctx, o.again, appLogsPerPoll)
+	rows, next, err := conn.ScanAppLogs(ctx, o.again, appLogsPerPoll)
 	if err != nil {
 		return err
 	}
-	if err := r.tellOrphans(ctx, conn, o, rows, now); err != nil {
+	if err := r.deliverUnknown(ctx, conn, o, rows, now); err != nil {
 		return err
 	}
 	o.again, o.active = next, next != ""
 	return nil
 }
 
-func (r *reader) forgetOrphans(ctx context.Context, o *orphans, now time.Time) error {
+func (r *reader) forgetAppLogs(ctx context.Context, o *appLogs, now time.Time) error {
 	floor := minuteOf(now.Add(-o.keep)).time()
-	dropped, err := o.ledger.drop(ctx, r.client, minuteOf(o.Floor), minuteOf(floor))
+	dropped, err := o.processed.drop(ctx, r.client, minuteOf(o.Floor), minuteOf(floor))
 	if err != nil {
 		return err
 	}
@@ -112,10 +112,10 @@ func (r *reader) forgetOrphans(ctx context.Context, o *orphans, now time.Time) e
 }
 
 // tellOrphans tells those of the rows that have no run.
-func (r *reader) tellOrphans(ctx context.Context, conn source.Conn, o *orphans, rows []source.AppLog, now time.Time) error {
+func (r *reader) deliverUnknown(ctx context.Context, conn source.Conn, o *appLogs, rows []source.AppLog, now time.Time) error {
 	for _, row := range rows {
-		if o.remembers(row.CreatedAt) {
-			if err := o.ledger.load(ctx, r.client, minuteOf(row.CreatedAt)); err != nil {
+		if o.covers(row.CreatedAt) {
+			if err := o.processed.load(ctx, r.client, minuteOf(row.CreatedAt)); err != nil {
 				return err
 			}
 		}
@@ -126,18 +126,18 @@ func (r *reader) tellOrphans(ctx context.Context, conn source.Conn, o *orphans, 
 	}
 	unknown := make([]outcome, len(lost))
 	for i, row := range lost {
-		unknown[i] = orphan(row)
+		unknown[i] = unknownOutcome(row)
 	}
 	named := r.enricher.name(ctx, conn, unknown, now)
 	if named != nil {
 		return named
 	}
-	refused, err := r.deliver(ctx, telling{unknown: pointers(unknown)})
+	refused, err := r.deliver(ctx, events{unknown: pointers(unknown)})
 	if err != nil {
 		return err
 	}
-	o.told(lost)
-	r.observe(ctx, outcomeRefused, refused)
+	o.delivered(lost)
+	r.observe(ctx, outcomeRejected, refused)
 	r.observe(ctx, outcomeUnknown, len(lost)-refused)
 	r.logger.Debug("App logs have no run in the database", zap.Int("app_logs", len(lost)))
 	return nil

@@ -25,7 +25,7 @@ const (
 	closeTimeout     = 2 * time.Second
 
 	// gentleInterval is the pause between polls that have no index to go by.
-	gentleInterval = time.Minute
+	unindexedInterval = time.Minute
 )
 
 // reader is the one goroutine that owns the state: connect, lock, poll, deliver, save.
@@ -45,7 +45,7 @@ type reader struct {
 	emitter   *emitter // nil: there is no metrics pipeline
 
 	pause             backoff // between connections
-	database, storage trouble
+	database, storage failureState
 	warnedPooler      bool
 	warnedSchema      string
 	waiting           bool // for another reader
@@ -62,7 +62,7 @@ type reader struct {
 
 // run goes from one connection to the next until the context ends. What was told by then is saved.
 func (r *reader) run(ctx context.Context) {
-	defer r.saveLast(ctx)
+	defer r.saveOnShutdown(ctx)
 	r.fresh.begin()
 	r.countFromZero(ctx)
 	r.pause = backoff{first: firstReconnect, longest: longestReconnect}
@@ -83,14 +83,14 @@ func (r *reader) run(ctx context.Context) {
 
 // countFromZero lets the counters appear before there is something to count: increase() does not see what one begins with.
 func (r *reader) countFromZero(ctx context.Context) {
-	for _, outcome := range []attribute.Set{outcomeTold, outcomeStuck, outcomeUnknown, outcomeTooOld, outcomeRefused, outcomeBeforeStart} {
+	for _, outcome := range []attribute.Set{outcomeDelivered, outcomeStuck, outcomeUnknown, outcomeTooOld, outcomeRejected, outcomeBeforeStart} {
 		r.telemetry.WorkflowLogRuns.Add(ctx, 0, metric.WithAttributeSet(outcome))
 	}
 	r.telemetry.WorkflowLogPolls.Add(ctx, 0, metric.WithAttributeSet(resultFailed))
 }
 
 // worked notes that the database does what is asked of it.
-func (r *reader) worked(ctx context.Context) {
+func (r *reader) succeeded(ctx context.Context) {
 	r.pause.reset()
 	r.telemetry.WorkflowLogReading.Record(ctx, 1)
 	r.database.ended()
@@ -124,15 +124,15 @@ func (r *reader) session(ctx context.Context) error {
 		}
 		r.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultOK))
 		r.fresh.now()
-		r.worked(ctx)
-		if !r.rest(ctx, r.pollInterval()) {
+		r.succeeded(ctx)
+		if !r.waitForNextPoll(ctx, r.pollInterval()) {
 			return ctx.Err()
 		}
 	}
 }
 
 // rest waits for the next poll. What newborn series hold back is told meanwhile.
-func (r *reader) rest(ctx context.Context, pause time.Duration) bool {
+func (r *reader) waitForNextPoll(ctx context.Context, pause time.Duration) bool {
 	for r.emitter != nil && r.unpublished && pause > r.cfg.MetricsInterval {
 		if !sleep(ctx, r.cfg.MetricsInterval) {
 			return false
@@ -146,7 +146,7 @@ func (r *reader) rest(ctx context.Context, pause time.Duration) bool {
 // pollInterval is longer where each poll reads a whole table.
 func (r *reader) pollInterval() time.Duration {
 	if len(r.schema.Scans()) > 0 {
-		return max(r.cfg.PollInterval, gentleInterval)
+		return max(r.cfg.PollInterval, unindexedInterval)
 	}
 	return r.cfg.PollInterval
 }
@@ -166,13 +166,13 @@ func (r *reader) lock(ctx context.Context, conn source.Conn) error {
 			return err
 		case !exclusive && !r.warnedPooler:
 			r.warnedPooler = true
-			r.logger.Warn("The database is reached through a connection pooler, where no lock can be held: " +
-				"see to it that only one collector reads this database, or connect past the pooler")
+			r.logger.Warn("The database is reached through a connection pooler, which cannot hold a lock: " +
+				"make sure that only one collector reads this database, or connect without the pooler")
 		}
 		r.fresh.begin()
 		if r.waiting {
 			r.waiting = false
-			r.logger.Info("The other workflow_log receiver is gone; this one reads on from its own checkpoint")
+			r.logger.Info("The other workflow_log receiver has stopped; this one continues from its own checkpoint")
 		}
 		return nil
 	}
@@ -187,9 +187,9 @@ func (r *reader) wait(ctx context.Context, err error) {
 	}
 	r.waiting = true
 	r.status.report(err)
-	r.logger.Info("Another workflow_log receiver reads this database; this one waits until it is gone")
+	r.logger.Info("Another workflow_log receiver reads this database; this one waits until that one stops")
 	if r.emitter != nil {
-		r.emitter.silence()
+		r.emitter.suspend()
 	}
 }
 
@@ -204,17 +204,17 @@ func (r *reader) inspect(ctx context.Context, conn source.Conn) error {
 	if schema.Messages != nil {
 		left = schema.Messages.Error()
 	}
-	said := left + strings.Join(scans, "; ")
-	if said == r.warnedSchema {
+	reported := left + strings.Join(scans, "; ")
+	if reported == r.warnedSchema {
 		return nil
 	}
-	r.warnedSchema = said
+	r.warnedSchema = reported
 	if len(scans) > 0 {
-		r.logger.Warn("This schema of Dify lacks an index, so that each poll reads a whole table: the receiver polls once a minute. "+
-			"Upgrade Dify, or create the index", zap.Strings("missing", scans))
+		r.logger.Warn("This Dify schema lacks an index, so each poll scans a whole table; the receiver polls once a minute. "+
+			"Upgrade Dify or create the index", zap.Strings("missing", scans))
 	}
 	if left != "" {
-		r.logger.Warn("The table messages cannot be read: tokens and cost of chat, agent and completion apps are not counted until it can",
+		r.logger.Warn("The table messages cannot be read: tokens and cost of chat, agent and completion apps are not counted until it can be read",
 			zap.Error(schema.Messages))
 	}
 	return nil
@@ -240,12 +240,12 @@ func (r *reader) begin(ctx context.Context, conn source.Conn) error {
 		}
 	}
 	s := newState(r.cfg, start, now)
-	s.orphans.Floor = minuteOf(now.Add(-s.orphans.keep)).time()
+	s.appLogs.Floor = minuteOf(now.Add(-s.appLogs.keep)).time()
 	if end {
-		if s.orphans.At, err = conn.AppLogsEnd(ctx); err != nil {
+		if s.appLogs.At, err = conn.AppLogsEnd(ctx); err != nil {
 			return err
 		}
-		s.orphans.CaughtUp = true
+		s.appLogs.CaughtUp = true
 	}
 	r.state = s
 	if err := r.save(ctx); err != nil {
@@ -256,7 +256,7 @@ func (r *reader) begin(ctx context.Context, conn source.Conn) error {
 	if start.IsZero() {
 		position = "the first run in the database"
 	}
-	r.logger.Warn("There is no checkpoint: this is taken as the first start. Runs that ended before the position are not told",
+	r.logger.Warn("There is no checkpoint: this is treated as the first start. Runs that ended before the position are not reported",
 		zap.String("start_at", r.cfg.StartAt), zap.String("position", position), zap.String("database", r.cfg.address()))
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 
 var errCut = errors.New("the connection was cut")
 
-// cutDatabase gives one page, then its connection fails, and the next one cannot even read the clock.
+// cutDatabase returns one page, then its connection fails, and the next connection cannot even read the clock.
 type cutDatabase struct {
 	*fakeDatabase
 	pages int
@@ -43,7 +43,7 @@ func (d *cutDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Ru
 	return d.fakeDatabase.DetailsAndRunsAfter(ctx, runs, after, limit)
 }
 
-// A counter that a new connection publishes must be in the checkpoint: after a crash it would go back.
+// A counter that a new connection publishes must be in the checkpoint: otherwise it would decrease after a crash.
 func TestPublishedIsSaved(t *testing.T) {
 	w := newWorld(t, 0, usualLimits)
 	for range 2 * w.cfg.PageSize {
@@ -53,9 +53,9 @@ func TestPublishedIsSaved(t *testing.T) {
 	for range 20 {
 		w.endRun()
 	}
-	w.cfg.MetricsInterval = time.Nanosecond // no series is newborn
+	w.cfg.MetricsInterval = time.Nanosecond // no series is new
 	w.reader.emitter = newEmitter(consumertest.NewNop(), nil, time.Hour, w.reader.logger)
-	w.reader.saved = time.Now().Add(time.Hour) // not now
+	w.reader.saved = time.Now().Add(time.Hour) // no save is due
 	db := &cutDatabase{fakeDatabase: w.db}
 	w.reader.connector = db
 

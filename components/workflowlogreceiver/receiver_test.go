@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Until every pipeline has started, the exporters of one may not be ready to take anything.
+// Until every pipeline has started, the exporters of one may not be ready.
 func TestWorkBeginsWithTheLastPipeline(t *testing.T) {
-	r := newRig(t, checkpointConfig(), newMemory(), &sink{})
+	r := newHarness(t, checkpointConfig(), newMemory(), &sink{})
 	shared := r.receiver.(*workflowLogReceiver)
 	require.NoError(t, r.receiver.Start(t.Context(), r.host))
 	assert.Nil(t, shared.client)

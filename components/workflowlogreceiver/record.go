@@ -22,16 +22,16 @@ const (
 	attrServiceName       = "service.name"
 	attrServiceInstanceID = "service.instance.id"
 
-	// attrNestedTokens is the part of a run's total_tokens that workflows used which it called as tools: they are told
-	// as runs of their own.
+	// attrNestedTokens is the part of a run's total_tokens that was used by workflows called as tools. Those workflows
+	// are reported as runs of their own.
 	attrNestedTokens = "dify.usage.nested_tokens" //nolint:gosec // a name
 )
 
-// namespace is the root of the ids made here. It must never change: a record's id is what makes its second telling
-// the same document.
+// namespace is the root of the IDs made here. It must never change: a record's stable ID makes its redelivery the same
+// document.
 var namespace = uuid.MustParse("5b6f2f6e-3a0c-5d0b-9a55-0c3f6b1f7d11")
 
-// recordUID is uuid.NewSHA1 of event/id without its allocations.
+// recordUID equals uuid.NewSHA1 of event/id, without its allocations.
 func recordUID(event, id string) string {
 	name := append(make([]byte, 0, 128), namespace[:]...)
 	name = append(append(append(name, event...), '/'), id...)
@@ -42,7 +42,7 @@ func recordUID(event, id string) string {
 	return uid.String()
 }
 
-// instanceID is the same after a restart, on any machine: the series and records of one database are one.
+// instanceID is the same after a restart and on any machine: the series and records of one database belong together.
 func instanceID(address string) string {
 	return uuid.NewSHA1(namespace, []byte(address)).String()
 }
@@ -54,7 +54,7 @@ func newResource(cfg *Config) pcommon.Resource {
 	return resource
 }
 
-// recorder turns runs into log records.
+// recorder builds log records from runs.
 type recorder struct {
 	resource    pcommon.Resource
 	scope       pcommon.InstrumentationScope
@@ -62,7 +62,7 @@ type recorder struct {
 	outcomeWait time.Duration
 }
 
-func (r *recorder) records(t telling, observed time.Time) plog.Logs {
+func (r *recorder) records(t events, observed time.Time) plog.Logs {
 	logs := plog.NewLogs()
 	rl := logs.ResourceLogs().AppendEmpty()
 	r.resource.CopyTo(rl.Resource())
@@ -147,7 +147,7 @@ func putIdentity(attrs pcommon.Map, run *outcome) {
 	putStr(attrs, difysemconv.AttrCreatedBy, run.CreatedBy)
 }
 
-// role is spelt as Dify spells it today; old rows have a dash.
+// role returns the current spelling of a role; old rows have a dash.
 func role(stored string) string {
 	if stored == "end-user" {
 		return "end_user"
@@ -159,7 +159,7 @@ func putRun(attrs pcommon.Map, run *outcome) {
 	attrs.PutStr(difysemconv.AttrRunStatus, run.Status)
 	putStr(attrs, difysemconv.AttrRunType, run.Type)
 	putStr(attrs, difysemconv.AttrRunTriggeredFrom, run.TriggeredFrom)
-	if !math.IsNaN(run.ElapsedTime) && !math.IsInf(run.ElapsedTime, 0) { // neither has a place in JSON
+	if !math.IsNaN(run.ElapsedTime) && !math.IsInf(run.ElapsedTime, 0) { // JSON cannot represent either
 		attrs.PutDouble(difysemconv.AttrRunElapsedTime, run.ElapsedTime)
 	}
 	attrs.PutInt(difysemconv.AttrRunTotalTokens, run.TotalTokens)
@@ -179,7 +179,7 @@ func putRun(attrs pcommon.Map, run *outcome) {
 	}
 }
 
-// elapsed is a run's duration, or none if the number is not one.
+// elapsed returns a run's duration, or 0 if the number is not a valid duration.
 func elapsed(seconds float64) time.Duration {
 	if !(seconds >= 0 && seconds < math.MaxInt64/float64(time.Second)) {
 		return 0
@@ -187,14 +187,14 @@ func elapsed(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// The ends of what a telemetry timestamp and the indexes behind it can hold.
+// The range of time that an OpenTelemetry timestamp and the indexes of the back ends can represent.
 var (
 	firstTimestamp = time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
 	lastTimestamp  = time.Date(2261, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// timestampOf is the first possible one of the candidates. It must not depend on when a run is told, as long as any
-// is possible: the second telling would land in another day's index.
+// timestampOf returns the first candidate that is representable. While any candidate is, the result does not depend on
+// when a run is reported: otherwise a redelivery would go to another day's index.
 func timestampOf(observed time.Time, candidates ...time.Time) pcommon.Timestamp {
 	for _, t := range candidates {
 		if t.After(firstTimestamp) && t.Before(lastTimestamp) {

@@ -9,25 +9,26 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// limits are what of the index one poll reads again, in keys.
+// limits are how many keys of the index one poll reads again.
 type limits struct {
 	newest int // of the look-back window
-	window int // of the rest of the window, part by part
-	sweep  int // of what is older, up to maxRunAge, part by part
+	window int // of the rest of the window, in parts
+	sweep  int // of older rows, up to maxRunAge, in parts
 }
 
-// usualLimits are a few milliseconds of the database's time each.
+// usualLimits cost a few milliseconds of the database's time each.
 var usualLimits = limits{newest: 5000, window: 5000, sweep: 2000}
 
-// rescan remembers, between polls, what has been read again. Three ranges follow one another down from the position:
-// the newest rows, which each poll reads; the rest of the look-back window, read in turns without pause; and all older
-// ones up to maxRunAge, read in turns once in lookBack. A quiet table's whole window is among its newest rows.
+// rescan is the progress, between polls, of reading behind the position. Three ranges follow one another downwards
+// from the position: the newest rows, which each poll reads; the rest of the look-back window, read in passes without
+// pause; and all older rows up to maxRunAge, read in passes that start once per lookBack. In a quiet table the newest
+// rows cover the whole window.
 type rescan struct {
 	limits limits
-	window source.Position // where the turn through the window stands
-	sweep  source.Position // where the turn through the older rows stands
-	began  time.Time       // when the last such turn began
-	active bool            // whether it is under way
+	window source.Position // where the pass through the window continues
+	sweep  source.Position // where the pass through the older rows continues
+	began  time.Time       // when the latest pass through the older rows began
+	active bool            // whether that pass is in progress
 }
 
 // span is a part of the table to read again.
@@ -38,12 +39,12 @@ type span struct {
 
 func (s span) empty() bool { return !s.upTo.CreatedAt.After(s.after.CreatedAt) }
 
-// newestSpan is the newest part of the look-back window that has no more keys than are read at each poll. The ledger has
-// been loaded for the window.
+// newestSpan returns the newest part of the look-back window that has no more keys than each poll reads. The processed
+// IDs of the window have been loaded.
 func (t *tail) newestSpan(now time.Time) span {
 	from, keys := now.Add(-t.lookBack), t.rescan.limits.newest
 	for m := minuteOf(t.position.CreatedAt); m >= minuteOf(from); m-- {
-		n := t.ledger.count(m)
+		n := t.processed.count(m)
 		if n > keys {
 			share := time.Duration(float64(sliceWidth) * float64(keys) / float64(n))
 			if cut := m.time().Add(sliceWidth - share); cut.After(from) {
@@ -53,14 +54,14 @@ func (t *tail) newestSpan(now time.Time) span {
 		}
 		keys -= n
 	}
-	// A minute that is too full to be read at once still has its last second read.
+	// Even in a minute with too many rows to read at once, the last second is read.
 	if last := t.position.CreatedAt.Add(-time.Second); from.After(last) {
 		from = last
 	}
 	return span{after: t.notBelow(from), upTo: t.position, limit: keysPerPage}
 }
 
-// windowSpan is the next part of the window below the newest one.
+// windowSpan returns the next part of the window below the newest one.
 func (t *tail) windowSpan(newest span, now time.Time) span {
 	from := t.notBelow(now.Add(-t.lookBack))
 	if t.rescan.window.CreatedAt.After(from.CreatedAt) {
@@ -69,7 +70,7 @@ func (t *tail) windowSpan(newest span, now time.Time) span {
 	return span{after: from, upTo: newest.after, limit: t.rescan.limits.window}
 }
 
-// windowRead notes how far the part reached.
+// windowRead records how far the part reached.
 func (t *tail) windowRead(s span, keys []source.Key) {
 	t.rescan.window = source.Position{} // from the beginning
 	if len(keys) == s.limit {
@@ -77,7 +78,7 @@ func (t *tail) windowRead(s span, keys []source.Key) {
 	}
 }
 
-// sweepSpan is the next part of what is older than the window.
+// sweepSpan returns the next part of the rows older than the window.
 func (t *tail) sweepSpan(now time.Time) span {
 	if !t.rescan.active {
 		if now.Sub(t.rescan.began) < t.lookBack {
@@ -93,8 +94,8 @@ func (t *tail) sweepSpan(now time.Time) span {
 	return span{after: t.rescan.sweep, upTo: upTo, limit: t.rescan.limits.sweep}
 }
 
-// swept notes how far the sweep reached. When it has come to its end, it answers the new floor: all that appeared
-// before a run was too old has been found.
+// swept records how far the sweep reached. At its end it returns the new floor: every row that appeared before it was
+// too old has been found.
 func (t *tail) swept(s span, keys []source.Key) (floor time.Time, done bool) {
 	if len(keys) == s.limit {
 		t.rescan.sweep = keys[len(keys)-1].Position()
@@ -105,7 +106,7 @@ func (t *tail) swept(s span, keys []source.Key) (floor time.Time, done bool) {
 	return floor, floor.After(t.floor)
 }
 
-// notBelow is the position just before a time, or before the floor.
+// notBelow returns the position just before a time, or just before the floor if that is later.
 func (t *tail) notBelow(at time.Time) source.Position {
 	if at.Before(t.floor) {
 		at = t.floor

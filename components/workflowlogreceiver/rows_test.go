@@ -31,7 +31,7 @@ type runRow struct {
 	failure                  string
 }
 
-// newRun is a run that began and succeeded just now, as the database's clock will see it.
+// newRun returns a run that began and succeeded just now by the database's clock.
 func newRun() runRow {
 	now := time.Now().UTC()
 	return runRow{
@@ -127,7 +127,7 @@ func idsOf(runs []runRow) []string {
 	return ids
 }
 
-// createRole makes a role that may connect, and see nothing.
+// createRole creates a role that may connect but read nothing.
 func (d *database) createRole(t *testing.T, role string) {
 	t.Helper()
 	if d.driver == driverMySQL {
@@ -138,12 +138,12 @@ func (d *database) createRole(t *testing.T, role string) {
 	d.exec(t, "CREATE ROLE %s LOGIN PASSWORD 'hunter2'", role)
 }
 
-// grant gives a role what the README says it needs.
+// grant gives a role the privileges that the README lists.
 func (d *database) grant(t *testing.T, role string) {
 	t.Helper()
 	for _, table := range append(source.Required, source.Optional) {
 		columns := " (" + table.Columns + ")"
-		if table.Table == "workflow_app_logs" { // the place of a row is no column that can be granted
+		if table.Table == "workflow_app_logs" { // ctid cannot be granted as a column
 			columns = ""
 		}
 		d.exec(t, "GRANT SELECT%s ON %s TO %s", columns, table.Table, role)

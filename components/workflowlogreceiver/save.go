@@ -40,20 +40,20 @@ func (r *reader) save(ctx context.Context) error {
 }
 
 // saveNowAndThen is for the middle of a backlog.
-func (r *reader) saveNowAndThen(ctx context.Context) error {
+func (r *reader) saveIfDue(ctx context.Context) error {
 	if time.Since(r.saved) < saveInterval {
 		return nil
 	}
 	if err := r.save(ctx); err != nil {
 		return err
 	}
-	r.worked(ctx)
+	r.succeeded(ctx)
 	r.publish(false)
 	return nil
 }
 
 // saveLast keeps what was told since the last saving from being told again after the next start.
-func (r *reader) saveLast(ctx context.Context) {
+func (r *reader) saveOnShutdown(ctx context.Context) {
 	if r.state == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (r *reader) publish(always bool) {
 	if r.emitter == nil || !always && (!r.unpublished || time.Since(r.published) < min(publishInterval, r.cfg.PollInterval)) {
 		return
 	}
-	b := &builder{now: time.Now(), newborn: r.cfg.MetricsInterval}
+	b := &builder{now: time.Now(), zeroFor: r.cfg.MetricsInterval}
 	r.emitter.publish(b.build(r.state.metrics, r.recorder.resource, r.recorder.scope))
-	r.unpublished, r.published = b.held, b.now
+	r.unpublished, r.published = b.pending, b.now
 }

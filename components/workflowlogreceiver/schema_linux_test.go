@@ -13,16 +13,16 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// olderSchemas are what Dify's tables were, by the version up to which they were so.
+// olderSchemas are former schemas of Dify's tables, by the last version that had them.
 var olderSchemas = map[string]struct {
 	changes []string
-	missing string // what is said about it, if anything
+	missing string // what is logged about it, if anything
 }{
-	"1.7, no way from a run to its app log": {
-		[]string{"DROP INDEX workflow_app_log_workflow_run_id_idx"}, "workflow_app_logs (workflow_run_id), which Dify has since 1.8.1",
+	"1.7, no index from a run to its app log": {
+		[]string{"DROP INDEX workflow_app_log_workflow_run_id_idx"}, "workflow_app_logs (workflow_run_id), available since Dify 1.8.1",
 	},
-	"1.11.2, no order of time": {
-		[]string{"DROP INDEX workflow_run_created_at_id_idx"}, "workflow_runs (created_at, id), which Dify has since 1.11.3",
+	"1.11.2, no index by time": {
+		[]string{"DROP INDEX workflow_run_created_at_id_idx"}, "workflow_runs (created_at, id), available since Dify 1.11.3",
 	},
 	"1.11, node executions by path and messages by app": {
 		[]string{
@@ -30,18 +30,18 @@ var olderSchemas = map[string]struct {
 			"CREATE INDEX workflow_node_execution_workflow_run_idx ON workflow_node_executions (tenant_id, app_id, workflow_id, triggered_from, workflow_run_id)",
 		}, "",
 	},
-	"no way from a run to its nodes": {
-		[]string{"DROP INDEX workflow_node_execution_workflow_run_id_idx"}, "workflow_node_executions (workflow_run_id), which Dify has since 1.12.0",
+	"no index from a run to its nodes": {
+		[]string{"DROP INDEX workflow_node_execution_workflow_run_id_idx"}, "workflow_node_executions (workflow_run_id), available since Dify 1.12.0",
 	},
-	"no order of messages": {
-		[]string{"DROP INDEX message_created_at_id_idx", "DROP INDEX message_app_id_idx"}, "messages (created_at, id), which Dify has since 1.12.0",
+	"no index of messages": {
+		[]string{"DROP INDEX message_created_at_id_idx", "DROP INDEX message_app_id_idx"}, "messages (created_at, id), available since Dify 1.12.0",
 	},
 	"1.4, numbers are narrower and runs are counted": {
 		[]string{"ALTER TABLE workflow_runs ADD COLUMN sequence_number INT NOT NULL DEFAULT 1", "ALTER TABLE workflow_runs ALTER COLUMN total_tokens TYPE INT"}, "",
 	},
 }
 
-// indexTables are the tables that indexes are of, by the beginnings of their names.
+// indexTables maps the prefixes of index names to their tables.
 var indexTables = map[string]string{
 	"workflow_app_log": "workflow_app_logs", "workflow_run": "workflow_runs", "workflow_node": "workflow_node_executions", "message": "messages",
 }
@@ -55,7 +55,7 @@ func tableOf(index string) string {
 	return ""
 }
 
-// change writes a change of the schema in the database's own way.
+// change executes a change of the schema in the database's dialect.
 func (d *database) change(t *testing.T, statement string) {
 	t.Helper()
 	if index, dropped := strings.CutPrefix(statement, "DROP INDEX "); dropped && d.driver == driverMySQL {
@@ -67,7 +67,7 @@ func (d *database) change(t *testing.T, statement string) {
 	d.exec(t, "%s", statement)
 }
 
-// testOlderSchemas reads each one whole, and says once what costs.
+// testOlderSchemas reads each one completely, and logs once what is expensive.
 func testOlderSchemas(t *testing.T, newDatabase func(t *testing.T) *database) {
 	for name, schema := range olderSchemas {
 		t.Run(name, func(t *testing.T) {
@@ -81,8 +81,8 @@ func testOlderSchemas(t *testing.T, newDatabase func(t *testing.T) *database) {
 			db.insertNode(t, run, "llm", `{"total_tokens": 100, "total_price": "0.25", "currency": "USD"}`)
 			db.answer(t, db.insertMessage(t, "gpt-4o", "service-api", nil), 3, 4, 0)
 			db.insert(t, run)
-			r := startRig(t, db.config(), newMemory())
-			r.waitTold(t, runEvent, run.id)
+			r := startHarness(t, db.config(), newMemory())
+			r.waitDelivered(t, runEvent, run.id)
 			assert.Equal(t, appLog, str(r.record(t, runEvent, run.id).Attributes(), difysemconv.AttrWorkflowAppLogID))
 			r.waitCounter(t, 100, difysemconv.MetricTokenUsage, map[string]string{"gen_ai.token.type": "total"})
 			r.waitCounter(t, 7, difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "gpt-4o"})

@@ -33,7 +33,7 @@ const (
 	nobody           = 65534 // a server refuses to run as root
 )
 
-// database is one test's own.
+// database belongs to one test.
 type database struct {
 	driver                     string
 	host, user, password, name string
@@ -73,7 +73,7 @@ type postgresServer struct {
 	template string
 }
 
-// startPostgres uses the server that OTELCOL_TEST_POSTGRES_DSN names, or starts one.
+// startPostgres uses the server in OTELCOL_TEST_POSTGRES_DSN, or starts one.
 func startPostgres(tb testing.TB) *postgresServer {
 	tb.Helper()
 	dsn := os.Getenv("OTELCOL_TEST_POSTGRES_DSN")
@@ -178,7 +178,7 @@ func (s *postgresServer) load(tb testing.TB, database string, withRows bool) {
 	}
 }
 
-// readDump parts the recorded dump into its schema and its rows by COPY statement.
+// readDump splits the recorded dump into its schema and its rows by COPY statement.
 func readDump(tb testing.TB) (schema string, rows map[string]string) {
 	f, err := os.Open(filepath.Join("testdata", "rows.sql.gz"))
 	require.NoError(tb, err)
@@ -214,7 +214,7 @@ type mysqlServer struct {
 	config *mysql.Config
 }
 
-// startMySQL uses the server that OTELCOL_TEST_MYSQL_DSN names, or starts a MariaDB.
+// startMySQL uses the server in OTELCOL_TEST_MYSQL_DSN, or starts a MariaDB.
 func startMySQL(t *testing.T) *mysqlServer {
 	t.Helper()
 	var config *mysql.Config
@@ -300,7 +300,7 @@ func (s *mysqlServer) newDatabase(t *testing.T) *database {
 
 // --- processes ---
 
-// serverDir is a short path, for the socket in it, that the server's user may write.
+// serverDir returns a path that is short, for the socket in it, and writable for the server's user.
 func serverDir(tb testing.TB) string {
 	dir, err := os.MkdirTemp("", "wl") //nolint:usetesting // a path of a test's name is too long for a socket
 	require.NoError(tb, err)

@@ -10,7 +10,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// other stands in metric labels for a value that Dify did not have when this was written, so that labels stay few.
+// other replaces, in metric labels, a value that Dify did not have when this was written, so that cardinality stays
+// bounded.
 const other = "_OTHER"
 
 // endedStatuses have a metric series from the start.
@@ -24,7 +25,8 @@ var triggers = []string{
 	"debugging", "app-run", "rag-pipeline-run", "rag-pipeline-debugging", "webhook", "schedule", "plugin",
 }
 
-// hasEnded says whether a run has come to its end. A status from a later Dify counts as one with a finishing time.
+// hasEnded reports whether a run has ended. A status that a later Dify may add counts as ended if the run has a
+// finishing time.
 func hasEnded(run *source.Run) bool {
 	switch {
 	case slices.Contains(endedStatuses, run.Status):

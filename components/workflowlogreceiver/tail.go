@@ -9,7 +9,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// stuckVisit is how often a run that was told as stuck is looked at.
+// stuckVisit is how often a run that was reported as stuck is read again.
 const stuckVisit = time.Minute
 
 // tail decides which rows of a table are due. It does no I/O, and what it counts as taken changes only by apply, after
@@ -21,12 +21,12 @@ type tail struct {
 	lookBack  time.Duration
 	maxRunAge time.Duration
 
-	start    time.Time // runs that were over before are not told
-	floor    time.Time // the ledger is whole from here on
-	position source.Position
-	ledger   *ledger
-	open     map[string]*openRun
-	rescan   rescan
+	start     time.Time // runs that ended before it are not reported
+	floor     time.Time // processed is complete from this time on
+	position  source.Position
+	processed *processedIDs
+	open      map[string]*openRun
+	rescan    rescan
 
 	openChanged, stuckChanged bool // since they were saved
 }
@@ -34,26 +34,27 @@ type tail struct {
 // openRun is a run that has been seen and has not ended.
 type openRun struct {
 	createdAt time.Time
-	stuck     bool // told as stuck
+	stuck     bool // reported as stuck
 
 	visited      time.Time
 	missingSince time.Time
 }
 
-// batch is what some rows ask for.
+// batch is what has to be done for some rows, once they are delivered.
 type batch struct {
-	ended  []*outcome // to be told as ended
-	stuck  []*outcome // to be told as stuck
-	opened []*outcome // to be remembered, the stuck among them too
-	muted  int        // over before the start position
-	gone   []string   // open runs whose rows were deleted
-	late   int        // found behind the position
-	seen   []source.Key
+	ended       []*outcome // to report as ended
+	stuck       []*outcome // to report as stuck
+	opened      []*outcome // to follow until they end, including the stuck ones
+	beforeStart int        // ended before the start position: not reported
+	deleted     []string   // open runs whose rows were deleted
+	late        int        // found behind the position
+	processed   []source.Key
 
-	position *source.Position // where the walk stands after this batch
+	position *source.Position // the position after this batch
 }
 
-// newTail begins at a start position. The walk begins a run's greatest age before, for runs that are under way there.
+// newTail begins at a start position. It reads from maxRunAge before that position, for the runs that are in progress
+// at it.
 func newTail(name string, cfg *Config, start, now time.Time) *tail {
 	t := emptyTail(name, cfg)
 	t.start = start
@@ -72,18 +73,18 @@ func emptyTail(name string, cfg *Config) *tail {
 	return &tail{
 		lookBack:  cfg.LookBack,
 		maxRunAge: cfg.MaxRunAge,
-		ledger:    newLedger(name),
+		processed: newProcessedIDs(name),
 		open:      map[string]*openRun{},
 		rescan:    rescan{limits: usualLimits},
 	}
 }
 
-// walked sorts a page that was read after the position, or after the page before it.
-func (t *tail) walked(page []outcome, now time.Time) batch {
+// sortPage sorts a page that was read after the position, or after the page before it.
+func (t *tail) sortPage(page []outcome, now time.Time) batch {
 	b := t.sort(page, now)
 	for i := range page {
 		if page[i].CreatedAt.After(now) {
-			break // of a clock ahead of the database's: told, but the walk does not follow it
+			break // written with a clock ahead of the database's: reported, but the position does not advance to it
 		}
 		position := page[i].Position()
 		b.position = &position
@@ -91,14 +92,14 @@ func (t *tail) walked(page []outcome, now time.Time) batch {
 	return b
 }
 
-// late sorts runs that were found behind the position.
-func (t *tail) late(runs []outcome, now time.Time) batch {
+// sortLate sorts runs that were found behind the position.
+func (t *tail) sortLate(runs []outcome, now time.Time) batch {
 	b := t.sort(runs, now)
 	b.late = len(runs)
 	return b
 }
 
-// sort gives each run that is new to the tail its place in the batch.
+// sort assigns each run that has not been processed to a list of the batch.
 func (t *tail) sort(runs []outcome, now time.Time) batch {
 	b := batch{ended: make([]*outcome, 0, len(runs))}
 	for i := range runs {
@@ -106,8 +107,8 @@ func (t *tail) sort(runs []outcome, now time.Time) batch {
 		if t.knows(run.Key) {
 			continue
 		}
-		if t.remembers(run.CreatedAt) {
-			b.seen = append(b.seen, run.Key)
+		if t.covers(run.CreatedAt) {
+			b.processed = append(b.processed, run.Key)
 		}
 		switch {
 		case !hasEnded(&run.Run):
@@ -116,7 +117,7 @@ func (t *tail) sort(runs []outcome, now time.Time) batch {
 				b.stuck = append(b.stuck, run)
 			}
 		case run.CreatedAt.Before(t.start) && run.FinishedAt.Before(t.start):
-			b.muted++
+			b.beforeStart++
 		default:
 			b.ended = append(b.ended, run)
 		}
@@ -128,23 +129,24 @@ func (t *tail) knows(key source.Key) bool {
 	if _, ok := t.open[key.ID]; ok {
 		return true
 	}
-	return t.remembers(key.CreatedAt) && t.ledger.has(key)
+	return t.covers(key.CreatedAt) && t.processed.has(key)
 }
 
-// remembers says whether the ledger has a place for a row of that time. What is older is taken once, by the walk.
-func (t *tail) remembers(createdAt time.Time) bool { return !createdAt.Before(t.floor) }
+// covers reports whether processed has a place for a row of that time. An older row is processed once, when the
+// position passes it.
+func (t *tail) covers(createdAt time.Time) bool { return !createdAt.Before(t.floor) }
 
 func (t *tail) isStuck(run *source.Run, now time.Time) bool {
 	return now.Sub(run.CreatedAt) > t.maxRunAge
 }
 
-// wants says whether a run is to be told, and so whether to look up the rest of it.
-func (t *tail) wants(run *source.Run, now time.Time) bool {
+// needsDetails reports whether a run is about to be reported, and so whether its related rows have to be read.
+func (t *tail) needsDetails(run *source.Run, now time.Time) bool {
 	known := t.open[run.ID]
 	return hasEnded(run) || t.isStuck(run, now) && (known == nil || !known.stuck)
 }
 
-// due lists the open runs to visit at this poll.
+// due returns the open runs to read at this poll.
 func (t *tail) due(now time.Time) []string {
 	var ids []string
 	for id, run := range t.open {
@@ -155,16 +157,16 @@ func (t *tail) due(now time.Time) []string {
 	return ids
 }
 
-// visited sorts the answer about open runs. A row that is missing may only be late on a replica: a run counts as
-// deleted when it has been missing for as long as a row may come late.
-func (t *tail) visited(asked []string, found []outcome, now time.Time) batch {
+// sortVisited sorts the rows of open runs. A missing row may only be late on a replica: a run counts as deleted once
+// it has been missing for as long as a row may be late.
+func (t *tail) sortVisited(asked []string, found []outcome, now time.Time) batch {
 	var b batch
 	present := make(map[string]bool, len(found))
 	for i := range found {
 		run := &found[i]
 		known, ok := t.open[run.ID]
 		if !ok {
-			continue // MySQL compares ids without regard to case
+			continue // MySQL compares IDs case-insensitively
 		}
 		present[run.ID] = true
 		known.missingSince, known.visited = time.Time{}, now
@@ -185,14 +187,14 @@ func (t *tail) visited(asked []string, found []outcome, now time.Time) batch {
 			known.missingSince = now
 		}
 		if now.Sub(known.missingSince) > t.lookBack {
-			b.gone = append(b.gone, id)
+			b.deleted = append(b.deleted, id)
 		}
 	}
 	return b
 }
 
-// unseen are the keys that are new to the tail.
-func (t *tail) unseen(keys []source.Key) []string {
+// unprocessed returns the IDs of the rows that have not been processed.
+func (t *tail) unprocessed(keys []source.Key) []string {
 	var ids []string
 	for _, key := range keys {
 		if !t.knows(key) {
@@ -202,10 +204,10 @@ func (t *tail) unseen(keys []source.Key) []string {
 	return ids
 }
 
-// apply takes over what the batch, which is delivered now, says.
+// apply records the effects of a batch. The caller has delivered it.
 func (t *tail) apply(b batch) {
-	for _, key := range b.seen {
-		t.ledger.add(key)
+	for _, key := range b.processed {
+		t.processed.add(key)
 	}
 	for _, run := range b.opened {
 		t.open[run.ID] = &openRun{createdAt: run.CreatedAt}
@@ -218,7 +220,7 @@ func (t *tail) apply(b batch) {
 	for _, run := range b.ended {
 		t.close(run.ID)
 	}
-	for _, id := range b.gone {
+	for _, id := range b.deleted {
 		t.close(id)
 	}
 	if b.position != nil {

@@ -12,13 +12,13 @@ const (
 	attrResult  = "result"
 )
 
-// The attribute sets of the receiver's own metrics, made once.
+// The attribute sets of the receiver's own metrics, built once.
 var (
-	outcomeTold        = attribute.NewSet(attribute.String(attrOutcome, "told"))
+	outcomeDelivered   = attribute.NewSet(attribute.String(attrOutcome, "delivered"))
 	outcomeStuck       = attribute.NewSet(attribute.String(attrOutcome, "stuck"))
 	outcomeUnknown     = attribute.NewSet(attribute.String(attrOutcome, "unknown"))
 	outcomeTooOld      = attribute.NewSet(attribute.String(attrOutcome, "too_old"))
-	outcomeRefused     = attribute.NewSet(attribute.String(attrOutcome, "refused"))
+	outcomeRejected    = attribute.NewSet(attribute.String(attrOutcome, "rejected"))
 	outcomeBeforeStart = attribute.NewSet(attribute.String(attrOutcome, "before_start"))
 	resultOK           = attribute.NewSet(attribute.String(attrResult, "ok"))
 	resultFailed       = attribute.NewSet(attribute.String(attrResult, "failed"))

@@ -67,7 +67,7 @@ func TestOwnTelemetry(t *testing.T) {
 	one := []metricdata.DataPoint[int64]{{Value: 1}}
 	same := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualWorkflowLogRuns(t, own, []metricdata.DataPoint[int64]{
-		of("told", 2), of("stuck", 1), of("before_start", 1),
+		of("delivered", 2), of("stuck", 1), of("before_start", 1),
 	}, same)
 	metadatatest.AssertEqualWorkflowLogLateRuns(t, own, one, same)
 	metadatatest.AssertEqualWorkflowLogOpenRuns(t, own, one, same)
@@ -75,5 +75,5 @@ func TestOwnTelemetry(t *testing.T) {
 	metadatatest.AssertEqualWorkflowLogUsageUnreadable(t, own, one, same)
 }
 
-// db25 is a second before the clock of the test.
+// db25 is one second before the clock of the test.
 var db25 = noon.Add(25*time.Hour - time.Second)

@@ -42,7 +42,7 @@ func TestTopologies(t *testing.T) {
 	t.Run("PgBouncer in transaction mode", func(t *testing.T) { testPgBouncer(t, s.newDatabase(t)) })
 }
 
-// guarded is a role of which the server wants its password.
+// guarded is a role whose password the server checks.
 const guarded = "guarded"
 
 func testWrongPassword(t *testing.T, db *database) {
@@ -53,7 +53,7 @@ func testWrongPassword(t *testing.T, db *database) {
 	db.insert(t, run)
 	cfg := db.config()
 	cfg.Username, cfg.Password = guarded, "wrong-secret"
-	r := startRig(t, cfg, newMemory())
+	r := startHarness(t, cfg, newMemory())
 	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
 	for _, entry := range r.log.All() {
 		assert.NotContains(t, entryText(entry), "wrong-secret")
@@ -63,9 +63,9 @@ func testWrongPassword(t *testing.T, db *database) {
 
 	cfg = db.config()
 	cfg.Username, cfg.Password = guarded, "hunter2"
-	r = startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, run.id)
-	assert.Zero(t, r.logged("cannot be read"), "the rights in the README are enough")
+	r = startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, run.id)
+	assert.Zero(t, r.logged("cannot be read"), "the privileges in the README are sufficient")
 	r.stop(t)
 }
 
@@ -74,20 +74,20 @@ func testTLS(t *testing.T, db *database, certificate string) {
 	db.insert(t, run)
 	cfg := db.config()
 	cfg.TLS.Insecure = false
-	strangers := startRig(t, cfg, newMemory())
+	strangers := startHarness(t, cfg, newMemory())
 	require.Eventually(t, func() bool { return strangers.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
 	assert.Contains(t, entryText(strangers.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]), "certificate")
 	strangers.stop(t)
 
 	trusted := db.config()
 	trusted.TLS.Insecure, trusted.TLS.CAFile = false, certificate
-	r := startRig(t, trusted, newMemory())
-	r.waitTold(t, runEvent, run.id)
+	r := startHarness(t, trusted, newMemory())
+	r.waitDelivered(t, runEvent, run.id)
 	encrypted := "DO $$ BEGIN ASSERT (SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'otelcol-dify'); END $$"
 	require.NoError(t, db.run(encrypted))
 }
 
-// testStandby reads from a copy of the server that follows it, and sees what it was, not what it will be.
+// testStandby reads from a hot standby that follows the server.
 func testStandby(t *testing.T, primary *postgresServer) {
 	db := primary.newDatabase(t)
 	before := newRun()
@@ -100,32 +100,32 @@ func testStandby(t *testing.T, primary *postgresServer) {
 
 	cfg := db.config()
 	cfg.Port = int(standby.Port)
-	r := startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, before.id)
+	r := startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, before.id)
 	after := newRun()
 	db.insert(t, after)
-	r.waitTold(t, runEvent, before.id, after.id)
-	second := startRig(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, before.id, after.id)
+	second := startHarness(t, cfg, newMemory())
 	require.Eventually(t, func() bool { return second.logged("this one waits") == 1 }, waitFor, tick)
 }
 
-// testPgBouncer has two server connections behind one address: no session is the receiver's own.
+// testPgBouncer has two server connections behind one address: no session belongs to the receiver alone.
 func testPgBouncer(t *testing.T, db *database) {
 	run := newRun()
 	db.insertAppLog(t, run)
 	db.insert(t, run)
 	cfg := db.config()
 	cfg.Port = startPgBouncer(t, db)
-	r := startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, run.id)
+	r := startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, run.id)
 	assert.Equal(t, 1, r.logged("connection pooler"))
 	late := newRun().at(time.Now().Add(-time.Minute))
 	db.insert(t, late)
-	r.waitTold(t, runEvent, run.id, late.id)
+	r.waitDelivered(t, runEvent, run.id, late.id)
 	db.cutConnections(t)
 	last := newRun()
 	db.insert(t, last)
-	r.waitTold(t, runEvent, run.id, late.id, last.id)
+	r.waitDelivered(t, runEvent, run.id, late.id, last.id)
 }
 
 func startPgBouncer(t *testing.T, db *database) (port int) {
@@ -148,7 +148,7 @@ func startPgBouncer(t *testing.T, db *database) (port int) {
 	return port
 }
 
-// selfSigned makes a certificate of 127.0.0.1 and its key, as files that the server's user may read.
+// selfSigned writes a certificate for 127.0.0.1 and its key, as files that the server's user may read.
 func selfSigned(t *testing.T, dir string) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -19,7 +19,7 @@ import (
 
 const unknownEvent = difysemconv.EventWorkflowUnknown
 
-// insertOldAppLog makes an app log as Dify's sessions do: in UTC on PostgreSQL, in the server's time zone on MySQL.
+// insertOldAppLog inserts an app log as Dify's sessions do: in UTC on PostgreSQL, in the server's time zone on MySQL.
 func (d *database) insertOldAppLog(t *testing.T, run runRow, age time.Duration) (id string) {
 	t.Helper()
 	createdAt := fmt.Sprintf("date_trunc('second', timezone('UTC', now())) - interval '%d s'", int(age.Seconds()))
@@ -38,7 +38,7 @@ func unknownConfig(db *database) *Config {
 	return cfg
 }
 
-// With Dify's log store there is no run: the app log is told alone, once, and the run too if it comes after all.
+// With Dify's log store there is no run: the app log is reported alone, once, and the run too if it appears later.
 func testUnknown(t *testing.T, db *database) {
 	db.insertNames(t)
 	lost, running, young := newRun(), newRun().as(difysemconv.StatusRunning), newRun()
@@ -48,8 +48,8 @@ func testUnknown(t *testing.T, db *database) {
 	db.insertOldAppLog(t, history, 40*24*time.Hour)
 	db.insertOldAppLog(t, running, 5*time.Second)
 	storage := newMemory()
-	r := startRig(t, unknownConfig(db), storage)
-	r.waitTold(t, unknownEvent, lost.id, history.id)
+	r := startHarness(t, unknownConfig(db), storage)
+	r.waitDelivered(t, unknownEvent, lost.id, history.id)
 
 	record := r.record(t, unknownEvent, lost.id)
 	assert.WithinDuration(t, time.Now().Add(-5*time.Second), record.Timestamp().AsTime(), 30*time.Second)
@@ -71,23 +71,23 @@ func testUnknown(t *testing.T, db *database) {
 		"dify.created_by":          testUser,
 	}, record.Attributes().AsRaw())
 
-	// One that becomes due while the receiver runs, and the first one's run after all.
+	// One that becomes due while the receiver runs, and the run of the first one, which appears later.
 	db.insertOldAppLog(t, young, 0)
-	r.waitTold(t, unknownEvent, lost.id, history.id, young.id)
+	r.waitDelivered(t, unknownEvent, lost.id, history.id, young.id)
 	db.insert(t, lost)
-	r.waitTold(t, runEvent, lost.id)
+	r.waitDelivered(t, runEvent, lost.id)
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 	r.stop(t)
 
-	again := startRig(t, unknownConfig(db), storage)
+	again := startHarness(t, unknownConfig(db), storage)
 	after := newRun()
 	db.insertOldAppLog(t, after, 2*time.Second)
-	again.waitTold(t, unknownEvent, after.id)
+	again.waitDelivered(t, unknownEvent, after.id)
 	again.settled(t, db)
-	assert.Equal(t, []string{after.id}, again.told(unknownEvent))
+	assert.Equal(t, []string{after.id}, again.delivered(unknownEvent))
 }
 
-// A row may take the place of one that was deleted, before all that has been read.
+// A row may take the place of a deleted one, before everything that has been read.
 func testUnknownInHole(t *testing.T, db *database) {
 	var deleted []runRow
 	for range 300 {
@@ -98,8 +98,8 @@ func testUnknownInHole(t *testing.T, db *database) {
 		db.insertOldAppLog(t, run, 25*time.Hour)
 	}
 	db.insertOldAppLog(t, last, 5*time.Second)
-	r := startRig(t, unknownConfig(db), newMemory())
-	r.waitTold(t, unknownEvent, append(idsOf(deleted), last.id)...)
+	r := startHarness(t, unknownConfig(db), newMemory())
+	r.waitDelivered(t, unknownEvent, append(idsOf(deleted), last.id)...)
 	for _, run := range deleted[:290] {
 		db.exec(t, "DELETE FROM workflow_app_logs WHERE workflow_run_id = '%s'", run.id)
 	}
@@ -108,12 +108,12 @@ func testUnknownInHole(t *testing.T, db *database) {
 	}
 	hole := newRun()
 	db.insertOldAppLog(t, hole, 2*time.Second)
-	r.waitTold(t, unknownEvent, append(idsOf(deleted), last.id, hole.id)...)
+	r.waitDelivered(t, unknownEvent, append(idsOf(deleted), last.id, hole.id)...)
 	r.settled(t, db)
-	assert.Len(t, r.told(unknownEvent), len(deleted)+2)
+	assert.Len(t, r.delivered(unknownEvent), len(deleted)+2)
 }
 
-// A young row in a place near the beginning of the table does not hide the old ones behind it.
+// A young row near the beginning of the table does not hide the old rows after it.
 func testUnknownBehindYoung(t *testing.T, db *database) {
 	const old = 5000 // more than is read at once
 	db.insertOldAppLog(t, newRun(), 0)
@@ -122,39 +122,39 @@ func testUnknownBehindYoung(t *testing.T, db *database) {
 		"FROM workflow_app_logs, generate_series(1, %d)", old)
 	cfg := db.config()
 	cfg.OutcomeWait = time.Hour
-	r := startRig(t, cfg, newMemory())
-	require.Eventually(t, func() bool { return len(r.told(unknownEvent)) == old }, waitFor, tick)
+	r := startHarness(t, cfg, newMemory())
+	require.Eventually(t, func() bool { return len(r.delivered(unknownEvent)) == old }, waitFor, tick)
 }
 
 func testUnknownFromTheEnd(t *testing.T, db *database) {
 	db.insertOldAppLog(t, newRun(), 10*time.Second)
 	cfg := unknownConfig(db)
 	cfg.StartAt = startAtEnd
-	r := startRig(t, cfg, newMemory())
+	r := startHarness(t, cfg, newMemory())
 	require.Eventually(t, func() bool { return r.logged("There is no checkpoint") == 1 }, waitFor, tick)
 	after := newRun()
 	db.insertOldAppLog(t, after, -2*time.Second)
-	r.waitTold(t, unknownEvent, after.id)
+	r.waitDelivered(t, unknownEvent, after.id)
 }
 
-// Runs that become visible later than look_back are told; those that are too old then are counted.
+// Runs that become visible later than look_back are reported; those that are too old by then are counted.
 func testVeryLate(t *testing.T, db *database) {
 	cfg := db.config()
 	cfg.LookBack, cfg.MaxRunAge = time.Second, time.Hour
 	first := newRun()
 	db.insert(t, first)
-	r := startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, first.id)
+	r := startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, first.id)
 	late := newRun().at(time.Now().Add(-50 * time.Minute))
 	lateRunning := newRun().at(time.Now().Add(-20 * time.Minute)).as(difysemconv.StatusRunning)
 	tooOld := newRun().at(time.Now().Add(-3 * time.Hour))
 	db.insert(t, late, lateRunning, tooOld)
-	r.waitTold(t, runEvent, first.id, late.id)
+	r.waitDelivered(t, runEvent, first.id, late.id)
 	db.end(t, lateRunning, difysemconv.StatusStopped)
-	r.waitTold(t, runEvent, first.id, late.id, lateRunning.id)
+	r.waitDelivered(t, runEvent, first.id, late.id, lateRunning.id)
 	r.waitCounter(t, 3, difysemconv.MetricRunTotal, nil)
 	r.settled(t, db)
-	assert.Len(t, r.told(runEvent), 3)
+	assert.Len(t, r.delivered(runEvent), 3)
 }
 
 func testRestoredArchive(t *testing.T, db *database) {
@@ -162,25 +162,25 @@ func testRestoredArchive(t *testing.T, db *database) {
 	cfg.LookBack, cfg.MaxRunAge = time.Second, 2*time.Second
 	kept, first := newRun().at(time.Now().Add(-30*24*time.Hour)), newRun()
 	db.insert(t, kept, first)
-	r := startRig(t, cfg, newMemory())
-	r.waitTold(t, runEvent, kept.id, first.id)
-	r.settled(t, db) // the first count has been taken
+	r := startHarness(t, cfg, newMemory())
+	r.waitDelivered(t, runEvent, kept.id, first.id)
+	r.settled(t, db) // the first count is complete
 	var restored []runRow
 	for i := range 12 {
 		restored = append(restored, newRun().at(time.Now().Add(-time.Duration(20+i/4)*24*time.Hour)))
 	}
 	db.insert(t, restored...)
-	require.Eventually(t, func() bool { // a count may come between two of them
+	require.Eventually(t, func() bool { // a count may fall between two of them
 		counted := int64(0)
 		for _, entry := range r.log.FilterMessageSnippet("older than max_run_age").All() {
 			counted += entry.ContextMap()["runs"].(int64)
 		}
 		return counted == int64(len(restored))
 	}, waitFor, tick)
-	assert.Len(t, r.told(runEvent), 2)
+	assert.Len(t, r.delivered(runEvent), 2)
 }
 
-// insertMessage is what Dify writes when a model begins to answer.
+// insertMessage inserts what Dify writes when a model begins to answer.
 func (d *database) insertMessage(t *testing.T, model, invokeFrom string, run *runRow) (id string) {
 	t.Helper()
 	id = uuid.NewString()
@@ -204,13 +204,13 @@ func (d *database) answer(t *testing.T, message string, input, output int, price
 		input, output, price, message)
 }
 
-// A model's call is counted by its message, or, of a chatflow, by the run.
+// A model's call is counted by its message or, in a chatflow, by the run.
 func testMessages(t *testing.T, db *database) {
 	db.insertNames(t)
 	answered := db.insertMessage(t, "gpt-4o", "service-api", nil)
 	db.answer(t, answered, 100, 20, 0.25)
 	storage := newMemory()
-	r := startRig(t, db.config(), storage)
+	r := startHarness(t, db.config(), storage)
 	tokens := func(model, kind, trigger string) map[string]string {
 		return map[string]string{
 			"dify.app.name": "Translate", "dify.workspace.name": "Acme", "gen_ai.request.model": model,
@@ -231,7 +231,7 @@ func testMessages(t *testing.T, db *database) {
 	r.stop(t)
 
 	db.answer(t, begun, 10, 3, 0.125)
-	r = startRig(t, db.config(), storage)
+	r = startHarness(t, db.config(), storage)
 	r.waitCounter(t, 10, difysemconv.MetricTokenUsage, tokens("gpt-4o", "input", "debugging"))
 	r.waitCounter(t, 140, difysemconv.MetricTokenUsage, nil)
 	r.waitCounter(t, 0.375, difysemconv.MetricCost, nil)
@@ -239,13 +239,13 @@ func testMessages(t *testing.T, db *database) {
 	assert.InDelta(t, 140, r.counter(difysemconv.MetricTokenUsage, nil), 0)
 }
 
-// Without the right to read messages the rest goes on, and says so once.
+// Without the privilege to read messages the rest continues, and logs it once.
 func testNoMessages(t *testing.T, db *database) {
 	db.exec(t, "ALTER TABLE messages RENAME TO messages_away")
 	run := newRun()
 	db.insert(t, run)
-	r := startRig(t, db.config(), newMemory())
-	r.waitTold(t, runEvent, run.id)
+	r := startHarness(t, db.config(), newMemory())
+	r.waitDelivered(t, runEvent, run.id)
 	db.cutConnections(t)
 	r.settled(t, db)
 	assert.Equal(t, 1, r.logged("The table messages cannot be read"))
@@ -257,7 +257,7 @@ func testNoMessages(t *testing.T, db *database) {
 	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusOK }, waitFor, tick)
 }
 
-// testEnumerations tells every value that Dify has for a column, as a record and as a label.
+// testEnumerations reports every value that Dify has for a column, as a record and as a label.
 func testEnumerations(t *testing.T, db *database) {
 	var ids []string
 	insert := func(run runRow, column, value string) {
@@ -290,10 +290,10 @@ func testEnumerations(t *testing.T, db *database) {
 		insert(run, "type", kind)
 		expect(run, difysemconv.AttrRunType, kind)
 	}
-	for stored, told := range map[string]string{"account": "account", "end_user": "end_user", "end-user": "end_user"} {
+	for stored, reported := range map[string]string{"account": "account", "end_user": "end_user", "end-user": "end_user"} {
 		run := newRun()
 		insert(run, "created_by_role", stored)
-		expect(run, difysemconv.AttrCreatedByRole, told)
+		expect(run, difysemconv.AttrCreatedByRole, reported)
 	}
 	for _, from := range []string{"service-api", "web-app", "installed-app", "openapi"} {
 		run := newRun()
@@ -302,8 +302,8 @@ func testEnumerations(t *testing.T, db *database) {
 		insert(run, "", "")
 		expect(run, difysemconv.AttrCreatedFrom, from)
 	}
-	r := startRig(t, db.config(), newMemory())
-	r.waitTold(t, runEvent, ids...)
+	r := startHarness(t, db.config(), newMemory())
+	r.waitDelivered(t, runEvent, ids...)
 	for id, attributes := range want {
 		for attribute, value := range attributes {
 			assert.Equal(t, value, str(r.record(t, runEvent, id).Attributes(), attribute))

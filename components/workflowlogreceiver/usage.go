@@ -13,10 +13,10 @@ import (
 
 // usage is what the language models of one run, or of one message, used.
 type usage struct {
-	total         int64 // of a run: Dify keeps the sum of input and output alone
-	said          bool  // by nodes of the run
+	total         int64 // of a run: Dify stores only the sum of input and output
+	reported      bool  // at least one node of the run reported its tokens
 	input, output int64 // of a message
-	nested        int64 // of workflows that were used as tools, which are told as runs of their own
+	nested        int64 // of workflows called as tools, which are reported as runs of their own
 	prices        []price
 	model         modelLabels // of a message
 }
@@ -26,12 +26,12 @@ type price struct {
 	amount   float64
 }
 
-// sumTypes are nodes whose usage is the sum of what the nodes inside of them say themselves.
+// sumTypes are node types whose usage is the sum of what their inner nodes report themselves.
 var sumTypes = map[string]bool{"iteration": true, "loop": true}
 
 const (
 	toolType         = "tool"
-	workflowProvider = "workflow" // of a tool that is a workflow of its own
+	workflowProvider = "workflow" // the provider type of a tool that is itself a workflow
 )
 
 // nodeUsage is the part of execution_metadata that is read. Dify writes the price as a number or as a string.
@@ -44,7 +44,7 @@ type nodeUsage struct {
 	} `json:"tool_info"`
 }
 
-// add counts a node of a run. It reports whether the node could be read.
+// add adds the usage of one node of a run. It reports whether the node could be read.
 func (u *usage) add(node source.Node) bool {
 	var used nodeUsage
 	if !used.scan(node.Metadata) {
@@ -53,9 +53,9 @@ func (u *usage) add(node source.Node) bool {
 		}
 	}
 	if used.TotalTokens == "" {
-		return true // only something inside of it has tokens
+		return true // only a nested object has tokens
 	}
-	u.said = true
+	u.reported = true
 	tokens, err := used.TotalTokens.Int64()
 	if err != nil || tokens < 0 {
 		tokens = 0
@@ -77,7 +77,8 @@ func (u *usage) pay(currency, text string) {
 	}
 }
 
-// maxPrice of one call keeps a nonsensical value out of a counter that would never recover from it.
+// maxPrice is the maximum price of one call. It keeps a nonsensical value out of a counter that would never recover
+// from it.
 const maxPrice = 1e9
 
 func (u *usage) charge(currency string, amount float64) {
@@ -96,7 +97,8 @@ func (u *usage) charge(currency string, amount float64) {
 
 var currencyCode = regexp.MustCompile("^[A-Z]{2,8}$")
 
-// currencyLabel keeps a user's free text, which a custom model's currency is, from becoming a metric label.
+// currencyLabel keeps free text from becoming a metric label: the currency of a custom model is whatever its user
+// typed.
 func currencyLabel(currency string) string {
 	if currency == "USD" || currencyCode.MatchString(currency) {
 		return currency

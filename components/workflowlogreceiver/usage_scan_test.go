@@ -12,7 +12,7 @@ import (
 
 const plainMetadata = `{"total_tokens": 90, "total_price": "0.0001", "currency": "USD"}`
 
-// What is scanned is what the decoder makes of it.
+// scan returns the same result as encoding/json.
 func FuzzScan(f *testing.F) {
 	for _, text := range []string{
 		plainMetadata, `{}`, `{"total_tokens":1}`, `{ "total_tokens" : 1 }`, `{"total_tokens": 1.5, "iteration_id": "a", "iteration_index": 0}`,

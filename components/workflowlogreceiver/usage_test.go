@@ -11,22 +11,22 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-func TestAddUp(t *testing.T) {
+func TestAddUsage(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind, metadata string
 		want           usage
 		unreadable     int
 	}{
-		"number":            {"llm", `{"total_tokens": 12, "total_price": 0.5, "currency": "USD"}`, usage{total: 12, said: true, prices: []price{{"USD", 0.5}}}, 0},
-		"string":            {"agent", `{"total_tokens": "12", "total_price": "0.50", "currency": "RMB"}`, usage{total: 12, said: true, prices: []price{{"RMB", 0.5}}}, 0},
-		"null":              {"llm", `{"total_tokens": 0, "total_price": null, "currency": null}`, usage{said: true}, 0},
-		"free text":         {"llm", `{"total_tokens": 1, "total_price": 1, "currency": "my money"}`, usage{total: 1, said: true, prices: []price{{other, 1}}}, 0},
-		"negative":          {"llm", `{"total_tokens": -1, "total_price": -1, "currency": "USD"}`, usage{said: true}, 0},
-		"nonsense":          {"llm", `{"total_tokens": 1, "total_price": 1e300, "currency": "USD"}`, usage{total: 1, said: true}, 0},
-		"iteration":         {"iteration", `{"total_tokens": 5, "total_price": 1, "currency": "USD"}`, usage{said: true}, 0},
-		"workflow as tool":  {"tool", `{"total_tokens": 5, "total_price": 1, "currency": "USD", "tool_info": {"provider_type": "workflow"}}`, usage{nested: 5, said: true}, 0},
-		"tool of no kind":   {"tool", `{"total_tokens": 5}`, usage{nested: 5, said: true}, 0},
-		"another tool":      {"tool", `{"total_tokens": 5, "tool_info": {"provider_type": "builtin"}}`, usage{total: 5, said: true}, 0},
+		"number":            {"llm", `{"total_tokens": 12, "total_price": 0.5, "currency": "USD"}`, usage{total: 12, reported: true, prices: []price{{"USD", 0.5}}}, 0},
+		"string":            {"agent", `{"total_tokens": "12", "total_price": "0.50", "currency": "RMB"}`, usage{total: 12, reported: true, prices: []price{{"RMB", 0.5}}}, 0},
+		"null":              {"llm", `{"total_tokens": 0, "total_price": null, "currency": null}`, usage{reported: true}, 0},
+		"free text":         {"llm", `{"total_tokens": 1, "total_price": 1, "currency": "my money"}`, usage{total: 1, reported: true, prices: []price{{other, 1}}}, 0},
+		"negative":          {"llm", `{"total_tokens": -1, "total_price": -1, "currency": "USD"}`, usage{reported: true}, 0},
+		"nonsense":          {"llm", `{"total_tokens": 1, "total_price": 1e300, "currency": "USD"}`, usage{total: 1, reported: true}, 0},
+		"iteration":         {"iteration", `{"total_tokens": 5, "total_price": 1, "currency": "USD"}`, usage{reported: true}, 0},
+		"workflow as tool":  {"tool", `{"total_tokens": 5, "total_price": 1, "currency": "USD", "tool_info": {"provider_type": "workflow"}}`, usage{nested: 5, reported: true}, 0},
+		"tool of no kind":   {"tool", `{"total_tokens": 5}`, usage{nested: 5, reported: true}, 0},
+		"another tool":      {"tool", `{"total_tokens": 5, "tool_info": {"provider_type": "builtin"}}`, usage{total: 5, reported: true}, 0},
 		"only inside":       {"agent", `{"agent_log": [{"total_tokens": 5}]}`, usage{}, 0},
 		"torn":              {"llm", `{"total_tokens": 5`, usage{}, 1},
 		"too long":          {"agent", "", usage{}, 1},

@@ -95,7 +95,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.WorkflowLogCheckpointAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_workflow_log_checkpoint_age",
-		metric.WithDescription("Time since everything that the database showed was told and saved. Not reported while another receiver reads. [Alpha]"),
+		metric.WithDescription("Time since everything that the database showed was delivered and saved. Not reported while another receiver reads the database. [Alpha]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
@@ -107,19 +107,19 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogDeliverRetries, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_deliver_retries",
-		metric.WithDescription("Times a batch was offered to the pipeline again after it refused. [Alpha]"),
+		metric.WithDescription("Retries of batches that the pipeline refused. [Alpha]"),
 		metric.WithUnit("{retry}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogLateRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_late_runs",
-		metric.WithDescription("Runs that appeared in the database behind runs already read, and were found by reading again. [Alpha]"),
+		metric.WithDescription("Runs that became visible in the database behind runs already read, and were found by a rescan. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogOpenRuns, err = builder.meter.Int64Gauge(
 		"otelcol_workflow_log_open_runs",
-		metric.WithDescription("Runs that have not ended and are visited until they do. [Alpha]"),
+		metric.WithDescription("Runs that have not ended and are read again until they do. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
@@ -131,13 +131,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogReading, err = builder.meter.Int64Gauge(
 		"otelcol_workflow_log_reading",
-		metric.WithDescription("1 while this receiver is the one that reads the database, 0 while it waits for another or for the database. [Alpha]"),
+		metric.WithDescription("1 while this receiver reads the database, 0 while it waits for another receiver or for the database. [Alpha]"),
 		metric.WithUnit("{reader}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_runs",
-		metric.WithDescription("Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told. [Alpha]"),
+		metric.WithDescription("Runs by outcome: delivered as a record, reported as stuck, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) receiver.Settings {
 func AssertEqualWorkflowLogCheckpointAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_checkpoint_age",
-		Description: "Time since everything that the database showed was told and saved. Not reported while another receiver reads. [Alpha]",
+		Description: "Time since everything that the database showed was delivered and saved. Not reported while another receiver reads the database. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -54,7 +54,7 @@ func AssertEqualWorkflowLogCheckpointFailures(t *testing.T, tt *componenttest.Te
 func AssertEqualWorkflowLogDeliverRetries(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_deliver_retries",
-		Description: "Times a batch was offered to the pipeline again after it refused. [Alpha]",
+		Description: "Retries of batches that the pipeline refused. [Alpha]",
 		Unit:        "{retry}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -70,7 +70,7 @@ func AssertEqualWorkflowLogDeliverRetries(t *testing.T, tt *componenttest.Teleme
 func AssertEqualWorkflowLogLateRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_late_runs",
-		Description: "Runs that appeared in the database behind runs already read, and were found by reading again. [Alpha]",
+		Description: "Runs that became visible in the database behind runs already read, and were found by a rescan. [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -86,7 +86,7 @@ func AssertEqualWorkflowLogLateRuns(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualWorkflowLogOpenRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_open_runs",
-		Description: "Runs that have not ended and are visited until they do. [Alpha]",
+		Description: "Runs that have not ended and are read again until they do. [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -116,7 +116,7 @@ func AssertEqualWorkflowLogPolls(t *testing.T, tt *componenttest.Telemetry, dps 
 func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_reading",
-		Description: "1 while this receiver is the one that reads the database, 0 while it waits for another or for the database. [Alpha]",
+		Description: "1 while this receiver reads the database, 0 while it waits for another receiver or for the database. [Alpha]",
 		Unit:        "{reader}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -130,7 +130,7 @@ func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualWorkflowLogRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_runs",
-		Description: "Runs by what became of them. Told as a record, told as stuck, told as unknown since only their app log is in the database, refused for good by the pipeline, ended before the start position and so not told, or appeared when they were older than max_run_age and so not told. [Alpha]",
+		Description: "Runs by outcome: delivered as a record, reported as stuck, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mysql reads Dify's tables from MySQL, MariaDB, and what speaks their protocol.
+// Package mysql reads Dify's tables from MySQL, MariaDB, and other servers that speak their protocol.
 package mysql
 
 import (
@@ -25,8 +25,8 @@ import (
 const (
 	connectTimeout = 10 * time.Second
 
-	// idleTimeout lets the server close a connection whose other end is gone, and give its lock to another. By default
-	// it takes eight hours.
+	// idleTimeout lets the server close a connection whose peer is gone, and release its lock. By default this takes
+	// eight hours.
 	idleTimeout = "SET SESSION wait_timeout = 600"
 )
 
@@ -39,7 +39,7 @@ type Connector struct {
 
 var _ source.Connector = (*Connector)(nil)
 
-// NewConnector checks the settings. It does not connect.
+// NewConnector validates the settings. It does not connect.
 func NewConnector(set source.Settings) (*Connector, error) {
 	config := mysql.NewConfig()
 	config.Net, config.Addr = "tcp", net.JoinHostPort(set.Host, strconv.Itoa(set.Port))
@@ -53,14 +53,14 @@ func NewConnector(set source.Settings) (*Connector, error) {
 	config.Timeout = connectTimeout
 	config.Loc = time.UTC
 	config.ParseTime = true
-	config.InterpolateParams = true // one round trip a statement, and no prepared statement left behind
+	config.InterpolateParams = true // one round trip per statement, and no prepared statements
 	config.Logger = &mysql.NopLogger{}
 
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection: %w", err)
 	}
-	// Names of locks are the server's, at most 64 characters long: the database is part of it.
+	// Lock names are per server and at most 64 characters long, so a hash of the database's name is part of them.
 	sum := sha256.Sum256([]byte(set.Database))
 	return &Connector{driver: connector, timeout: set.StatementTimeout, lockName: "otelcol-dify.workflow_log." + hex.EncodeToString(sum[:8])}, nil
 }
@@ -81,7 +81,7 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	return opened, nil
 }
 
-// conn pins one connection of a pool that has no other.
+// conn pins the only connection of a pool.
 type conn struct {
 	db       *sql.DB
 	sql      *sql.Conn
@@ -104,7 +104,7 @@ func (c *conn) prepare(ctx context.Context) error {
 	return nil
 }
 
-// timeoutStatement is the same limit in three dialects.
+// timeoutStatement returns the statement that sets the timeout, in the server's dialect.
 func timeoutStatement(version string, timeout time.Duration) string {
 	switch {
 	case strings.Contains(version, "MariaDB"):
@@ -116,7 +116,7 @@ func timeoutStatement(version string, timeout time.Duration) string {
 	}
 }
 
-// Lock takes a named lock of the session, which the server gives up when the connection ends.
+// Lock acquires a named lock of the session, which the server releases when the connection ends.
 func (c *conn) Lock(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()

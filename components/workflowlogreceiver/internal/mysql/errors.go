@@ -10,16 +10,16 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// hints say what to do about an error, by the server's number.
+// hints say what to do about an error, by the server's error number.
 var hints = map[uint16]string{
-	1040: "the server has no connection left",
+	1040: "the server has no connections left",
 	1044: "grant SELECT in `database` to the user in `username`",
 	1045: "check `username` and `password`",
 	1049: "check `database`",
-	1054: "the table is not as Dify 1.10.1 or later makes it: check `database`, and that Dify's migrations have run",
+	1054: "the table differs from the one that Dify 1.10.1 and later create: check `database`, and that Dify's migrations have run",
 	1142: "grant SELECT on it to the user in `username`",
 	1143: "grant SELECT on it to the user in `username`",
-	1146: "the table is not there: check `database`, and that Dify's migrations have run",
+	1146: "the table does not exist: check `database`, and that Dify's migrations have run",
 	1969: "the statement ran longer than `statement_timeout`: is an index missing?", // MariaDB
 	3024: "the statement ran longer than `statement_timeout`: is an index missing?", // MySQL
 }
@@ -32,7 +32,7 @@ func explain(step string, err error) error {
 	case errors.As(err, &myErr):
 		hint = hints[myErr.Number]
 	case errors.Is(err, mysql.ErrNoTLS):
-		hint = "the server offers no TLS: set `tls.insecure: true` if the network is trusted"
+		hint = "the server does not offer TLS: set `tls::insecure: true` if the network is trusted"
 	}
 	if hint == "" {
 		return fmt.Errorf("%s: %w", step, err)

@@ -13,9 +13,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// A comparison of rows, as in the PostgreSQL package, reads the whole index here: MySQL finds a range only in the
-// first column's own condition. NULL is answered for no column: a row that breaks the schema's promise must not stop
-// those behind it.
+// A row comparison, as in package postgres, would read the whole index here: MySQL derives a range only from a
+// condition on the first column. A NULL is read as the zero value in every column: a row that violates the schema must
+// not block the rows after it.
 const (
 	afterPosition = "t.created_at >= ? AND (t.created_at > ? OR t.id > ?)"
 	upToPosition  = "t.created_at <= ? AND (t.created_at < ? OR t.id <= ?)"
@@ -37,7 +37,8 @@ var (
 	saysTokens  = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
 )
 
-// byApp finds time by app alone, before Dify 1.12.0. It takes the time once more, in front.
+// byApp reads messages app by app: before Dify 1.12.0 they are indexed by time only within an app. It takes the time
+// as an additional first argument.
 const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id_idx) ON t.app_id = a.id AND t.created_at >= ? WHERE "
 
 var (
@@ -51,8 +52,9 @@ var (
 	sqlNodes       = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND workflow_run_id IN "
 	sqlNodesByPath = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND ("
 	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? AND triggered_from IN ('workflow-run', 'rag-pipeline-run') AND workflow_run_id = ?)"
-	// created_at of this table alone is in the server's time zone: the database sets it, and Dify sets no zone.
-	sqlWalk = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), COALESCE(tenant_id, ''), " +
+	// created_at of this table alone is in the server's time zone: the database sets it, and Dify sets no session time
+	// zone.
+	sqlScanAppLogs = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), COALESCE(tenant_id, ''), " +
 		"COALESCE(app_id, ''), COALESCE(workflow_id, ''), COALESCE(created_by_role, ''), COALESCE(created_by, '') " +
 		"FROM workflow_app_logs WHERE id > ? ORDER BY id LIMIT ?"
 	sqlApps    = "SELECT id, COALESCE(tenant_id, ''), COALESCE(name, ''), COALESCE(mode, '') FROM apps WHERE id IN "
@@ -85,7 +87,7 @@ func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit i
 	return query(ctx, c, "read messages", "SELECT "+messageColumns+from+afterPosition+inOrder, scanMessage, append(args, at, at, after.ID, limit)...)
 }
 
-// messages is where messages are read from, and its first arguments.
+// messages returns the FROM clause for messages, and its arguments.
 func (c *conn) messages(createdAt string) (string, []any) {
 	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
 		return byApp, []any{createdAt}
@@ -131,7 +133,7 @@ func (c *conn) Details(ctx context.Context, runs []*source.Run) ([]source.AppLog
 	return appLogs, nodes, err
 }
 
-// DetailsAndRunsAfter has to ask one after the other: the protocol knows no other way.
+// DetailsAndRunsAfter sends one statement after the other: the protocol has no pipelining.
 func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
 	appLogs, nodes, err := c.Details(ctx, runs)
 	if err != nil {
@@ -170,11 +172,11 @@ func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, erro
 	}, ids)
 }
 
-// AppLogsEnd is nowhere: the table is stored in the order of its random ids.
+// AppLogsEnd returns "": the table is stored in the order of its random IDs.
 func (*conn) AppLogsEnd(context.Context) (string, error) { return "", nil }
 
-func (c *conn) WalkAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
-	rows, err = query(ctx, c, "walk workflow_app_logs", sqlWalk, scanWholeAppLog, from, limit)
+func (c *conn) ScanAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+	rows, err = query(ctx, c, "scan workflow_app_logs", sqlScanAppLogs, scanWholeAppLog, from, limit)
 	if len(rows) == limit {
 		next = rows[limit-1].ID
 	}

@@ -83,7 +83,7 @@ func scanNode(rows *sql.Rows) (source.Node, error) {
 	return n, err
 }
 
-// datetime writes a time as the server compares it. MySQL's calendar begins in the year 1000.
+// datetime formats a time as the server compares it. MySQL's calendar begins in the year 1000.
 func datetime(t time.Time) string {
 	if t.Year() < 1000 {
 		return "1000-01-01 00:00:00"

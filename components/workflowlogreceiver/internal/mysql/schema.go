@@ -18,7 +18,7 @@ const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_
 	"WHERE table_schema = DATABASE() AND table_name IN ('workflow_runs', 'workflow_app_logs', 'workflow_node_executions', 'messages') " +
 	"GROUP BY table_name, index_name"
 
-// Inspect asks for each table's columns, so that all faults are told at once, and then for the indexes.
+// Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
 func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 	var faults []string
 	for _, table := range source.Required {
@@ -48,7 +48,7 @@ func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 	return c.schema, nil
 }
 
-// probe tells what the server says of a table from what befell the connection.
+// probe separates an error of the table (fault) from an error of the connection (err).
 func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
 	_, err = query(ctx, c, "read "+table.Table, quoted(table).Probe(), func(*sql.Rows) (struct{}, error) { return struct{}{}, nil })
 	var myErr *mysql.MySQLError
@@ -58,7 +58,7 @@ func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err
 	return nil, err
 }
 
-// quoted is the same with its columns in backticks: some are words of the language.
+// quoted returns the same table with its columns in backticks, since some are reserved words.
 func quoted(table source.TableColumns) source.TableColumns {
 	return source.TableColumns{Table: table.Table, Columns: "`" + strings.ReplaceAll(table.Columns, ", ", "`, `") + "`"}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// workflow_app_logs has no index in the order of time, and its ids are random. What stands in that order, but for the
-// holes that deletions leave, is the table itself: new rows come to its end. PostgreSQL 14 and later read a range of a
-// table's blocks without an index and without the rest. Before, the walk goes by id.
+// workflow_app_logs has no index by time, and its IDs are random. Apart from the holes that deletions leave, its
+// storage order is the order of time: new rows are appended. PostgreSQL 14 and later read a range of a table's blocks
+// without an index and without reading the rest. On older versions the scan goes by ID.
 
 const (
 	appLogColumns = `id, created_at, workflow_run_id, created_from, tenant_id, app_id, workflow_id, created_by_role, created_by`
@@ -24,40 +24,40 @@ const (
 	sqlAppLogsAfter = `SELECT ` + appLogColumns + ` FROM workflow_app_logs WHERE id > $1::uuid ORDER BY id LIMIT $2::int8`
 
 	rowsPerBlock   = 64
-	firstTIDRanges = 14 // the version that has them
+	firstTIDRanges = 14 // the first major version with TID range scans
 )
 
-func (c *conn) walksBlocks() bool {
+func (c *conn) hasTIDRanges() bool {
 	major, _, _ := strings.Cut(c.pg.PgConn().ParameterStatus("server_version"), ".")
 	version, err := strconv.Atoi(strings.TrimRight(major, "abcdefghijklmnopqrstuvwxyz "))
 	return err == nil && version >= firstTIDRanges
 }
 
-func (c *conn) WalkAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
-	if c.walksBlocks() {
-		return c.walkBlocks(ctx, from, limit)
+func (c *conn) ScanAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+	if c.hasTIDRanges() {
+		return c.scanBlocks(ctx, from, limit)
 	}
 	if from == "" {
 		from = nilUUID
 	}
-	rows, err = all(ctx, c, "walk workflow_app_logs", sqlAppLogsAfter, c.interner.readAppLog, from, strconv.Itoa(limit))
+	rows, err = all(ctx, c, "scan workflow_app_logs", sqlAppLogsAfter, c.interner.readAppLog, from, strconv.Itoa(limit))
 	if len(rows) == limit {
 		next = rows[limit-1].ID
 	}
 	return rows, next, err
 }
 
-func (c *conn) walkBlocks(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+func (c *conn) scanBlocks(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
 	block := int64(0)
 	if from != "" {
 		if block, err = strconv.ParseInt(from, 10, 64); err != nil {
-			return nil, "", fmt.Errorf("walk workflow_app_logs: the place %q is none of this database", from)
+			return nil, "", fmt.Errorf("scan workflow_app_logs: the place %q does not belong to this database", from)
 		}
 	}
 	end, blocks := block+max(int64(limit)/rowsPerBlock, 1), int64(0)
 	err = c.query(ctx,
 		statement{"measure workflow_app_logs", sqlAppLogBlocks, nil, func(values [][]byte) { blocks = integer(values[0]) }},
-		collect(limit, "walk workflow_app_logs", sqlAppLogRange, c.interner.readAppLog, &rows, tid(block), tid(end)))
+		collect(limit, "scan workflow_app_logs", sqlAppLogRange, c.interner.readAppLog, &rows, tid(block), tid(end)))
 	if end < blocks {
 		next = strconv.FormatInt(end, 10)
 	}
@@ -66,9 +66,9 @@ func (c *conn) walkBlocks(ctx context.Context, from string, limit int) (rows []s
 
 func tid(block int64) string { return "(" + strconv.FormatInt(block, 10) + ",0)" }
 
-// AppLogsEnd is the last block, to which rows may still be added.
+// AppLogsEnd returns the last block, to which rows may still be added.
 func (c *conn) AppLogsEnd(ctx context.Context) (string, error) {
-	if !c.walksBlocks() {
+	if !c.hasTIDRanges() {
 		return "", nil
 	}
 	blocks := int64(0)

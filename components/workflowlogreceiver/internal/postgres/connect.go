@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package postgres reads Dify's tables from PostgreSQL, also through PgBouncer in transaction mode: it sends no
-// start-up option that a pooler refuses, prepares no named statement, and changes no setting of a session that it
-// shares with others.
+// startup option that a pooler rejects, prepares no named statement, and changes no setting of a session that may be
+// shared.
 package postgres
 
 import (
@@ -21,11 +21,11 @@ const (
 	applicationName = "otelcol-dify"
 	connectTimeout  = 10 * time.Second
 
-	// lockKey is the advisory lock of the one reader: the bytes of "odify_wl". Such locks are per database.
+	// lockKey is the advisory lock of the single reader: the bytes of "odify_wl". Advisory locks are per database.
 	lockKey int64 = 0x6f646966795f776c
 
-	// keepAlive lets the server notice within a minute that the reader's machine is gone, and give its lock to another.
-	// By default it takes two hours.
+	// keepAlive lets the server notice within a minute that the reader's machine is gone, and release its lock. By
+	// default this takes two hours.
 	keepAlive = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
 )
 
@@ -37,15 +37,15 @@ type Connector struct {
 
 var _ source.Connector = (*Connector)(nil)
 
-// NewConnector checks the settings. It does not connect.
+// NewConnector validates the settings. It does not connect.
 func NewConnector(set source.Settings) (*Connector, error) {
-	// What is given here keeps the libpq environment variables and files of the process out.
+	// Explicit values keep the libpq environment variables and files of the process out.
 	config, err := pgx.ParseConfig("host=localhost port=5432 user=- password=- dbname=- sslmode=disable")
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection: %w", err)
 	}
 	config.Host = set.Host
-	config.Port = uint16(set.Port) //nolint:gosec // Config.Validate holds it below 65536
+	config.Port = uint16(set.Port) //nolint:gosec // Config.Validate limits it to 65535
 	config.User = set.Username
 	config.Password = set.Password
 	config.Database = set.Database
@@ -82,9 +82,9 @@ type conn struct {
 	schema   source.Schema
 }
 
-// Lock takes an advisory lock of the session, which the server gives up when the connection ends. Behind a pooler the
-// session is not ours: a lock would stay with a server connection that serves others. A pooler tells at start-up a
-// process id of its own, and that gives it away.
+// Lock acquires a session-level advisory lock, which the server releases when the connection ends. Behind a pooler the
+// session is shared: the lock would stay with a server connection that serves other clients. A pooler reports a
+// process ID of its own at startup, which is how it is recognized.
 func (c *conn) Lock(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()

@@ -17,9 +17,9 @@ var hints = map[string]string{
 	"28P01": "check `username` and `password`",
 	"3D000": "check `database`",
 	"42501": "grant SELECT on it to the role in `username`",
-	"42703": "the table is not as Dify 1.0 or later makes it: check `database`, and that Dify's migrations have run",
-	"42P01": "the table is not there: check `database`, and that Dify's migrations have run",
-	"53300": "the server has no connection left",
+	"42703": "the table differs from the one that Dify 1.0 and later create: check `database`, and that Dify's migrations have run",
+	"42P01": "the table does not exist: check `database`, and that Dify's migrations have run",
+	"53300": "the server has no connections left",
 	"57014": "the statement ran longer than `statement_timeout`: is an index missing?",
 }
 
@@ -33,7 +33,7 @@ func explain(step string, err error) error {
 	case errors.As(err, &pgErr):
 		hint = hints[pgErr.Code]
 	case strings.Contains(err.Error(), refusedTLS):
-		hint = "the server offers no TLS: set `tls.insecure: true` if the network is trusted"
+		hint = "the server does not offer TLS: set `tls::insecure: true` if the network is trusted"
 	}
 	if hint == "" {
 		return fmt.Errorf("%s: %w", step, oneLine{err})
@@ -41,7 +41,7 @@ func explain(step string, err error) error {
 	return fmt.Errorf("%s: %w: %s", step, oneLine{err}, hint)
 }
 
-// oneLine keeps errors of several attempts, which pgx joins by line breaks, on one line of the log.
+// oneLine puts errors of several attempts, which pgx joins by line breaks, on one line of the log.
 type oneLine struct{ error }
 
 func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }

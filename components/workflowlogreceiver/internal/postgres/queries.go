@@ -25,7 +25,7 @@ var (
 	saysTokens = `(octet_length(n.execution_metadata) > ` + maxMetadata + ` OR n.execution_metadata LIKE '%"total_tokens"%')`
 )
 
-// The statements. $1 and $2 are a position, or $1 is an array of ids.
+// The statements. $1 and $2 are a position, or $1 is an array of IDs.
 var (
 	sqlNow       = `SELECT clock_timestamp() AT TIME ZONE 'UTC'`
 	sqlRunsAfter = `SELECT ` + runColumns + ` FROM workflow_runs
@@ -43,7 +43,7 @@ var (
 	ORDER BY m.created_at, m.id LIMIT $5::int8`
 	sqlMessages = `SELECT ` + messageColumns + ` FROM messages m WHERE m.id = ANY($1::uuid[])`
 
-	// Before Dify 1.12.0 time is found by app alone.
+	// Before Dify 1.12.0 messages are indexed by time only within an app.
 	byApp                 = `FROM apps a CROSS JOIN LATERAL (SELECT ` + source.Optional.Columns + ` FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
 	sqlMessagesAfterByApp = `SELECT ` + messageColumns + ` ` + byApp + `
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
@@ -168,12 +168,12 @@ func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, erro
 	}, array(ids))
 }
 
-// all reads the rows of one statement.
+// all returns the rows of one statement.
 func all[T any](ctx context.Context, c *conn, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
 	return atMost(ctx, c, manyRows, step, sql, read, args...)
 }
 
-// atMost does the same where the number of rows has a limit.
+// atMost does the same for a statement whose number of rows is limited.
 func atMost[T any](ctx context.Context, c *conn, limit int, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
 	var rows []T
 	if err := c.query(ctx, collect(limit, step, sql, read, &rows, args...)); err != nil {
@@ -182,8 +182,8 @@ func atMost[T any](ctx context.Context, c *conn, limit int, step, sql string, re
 	return rows, nil
 }
 
-// manyRows is the number of rows from which room is made for as many as there may be: a page of them that grows bit by
-// bit is copied ten times.
+// manyRows is the number of rows at which a result is grown to its limit at once: a page that grows gradually is
+// copied ten times.
 const manyRows = 64
 
 func collect[T any](limit int, step, sql string, read func([][]byte) T, into *[]T, args ...string) statement {

@@ -12,11 +12,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// Rows come in the protocol's binary format and are read by hand: with a general scanner, the conversion of values
-// cost more than all that is done with them. NULL is answered for no column: a row that breaks the schema's promise
-// must not stop those behind it.
+// Rows arrive in the protocol's binary format and are decoded by hand: with a general scanner, the conversion of
+// values cost more than everything done with them. A NULL is read as the zero value in every column: a row that
+// violates the schema must not block the rows after it.
 
-// interner gives equal texts one string, as long as they are few.
+// interner returns one string for equal texts, as long as there are few.
 type interner map[string]string
 
 const maxInterned = 10_000
@@ -31,7 +31,7 @@ func (in interner) text(value []byte) string {
 	return in.keep(string(value), string(value))
 }
 
-// id reads a uuid that many rows share.
+// id decodes a UUID that many rows share.
 func (in interner) id(value []byte) string {
 	if value == nil {
 		return ""
@@ -64,15 +64,15 @@ func uuidText(value []byte) string {
 	return string(text[:])
 }
 
-// integer reads an int2, int4 or int8: some columns have grown with Dify's versions.
+// integer decodes an int2, int4 or int8: Dify's versions have widened some columns.
 func integer(value []byte) int64 {
 	switch len(value) {
 	case 2:
-		return int64(int16(binary.BigEndian.Uint16(value))) //nolint:gosec // its bits are signed
+		return int64(int16(binary.BigEndian.Uint16(value))) //nolint:gosec // two's complement
 	case 4:
-		return int64(int32(binary.BigEndian.Uint32(value))) //nolint:gosec // its bits are signed
+		return int64(int32(binary.BigEndian.Uint32(value))) //nolint:gosec // two's complement
 	case 8:
-		return int64(binary.BigEndian.Uint64(value)) //nolint:gosec // its bits are signed
+		return int64(binary.BigEndian.Uint64(value)) //nolint:gosec // two's complement
 	default:
 		return 0
 	}
@@ -85,10 +85,10 @@ func float(value []byte) float64 {
 	return math.Float64frombits(binary.BigEndian.Uint64(value))
 }
 
-// epoch is where PostgreSQL counts microseconds from, in Unix time.
+// epoch is the time from which PostgreSQL counts microseconds, as Unix time in microseconds.
 const epoch = 946_684_800_000_000
 
-// farFuture is what an infinite time stands for here: further than any real one.
+// farFuture replaces an infinite time. It is later than any real one.
 var farFuture = time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func timestamp(value []byte) time.Time {
@@ -100,7 +100,7 @@ func timestamp(value []byte) time.Time {
 		return farFuture
 	}
 	t := time.UnixMicro(micros + epoch).UTC()
-	if micros == math.MinInt64 || t.Year() < 1 { // a checkpoint cannot hold a time before Christ
+	if micros == math.MinInt64 || t.Year() < 1 { // JSON cannot represent a year before 1
 		return time.Time{}
 	}
 	return t

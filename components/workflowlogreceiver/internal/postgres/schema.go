@@ -20,7 +20,7 @@ const sqlIndexes = `SELECT t.relname::text, string_agg(a.attname::text, ',' ORDE
 	to_regclass('workflow_node_executions'), to_regclass('messages'))
 	GROUP BY i.indexrelid, t.relname`
 
-// Inspect asks for each table's columns, so that all faults are told at once, and then for the indexes.
+// Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
 func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 	var faults error
 	for _, table := range source.Required {
@@ -47,8 +47,8 @@ func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 	return c.schema, nil
 }
 
-// probe tells what the server says of a table from what befell the connection. It is no transaction: an error would
-// end it.
+// probe separates an error of the table (fault) from an error of the connection (err). It runs outside a transaction,
+// which an error would abort.
 func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()

@@ -14,20 +14,20 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// statement is one query, with its arguments as text, and what becomes of its rows. The values are valid only within
-// the call.
+// statement is one query, with its arguments as text and the function that receives its rows. The values are valid
+// only during that call.
 type statement struct {
-	step string // what an error says was being done
+	step string // names the operation in errors
 	sql  string
 	args []string
 	row  func(values [][]byte)
 }
 
-// binaryResults asks for all columns of a result in the binary format.
+// binaryResults requests all columns of a result in the binary format.
 var binaryResults = []int16{1}
 
-// query runs statements in a read-only transaction of their own, with the statement timeout set for that transaction
-// alone. All of it goes to the server in one round trip.
+// query runs statements in one read-only transaction, with the statement timeout set for that transaction only.
+// Everything is sent in one round trip.
 func (c *conn) query(ctx context.Context, statements ...statement) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(statements))*c.timeout+source.Grace)
 	defer cancel()
@@ -68,7 +68,7 @@ func (s statement) params() [][]byte {
 
 const nilUUID = "00000000-0000-0000-0000-000000000000"
 
-// place writes a position as the two arguments that a comparison of rows takes.
+// place formats a position as the two arguments of a row comparison.
 func place(p source.Position) (createdAt, id string) {
 	id = p.ID
 	if id == "" {
@@ -84,5 +84,5 @@ func datetime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05.000000")
 }
 
-// array writes values, which are ids, as PostgreSQL's array.
+// array formats IDs as a PostgreSQL array.
 func array(values []string) string { return "{" + strings.Join(values, ",") + "}" }

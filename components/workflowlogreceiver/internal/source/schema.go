@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// Schema is what differs between the versions of Dify, for one who reads.
+// Schema describes the differences between the versions of Dify that matter to the receiver.
 type Schema struct {
 	RunsByTime     bool      // workflow_runs (created_at, id): since Dify 1.11.3
 	AppLogsByRun   bool      // workflow_app_logs (workflow_run_id): since 1.8.1
-	NodesByRun     NodeIndex // since 1.12.0 in a form of its own
+	NodesByRun     NodeIndex // by run ID alone since 1.12.0
 	MessagesByTime bool      // messages (created_at, id): since 1.12.0
 	MessagesByApp  bool      // messages (app_id, created_at)
-	// Messages says why messages cannot be read. The rest can do without them.
+	// Messages is the reason why messages cannot be read, or nil. The receiver works without them.
 	Messages error
 }
 
-// NodeIndex is the way from a run to its node executions.
+// NodeIndex is the index that leads from a run to its node executions.
 type NodeIndex int
 
-// The ways there have been.
+// The indexes that Dify's versions have had.
 const (
 	NoNodeIndex  NodeIndex = iota
 	NodesByPath            // (tenant_id, app_id, workflow_id, triggered_from, workflow_run_id): before 1.12.0
 	NodesByRunID           // (workflow_run_id)
 )
 
-// Columns that are read, by table. A table of Required must have them all.
+// The columns that are read, by table. Each table of Required must have all of them.
 var (
 	Required = []TableColumns{
 		{"workflow_runs", "id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role, created_by, " +
@@ -43,19 +43,20 @@ var (
 		"total_price, currency, provider_response_latency, status, invoke_from, workflow_run_id"}
 )
 
-// TableColumns are the columns read of a table, as they stand in SQL.
+// TableColumns are the columns that are read from a table, as written in SQL.
 type TableColumns struct{ Table, Columns string }
 
-// Probe is a statement that fails if the table, a column, or the right to read it is missing. It reads nothing.
+// Probe returns a statement that fails if the table, a column, or the privilege to read it is missing. It reads no
+// rows.
 func (t TableColumns) Probe() string { return "SELECT " + t.Columns + " FROM " + t.Table + " LIMIT 0" }
 
-// Index is one that the database has, valid and of all rows.
+// Index is a valid, non-partial index of the database.
 type Index struct {
 	Table   string
 	Columns string // joined by commas
 }
 
-// NewSchema sorts out the indexes.
+// NewSchema derives the schema from the indexes.
 func NewSchema(indexes []Index, messages error) Schema {
 	has := func(table, columns string) bool {
 		for _, index := range indexes {
@@ -81,7 +82,7 @@ func NewSchema(indexes []Index, messages error) Schema {
 	return s
 }
 
-// Scans tells which reads have no index to go by.
+// Scans describes the reads that have no index and therefore scan a table.
 func (s Schema) Scans() []string {
 	var scans []string
 	for _, missing := range []struct {
@@ -94,7 +95,7 @@ func (s Schema) Scans() []string {
 		{s.Messages == nil && !s.MessagesByTime && !s.MessagesByApp, "messages", "created_at, id", "1.12.0"},
 	} {
 		if missing.is {
-			scans = append(scans, fmt.Sprintf("%s (%s), which Dify has since %s", missing.table, missing.columns, missing.sinceV))
+			scans = append(scans, fmt.Sprintf("%s (%s), available since Dify %s", missing.table, missing.columns, missing.sinceV))
 		}
 	}
 	return scans

@@ -22,7 +22,7 @@ type page struct {
 }
 
 // readOn takes the rows after the position. While the pipeline takes one page the next ones are read.
-func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
+func (r *reader) readNew(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
 	pages := make(chan page, pagesAhead)
 	go r.readAhead(ctx, conn, f, f.position, now, pages)
@@ -39,10 +39,10 @@ func (r *reader) readOn(ctx context.Context, conn source.Conn, f follower, now t
 		if err := r.load(ctx, f.tail, page.rows); err != nil {
 			return err
 		}
-		if err := f.take(ctx, f.walked(page.rows, now)); err != nil {
+		if err := f.process(ctx, f.sortPage(page.rows, now)); err != nil {
 			return err
 		}
-		if err := r.saveNowAndThen(ctx); err != nil {
+		if err := r.saveIfDue(ctx); err != nil {
 			return err
 		}
 	}
@@ -101,9 +101,9 @@ func (r *reader) readPage(ctx context.Context, conn source.Conn, f follower, row
 
 // load loads so much of the ledger as the rows need.
 func (r *reader) load(ctx context.Context, t *tail, rows []outcome) error {
-	first := slices.IndexFunc(rows, func(o outcome) bool { return t.remembers(o.CreatedAt) })
+	first := slices.IndexFunc(rows, func(o outcome) bool { return t.covers(o.CreatedAt) })
 	if first < 0 {
 		return nil
 	}
-	return t.ledger.load(ctx, r.client, minutesOf(rows[first:], func(o *outcome) time.Time { return o.CreatedAt })...)
+	return t.processed.load(ctx, r.client, minutesOf(rows[first:], func(o *outcome) time.Time { return o.CreatedAt })...)
 }

@@ -15,7 +15,7 @@ import (
 const keysPerPage = 10_000
 
 // readAgain finds the rows that have appeared behind the position.
-func (r *reader) readAgain(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
+func (r *reader) readLate(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
 	if f.position.CreatedAt.IsZero() {
 		return nil
 	}
@@ -43,10 +43,10 @@ func (r *reader) readAgain(ctx context.Context, conn source.Conn, f follower, no
 func (r *reader) loadNewest(ctx context.Context, t *tail, now time.Time) error {
 	keys := 0
 	for m := minuteOf(t.position.CreatedAt); m >= minuteOf(now.Add(-t.lookBack)) && keys <= t.rescan.limits.newest; m-- {
-		if err := t.ledger.load(ctx, r.client, m); err != nil {
+		if err := t.processed.load(ctx, r.client, m); err != nil {
 			return err
 		}
-		keys += t.ledger.count(m)
+		keys += t.processed.count(m)
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (r *reader) sweep(ctx context.Context, conn source.Conn, f follower, now ti
 	if !raised {
 		return nil
 	}
-	dropped, err := f.ledger.drop(ctx, r.client, minuteOf(f.floor), minuteOf(floor))
+	dropped, err := f.processed.drop(ctx, r.client, minuteOf(f.floor), minuteOf(floor))
 	if err != nil {
 		return err
 	}
@@ -82,10 +82,10 @@ func (r *reader) readSpan(ctx context.Context, conn source.Conn, f follower, s s
 	if err != nil {
 		return nil, err
 	}
-	if err := f.ledger.load(ctx, r.client, minutesOf(keys, func(key *source.Key) time.Time { return key.CreatedAt })...); err != nil {
+	if err := f.processed.load(ctx, r.client, minutesOf(keys, func(key *source.Key) time.Time { return key.CreatedAt })...); err != nil {
 		return nil, err
 	}
-	for ids := range slices.Chunk(f.unseen(keys), r.cfg.PageSize) {
+	for ids := range slices.Chunk(f.unprocessed(keys), r.cfg.PageSize) {
 		found, err := f.byID(ctx, ids)
 		if err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func (r *reader) readSpan(ctx context.Context, conn source.Conn, f follower, s s
 		if err := r.complete(ctx, conn, f, found, now); err != nil {
 			return nil, err
 		}
-		if err := f.take(ctx, f.late(found, now)); err != nil {
+		if err := f.process(ctx, f.sortLate(found, now)); err != nil {
 			return nil, err
 		}
 	}

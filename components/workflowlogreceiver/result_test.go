@@ -13,14 +13,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-func TestRefusedForGood(t *testing.T) {
+func TestPermanentlyRejected(t *testing.T) {
 	permanent := consumererror.NewPermanent(errRefused)
 	for name, test := range map[string]struct {
 		err  error
 		want bool
 	}{
 		"nil":                 {nil, false},
-		"passing":             {errRefused, false},
+		"temporary":           {errRefused, false},
 		"permanent":           {permanent, true},
 		"wrapped":             {fmt.Errorf("pipeline: %w", permanent), true},
 		"one of two":          {errors.Join(permanent, errRefused), false},
@@ -30,7 +30,7 @@ func TestRefusedForGood(t *testing.T) {
 		"a part, for a while": {consumererror.NewLogs(errRefused, plog.NewLogs()), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, test.want, refusedForGood(test.err))
+			assert.Equal(t, test.want, permanentlyRejected(test.err))
 		})
 	}
 }
@@ -43,7 +43,7 @@ func TestRemainder(t *testing.T) {
 	assert.True(t, ok)
 	assert.Equal(t, part, found)
 	_, ok = remainder(errors.Join(partial, errRefused))
-	assert.False(t, ok, "the other pipeline has nothing yet")
+	assert.False(t, ok, "the other pipeline has received nothing yet")
 	_, ok = remainder(errRefused)
 	assert.False(t, ok)
 }

@@ -13,31 +13,33 @@ import (
 
 var permanentType = reflect.TypeOf(consumererror.NewPermanent(errors.New("")))
 
-// refusedForGood says whether every pipeline that refused did so for good. Several share a receiver, their errors come
-// joined, and consumererror.IsPermanent is true of the whole when it is of one: the others would lose the data.
-func refusedForGood(err error) bool {
+// permanentlyRejected reports whether every pipeline that returned an error returned a permanent one. Several
+// pipelines may share a receiver, and their errors are joined. consumererror.IsPermanent reports true if any one of
+// them is permanent; the other pipelines would then lose the data.
+func permanentlyRejected(err error) bool {
 	for err != nil {
 		if reflect.TypeOf(err) == permanentType {
 			return true
 		}
 		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			return allRefusedForGood(joined.Unwrap())
+			return allPermanentlyRejected(joined.Unwrap())
 		}
 		err = errors.Unwrap(err)
 	}
 	return false
 }
 
-func allRefusedForGood(errs []error) bool {
+func allPermanentlyRejected(errs []error) bool {
 	for _, err := range errs {
-		if !refusedForGood(err) {
+		if !permanentlyRejected(err) {
 			return false
 		}
 	}
 	return len(errs) > 0
 }
 
-// remainder is the part of the records that was not taken, where one pipeline alone refused and says which.
+// remainder returns the records that were not accepted, if exactly one pipeline returned an error and that error
+// carries them.
 func remainder(err error) (plog.Logs, bool) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if part, ok := err.(consumererror.Logs); ok { //nolint:errorlint // errors.As would find a part among joined errors

@@ -14,13 +14,13 @@ import (
 )
 
 // telling is what makes records.
-type telling struct {
+type events struct {
 	ended, stuck, unknown []*outcome
 }
 
-func (t telling) records() int { return len(t.ended) + len(t.stuck) + len(t.unknown) }
+func (t events) records() int { return len(t.ended) + len(t.stuck) + len(t.unknown) }
 
-func (r *reader) deliver(ctx context.Context, t telling) (refused int, err error) {
+func (r *reader) deliver(ctx context.Context, t events) (refused int, err error) {
 	if t.records() == 0 {
 		return 0, nil
 	}
@@ -28,31 +28,31 @@ func (r *reader) deliver(ctx context.Context, t telling) (refused int, err error
 }
 
 // takeRuns delivers a batch of runs, and then, and only then, changes the state.
-func (r *reader) takeRuns(ctx context.Context, b batch) error {
-	refused, err := r.deliver(ctx, telling{ended: b.ended, stuck: b.stuck})
+func (r *reader) processRuns(ctx context.Context, b batch) error {
+	refused, err := r.deliver(ctx, events{ended: b.ended, stuck: b.stuck})
 	if err != nil {
 		return err
 	}
 	r.state.runs.apply(b)
 	now := time.Now()
 	for _, run := range b.opened {
-		r.state.metrics.see(run.labels(), run.TriggeredFrom, now)
+		r.state.metrics.ensureSeries(run.labels(), run.TriggeredFrom, now)
 	}
 	for _, run := range b.ended {
 		r.state.metrics.count(run, now)
 	}
-	r.observe(ctx, outcomeRefused, refused)
-	r.observe(ctx, outcomeTold, max(0, len(b.ended)-refused))
+	r.observe(ctx, outcomeRejected, refused)
+	r.observe(ctx, outcomeDelivered, max(0, len(b.ended)-refused))
 	r.observe(ctx, outcomeStuck, len(b.stuck))
-	r.observe(ctx, outcomeBeforeStart, b.muted)
+	r.observe(ctx, outcomeBeforeStart, b.beforeStart)
 	r.telemetry.WorkflowLogLateRuns.Add(ctx, int64(b.late))
 	return nil
 }
 
 // takeMessages counts what the models took. A message that has had no answer for too long will have none.
-func (r *reader) takeMessages(_ context.Context, b batch) error {
+func (r *reader) processMessages(_ context.Context, b batch) error {
 	for _, message := range b.stuck {
-		b.gone = append(b.gone, message.ID)
+		b.deleted = append(b.deleted, message.ID)
 	}
 	b.stuck = nil
 	r.state.messages.apply(b)
@@ -74,6 +74,6 @@ func (r *reader) observeTooOld(ctx context.Context, runs int) {
 		return
 	}
 	r.observe(ctx, outcomeTooOld, runs)
-	r.logger.Warn("Runs have appeared that are older than max_run_age, as when an archive is restored; they are counted and not told",
+	r.logger.Warn("Runs have appeared that are older than max_run_age, as when an archive is restored; they are counted but not reported",
 		zap.Int("runs", runs))
 }

@@ -23,23 +23,23 @@ const (
 	// partLength is the number of keys in one value of the storage: as much as is written again for one more key.
 	partLength = 1024
 	// ledgerLimit is the number of keys kept in memory, from which the oldest go; they are read again when asked for.
-	ledgerLimit = 200_000
+	maxIDsInMemory = 200_000
 )
 
 // runKey is an id in 16 bytes.
-type runKey [16]byte
+type idKey [16]byte
 
-func keyOf(id string) runKey {
+func keyOf(id string) idKey {
 	if parsed, err := uuid.Parse(id); err == nil {
-		return runKey(parsed)
+		return idKey(parsed)
 	}
 	sum := sha1.Sum([]byte(id)) //nolint:gosec // see the import
-	return runKey(sum[:16])
+	return idKey(sum[:16])
 }
 
 // ledger remembers which rows have been taken, by the minute of the time they carry. It stands in the storage, in parts
 // of which only the last one of a minute ever changes; in memory is what was needed last.
-type ledger struct {
+type processedIDs struct {
 	name   string
 	slices map[minute]*slice
 	keys   int // in slices
@@ -60,17 +60,17 @@ func (m minute) time() time.Time { return time.Unix(int64(m)*int64(sliceWidth/ti
 
 // slice is one minute: its keys in the order in which they came, as they are stored, and to be found.
 type slice struct {
-	order  []runKey
-	known  map[runKey]struct{}
+	order  []idKey
+	known  map[idKey]struct{}
 	stored int
 }
 
-func newLedger(name string) *ledger {
-	return &ledger{name: name, slices: map[minute]*slice{}}
+func newProcessedIDs(name string) *processedIDs {
+	return &processedIDs{name: name, slices: map[minute]*slice{}}
 }
 
 // load makes sure that the minutes of the given rows are in memory. It comes before has and add.
-func (l *ledger) load(ctx context.Context, client storage.Client, minutes ...minute) error {
+func (l *processedIDs) load(ctx context.Context, client storage.Client, minutes ...minute) error {
 	for _, m := range minutes {
 		if l.slices[m] != nil {
 			continue
@@ -79,7 +79,7 @@ func (l *ledger) load(ctx context.Context, client storage.Client, minutes ...min
 		if err != nil {
 			return err
 		}
-		s := &slice{order: keys, known: make(map[runKey]struct{}, len(keys)), stored: len(keys)}
+		s := &slice{order: keys, known: make(map[idKey]struct{}, len(keys)), stored: len(keys)}
 		for _, key := range keys {
 			s.known[key] = struct{}{}
 		}
@@ -89,30 +89,30 @@ func (l *ledger) load(ctx context.Context, client storage.Client, minutes ...min
 	return nil
 }
 
-func (l *ledger) read(ctx context.Context, client storage.Client, m minute) ([]runKey, error) {
-	var keys []runKey
+func (l *processedIDs) read(ctx context.Context, client storage.Client, m minute) ([]idKey, error) {
+	var keys []idKey
 	for part := 0; ; part++ {
 		data, err := client.Get(ctx, l.partKey(m, part))
 		if err != nil {
 			return nil, fmt.Errorf("read the checkpoint: %w", err)
 		}
-		if len(data)%len(runKey{}) != 0 {
-			return nil, fmt.Errorf("the checkpoint cannot be read: the list %s is cut off", l.partKey(m, part))
+		if len(data)%len(idKey{}) != 0 {
+			return nil, fmt.Errorf("the checkpoint cannot be read: the list %s is truncated", l.partKey(m, part))
 		}
-		for entry := range slices.Chunk(data, len(runKey{})) {
-			keys = append(keys, runKey(entry))
+		for entry := range slices.Chunk(data, len(idKey{})) {
+			keys = append(keys, idKey(entry))
 		}
-		if len(data) < partLength*len(runKey{}) {
+		if len(data) < partLength*len(idKey{}) {
 			return keys, nil
 		}
 	}
 }
 
-func (l *ledger) partKey(m minute, part int) string {
+func (l *processedIDs) partKey(m minute, part int) string {
 	return l.name + "/" + strconv.FormatInt(int64(m), 10) + "/" + strconv.Itoa(part)
 }
 
-func (l *ledger) has(key source.Key) bool {
+func (l *processedIDs) has(key source.Key) bool {
 	s := l.slices[minuteOf(key.CreatedAt)]
 	if s == nil {
 		return false
@@ -121,7 +121,7 @@ func (l *ledger) has(key source.Key) bool {
 	return ok
 }
 
-func (l *ledger) add(key source.Key) {
+func (l *processedIDs) add(key source.Key) {
 	s := l.slices[minuteOf(key.CreatedAt)]
 	k := keyOf(key.ID)
 	if _, ok := s.known[k]; ok {
@@ -133,7 +133,7 @@ func (l *ledger) add(key source.Key) {
 }
 
 // count is how many keys of a minute there are, as far as is known.
-func (l *ledger) count(m minute) int {
+func (l *processedIDs) count(m minute) int {
 	if s := l.slices[m]; s != nil {
 		return len(s.order)
 	}
@@ -141,12 +141,12 @@ func (l *ledger) count(m minute) int {
 }
 
 // changes are what has to be written to the storage.
-func (l *ledger) changes() []*storage.Operation {
+func (l *processedIDs) changes() []*storage.Operation {
 	var operations []*storage.Operation
 	for m, s := range l.slices {
 		for part := s.stored / partLength; part*partLength < len(s.order) && s.stored < len(s.order); part++ {
 			keys := s.order[part*partLength : min((part+1)*partLength, len(s.order))]
-			data := make([]byte, 0, len(keys)*len(runKey{}))
+			data := make([]byte, 0, len(keys)*len(idKey{}))
 			for _, key := range keys {
 				data = append(data, key[:]...)
 			}
@@ -157,22 +157,22 @@ func (l *ledger) changes() []*storage.Operation {
 }
 
 // saved notes that all changes have been written, and then holds the memory to its limit.
-func (l *ledger) saved() {
+func (l *processedIDs) saved() {
 	for _, s := range l.slices {
 		s.stored = len(s.order)
 	}
-	if l.keys <= ledgerLimit {
+	if l.keys <= maxIDsInMemory {
 		return
 	}
 	for _, m := range slices.Sorted(maps.Keys(l.slices)) {
-		if l.keys <= ledgerLimit/2 {
+		if l.keys <= maxIDsInMemory/2 {
 			return
 		}
 		l.forget(m)
 	}
 }
 
-func (l *ledger) forget(m minute) {
+func (l *processedIDs) forget(m minute) {
 	if s := l.slices[m]; s != nil {
 		l.keys -= len(s.order)
 		delete(l.slices, m)
@@ -180,7 +180,7 @@ func (l *ledger) forget(m minute) {
 }
 
 // drop forgets the minutes from one up to another for good. It answers what has to be written.
-func (l *ledger) drop(ctx context.Context, client storage.Client, from, to minute) ([]*storage.Operation, error) {
+func (l *processedIDs) drop(ctx context.Context, client storage.Client, from, to minute) ([]*storage.Operation, error) {
 	var operations []*storage.Operation
 	for m := from; m < to; m++ {
 		keys, err := l.read(ctx, client, m)

@@ -30,7 +30,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
-// waitFor is how long an effect may take before a test gives it up; it is no promise.
+// waitFor is how long an effect may take before a test fails; it is not a guarantee.
 const (
 	waitFor = 60 * time.Second
 	tick    = 5 * time.Millisecond
@@ -45,7 +45,7 @@ var errRefused = errors.New("refused")
 
 var storageID = component.MustNewIDWithName("file_storage", "checkpoint")
 
-// memory is a storage extension that can be full, and whose content can be set back.
+// memory is a storage extension that can be full, and whose content can be reset.
 type memory struct {
 	component.StartFunc
 	component.ShutdownFunc
@@ -77,7 +77,7 @@ func (m *memory) Delete(ctx context.Context, key string) error {
 	return m.Batch(ctx, storage.DeleteOperation(key))
 }
 
-// Batch does all or nothing.
+// Batch applies all operations or none.
 func (m *memory) Batch(_ context.Context, operations ...*storage.Operation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -119,7 +119,7 @@ func (m *memory) part(key string) []byte {
 	return bytes.Clone(m.values[key])
 }
 
-// host has one storage extension and keeps the statuses reported to it.
+// host has one storage extension and records the statuses reported to it.
 type host struct {
 	extensions map[component.ID]component.Component
 
@@ -148,10 +148,10 @@ func (h *host) last() componentstatus.Status {
 	return h.statuses[len(h.statuses)-1]
 }
 
-// sink keeps what it takes, and takes only what the test lets it.
+// sink keeps what it accepts, and accepts only what the test allows.
 type sink struct {
 	mu      sync.Mutex
-	refuse  func() error // nil: takes everything
+	refuse  func() error // nil: accepts everything
 	asked   int
 	records []plog.LogRecord
 	metrics []pmetric.Metrics
@@ -212,8 +212,8 @@ func (s *sink) attempts() int {
 	return s.asked
 }
 
-// told are the ids of the runs told by an event, in the order of telling, as often as told.
-func (s *sink) told(event string) []string {
+// delivered returns the IDs of the runs delivered with an event, in the order of delivery, including repetitions.
+func (s *sink) delivered(event string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
@@ -238,7 +238,7 @@ func (s *sink) record(t *testing.T, event, runID string) plog.LogRecord {
 	return plog.LogRecord{}
 }
 
-// counter is the sum of a counter's points whose attributes have the given values, by the last emission.
+// counter returns the sum of a counter's points whose attributes have the given values, in the latest emission.
 func (s *sink) counter(name string, labels map[string]string) float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,8 +284,8 @@ func str(attrs pcommon.Map, key string) string {
 	return value.AsString()
 }
 
-// rig is a receiver with both of its pipelines, from creation to shutdown.
-type rig struct {
+// harness is a receiver with both of its pipelines, from creation to shutdown.
+type harness struct {
 	*sink
 	host     *host
 	receiver component.Component
@@ -293,15 +293,15 @@ type rig struct {
 	settings receiver.Settings
 }
 
-func startRig(t *testing.T, cfg *Config, extension component.Component) *rig {
+func startHarness(t *testing.T, cfg *Config, extension component.Component) *harness {
 	t.Helper()
-	r := newRig(t, cfg, extension, &sink{})
+	r := newHarness(t, cfg, extension, &sink{})
 	require.NoError(t, r.start(t.Context(), r.host))
 	return r
 }
 
-// start is what the service does: Start once for each pipeline.
-func (r *rig) start(ctx context.Context, h component.Host) error {
+// start does what the service does: it calls Start once for each pipeline.
+func (r *harness) start(ctx context.Context, h component.Host) error {
 	for range 2 {
 		if err := r.receiver.Start(ctx, h); err != nil {
 			return err
@@ -310,7 +310,7 @@ func (r *rig) start(ctx context.Context, h component.Host) error {
 	return nil
 }
 
-func newRig(t *testing.T, cfg *Config, extension component.Component, into *sink) *rig {
+func newHarness(t *testing.T, cfg *Config, extension component.Component, into *sink) *harness {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	settings := receivertest.NewNopSettings(metadata.Type)
@@ -322,36 +322,36 @@ func newRig(t *testing.T, cfg *Config, extension component.Component, into *sink
 	same, err := factory.CreateMetrics(t.Context(), settings, cfg, into)
 	require.NoError(t, err)
 	require.Same(t, created, same)
-	r := &rig{sink: into, host: newHost(extension), receiver: created, log: logs, settings: settings}
+	r := &harness{sink: into, host: newHost(extension), receiver: created, log: logs, settings: settings}
 	t.Cleanup(func() { r.stop(t) })
 	return r
 }
 
-func (r *rig) stop(t *testing.T) {
+func (r *harness) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, r.receiver.Shutdown(context.Background()))
 }
 
-func (r *rig) waitTold(t *testing.T, event string, ids ...string) {
+func (r *harness) waitDelivered(t *testing.T, event string, ids ...string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(r.told(event)) >= len(ids) }, waitFor, tick,
-		"%d runs told as %s", len(ids), event)
-	require.ElementsMatch(t, ids, r.told(event))
+	require.Eventually(t, func() bool { return len(r.delivered(event)) >= len(ids) }, waitFor, tick,
+		"%d runs delivered as %s", len(ids), event)
+	require.ElementsMatch(t, ids, r.delivered(event))
 }
 
-func (r *rig) waitCounter(t *testing.T, want float64, name string, labels map[string]string) {
+func (r *harness) waitCounter(t *testing.T, want float64, name string, labels map[string]string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return r.counter(name, labels) == want }, waitFor, tick,
 		"%s%v = %v", name, labels, want)
 }
 
-// settled waits until the receiver has polled the database twice more, so that what it would do it has done.
-func (r *rig) settled(t *testing.T, db *database) {
+// settled waits until the receiver has polled the database twice more, so that everything due is done.
+func (r *harness) settled(t *testing.T, db *database) {
 	t.Helper()
 	marker := newRun()
 	marker.status = difysemconv.StatusStopped
 	db.insert(t, marker)
-	require.Eventually(t, func() bool { return slices.Contains(r.told(difysemconv.EventWorkflowRun), marker.id) }, waitFor, tick)
+	require.Eventually(t, func() bool { return slices.Contains(r.delivered(difysemconv.EventWorkflowRun), marker.id) }, waitFor, tick)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.records = slices.DeleteFunc(r.records, func(record plog.LogRecord) bool {
@@ -359,11 +359,11 @@ func (r *rig) settled(t *testing.T, db *database) {
 	})
 }
 
-func (r *rig) logged(message string) int {
+func (r *harness) logged(message string) int {
 	return r.log.FilterMessageSnippet(message).Len()
 }
 
-// entryText is all that a log entry says.
+// entryText returns the message and the fields of a log entry.
 func entryText(entry observer.LoggedEntry) string {
 	return fmt.Sprint(entry.Message, entry.ContextMap())
 }

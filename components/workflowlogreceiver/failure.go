@@ -12,40 +12,40 @@ import (
 	"go.uber.org/zap"
 )
 
-// repeatAfter is how often a failure that goes on is logged again.
+// repeatAfter is how often an ongoing failure is logged again.
 const repeatAfter = 5 * time.Minute
 
-// trouble logs a failure that repeats: when it begins, now and then while it lasts, and when it is over.
-type trouble struct {
+// failureState logs a repeating failure: when it begins, at intervals while it lasts, and when it ends.
+type failureState struct {
 	logger    *zap.Logger
-	began     string // messages
-	over      string
+	onStart   string // log messages
+	onEnd     string
 	attempts  int
 	lastError string
 	logged    time.Time
 }
 
-func (t *trouble) failed(err error, now time.Time) {
+func (t *failureState) failed(err error, now time.Time) {
 	t.attempts++
 	if t.attempts > 1 && now.Sub(t.logged) < repeatAfter && err.Error() == t.lastError {
 		return
 	}
-	if t.attempts > 1 && now.Sub(t.logged) < time.Minute { // another error, of a failure that is known
+	if t.attempts > 1 && now.Sub(t.logged) < time.Minute { // a different error of the ongoing failure
 		return
 	}
 	t.logged, t.lastError = now, err.Error()
-	t.logger.Warn(t.began, zap.Error(err), zap.Int("attempts", t.attempts))
+	t.logger.Warn(t.onStart, zap.Error(err), zap.Int("attempts", t.attempts))
 }
 
-func (t *trouble) ended() {
+func (t *failureState) ended() {
 	if t.attempts == 0 {
 		return
 	}
-	t.logger.Info(t.over, zap.Int("failed_attempts", t.attempts))
+	t.logger.Info(t.onEnd, zap.Int("failed_attempts", t.attempts))
 	t.attempts, t.lastError = 0, ""
 }
 
-// status reports the receiver's state to the pipelines that share it.
+// status reports the receiver's status to the pipelines that share it.
 type status struct {
 	mu    sync.Mutex // guards what follows
 	hosts []component.Host
@@ -61,7 +61,7 @@ func (s *status) add(host component.Host) {
 	}
 }
 
-// report tells the hosts, nil being health. The same state is not told twice.
+// report reports the status to all hosts; nil means healthy. An unchanged status is not reported again.
 func (s *status) report(err error) {
 	event := componentstatus.NewEvent(componentstatus.StatusOK)
 	if err != nil {

@@ -9,40 +9,41 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// censusWidth is the range of time whose rows are counted together.
-const censusWidth = time.Hour
+// auditWidth is the range of time whose rows are counted together.
+const auditWidth = time.Hour
 
-// census notices rows that appear where they are too old to be told, as when an archive is restored: it counts all old
-// rows hour by hour, once in a run's greatest age and part by part, and compares.
-type census struct {
-	// Hours is how many rows each hour had at the last count, which went up to UpTo.
+// audit detects rows that appear when they are already too old to be reported, as when an archive is restored. It
+// counts all old rows hour by hour, once per maxRunAge and in parts, and compares the result with the previous count.
+type audit struct {
+	// Hours has the number of rows of each hour at the last completed count, which covered the rows before UpTo.
 	Hours map[int64]int `json:"hours,omitempty"`
 	UpTo  time.Time     `json:"up_to"`
 	Began time.Time     `json:"began"`
 
-	hours   map[int64]int // of the count that is under way
+	hours   map[int64]int // of the count in progress
 	upTo    time.Time
 	at      source.Position
 	active  bool
 	changed bool // since it was saved
 }
 
-func hourOf(t time.Time) int64 { return t.Unix() / int64(censusWidth/time.Second) }
+func hourOf(t time.Time) int64 { return t.Unix() / int64(auditWidth/time.Second) }
 
-// span is the next part to count.
-func (c *census) span(now, floor time.Time, every time.Duration) span {
+// span returns the next part to count.
+func (c *audit) span(now, floor time.Time, every time.Duration) span {
 	if !c.active {
 		if now.Sub(c.Began) < every {
 			return span{}
 		}
 		c.active, c.Began = true, now
-		c.hours, c.upTo, c.at = map[int64]int{}, floor.Truncate(censusWidth), source.Position{}
+		c.hours, c.upTo, c.at = map[int64]int{}, floor.Truncate(auditWidth), source.Position{}
 	}
 	return span{after: c.at, upTo: source.Position{CreatedAt: c.upTo}, limit: usualLimits.sweep}
 }
 
-// counted adds the keys of a part. At the end it answers how many rows have appeared since the last count.
-func (c *census) counted(s span, keys []source.Key) (appeared int) {
+// counted adds the keys of a part. At the end of a count it returns how many rows have appeared since the previous
+// one.
+func (c *audit) counted(s span, keys []source.Key) (appeared int) {
 	for _, key := range keys {
 		if key.CreatedAt.Before(c.upTo) {
 			c.hours[hourOf(key.CreatedAt)]++
