@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
@@ -22,12 +23,12 @@ const (
 
 // deliverer sends records to the pipeline until the pipeline accepts them.
 type deliverer struct {
-	next         consumer.Logs // nil without a logs pipeline
-	obs          *receiverhelper.ObsReport
-	telemetry    *metadata.TelemetryBuilder
-	logger       *zap.Logger
-	pause        backoff // between two attempts
-	failureState failureState
+	next      consumer.Logs // nil without a logs pipeline
+	obs       *receiverhelper.ObsReport
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+	pause     backoff.Backoff // between two attempts
+	failures  *failureLog
 }
 
 func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, logger *zap.Logger, longest time.Duration) *deliverer {
@@ -36,12 +37,8 @@ func newDeliverer(next consumer.Logs, obs *receiverhelper.ObsReport, telemetry *
 		obs:       obs,
 		telemetry: telemetry,
 		logger:    logger,
-		pause:     backoff{first: firstRetry, longest: longest},
-		failureState: failureState{
-			logger:  logger,
-			onStart: "The logs pipeline refused records; the runs wait in the database, and the records are sent again",
-			onEnd:   "The logs pipeline accepts records again",
-		},
+		pause:     backoff.Backoff{Initial: firstRetry, Max: longest},
+		failures:  newFailureLog(logger, "The logs pipeline refused records; the runs wait in the database, and the records are sent again", "The logs pipeline accepts records again"),
 	}
 }
 
@@ -52,14 +49,14 @@ func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (reject
 	if d.next == nil {
 		return 0, nil
 	}
-	d.pause.reset()
+	d.pause.Reset()
 	for {
 		logs := build()
 		records := logs.LogRecordCount()
 		err := d.consume(ctx, logs, records)
 		switch {
 		case err == nil:
-			d.failureState.ended()
+			d.failures.ended()
 			return 0, nil
 		case permanentlyRejected(err):
 			d.logger.Error("The logs pipeline permanently rejected records; they are not sent again", zap.Error(err), zap.Int("records", records))
@@ -71,9 +68,9 @@ func (d *deliverer) deliver(ctx context.Context, build func() plog.Logs) (reject
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		d.failureState.failed(err, time.Now())
+		d.failures.failed(err)
 		d.telemetry.WorkflowLogDeliverRetries.Add(ctx, 1)
-		if !d.pause.wait(ctx) {
+		if !d.pause.Wait(ctx) {
 			return 0, ctx.Err()
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
@@ -21,10 +22,10 @@ import (
 // series goes stale while the poller waits for a pipeline or for the database. It is given only values that the
 // checkpoint contains: a value that was emitted and then lost in a crash would make a counter decrease.
 type emitter struct {
-	next         consumer.Metrics
-	obs          *receiverhelper.ObsReport
-	interval     time.Duration
-	failureState failureState
+	next     consumer.Metrics
+	obs      *receiverhelper.ObsReport
+	interval time.Duration
+	failures *failureLog
 
 	changed chan struct{}
 
@@ -37,12 +38,8 @@ func newEmitter(next consumer.Metrics, obs *receiverhelper.ObsReport, interval t
 		next:     next,
 		obs:      obs,
 		interval: interval,
-		failureState: failureState{
-			logger:  logger,
-			onStart: "The metrics pipeline refused metrics; they are sent again, and none is lost",
-			onEnd:   "The metrics pipeline accepts metrics again",
-		},
-		changed: make(chan struct{}, 1),
+		failures: newFailureLog(logger, "The metrics pipeline refused metrics; they are sent again, and none is lost", "The metrics pipeline accepts metrics again"),
+		changed:  make(chan struct{}, 1),
 	}
 }
 
@@ -67,7 +64,7 @@ func (e *emitter) suspend() {
 func (e *emitter) run(ctx context.Context) {
 	ticker := time.NewTicker(e.interval)
 	defer ticker.Stop()
-	pause := backoff{first: firstRetry, longest: e.interval}
+	pause := backoff.Backoff{Initial: firstRetry, Max: e.interval}
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,11 +73,11 @@ func (e *emitter) run(ctx context.Context) {
 		case <-e.changed:
 		}
 		for !e.emit(ctx) {
-			if !pause.wait(ctx) {
+			if !pause.Wait(ctx) {
 				return
 			}
 		}
-		pause.reset()
+		pause.Reset()
 	}
 }
 
@@ -96,12 +93,12 @@ func (e *emitter) emit(ctx context.Context) bool {
 	e.obs.EndMetricsOp(obsCtx, metadata.Type.String(), points, err)
 	switch {
 	case err == nil:
-		e.failureState.ended()
+		e.failures.ended()
 		return true
 	case ctx.Err() != nil:
 		return false
 	default:
-		e.failureState.failed(err, time.Now())
+		e.failures.failed(err)
 		return permanentlyRejected(err)
 	}
 }

@@ -12,18 +12,31 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/sharedinstance"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
 // NewFactory returns the factory of the workflow_log receiver.
 func NewFactory() receiver.Factory {
-	shared := &instances{byConfig: map[*Config]*workflowLogReceiver{}}
+	shared := &instances{}
 	return receiver.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
 		receiver.WithLogs(shared.createLogs, metadata.LogsStability),
 		receiver.WithMetrics(shared.createMetrics, metadata.MetricsStability),
 	)
+}
+
+// instances gives the logs and the metrics pipeline of one configuration the same receiver: both are fed by one poller
+// and one checkpoint.
+type instances struct {
+	byConfig sharedinstance.Map[*Config, *workflowLogReceiver]
+}
+
+func (s *instances) get(set receiver.Settings, cfg *Config) (*workflowLogReceiver, error) {
+	return s.byConfig.Acquire(cfg, func() (*workflowLogReceiver, error) {
+		return newReceiver(set, cfg, func() { s.byConfig.Forget(cfg) })
+	})
 }
 
 func createDefaultConfig() component.Config {

@@ -10,39 +10,40 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/logthrottle"
 )
 
-// repeatAfter is how often an ongoing failure is logged again.
-const repeatAfter = 5 * time.Minute
+const (
+	repeatEvery = 5 * time.Minute // the same error
+	changeEvery = time.Minute     // another error of the same failure
+)
 
-// failureState logs a repeating failure: when it begins, at intervals while it lasts, and when it ends.
-type failureState struct {
-	logger    *zap.Logger
-	onStart   string // log messages
-	onEnd     string
-	attempts  int
-	lastError string
-	logged    time.Time
+// failureLog logs a repeating failure: when it begins, at intervals while it lasts, and when it ends. It is not safe for
+// concurrent use.
+type failureLog struct {
+	logger         *zap.Logger
+	onStart, onEnd string // messages
+	throttle       logthrottle.Failure
 }
 
-func (t *failureState) failed(err error, now time.Time) {
-	t.attempts++
-	if t.attempts > 1 && now.Sub(t.logged) < repeatAfter && err.Error() == t.lastError {
-		return
+func newFailureLog(logger *zap.Logger, onStart, onEnd string) *failureLog {
+	return &failureLog{
+		logger: logger, onStart: onStart, onEnd: onEnd,
+		throttle: logthrottle.Failure{RepeatEvery: repeatEvery, ChangeEvery: changeEvery},
 	}
-	if t.attempts > 1 && now.Sub(t.logged) < time.Minute { // a different error of the ongoing failure
-		return
-	}
-	t.logged, t.lastError = now, err.Error()
-	t.logger.Warn(t.onStart, zap.Error(err), zap.Int("attempts", t.attempts))
 }
 
-func (t *failureState) ended() {
-	if t.attempts == 0 {
-		return
+func (l *failureLog) failed(err error) {
+	if attempts, log := l.throttle.Failed(err.Error(), time.Now()); log {
+		l.logger.Warn(l.onStart, zap.Error(err), zap.Int("attempts", attempts))
 	}
-	t.logger.Info(t.onEnd, zap.Int("failed_attempts", t.attempts))
-	t.attempts, t.lastError = 0, ""
+}
+
+func (l *failureLog) ended() {
+	if attempts := l.throttle.Ended(); attempts > 0 {
+		l.logger.Info(l.onEnd, zap.Int("failed_attempts", attempts))
+	}
 }
 
 // status reports the receiver's status to the pipelines that share it.

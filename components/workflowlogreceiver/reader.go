@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -44,8 +45,8 @@ type reader struct {
 	recorder  *recorder
 	emitter   *emitter // nil: there is no metrics pipeline
 
-	pause             backoff // between connections
-	database, storage failureState
+	pause             backoff.Backoff // between connections
+	database, storage *failureLog
 	warnedPooler      bool
 	warnedSchema      string
 	waiting           bool // for another reader
@@ -65,7 +66,7 @@ func (r *reader) run(ctx context.Context) {
 	defer r.saveOnShutdown(ctx)
 	r.fresh.begin()
 	r.countFromZero(ctx)
-	r.pause = backoff{first: firstReconnect, longest: longestReconnect}
+	r.pause = backoff.Backoff{Initial: firstReconnect, Max: longestReconnect}
 	for {
 		err := r.session(ctx)
 		if ctx.Err() != nil {
@@ -73,9 +74,9 @@ func (r *reader) run(ctx context.Context) {
 		}
 		r.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultFailed))
 		r.telemetry.WorkflowLogReading.Record(ctx, 0)
-		r.database.failed(err, time.Now())
+		r.database.failed(err)
 		r.status.report(err)
-		if !r.pause.wait(ctx) {
+		if !r.pause.Wait(ctx) {
 			return
 		}
 	}
@@ -91,7 +92,7 @@ func (r *reader) countFromZero(ctx context.Context) {
 
 // worked notes that the database does what is asked of it.
 func (r *reader) succeeded(ctx context.Context) {
-	r.pause.reset()
+	r.pause.Reset()
 	r.telemetry.WorkflowLogReading.Record(ctx, 1)
 	r.database.ended()
 	r.status.report(nil)
@@ -134,13 +135,13 @@ func (r *reader) session(ctx context.Context) error {
 // rest waits for the next poll. What newborn series hold back is told meanwhile.
 func (r *reader) waitForNextPoll(ctx context.Context, pause time.Duration) bool {
 	for r.emitter != nil && r.unpublished && pause > r.cfg.MetricsInterval {
-		if !sleep(ctx, r.cfg.MetricsInterval) {
+		if !backoff.Sleep(ctx, r.cfg.MetricsInterval) {
 			return false
 		}
 		pause -= r.cfg.MetricsInterval
 		r.publish(true)
 	}
-	return sleep(ctx, pause)
+	return backoff.Sleep(ctx, pause)
 }
 
 // pollInterval is longer where each poll reads a whole table.
@@ -158,7 +159,7 @@ func (r *reader) lock(ctx context.Context, conn source.Conn) error {
 		switch {
 		case errors.Is(err, source.ErrLockHeld):
 			r.wait(ctx, err)
-			if !sleep(ctx, lockInterval) {
+			if !backoff.Sleep(ctx, lockInterval) {
 				return ctx.Err()
 			}
 			continue

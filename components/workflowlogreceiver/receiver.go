@@ -140,16 +140,8 @@ func (r *workflowLogReceiver) newReader(connector source.Connector, client stora
 		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger, r.longest),
 		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge, outcomeWait: r.cfg.OutcomeWait},
 	}
-	rd.database = failureState{
-		logger:  r.set.Logger,
-		onStart: "Reading Dify's database failed; the receiver retries until it succeeds, and no run is lost",
-		onEnd:   "Reading Dify's database works again",
-	}
-	rd.storage = failureState{
-		logger:  r.set.Logger,
-		onStart: "Saving the checkpoint failed; the receiver retries until it succeeds",
-		onEnd:   "Saving the checkpoint works again",
-	}
+	rd.database = newFailureLog(r.set.Logger, "Reading Dify's database failed; the receiver retries until it succeeds, and no run is lost", "Reading Dify's database works again")
+	rd.storage = newFailureLog(r.set.Logger, "Saving the checkpoint failed; the receiver retries until it succeeds", "Saving the checkpoint works again")
 	if r.metrics != nil {
 		rd.emitter = newEmitter(r.metrics, r.obs, r.cfg.MetricsInterval, r.set.Logger)
 	}

@@ -6,6 +6,8 @@ package workflowlogreceiver
 import (
 	"context"
 	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 // save stores the state. A storage that cannot take it, such as a full disk, is waited for: the state must not go on
 // without it.
 func (r *reader) save(ctx context.Context) error {
-	pause := backoff{first: firstRetry, longest: longestRetry}
+	pause := backoff.Backoff{Initial: firstRetry, Max: longestRetry}
 	for {
 		saved, err := r.state.save(ctx, r.client, r.cfg)
 		if err == nil {
@@ -31,9 +33,9 @@ func (r *reader) save(ctx context.Context) error {
 			return ctx.Err()
 		}
 		r.telemetry.WorkflowLogCheckpointFailures.Add(ctx, 1)
-		r.storage.failed(err, time.Now())
+		r.storage.failed(err)
 		r.status.report(err)
-		if !pause.wait(ctx) {
+		if !pause.Wait(ctx) {
 			return ctx.Err()
 		}
 	}
@@ -60,7 +62,7 @@ func (r *reader) saveOnShutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveTimeout)
 	defer cancel()
 	if _, err := r.state.save(ctx, r.client, r.cfg); err != nil {
-		r.storage.failed(err, time.Now())
+		r.storage.failed(err)
 	}
 }
 
