@@ -87,18 +87,3 @@ func (o *appLogs) delivered(rows []source.AppLog) {
 		}
 	}
 }
-
-// unknownOutcome returns the outcome of an app log without a run.
-func unknownOutcome(row source.AppLog) outcome {
-	return outcome{
-		Run: source.Run{
-			Key:           source.Key{ID: row.RunID, CreatedAt: row.CreatedAt},
-			TenantID:      row.TenantID,
-			AppID:         row.AppID,
-			WorkflowID:    row.WorkflowID,
-			CreatedByRole: row.CreatedByRole,
-			CreatedBy:     row.CreatedBy,
-		},
-		appLog: row,
-	}
-}

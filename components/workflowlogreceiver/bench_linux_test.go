@@ -25,6 +25,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 )
 
 const (
@@ -200,7 +201,7 @@ func (a *arrivals) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for record := range values(logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()) {
-		a.at[str(record.Attributes(), difysemconv.AttrWorkflowRunID)] = now
+		a.at[pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID)] = now
 	}
 	return nil
 }

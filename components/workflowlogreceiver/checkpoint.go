@@ -16,6 +16,7 @@ import (
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -38,7 +39,7 @@ type state struct {
 	messages *tail
 	appLogs  *appLogs
 	audit    *audit
-	metrics  *runMetrics
+	metrics  *runmetrics.Metrics
 
 	header  []byte               // as it was saved last
 	dropped []*storage.Operation // parts of ledgers that are no longer needed
@@ -72,7 +73,7 @@ func newState(cfg *Config, start, now time.Time) *state {
 		messages: newTail(messagesName, messagesConfig(cfg), start, now),
 		appLogs:  newAppLogs(cfg, start),
 		audit:    &audit{},
-		metrics:  newRunMetrics(cfg.MaxApps),
+		metrics:  runmetrics.New(cfg.MaxApps),
 	}
 }
 
@@ -151,11 +152,11 @@ func (c *checkpoint) state(cfg *Config) *state {
 // loadParts reads what does not stand in the header. A missing part is an error where the header promises it.
 func (s *state) loadParts(ctx context.Context, client storage.Client, apps int) error {
 	for number := range apps {
-		var e appEntry
+		var e runmetrics.App
 		if err := loadPart(ctx, client, appKey(number), true, &e); err != nil {
 			return err
 		}
-		if err := s.metrics.restore(e); err != nil {
+		if err := s.metrics.Restore(e); err != nil {
 			return err
 		}
 	}
@@ -227,10 +228,8 @@ func (s *state) changes(cfg *Config) ([]*storage.Operation, []byte, error) {
 			parts.add(t.openKey(true), t.openEntries(true))
 		}
 	}
-	for number, a := range s.metrics.stored {
-		if a.changed {
-			parts.add(appKey(number), a.entry())
-		}
+	for number, app := range s.metrics.Changed() {
+		parts.add(appKey(number), app)
 	}
 	if s.audit.changed {
 		parts.add(auditKey, s.audit)
@@ -242,7 +241,7 @@ func (s *state) changes(cfg *Config) ([]*storage.Operation, []byte, error) {
 		Runs:     tailEntry{s.runs.floor, s.runs.position},
 		Messages: tailEntry{s.messages.floor, s.messages.position},
 		AppLogs:  s.appLogs.appLogsState,
-		Apps:     len(s.metrics.stored),
+		Apps:     s.metrics.Len(),
 	})
 	if err != nil {
 		return nil, nil, err
@@ -265,9 +264,7 @@ func (s *state) saved(header []byte) {
 	for _, t := range []*tail{s.runs, s.messages} {
 		t.openChanged, t.stuckChanged = false, false
 	}
-	for _, a := range s.metrics.stored {
-		a.changed = false
-	}
+	s.metrics.Saved()
 	for _, l := range s.allProcessedIDs() {
 		l.saved()
 	}

@@ -20,6 +20,8 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -36,12 +38,12 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	odd := source.Run{Key: source.Key{ID: "not a uuid", CreatedAt: now}, Status: difysemconv.StatusRunning}
 	stuck := source.Run{Key: source.Key{ID: testApp, CreatedAt: now.Add(-25 * time.Hour)}, Status: difysemconv.StatusPaused}
 	future := source.Run{Key: source.Key{ID: testUser, CreatedAt: time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)}, Status: difysemconv.StatusRunning}
-	rows := outcomesOf([]source.Run{stuck, odd, future})
+	rows := outcome.FromRuns([]source.Run{stuck, odd, future})
 	stored := newMemory()
 	require.NoError(t, before.runs.processed.load(t.Context(), stored, minuteOf(now), minuteOf(future.CreatedAt)))
 	before.runs.apply(before.runs.sortPage(rows, now))
-	count(before.metrics, outcome{Run: source.Run{AppID: "a", Status: "failed", ElapsedTime: 3}, usage: usage{total: 5, prices: []price{{"USD", 0.1}}}})
-	before.metrics.countUsage(&outcome{Run: source.Run{AppID: "b"}, usage: usage{input: 5, output: 2, model: modelLabels{"gpt", "openai"}}}, now)
+	before.metrics.AddRun(&outcome.Outcome{Run: source.Run{AppID: "a", Status: "failed", ElapsedTime: 3}, Usage: outcome.Usage{Total: 5, Prices: []outcome.Price{{Currency: "USD", Amount: 0.1}}}}, now)
+	before.metrics.AddUsage(&outcome.Outcome{Run: source.Run{AppID: "b"}, Usage: outcome.Usage{Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"}}}, now)
 	saved, err := before.save(t.Context(), stored, cfg)
 	require.NoError(t, err)
 	require.True(t, saved)
@@ -110,7 +112,7 @@ func TestPartOfCheckpointThatCannotBeUsed(t *testing.T) {
 func savedState(t *testing.T, cfg *Config) *memory {
 	t.Helper()
 	stored, s := newMemory(), newState(cfg, noon, noon)
-	s.metrics.ensureSeries(appLabels{AppID: "a"}, "app-run", noon)
+	s.metrics.EnsureSeries(runmetrics.AppLabels{AppID: "a"}, "app-run", noon)
 	_, err := s.save(t.Context(), stored, cfg)
 	require.NoError(t, err)
 	return stored
@@ -166,7 +168,7 @@ func TestSaveWritesWhatHasChanged(t *testing.T) {
 			s.runs.apply(batch{processed: []source.Key{key}})
 		}
 		for app := range 100 {
-			s.metrics.ensureSeries(appLabels{AppID: strconv.Itoa(app)}, "app-run", noon)
+			s.metrics.EnsureSeries(runmetrics.AppLabels{AppID: strconv.Itoa(app)}, "app-run", noon)
 		}
 		_, err := s.save(t.Context(), stored, cfg)
 		require.NoError(t, err)

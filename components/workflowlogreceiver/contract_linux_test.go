@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 )
 
 // testContract runs the collector's own check of a receiver's duties towards its pipeline.
@@ -41,7 +42,7 @@ func contractFactory() receiver.Factory {
 		func(ctx context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
 			named, err := consumer.NewLogs(func(ctx context.Context, logs plog.Logs) error {
 				for record := range values(logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()) {
-					record.Attributes().PutStr(receivertest.UniqueIDAttrName, str(record.Attributes(), difysemconv.AttrWorkflowRunID))
+					record.Attributes().PutStr(receivertest.UniqueIDAttrName, pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID))
 				}
 				return next.ConsumeLogs(ctx, logs)
 			})

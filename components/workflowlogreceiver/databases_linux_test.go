@@ -20,6 +20,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 )
 
 // promises are what the receiver guarantees on any database.
@@ -90,17 +92,17 @@ func testWholeRecord(t *testing.T, db *database) {
 	r := startHarness(t, db.config(), newMemory())
 	r.waitDelivered(t, runEvent, run.id, chatflow.id)
 
-	record := r.record(t, runEvent, run.id)
-	assert.Equal(t, run.finishedAt, record.Timestamp().AsTime())
-	assert.NotZero(t, record.ObservedTimestamp())
-	assert.Equal(t, plog.SeverityNumberError, record.SeverityNumber())
-	assert.Equal(t, `Workflow run of "Translate" ended as failed after 1.500 s`, record.Body().Str())
+	got := r.record(t, runEvent, run.id)
+	assert.Equal(t, run.finishedAt, got.Timestamp().AsTime())
+	assert.NotZero(t, got.ObservedTimestamp())
+	assert.Equal(t, plog.SeverityNumberError, got.SeverityNumber())
+	assert.Equal(t, `Workflow run of "Translate" ended as failed after 1.500 s`, got.Body().Str())
 	assert.Equal(t, map[string]any{
 		"event.name":                         "dify.workflow.run",
-		"log.record.uid":                     recordUID(runEvent, run.id),
+		"log.record.uid":                     record.UID(runEvent, run.id),
 		"dify.workflow_app_log.id":           appLog,
 		"dify.tenant_id":                     testTenant,
-		"dify.workspace.name":                "Acme",
+		"dify.Workspace.name":                "Acme",
 		"dify.app_id":                        testApp,
 		"dify.app.name":                      "Translate",
 		"dify.app.mode":                      "workflow",
@@ -119,7 +121,7 @@ func testWholeRecord(t *testing.T, db *database) {
 		"dify.workflow_run.error":            strings.Repeat("x", 8192),
 		"dify.workflow_run.created_at":       "2026-11-23T09:38:02Z",
 		"dify.workflow_run.finished_at":      "2026-11-23T09:38:04Z",
-	}, record.Attributes().AsRaw())
+	}, got.Attributes().AsRaw())
 
 	_, hasAppLog := r.record(t, runEvent, chatflow.id).Attributes().Get(difysemconv.AttrWorkflowAppLogID)
 	assert.False(t, hasAppLog)
@@ -187,7 +189,7 @@ func testRunEnds(t *testing.T, db *database) {
 	r.waitDelivered(t, runEvent, run.id)
 	assert.Equal(t, plog.SeverityNumberWarn, r.record(t, runEvent, run.id).SeverityNumber())
 	labels = map[string]string{
-		"dify.app_id": testApp, "dify.app.name": "Translate", "dify.workspace.name": "Acme",
+		"dify.app_id": testApp, "dify.app.name": "Translate", "dify.Workspace.name": "Acme",
 		"dify.workflow_run.status": "partial-succeeded", "dify.workflow_run.triggered_from": "app-run",
 	}
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, labels)
@@ -201,9 +203,9 @@ func testStuck(t *testing.T, db *database) {
 	storage := newMemory()
 	r := startHarness(t, cfg, storage)
 	r.waitDelivered(t, stuckEvent, stuck.id)
-	record := r.record(t, stuckEvent, stuck.id)
-	assert.WithinDuration(t, stuck.createdAt.Add(cfg.MaxRunAge), record.Timestamp().AsTime(), time.Second)
-	assert.NotEqual(t, recordUID(runEvent, stuck.id), str(record.Attributes(), difysemconv.AttrLogRecordUID))
+	got := r.record(t, stuckEvent, stuck.id)
+	assert.WithinDuration(t, stuck.createdAt.Add(cfg.MaxRunAge), got.Timestamp().AsTime(), time.Second)
+	assert.NotEqual(t, record.UID(runEvent, stuck.id), pdatatest.Str(got.Attributes(), difysemconv.AttrLogRecordUID))
 	r.settled(t, db)
 	assert.Empty(t, r.delivered(runEvent))
 	assert.Len(t, r.delivered(stuckEvent), 1)
@@ -329,7 +331,7 @@ func testRestart(t *testing.T, db *database) {
 	assert.Len(t, restarted.delivered(runEvent), 2)
 	assert.Zero(t, restarted.logged("There is no checkpoint"))
 	for _, md := range restarted.emissions() {
-		assert.GreaterOrEqual(t, counterOf(md, difysemconv.MetricRunTotal, nil), 1.0, "a counter decreased")
+		assert.GreaterOrEqual(t, pdatatest.Counter(md, difysemconv.MetricRunTotal, nil), 1.0, "a counter decreased")
 	}
 	restarted.stop(t)
 	require.NoError(t, extension.Shutdown(t.Context()))
@@ -356,8 +358,8 @@ func testCrash(t *testing.T, db *database) {
 	restarted := startHarness(t, cfg, storage)
 	restarted.waitDelivered(t, runEvent, second.id)
 	restarted.waitCounter(t, 2, difysemconv.MetricRunTotal, nil)
-	assert.Equal(t, str(r.record(t, runEvent, second.id).Attributes(), difysemconv.AttrLogRecordUID),
-		str(restarted.record(t, runEvent, second.id).Attributes(), difysemconv.AttrLogRecordUID))
+	assert.Equal(t, pdatatest.Str(r.record(t, runEvent, second.id).Attributes(), difysemconv.AttrLogRecordUID),
+		pdatatest.Str(restarted.record(t, runEvent, second.id).Attributes(), difysemconv.AttrLogRecordUID))
 	assert.Equal(t, r.record(t, runEvent, second.id).Timestamp(), restarted.record(t, runEvent, second.id).Timestamp())
 }
 
@@ -429,11 +431,11 @@ func testUsage(t *testing.T, db *database) {
 	r := startHarness(t, db.config(), newMemory())
 	r.waitDelivered(t, runEvent, run.id, plain.id)
 	r.waitCounter(t, 305, difysemconv.MetricTokenUsage, map[string]string{"dify.app.name": "Translate", "gen_ai.token.type": "total"})
-	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.usage.currency": "USD"})
+	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.Usage.currency": "USD"})
 	attrs := r.record(t, runEvent, run.id).Attributes().AsRaw()
-	assert.InDelta(t, 0.75, attrs["dify.usage.total_price"], 1e-9)
-	assert.Equal(t, "USD", attrs["dify.usage.currency"])
-	assert.NotContains(t, r.record(t, runEvent, plain.id).Attributes().AsRaw(), "dify.usage.total_price")
+	assert.InDelta(t, 0.75, attrs["dify.Usage.total_price"], 1e-9)
+	assert.Equal(t, "USD", attrs["dify.Usage.currency"])
+	assert.NotContains(t, r.record(t, runEvent, plain.id).Attributes().AsRaw(), "dify.Usage.total_price")
 }
 
 func testOneSignal(t *testing.T, db *database) {
@@ -476,7 +478,7 @@ func testOddRows(t *testing.T, db *database) {
 	assert.WithinDuration(t, noEnd.createdAt.Add(time.Second), r.record(t, runEvent, noEnd.id).Timestamp().AsTime(), time.Second)
 	assert.WithinDuration(t, distant.createdAt.Add(time.Second), r.record(t, runEvent, distant.id).Timestamp().AsTime(), time.Second)
 	assert.WithinDuration(t, time.Now(), r.record(t, runEvent, ancient.id).Timestamp().AsTime(), time.Minute)
-	assert.Equal(t, "evaporated", str(r.record(t, runEvent, unknownEnded.id).Attributes(), difysemconv.AttrRunStatus))
+	assert.Equal(t, "evaporated", pdatatest.Str(r.record(t, runEvent, unknownEnded.id).Attributes(), difysemconv.AttrRunStatus))
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": "_OTHER"})
 	r.waitCounter(t, 1, difysemconv.MetricRunSuccess, map[string]string{"dify.workflow_run.triggered_from": "_OTHER"})
 	db.end(t, unknownOpen, difysemconv.StatusSucceeded)
@@ -567,12 +569,12 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 		require.NoError(t, rows.Scan(&id, &status, &tokens, &elapsed, &failure, &finishedAt, &appLog, &app, &tenant, &kind))
 		runs++
 		require.Eventually(t, func() bool { return slices.Contains(r.delivered(runEvent), id) }, waitFor, tick)
-		record := r.record(t, runEvent, id)
-		attrs := record.Attributes()
-		assert.Equal(t, finishedAt, record.Timestamp().AsTime())
+		got := r.record(t, runEvent, id)
+		attrs := got.Attributes()
+		assert.Equal(t, finishedAt, got.Timestamp().AsTime())
 		assert.Equal(t, []string{status, failure, appLog, app, tenant, kind}, []string{
-			str(attrs, difysemconv.AttrRunStatus), str(attrs, difysemconv.AttrRunError), str(attrs, difysemconv.AttrWorkflowAppLogID),
-			str(attrs, difysemconv.AttrAppName), str(attrs, difysemconv.AttrWorkspaceName), str(attrs, difysemconv.AttrRunType),
+			pdatatest.Str(attrs, difysemconv.AttrRunStatus), pdatatest.Str(attrs, difysemconv.AttrRunError), pdatatest.Str(attrs, difysemconv.AttrWorkflowAppLogID),
+			pdatatest.Str(attrs, difysemconv.AttrAppName), pdatatest.Str(attrs, difysemconv.AttrWorkspaceName), pdatatest.Str(attrs, difysemconv.AttrRunType),
 		})
 		assert.Equal(t, tokens, attrs.AsRaw()[difysemconv.AttrRunTotalTokens])
 		assert.InDelta(t, elapsed, attrs.AsRaw()[difysemconv.AttrRunElapsedTime], 0)

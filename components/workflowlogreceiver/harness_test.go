@@ -28,6 +28,8 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 )
 
 // waitFor is how long an effect may take before a test fails; it is not a guarantee.
@@ -219,7 +221,7 @@ func (s *sink) delivered(event string) []string {
 	var ids []string
 	for _, record := range s.records {
 		if record.EventName() == event {
-			ids = append(ids, str(record.Attributes(), difysemconv.AttrWorkflowRunID))
+			ids = append(ids, pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID))
 		}
 	}
 	return ids
@@ -230,7 +232,7 @@ func (s *sink) record(t *testing.T, event, runID string) plog.LogRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, record := range s.records {
-		if record.EventName() == event && str(record.Attributes(), difysemconv.AttrWorkflowRunID) == runID {
+		if record.EventName() == event && pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID) == runID {
 			return record
 		}
 	}
@@ -245,43 +247,7 @@ func (s *sink) counter(name string, labels map[string]string) float64 {
 	if len(s.metrics) == 0 {
 		return -1
 	}
-	return counterOf(s.metrics[len(s.metrics)-1], name, labels)
-}
-
-func counterOf(md pmetric.Metrics, name string, labels map[string]string) float64 {
-	total, found := 0.0, false
-	for _, metric := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
-		if metric.Name() != name || metric.Type() != pmetric.MetricTypeSum {
-			continue
-		}
-		for _, point := range metric.Sum().DataPoints().All() {
-			if matches(point.Attributes(), labels) {
-				found = true
-				total += float64(point.IntValue()) + point.DoubleValue()
-			}
-		}
-	}
-	if !found {
-		return -1
-	}
-	return total
-}
-
-func matches(attrs pcommon.Map, labels map[string]string) bool {
-	for key, value := range labels {
-		if str(attrs, key) != value {
-			return false
-		}
-	}
-	return true
-}
-
-func str(attrs pcommon.Map, key string) string {
-	value, ok := attrs.Get(key)
-	if !ok {
-		return ""
-	}
-	return value.AsString()
+	return pdatatest.Counter(s.metrics[len(s.metrics)-1], name, labels)
 }
 
 // harness is a receiver with both of its pipelines, from creation to shutdown.
@@ -355,7 +321,7 @@ func (r *harness) settled(t *testing.T, db *database) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.records = slices.DeleteFunc(r.records, func(record plog.LogRecord) bool {
-		return str(record.Attributes(), difysemconv.AttrWorkflowRunID) == marker.id
+		return pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID) == marker.id
 	})
 }
 
@@ -372,3 +338,11 @@ var (
 	_ component.Host           = (*host)(nil)
 	_ componentstatus.Reporter = (*host)(nil)
 )
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// built returns the metrics when no series is new.
+func built(m *runmetrics.Metrics) pmetric.Metrics {
+	md, _ := m.Build(pcommon.NewResource(), pcommon.NewInstrumentationScope(), noon.AddDate(10, 0, 0), 0)
+	return md
+}

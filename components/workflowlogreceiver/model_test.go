@@ -16,6 +16,8 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -195,7 +197,7 @@ func (w *world) check() {
 	}
 	ended := 0
 	for _, run := range w.db.runs {
-		if hasEnded(&run) {
+		if outcome.HasEnded(&run) {
 			ended++
 			require.True(w.t, delivered[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.state.runs.position.CreatedAt)
 		}
@@ -205,8 +207,8 @@ func (w *world) check() {
 	require.Positive(w.t, w.crashes)
 	counted := 0.0
 	md := built(w.reader.state.metrics)
-	for _, status := range endedStatuses {
-		counted += counterOf(md, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": status})
+	for _, status := range outcome.EndedStatuses {
+		counted += pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": status})
 	}
 	require.InDelta(w.t, ended, counted, 0)
 }

@@ -44,13 +44,13 @@ func startRecorder(tb testing.TB, host string, port int, file string) (proxyPort
 			if err != nil {
 				return
 			}
-			go record(client, net.JoinHostPort(host, strconv.Itoa(port)), out)
+			go forward(client, net.JoinHostPort(host, strconv.Itoa(port)), out)
 		}
 	}()
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func record(client net.Conn, address string, out io.Writer) {
+func forward(client net.Conn, address string, out io.Writer) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", address)
 	if err != nil {

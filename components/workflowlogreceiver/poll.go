@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -17,8 +19,8 @@ type follower struct {
 	table source.Table
 	// indexed says whether that order has an index. Without one, only what is needed at once is read.
 	indexed bool
-	after   func(context.Context, source.Position, int) ([]outcome, error)
-	byID    func(context.Context, []string) ([]outcome, error)
+	after   func(context.Context, source.Position, int) ([]outcome.Outcome, error)
+	byID    func(context.Context, []string) ([]outcome.Outcome, error)
 	// details says whether other tables have more to tell.
 	details bool
 	process func(context.Context, batch) error
@@ -27,13 +29,13 @@ type follower struct {
 func (r *reader) runs(conn source.Conn) follower {
 	return follower{
 		tail: r.state.runs, table: source.Runs, indexed: r.schema.RunsByTime, details: true, process: r.processRuns,
-		after: func(ctx context.Context, after source.Position, limit int) ([]outcome, error) {
+		after: func(ctx context.Context, after source.Position, limit int) ([]outcome.Outcome, error) {
 			runs, err := conn.RunsAfter(ctx, after, limit)
-			return outcomesOf(runs), err
+			return outcome.FromRuns(runs), err
 		},
-		byID: func(ctx context.Context, ids []string) ([]outcome, error) {
+		byID: func(ctx context.Context, ids []string) ([]outcome.Outcome, error) {
 			runs, err := conn.Runs(ctx, ids)
-			return outcomesOf(runs), err
+			return outcome.FromRuns(runs), err
 		},
 	}
 }
@@ -41,23 +43,15 @@ func (r *reader) runs(conn source.Conn) follower {
 func (r *reader) messages(conn source.Conn) follower {
 	return follower{
 		tail: r.state.messages, table: source.Messages, indexed: r.schema.MessagesByTime, process: r.processMessages,
-		after: func(ctx context.Context, after source.Position, limit int) ([]outcome, error) {
+		after: func(ctx context.Context, after source.Position, limit int) ([]outcome.Outcome, error) {
 			messages, err := conn.MessagesAfter(ctx, after, limit)
-			return calls(messages), err
+			return outcome.FromMessages(messages), err
 		},
-		byID: func(ctx context.Context, ids []string) ([]outcome, error) {
+		byID: func(ctx context.Context, ids []string) ([]outcome.Outcome, error) {
 			messages, err := conn.Messages(ctx, ids)
-			return calls(messages), err
+			return outcome.FromMessages(messages), err
 		},
 	}
-}
-
-func outcomesOf(runs []source.Run) []outcome {
-	outcomes := make([]outcome, len(runs))
-	for i, run := range runs {
-		outcomes[i].Run = run
-	}
-	return outcomes
 }
 
 // poll reads what is due, and saves what became of it.
@@ -126,11 +120,11 @@ func (r *reader) visitOpen(ctx context.Context, conn source.Conn, f follower, no
 }
 
 // complete looks up what other tables know of the rows.
-func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time) error {
-	if err := r.enricher.name(ctx, conn, rows, now); err != nil || !f.details {
+func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, rows []outcome.Outcome, now time.Time) error {
+	if err := r.enricher.Name(ctx, conn, rows, now); err != nil || !f.details {
 		return err
 	}
-	runs := runsOf(rows, func(run *source.Run) bool { return f.needsDetails(run, now) })
+	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return f.needsDetails(run, now) })
 	if len(runs) == 0 {
 		return nil
 	}
@@ -138,14 +132,14 @@ func (r *reader) complete(ctx context.Context, conn source.Conn, f follower, row
 	if err != nil {
 		return err
 	}
-	r.fill(ctx, f, rows, details{appLogs, nodes})
+	r.fill(ctx, f, rows, enrich.Details{AppLogs: appLogs, Nodes: nodes})
 	return nil
 }
 
 // fill takes over what was found.
-func (r *reader) fill(ctx context.Context, f follower, rows []outcome, d details) {
+func (r *reader) fill(ctx context.Context, f follower, rows []outcome.Outcome, d enrich.Details) {
 	if f.details {
-		r.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(d.fill(rows)))
+		r.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(d.Fill(rows)))
 	}
 }
 

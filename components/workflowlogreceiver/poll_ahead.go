@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -16,8 +18,8 @@ const pagesAhead = 2
 
 // page is some rows in order, with what belongs to them, or why there are none.
 type page struct {
-	rows    []outcome
-	details details
+	rows    []outcome.Outcome
+	details enrich.Details
 	err     error
 }
 
@@ -80,30 +82,30 @@ func (r *reader) readAhead(ctx context.Context, conn source.Conn, f follower, af
 
 // readPage looks up what belongs to the rows of a page. With an index the next rows are part of the same question, and
 // known after it. Without one they may take too long, which must not hold up these.
-func (r *reader) readPage(ctx context.Context, conn source.Conn, f follower, rows []outcome, now time.Time) (p page, next []outcome, known bool) {
+func (r *reader) readPage(ctx context.Context, conn source.Conn, f follower, rows []outcome.Outcome, now time.Time) (p page, next []outcome.Outcome, known bool) {
 	p.rows = rows
-	if p.err = r.enricher.name(ctx, conn, rows, now); p.err != nil || !f.details {
+	if p.err = r.enricher.Name(ctx, conn, rows, now); p.err != nil || !f.details {
 		return p, nil, false
 	}
-	runs := runsOf(rows, func(run *source.Run) bool { return hasEnded(run) || f.isStuck(run, now) })
+	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return outcome.HasEnded(run) || f.isStuck(run, now) })
 	switch {
 	case len(runs) == 0:
 		return p, nil, false
 	case f.indexed && len(rows) == r.cfg.PageSize:
 		var found []source.Run
-		p.details.appLogs, p.details.nodes, found, p.err = conn.DetailsAndRunsAfter(ctx, runs, rows[len(rows)-1].Position(), r.cfg.PageSize)
-		return p, outcomesOf(found), true
+		p.details.AppLogs, p.details.Nodes, found, p.err = conn.DetailsAndRunsAfter(ctx, runs, rows[len(rows)-1].Position(), r.cfg.PageSize)
+		return p, outcome.FromRuns(found), true
 	default:
-		p.details.appLogs, p.details.nodes, p.err = conn.Details(ctx, runs)
+		p.details.AppLogs, p.details.Nodes, p.err = conn.Details(ctx, runs)
 		return p, nil, false
 	}
 }
 
 // load loads so much of the ledger as the rows need.
-func (r *reader) load(ctx context.Context, t *tail, rows []outcome) error {
-	first := slices.IndexFunc(rows, func(o outcome) bool { return t.covers(o.CreatedAt) })
+func (r *reader) load(ctx context.Context, t *tail, rows []outcome.Outcome) error {
+	first := slices.IndexFunc(rows, func(o outcome.Outcome) bool { return t.covers(o.CreatedAt) })
 	if first < 0 {
 		return nil
 	}
-	return t.processed.load(ctx, r.client, minutesOf(rows[first:], func(o *outcome) time.Time { return o.CreatedAt })...)
+	return t.processed.load(ctx, r.client, minutesOf(rows[first:], func(o *outcome.Outcome) time.Time { return o.CreatedAt })...)
 }

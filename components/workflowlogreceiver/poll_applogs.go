@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -22,7 +24,7 @@ const (
 
 // findOrphans looks for app logs whose run is not in the database.
 func (r *reader) findMissingRuns(ctx context.Context, conn source.Conn, now time.Time) error {
-	if r.deliverer.next == nil {
+	if !r.deliverer.Enabled() {
 		return nil
 	}
 	o := r.state.appLogs
@@ -124,15 +126,15 @@ func (r *reader) deliverUnknown(ctx context.Context, conn source.Conn, o *appLog
 	if err != nil || len(lost) == 0 {
 		return err
 	}
-	unknown := make([]outcome, len(lost))
+	unknown := make([]outcome.Outcome, len(lost))
 	for i, row := range lost {
-		unknown[i] = unknownOutcome(row)
+		unknown[i] = outcome.FromAppLog(row)
 	}
-	named := r.enricher.name(ctx, conn, unknown, now)
+	named := r.enricher.Name(ctx, conn, unknown, now)
 	if named != nil {
 		return named
 	}
-	refused, err := r.deliver(ctx, events{unknown: pointers(unknown)})
+	refused, err := r.deliver(ctx, record.Events{Unknown: outcome.Pointers(unknown)})
 	if err != nil {
 		return err
 	}
@@ -141,14 +143,6 @@ func (r *reader) deliverUnknown(ctx context.Context, conn source.Conn, o *appLog
 	r.observe(ctx, outcomeUnknown, len(lost)-refused)
 	r.logger.Debug("App logs have no run in the database", zap.Int("app_logs", len(lost)))
 	return nil
-}
-
-func pointers(outcomes []outcome) []*outcome {
-	to := make([]*outcome, len(outcomes))
-	for i := range outcomes {
-		to[i] = &outcomes[i]
-	}
-	return to
 }
 
 func (r *reader) withoutRun(ctx context.Context, conn source.Conn, rows []source.AppLog) ([]source.AppLog, error) {

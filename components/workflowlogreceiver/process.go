@@ -11,35 +11,31 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 )
 
-// telling is what makes records.
-type events struct {
-	ended, stuck, unknown []*outcome
-}
-
-func (t events) records() int { return len(t.ended) + len(t.stuck) + len(t.unknown) }
-
-func (r *reader) deliver(ctx context.Context, t events) (refused int, err error) {
-	if t.records() == 0 {
+func (r *reader) deliver(ctx context.Context, t record.Events) (refused int, err error) {
+	if t.Len() == 0 {
 		return 0, nil
 	}
-	return r.deliverer.deliver(ctx, func() plog.Logs { return r.recorder.records(t, time.Now()) })
+	return r.deliverer.Deliver(ctx, func() plog.Logs { return r.recorder.Build(t, time.Now()) })
 }
 
 // takeRuns delivers a batch of runs, and then, and only then, changes the state.
 func (r *reader) processRuns(ctx context.Context, b batch) error {
-	refused, err := r.deliver(ctx, events{ended: b.ended, stuck: b.stuck})
+	refused, err := r.deliver(ctx, record.Events{Ended: b.ended, Stuck: b.stuck})
 	if err != nil {
 		return err
 	}
 	r.state.runs.apply(b)
 	now := time.Now()
 	for _, run := range b.opened {
-		r.state.metrics.ensureSeries(run.labels(), run.TriggeredFrom, now)
+		r.state.metrics.EnsureSeries(runmetrics.LabelsOf(run), run.TriggeredFrom, now)
 	}
 	for _, run := range b.ended {
-		r.state.metrics.count(run, now)
+		r.state.metrics.AddRun(run, now)
 	}
 	r.observe(ctx, outcomeRejected, refused)
 	r.observe(ctx, outcomeDelivered, max(0, len(b.ended)-refused))
@@ -58,7 +54,7 @@ func (r *reader) processMessages(_ context.Context, b batch) error {
 	r.state.messages.apply(b)
 	now := time.Now()
 	for _, message := range b.ended {
-		r.state.metrics.countUsage(message, now)
+		r.state.metrics.AddUsage(message, now)
 	}
 	return nil
 }

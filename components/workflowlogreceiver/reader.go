@@ -15,7 +15,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -34,19 +38,19 @@ type reader struct {
 	cfg       *Config
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
-	status    *status
+	status    *health.Status
 	connector source.Connector
 	client    storage.Client
 
 	state *state // nil until there is a start position
 
-	enricher  *enricher
-	deliverer *deliverer
-	recorder  *recorder
-	emitter   *emitter // nil: there is no metrics pipeline
+	enricher  *enrich.Enricher
+	deliverer *deliver.Logs
+	recorder  *record.Builder
+	emitter   *deliver.Metrics // nil: there is no metrics pipeline
 
 	pause             backoff.Backoff // between connections
-	database, storage *failureLog
+	database, storage *health.FailureLog
 	warnedPooler      bool
 	warnedSchema      string
 	waiting           bool // for another reader
@@ -55,7 +59,7 @@ type reader struct {
 	messagesRead time.Time // when they were, by the database's clock
 	appLogsIdle  time.Time // until when the table's end need not be read
 
-	fresh       freshness
+	fresh       health.Freshness
 	saved       time.Time
 	unpublished bool
 	published   time.Time
@@ -64,7 +68,7 @@ type reader struct {
 // run goes from one connection to the next until the context ends. What was told by then is saved.
 func (r *reader) run(ctx context.Context) {
 	defer r.saveOnShutdown(ctx)
-	r.fresh.begin()
+	r.fresh.Begin()
 	r.countFromZero(ctx)
 	r.pause = backoff.Backoff{Initial: firstReconnect, Max: longestReconnect}
 	for {
@@ -74,8 +78,8 @@ func (r *reader) run(ctx context.Context) {
 		}
 		r.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultFailed))
 		r.telemetry.WorkflowLogReading.Record(ctx, 0)
-		r.database.failed(err)
-		r.status.report(err)
+		r.database.Failed(err)
+		r.status.Report(err)
 		if !r.pause.Wait(ctx) {
 			return
 		}
@@ -94,8 +98,8 @@ func (r *reader) countFromZero(ctx context.Context) {
 func (r *reader) succeeded(ctx context.Context) {
 	r.pause.Reset()
 	r.telemetry.WorkflowLogReading.Record(ctx, 1)
-	r.database.ended()
-	r.status.report(nil)
+	r.database.Ended()
+	r.status.Report(nil)
 }
 
 // session uses one connection until it fails.
@@ -124,7 +128,7 @@ func (r *reader) session(ctx context.Context) error {
 			return err
 		}
 		r.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultOK))
-		r.fresh.now()
+		r.fresh.Now()
 		r.succeeded(ctx)
 		if !r.waitForNextPoll(ctx, r.pollInterval()) {
 			return ctx.Err()
@@ -170,7 +174,7 @@ func (r *reader) lock(ctx context.Context, conn source.Conn) error {
 			r.logger.Warn("The database is reached through a connection pooler, which cannot hold a lock: " +
 				"make sure that only one collector reads this database, or connect without the pooler")
 		}
-		r.fresh.begin()
+		r.fresh.Begin()
 		if r.waiting {
 			r.waiting = false
 			r.logger.Info("The other workflow_log receiver has stopped; this one continues from its own checkpoint")
@@ -181,16 +185,16 @@ func (r *reader) lock(ctx context.Context, conn source.Conn) error {
 
 func (r *reader) wait(ctx context.Context, err error) {
 	r.telemetry.WorkflowLogReading.Record(ctx, 0)
-	r.database.ended() // the database itself is well
-	r.fresh.suspend()
+	r.database.Ended() // the database itself is well
+	r.fresh.Suspend()
 	if r.waiting {
 		return
 	}
 	r.waiting = true
-	r.status.report(err)
+	r.status.Report(err)
 	r.logger.Info("Another workflow_log receiver reads this database; this one waits until that one stops")
 	if r.emitter != nil {
-		r.emitter.suspend()
+		r.emitter.Suspend()
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -54,7 +56,7 @@ func TestPublishedIsSaved(t *testing.T) {
 		w.endRun()
 	}
 	w.cfg.MetricsInterval = time.Nanosecond // no series is new
-	w.reader.emitter = newEmitter(consumertest.NewNop(), nil, time.Hour, w.reader.logger)
+	w.reader.emitter = deliver.NewMetrics(consumertest.NewNop(), nil, time.Hour, w.reader.logger)
 	w.reader.saved = time.Now().Add(time.Hour) // no save is due
 	db := &cutDatabase{fakeDatabase: w.db}
 	w.reader.connector = db
@@ -63,7 +65,9 @@ func TestPublishedIsSaved(t *testing.T) {
 	require.ErrorIs(t, w.reader.session(t.Context()), errCut)
 	stored, err := loadState(t.Context(), w.storage, w.cfg)
 	require.NoError(t, err)
-	published := counterOf(*w.reader.emitter.latest, difysemconv.MetricRunTotal, nil)
+	md, ok := w.reader.emitter.Snapshot()
+	require.True(t, ok)
+	published := pdatatest.Counter(md, difysemconv.MetricRunTotal, nil)
 	require.Positive(t, published)
-	require.InDelta(t, counterOf(built(stored.metrics), difysemconv.MetricRunTotal, nil), published, 0)
+	require.InDelta(t, pdatatest.Counter(built(stored.metrics), difysemconv.MetricRunTotal, nil), published, 0)
 }

@@ -18,9 +18,13 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/mysql"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/postgres"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -31,7 +35,7 @@ type workflowLogReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	obs       *receiverhelper.ObsReport
 	forget    func()
-	status    status
+	status    health.Status
 	longest   time.Duration // pause between two offers to a pipeline that refuses
 
 	logs    consumer.Logs
@@ -59,7 +63,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLo
 	if err != nil {
 		return nil, err
 	}
-	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget, longest: longestRetry}, nil
+	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget, longest: deliver.MaxRetryInterval}, nil
 }
 
 // Start is called once by each pipeline; the last call starts the work: before it, exporters of the other pipeline may
@@ -67,7 +71,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLo
 func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status.add(host)
+	r.status.Add(host)
 	r.started++
 	if r.started != r.pipelines() || r.stopped {
 		return nil
@@ -85,7 +89,7 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 		return errors.Join(err, client.Close(ctx))
 	}
 	rd := r.newReader(connector, client, state)
-	if err := r.telemetry.RegisterWorkflowLogCheckpointAgeCallback(rd.fresh.observe); err != nil {
+	if err := r.telemetry.RegisterWorkflowLogCheckpointAgeCallback(rd.fresh.Observe); err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
 	r.client = client
@@ -125,9 +129,10 @@ func (r *workflowLogReceiver) connector(ctx context.Context) (source.Connector, 
 }
 
 func (r *workflowLogReceiver) newReader(connector source.Connector, client storage.Client, s *state) *reader {
-	resource, scope := newResource(r.cfg), pcommon.NewInstrumentationScope()
+	resource, scope := record.NewResource(r.cfg.address()), pcommon.NewInstrumentationScope()
 	scope.SetName(metadata.ScopeName)
 	scope.SetVersion(r.set.BuildInfo.Version)
+	retrying := func(ctx context.Context) { r.telemetry.WorkflowLogDeliverRetries.Add(ctx, 1) }
 	rd := &reader{
 		cfg:       r.cfg,
 		logger:    r.set.Logger,
@@ -136,14 +141,14 @@ func (r *workflowLogReceiver) newReader(connector source.Connector, client stora
 		connector: connector,
 		client:    client,
 		state:     s,
-		enricher:  newEnricher(),
-		deliverer: newDeliverer(r.logs, r.obs, r.telemetry, r.set.Logger, r.longest),
-		recorder:  &recorder{resource: resource, scope: scope, maxRunAge: r.cfg.MaxRunAge, outcomeWait: r.cfg.OutcomeWait},
+		enricher:  enrich.New(),
+		deliverer: deliver.NewLogs(r.logs, r.obs, retrying, r.set.Logger, r.longest),
+		recorder:  &record.Builder{Resource: resource, Scope: scope, MaxRunAge: r.cfg.MaxRunAge, OutcomeWait: r.cfg.OutcomeWait},
 	}
-	rd.database = newFailureLog(r.set.Logger, "Reading Dify's database failed; the receiver retries until it succeeds, and no run is lost", "Reading Dify's database works again")
-	rd.storage = newFailureLog(r.set.Logger, "Saving the checkpoint failed; the receiver retries until it succeeds", "Saving the checkpoint works again")
+	rd.database = health.NewFailureLog(r.set.Logger, "Reading Dify's database failed; the receiver retries until it succeeds, and no run is lost", "Reading Dify's database works again")
+	rd.storage = health.NewFailureLog(r.set.Logger, "Saving the checkpoint failed; the receiver retries until it succeeds", "Saving the checkpoint works again")
 	if r.metrics != nil {
-		rd.emitter = newEmitter(r.metrics, r.obs, r.cfg.MetricsInterval, r.set.Logger)
+		rd.emitter = deliver.NewMetrics(r.metrics, r.obs, r.cfg.MetricsInterval, r.set.Logger)
 	}
 	return rd
 }
@@ -154,7 +159,7 @@ func (r *workflowLogReceiver) work(ctx context.Context, rd *reader) {
 	r.cancel = cancel
 	r.workers.Go(func() { rd.run(ctx) })
 	if rd.emitter != nil {
-		r.workers.Go(func() { rd.emitter.run(ctx) })
+		r.workers.Go(func() { rd.emitter.Run(ctx) })
 	}
 }
 

@@ -14,27 +14,29 @@ const (
 	// saveInterval is the most that a crash in the middle of a backlog makes the pipeline see again.
 	saveInterval    = 500 * time.Millisecond
 	publishInterval = time.Second
+	firstSaveRetry  = 20 * time.Millisecond
+	maxSaveRetry    = 10 * time.Second
 	lastSaveTimeout = 2 * time.Second
 )
 
 // save stores the state. A storage that cannot take it, such as a full disk, is waited for: the state must not go on
 // without it.
 func (r *reader) save(ctx context.Context) error {
-	pause := backoff.Backoff{Initial: firstRetry, Max: longestRetry}
+	pause := backoff.Backoff{Initial: firstSaveRetry, Max: maxSaveRetry}
 	for {
 		saved, err := r.state.save(ctx, r.client, r.cfg)
 		if err == nil {
 			r.unpublished = r.unpublished || saved
 			r.saved = time.Now()
-			r.storage.ended()
+			r.storage.Ended()
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		r.telemetry.WorkflowLogCheckpointFailures.Add(ctx, 1)
-		r.storage.failed(err)
-		r.status.report(err)
+		r.storage.Failed(err)
+		r.status.Report(err)
 		if !pause.Wait(ctx) {
 			return ctx.Err()
 		}
@@ -62,7 +64,7 @@ func (r *reader) saveOnShutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveTimeout)
 	defer cancel()
 	if _, err := r.state.save(ctx, r.client, r.cfg); err != nil {
-		r.storage.failed(err)
+		r.storage.Failed(err)
 	}
 }
 
@@ -71,7 +73,8 @@ func (r *reader) publish(always bool) {
 	if r.emitter == nil || !always && (!r.unpublished || time.Since(r.published) < min(publishInterval, r.cfg.PollInterval)) {
 		return
 	}
-	b := &builder{now: time.Now(), zeroFor: r.cfg.MetricsInterval}
-	r.emitter.publish(b.build(r.state.metrics, r.recorder.resource, r.recorder.scope))
-	r.unpublished, r.published = b.pending, b.now
+	now := time.Now()
+	md, pending := r.state.metrics.Build(r.recorder.Resource, r.recorder.Scope, now, r.cfg.MetricsInterval)
+	r.emitter.Publish(md)
+	r.unpublished, r.published = pending, now
 }

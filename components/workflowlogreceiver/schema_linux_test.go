@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 )
 
 // olderSchemas are former schemas of Dify's tables, by the last version that had them.
@@ -83,7 +84,7 @@ func testOlderSchemas(t *testing.T, newDatabase func(t *testing.T) *database) {
 			db.insert(t, run)
 			r := startHarness(t, db.config(), newMemory())
 			r.waitDelivered(t, runEvent, run.id)
-			assert.Equal(t, appLog, str(r.record(t, runEvent, run.id).Attributes(), difysemconv.AttrWorkflowAppLogID))
+			assert.Equal(t, appLog, pdatatest.Str(r.record(t, runEvent, run.id).Attributes(), difysemconv.AttrWorkflowAppLogID))
 			r.waitCounter(t, 100, difysemconv.MetricTokenUsage, map[string]string{"gen_ai.token.type": "total"})
 			r.waitCounter(t, 7, difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "gpt-4o"})
 			if schema.missing == "" {

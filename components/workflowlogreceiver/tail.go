@@ -6,6 +6,7 @@ package workflowlogreceiver
 import (
 	"time"
 
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -42,12 +43,12 @@ type openRun struct {
 
 // batch is what has to be done for some rows, once they are delivered.
 type batch struct {
-	ended       []*outcome // to report as ended
-	stuck       []*outcome // to report as stuck
-	opened      []*outcome // to follow until they end, including the stuck ones
-	beforeStart int        // ended before the start position: not reported
-	deleted     []string   // open runs whose rows were deleted
-	late        int        // found behind the position
+	ended       []*outcome.Outcome // to report as ended
+	stuck       []*outcome.Outcome // to report as stuck
+	opened      []*outcome.Outcome // to follow until they end, including the stuck ones
+	beforeStart int                // ended before the start position: not reported
+	deleted     []string           // open runs whose rows were deleted
+	late        int                // found behind the position
 	processed   []source.Key
 
 	position *source.Position // the position after this batch
@@ -80,7 +81,7 @@ func emptyTail(name string, cfg *Config) *tail {
 }
 
 // sortPage sorts a page that was read after the position, or after the page before it.
-func (t *tail) sortPage(page []outcome, now time.Time) batch {
+func (t *tail) sortPage(page []outcome.Outcome, now time.Time) batch {
 	b := t.sort(page, now)
 	for i := range page {
 		if page[i].CreatedAt.After(now) {
@@ -93,15 +94,15 @@ func (t *tail) sortPage(page []outcome, now time.Time) batch {
 }
 
 // sortLate sorts runs that were found behind the position.
-func (t *tail) sortLate(runs []outcome, now time.Time) batch {
+func (t *tail) sortLate(runs []outcome.Outcome, now time.Time) batch {
 	b := t.sort(runs, now)
 	b.late = len(runs)
 	return b
 }
 
 // sort assigns each run that has not been processed to a list of the batch.
-func (t *tail) sort(runs []outcome, now time.Time) batch {
-	b := batch{ended: make([]*outcome, 0, len(runs))}
+func (t *tail) sort(runs []outcome.Outcome, now time.Time) batch {
+	b := batch{ended: make([]*outcome.Outcome, 0, len(runs))}
 	for i := range runs {
 		run := &runs[i]
 		if t.knows(run.Key) {
@@ -111,7 +112,7 @@ func (t *tail) sort(runs []outcome, now time.Time) batch {
 			b.processed = append(b.processed, run.Key)
 		}
 		switch {
-		case !hasEnded(&run.Run):
+		case !outcome.HasEnded(&run.Run):
 			b.opened = append(b.opened, run)
 			if t.isStuck(&run.Run, now) {
 				b.stuck = append(b.stuck, run)
@@ -143,7 +144,7 @@ func (t *tail) isStuck(run *source.Run, now time.Time) bool {
 // needsDetails reports whether a run is about to be reported, and so whether its related rows have to be read.
 func (t *tail) needsDetails(run *source.Run, now time.Time) bool {
 	known := t.open[run.ID]
-	return hasEnded(run) || t.isStuck(run, now) && (known == nil || !known.stuck)
+	return outcome.HasEnded(run) || t.isStuck(run, now) && (known == nil || !known.stuck)
 }
 
 // due returns the open runs to read at this poll.
@@ -159,7 +160,7 @@ func (t *tail) due(now time.Time) []string {
 
 // sortVisited sorts the rows of open runs. A missing row may only be late on a replica: a run counts as deleted once
 // it has been missing for as long as a row may be late.
-func (t *tail) sortVisited(asked []string, found []outcome, now time.Time) batch {
+func (t *tail) sortVisited(asked []string, found []outcome.Outcome, now time.Time) batch {
 	var b batch
 	present := make(map[string]bool, len(found))
 	for i := range found {
@@ -171,7 +172,7 @@ func (t *tail) sortVisited(asked []string, found []outcome, now time.Time) batch
 		present[run.ID] = true
 		known.missingSince, known.visited = time.Time{}, now
 		switch {
-		case hasEnded(&run.Run):
+		case outcome.HasEnded(&run.Run):
 			b.ended = append(b.ended, run)
 		case !known.stuck && t.isStuck(&run.Run, now):
 			b.stuck = append(b.stuck, run)

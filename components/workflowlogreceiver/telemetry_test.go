@@ -19,6 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadatatest"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -37,7 +38,7 @@ func TestOwnTelemetry(t *testing.T) {
 
 	run := func(id, status string, createdAt time.Time) source.Run {
 		r := source.Run{Key: source.Key{ID: id, CreatedAt: createdAt}, Status: status}
-		if hasEnded(&r) {
+		if outcome.HasEnded(&r) {
 			r.FinishedAt = createdAt
 		}
 		return r

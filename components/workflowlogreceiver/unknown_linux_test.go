@@ -15,6 +15,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 )
 
 const unknownEvent = difysemconv.EventWorkflowUnknown
@@ -51,16 +54,16 @@ func testUnknown(t *testing.T, db *database) {
 	r := startHarness(t, unknownConfig(db), storage)
 	r.waitDelivered(t, unknownEvent, lost.id, history.id)
 
-	record := r.record(t, unknownEvent, lost.id)
-	assert.WithinDuration(t, time.Now().Add(-5*time.Second), record.Timestamp().AsTime(), 30*time.Second)
-	assert.Equal(t, plog.SeverityNumberWarn, record.SeverityNumber())
-	assert.Equal(t, `Workflow run of "Translate" is not in the database, 1s after its app log`, record.Body().Str())
+	got := r.record(t, unknownEvent, lost.id)
+	assert.WithinDuration(t, time.Now().Add(-5*time.Second), got.Timestamp().AsTime(), 30*time.Second)
+	assert.Equal(t, plog.SeverityNumberWarn, got.SeverityNumber())
+	assert.Equal(t, `Workflow run of "Translate" is not in the database, 1s after its app log`, got.Body().Str())
 	assert.Equal(t, map[string]any{
 		"event.name":               "dify.workflow.unknown",
-		"log.record.uid":           recordUID(unknownEvent, appLog),
+		"log.record.uid":           record.UID(unknownEvent, appLog),
 		"dify.workflow_app_log.id": appLog,
 		"dify.tenant_id":           testTenant,
-		"dify.workspace.name":      "Acme",
+		"dify.Workspace.name":      "Acme",
 		"dify.app_id":              testApp,
 		"dify.app.name":            "Translate",
 		"dify.app.mode":            "workflow",
@@ -69,7 +72,7 @@ func testUnknown(t *testing.T, db *database) {
 		"dify.created_from":        "web-app",
 		"dify.created_by_role":     "end_user",
 		"dify.created_by":          testUser,
-	}, record.Attributes().AsRaw())
+	}, got.Attributes().AsRaw())
 
 	// One that becomes due while the receiver runs, and the run of the first one, which appears later.
 	db.insertOldAppLog(t, young, 0)
@@ -213,13 +216,13 @@ func testMessages(t *testing.T, db *database) {
 	r := startHarness(t, db.config(), storage)
 	tokens := func(model, kind, trigger string) map[string]string {
 		return map[string]string{
-			"dify.app.name": "Translate", "dify.workspace.name": "Acme", "gen_ai.request.model": model,
+			"dify.app.name": "Translate", "dify.Workspace.name": "Acme", "gen_ai.request.model": model,
 			"gen_ai.provider.name": "langgenius/openai/openai", "gen_ai.token.type": kind, "dify.workflow_run.triggered_from": trigger,
 		}
 	}
 	r.waitCounter(t, 100, difysemconv.MetricTokenUsage, tokens("gpt-4o", "input", "app-run"))
 	r.waitCounter(t, 20, difysemconv.MetricTokenUsage, tokens("gpt-4o", "output", "app-run"))
-	r.waitCounter(t, 0.25, difysemconv.MetricCost, map[string]string{"gen_ai.request.model": "gpt-4o", "dify.usage.currency": "USD"})
+	r.waitCounter(t, 0.25, difysemconv.MetricCost, map[string]string{"gen_ai.request.model": "gpt-4o", "dify.Usage.currency": "USD"})
 
 	begun := db.insertMessage(t, "gpt-4o", "debugger", nil)
 	chatflow := newRun()
@@ -306,11 +309,11 @@ func testEnumerations(t *testing.T, db *database) {
 	r.waitDelivered(t, runEvent, ids...)
 	for id, attributes := range want {
 		for attribute, value := range attributes {
-			assert.Equal(t, value, str(r.record(t, runEvent, id).Attributes(), attribute))
+			assert.Equal(t, value, pdatatest.Str(r.record(t, runEvent, id).Attributes(), attribute))
 		}
 	}
 	r.waitCounter(t, float64(len(ids)), difysemconv.MetricRunTotal, nil)
-	for _, trigger := range triggers {
+	for _, trigger := range outcome.Triggers {
 		assert.Positive(t, r.counter(difysemconv.MetricRunTotal, map[string]string{difysemconv.AttrRunTriggeredFrom: trigger}), trigger)
 	}
 }

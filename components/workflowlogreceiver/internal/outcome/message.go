@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package outcome
 
 import (
 	"time"
@@ -18,10 +18,10 @@ const (
 	triggerAppRun    = "app-run"
 )
 
-// call converts a message into what the tail follows: something that begins and ends. Dify writes a message when the
-// model begins to answer, and its usage when the answer ends.
-func call(m source.Message) outcome {
-	o := outcome{Run: source.Run{Key: m.Key, AppID: m.AppID, Status: difysemconv.StatusRunning, TriggeredFrom: triggerAppRun}}
+// FromMessage converts a message into what the tracker follows: something that begins and ends. Dify writes a message when
+// the model begins to answer, and its usage when the answer ends.
+func FromMessage(m source.Message) Outcome {
+	o := Outcome{Run: source.Run{Key: m.Key, AppID: m.AppID, Status: difysemconv.StatusRunning, TriggeredFrom: triggerAppRun}}
 	if m.InvokeFrom == debugger {
 		o.TriggeredFrom = triggerDebugging
 	}
@@ -30,22 +30,23 @@ func call(m source.Message) outcome {
 		return o
 	}
 	o.Status = difysemconv.StatusSucceeded
-	o.FinishedAt = m.CreatedAt.Add(max(elapsed(m.Latency), time.Nanosecond))
+	o.FinishedAt = m.CreatedAt.Add(max(Elapsed(m.Latency), time.Nanosecond))
 	if counted {
-		o.usage = usage{
-			input:  max(m.InputTokens, 0),
-			output: max(m.Output, 0),
-			model:  modelLabels{Model: m.Model, Provider: m.Provider},
+		o.Usage = Usage{
+			Input:  max(m.InputTokens, 0),
+			Output: max(m.Output, 0),
+			Model:  Model{Name: m.Model, Provider: m.Provider},
 		}
-		o.usage.charge(m.Currency, m.Price)
+		o.Usage.Charge(m.Currency, m.Price)
 	}
 	return o
 }
 
-func calls(messages []source.Message) []outcome {
-	outcomes := make([]outcome, len(messages))
+// FromMessages returns the outcomes of messages.
+func FromMessages(messages []source.Message) []Outcome {
+	outcomes := make([]Outcome, len(messages))
 	for i, message := range messages {
-		outcomes[i] = call(message)
+		outcomes[i] = FromMessage(message)
 	}
 	return outcomes
 }

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package deliver
 
 import (
 	"context"
@@ -15,17 +15,18 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
-// emitter sends the metrics to their pipeline when they have changed, and repeatedly while they have not, so that no
+// Metrics sends the metrics to their pipeline when they have changed, and repeatedly while they have not, so that no
 // series goes stale while the poller waits for a pipeline or for the database. It is given only values that the
 // checkpoint contains: a value that was emitted and then lost in a crash would make a counter decrease.
-type emitter struct {
+type Metrics struct {
 	next     consumer.Metrics
 	obs      *receiverhelper.ObsReport
 	interval time.Duration
-	failures *failureLog
+	failures *health.FailureLog
 
 	changed chan struct{}
 
@@ -33,18 +34,19 @@ type emitter struct {
 	latest *pmetric.Metrics // nil: nothing to emit
 }
 
-func newEmitter(next consumer.Metrics, obs *receiverhelper.ObsReport, interval time.Duration, logger *zap.Logger) *emitter {
-	return &emitter{
+// NewMetrics returns a Metrics that emits at each change and at least once per interval.
+func NewMetrics(next consumer.Metrics, obs *receiverhelper.ObsReport, interval time.Duration, logger *zap.Logger) *Metrics {
+	return &Metrics{
 		next:     next,
 		obs:      obs,
 		interval: interval,
-		failures: newFailureLog(logger, "The metrics pipeline refused metrics; they are sent again, and none is lost", "The metrics pipeline accepts metrics again"),
+		failures: health.NewFailureLog(logger, "The metrics pipeline refused metrics; they are sent again, and none is lost", "The metrics pipeline accepts metrics again"),
 		changed:  make(chan struct{}, 1),
 	}
 }
 
-// publish replaces the metrics that are emitted from now on.
-func (e *emitter) publish(md pmetric.Metrics) {
+// Publish replaces the metrics that are emitted from now on.
+func (e *Metrics) Publish(md pmetric.Metrics) {
 	e.mu.Lock()
 	e.latest = &md
 	e.mu.Unlock()
@@ -54,14 +56,15 @@ func (e *emitter) publish(md pmetric.Metrics) {
 	}
 }
 
-// suspend stops emitting, because another receiver counts now.
-func (e *emitter) suspend() {
+// Suspend stops emitting, because another receiver counts now.
+func (e *Metrics) Suspend() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.latest = nil
 }
 
-func (e *emitter) run(ctx context.Context) {
+// Run emits until the context ends.
+func (e *Metrics) Run(ctx context.Context) {
 	ticker := time.NewTicker(e.interval)
 	defer ticker.Stop()
 	pause := backoff.Backoff{Initial: firstRetry, Max: e.interval}
@@ -82,8 +85,8 @@ func (e *emitter) run(ctx context.Context) {
 }
 
 // emit reports whether the pipeline accepted the metrics or permanently rejected them.
-func (e *emitter) emit(ctx context.Context) bool {
-	md, ok := e.snapshot()
+func (e *Metrics) emit(ctx context.Context) bool {
+	md, ok := e.Snapshot()
 	if !ok {
 		return true
 	}
@@ -93,18 +96,18 @@ func (e *emitter) emit(ctx context.Context) bool {
 	e.obs.EndMetricsOp(obsCtx, metadata.Type.String(), points, err)
 	switch {
 	case err == nil:
-		e.failures.ended()
+		e.failures.Ended()
 		return true
 	case ctx.Err() != nil:
 		return false
 	default:
-		e.failures.failed(err)
-		return permanentlyRejected(err)
+		e.failures.Failed(err)
+		return PermanentlyRejected(err)
 	}
 }
 
-// snapshot copies the metrics, since the pipeline may change what it is given, and sets their timestamp.
-func (e *emitter) snapshot() (pmetric.Metrics, bool) {
+// Snapshot returns a copy of the metrics to emit, since the pipeline may change what it is given, and sets their timestamp.
+func (e *Metrics) Snapshot() (pmetric.Metrics, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.latest == nil || e.latest.DataPointCount() == 0 {

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package outcome
 
 import (
 	"slices"
@@ -10,26 +10,26 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// other replaces, in metric labels, a value that Dify did not have when this was written, so that cardinality stays
+// Other replaces, in metric labels, a value that Dify did not have when this was written, so that cardinality stays
 // bounded.
-const other = "_OTHER"
+const Other = "_OTHER"
 
-// endedStatuses have a metric series from the start.
-var endedStatuses = []string{
+// EndedStatuses have a metric series from the start.
+var EndedStatuses = []string{
 	difysemconv.StatusSucceeded, difysemconv.StatusFailed, difysemconv.StatusPartialSucceeded, difysemconv.StatusStopped,
 }
 
 var openStatuses = []string{difysemconv.StatusRunning, difysemconv.StatusPaused, "scheduled"}
 
-var triggers = []string{
+var Triggers = []string{
 	"debugging", "app-run", "rag-pipeline-run", "rag-pipeline-debugging", "webhook", "schedule", "plugin",
 }
 
-// hasEnded reports whether a run has ended. A status that a later Dify may add counts as ended if the run has a
+// HasEnded reports whether a run has ended. A status that a later Dify may add counts as ended if the run has a
 // finishing time.
-func hasEnded(run *source.Run) bool {
+func HasEnded(run *source.Run) bool {
 	switch {
-	case slices.Contains(endedStatuses, run.Status):
+	case slices.Contains(EndedStatuses, run.Status):
 		return true
 	case slices.Contains(openStatuses, run.Status):
 		return false
@@ -38,16 +38,18 @@ func hasEnded(run *source.Run) bool {
 	}
 }
 
-func statusLabel(status string) string {
-	if slices.Contains(endedStatuses, status) {
+// StatusLabel returns the metric label of a status.
+func StatusLabel(status string) string {
+	if slices.Contains(EndedStatuses, status) {
 		return status
 	}
-	return other
+	return Other
 }
 
-func triggerLabel(trigger string) string {
-	if slices.Contains(triggers, trigger) {
+// TriggerLabel returns the metric label of a value of triggered_from.
+func TriggerLabel(trigger string) string {
+	if slices.Contains(Triggers, trigger) {
 		return trigger
 	}
-	return other
+	return Other
 }

@@ -1,16 +1,18 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package runmetrics
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 )
 
-// appEntry is appMetrics as stored in the checkpoint.
-type appEntry struct {
-	appLabels
+// App is the series of one app as the checkpoint stores them. Its JSON names, and those of the labels, are names on disk.
+type App struct {
+	AppLabels
 	Runs   []runsEntry                        `json:"runs,omitempty"`
 	Tokens []seriesEntry[tokenLabels, int64]  `json:"tokens,omitempty"`
 	Cost   []seriesEntry[costLabels, float64] `json:"cost,omitempty"`
@@ -30,8 +32,8 @@ type seriesEntry[L comparable, N int64 | float64] struct {
 	Value  N         `json:"value"`
 }
 
-func (a *appMetrics) entry() appEntry {
-	e := appEntry{appLabels: a.labels, Tokens: seriesEntries(a.tokens), Cost: seriesEntries(a.cost)}
+func (a *appMetrics) snapshot() App {
+	e := App{AppLabels: a.labels, Tokens: seriesEntries(a.tokens), Cost: seriesEntries(a.cost)}
 	for labels, d := range a.runs {
 		run := runsEntry{runLabels: labels, Start: d.start, Count: d.count, Sum: d.sum}
 		if d.count > 0 {
@@ -42,6 +44,27 @@ func (a *appMetrics) entry() appEntry {
 	return e
 }
 
+// Len returns the number of apps, which are stored under the numbers from 0.
+func (m *Metrics) Len() int { return len(m.stored) }
+
+// Changed returns the apps that have changed since Saved, by number.
+func (m *Metrics) Changed() map[int]App {
+	changed := map[int]App{}
+	for number, a := range m.stored {
+		if a.changed {
+			changed[number] = a.snapshot()
+		}
+	}
+	return changed
+}
+
+// Saved records that the changes have been stored.
+func (m *Metrics) Saved() {
+	for _, a := range m.stored {
+		a.changed = false
+	}
+}
+
 func seriesEntries[L comparable, N int64 | float64](series map[L]*sum[N]) []seriesEntry[L, N] {
 	var entries []seriesEntry[L, N]
 	for labels, s := range series {
@@ -50,9 +73,9 @@ func seriesEntries[L comparable, N int64 | float64](series map[L]*sum[N]) []seri
 	return entries
 }
 
-// restore adds a stored app.
-func (m *runMetrics) restore(e appEntry) error {
-	a := m.add(e.appLabels)
+// Restore adds a stored app. The order of the calls must be that of the stored numbers.
+func (m *Metrics) Restore(e App) error {
+	a := m.add(e.AppLabels)
 	for _, run := range e.Runs {
 		d := newDuration(run.Start)
 		d.count, d.sum = run.Count, run.Sum
@@ -66,17 +89,17 @@ func (m *runMetrics) restore(e appEntry) error {
 	}
 	for _, s := range e.Tokens {
 		a.tokens[s.Labels] = &sum[int64]{start: s.Start, value: s.Value}
-		a.remember(s.Labels.modelLabels)
+		a.addModel(s.Labels.modelLabels)
 	}
 	for _, s := range e.Cost {
 		a.cost[s.Labels] = &sum[float64]{start: s.Start, value: s.Value}
-		a.remember(s.Labels.modelLabels)
+		a.addModel(s.Labels.modelLabels)
 	}
 	return nil
 }
 
-func (a *appMetrics) remember(model modelLabels) {
-	if model != (modelLabels{}) && model.Model != other {
+func (a *appMetrics) addModel(model modelLabels) {
+	if model != (modelLabels{}) && model.Model != outcome.Other {
 		a.models[model] = true
 	}
 }

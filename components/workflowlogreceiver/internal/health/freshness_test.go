@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package health
 
 import (
 	"context"
@@ -23,21 +23,21 @@ func (o *observed) Observe(value float64, _ ...metric.ObserveOption) {
 }
 
 func TestFreshness(t *testing.T) {
-	var f freshness
+	var f Freshness
 	age := func() []float64 {
 		var o observed
-		require.NoError(t, f.observe(context.Background(), &o))
+		require.NoError(t, f.Observe(context.Background(), &o))
 		return o.values
 	}
 	assert.Empty(t, age(), "nothing is known")
-	f.begin()
+	f.Begin()
 	f.at.Add(-int64(time.Hour))
 	require.Len(t, age(), 1)
 	assert.GreaterOrEqual(t, age()[0], 3600.0)
-	f.begin()
+	f.Begin()
 	assert.GreaterOrEqual(t, age()[0], 3600.0, "a new connection does not make it fresher")
-	f.now()
+	f.Now()
 	assert.Less(t, age()[0], 3600.0, "a complete poll does")
-	f.suspend()
+	f.Suspend()
 	assert.Empty(t, age(), "another reader reports it")
 }

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package deliver
 
 import (
 	"errors"
@@ -30,7 +30,7 @@ func TestPermanentlyRejected(t *testing.T) {
 		"a part, for a while": {consumererror.NewLogs(errRefused, plog.NewLogs()), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, test.want, permanentlyRejected(test.err))
+			assert.Equal(t, test.want, PermanentlyRejected(test.err))
 		})
 	}
 }

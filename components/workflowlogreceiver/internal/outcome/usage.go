@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package outcome
 
 import (
 	"encoding/json"
@@ -11,19 +11,25 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// usage is what the language models of one run, or of one message, used.
-type usage struct {
-	total         int64 // of a run: Dify stores only the sum of input and output
-	reported      bool  // at least one node of the run reported its tokens
-	input, output int64 // of a message
-	nested        int64 // of workflows called as tools, which are reported as runs of their own
-	prices        []price
-	model         modelLabels // of a message
+// Usage is what the language models of one run, or of one message, used.
+type Usage struct {
+	Total         int64 // of a run: Dify stores only the sum of input and output
+	Reported      bool  // at least one node of the run reported its tokens
+	Input, Output int64 // of a message
+	Nested        int64 // of workflows called as tools, which are reported as runs of their own
+	Prices        []Price
+	Model         Model // of a message
 }
 
-type price struct {
-	currency string
-	amount   float64
+// Price is an amount of money in one currency.
+type Price struct {
+	Currency string
+	Amount   float64
+}
+
+// Model names a language model.
+type Model struct {
+	Name, Provider string
 }
 
 // sumTypes are node types whose usage is the sum of what their inner nodes report themselves.
@@ -44,8 +50,8 @@ type nodeUsage struct {
 	} `json:"tool_info"`
 }
 
-// add adds the usage of one node of a run. It reports whether the node could be read.
-func (u *usage) add(node source.Node) bool {
+// Add adds the usage of one node of a run. It reports whether the node could be read.
+func (u *Usage) Add(node source.Node) bool {
 	var used nodeUsage
 	if !used.scan(node.Metadata) {
 		if err := json.Unmarshal([]byte(node.Metadata), &used); err != nil {
@@ -55,7 +61,7 @@ func (u *usage) add(node source.Node) bool {
 	if used.TotalTokens == "" {
 		return true // only a nested object has tokens
 	}
-	u.reported = true
+	u.Reported = true
 	tokens, err := used.TotalTokens.Int64()
 	if err != nil || tokens < 0 {
 		tokens = 0
@@ -63,17 +69,17 @@ func (u *usage) add(node source.Node) bool {
 	switch {
 	case sumTypes[node.Type]:
 	case node.Type == toolType && (used.ToolInfo == nil || used.ToolInfo.ProviderType == workflowProvider):
-		u.nested += tokens
+		u.Nested += tokens
 	default:
-		u.total += tokens
+		u.Total += tokens
 		u.pay(used.Currency, used.TotalPrice.String())
 	}
 	return true
 }
 
-func (u *usage) pay(currency, text string) {
+func (u *Usage) pay(currency, text string) {
 	if amount, err := strconv.ParseFloat(text, 64); err == nil {
-		u.charge(currency, amount)
+		u.Charge(currency, amount)
 	}
 }
 
@@ -81,18 +87,19 @@ func (u *usage) pay(currency, text string) {
 // from it.
 const maxPrice = 1e9
 
-func (u *usage) charge(currency string, amount float64) {
+// Charge adds an amount of money. It ignores an amount that is not positive or not plausible.
+func (u *Usage) Charge(currency string, amount float64) {
 	if !(amount > 0 && amount < maxPrice) {
 		return
 	}
 	currency = currencyLabel(currency)
-	for i := range u.prices {
-		if u.prices[i].currency == currency {
-			u.prices[i].amount += amount
+	for i := range u.Prices {
+		if u.Prices[i].Currency == currency {
+			u.Prices[i].Amount += amount
 			return
 		}
 	}
-	u.prices = append(u.prices, price{currency, amount})
+	u.Prices = append(u.Prices, Price{currency, amount})
 }
 
 var currencyCode = regexp.MustCompile("^[A-Z]{2,8}$")
@@ -103,5 +110,5 @@ func currencyLabel(currency string) string {
 	if currency == "USD" || currencyCode.MatchString(currency) {
 		return currency
 	}
-	return other
+	return Other
 }

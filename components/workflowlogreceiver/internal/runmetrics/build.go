@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package runmetrics
 
 import (
 	"time"
@@ -19,9 +19,18 @@ const (
 	attrOverflow  = "otel.metric.overflow"
 )
 
-// builder builds the metrics at one point in time. A series younger than zeroFor is emitted with 0: Prometheus takes
-// the first value of a counter that it sees as the counter's beginning, and everything counted before would be missing
-// from every rate. Later emissions add the rest.
+// Build returns the metrics at one point in time, without the timestamps of their points. A series younger than zeroFor
+// is emitted with 0: Prometheus takes the first value of a counter that it sees as the counter's beginning, and everything
+// counted before would be missing from every rate. Later emissions add the rest; pending reports whether there is any.
+func (m *Metrics) Build(resource pcommon.Resource, scope pcommon.InstrumentationScope, now time.Time, zeroFor time.Duration) (
+	md pmetric.Metrics, pending bool,
+) {
+	b := &builder{now: now, zeroFor: zeroFor}
+	md = b.build(m, resource, scope)
+	return md, b.pending
+}
+
+// builder is the state of one Build.
 type builder struct {
 	now     time.Time
 	zeroFor time.Duration
@@ -32,8 +41,7 @@ type builder struct {
 	tokens, cost           pmetric.NumberDataPointSlice
 }
 
-// build builds the metrics. Their points have no timestamp yet: the emitter sets it.
-func (b *builder) build(m *runMetrics, resource pcommon.Resource, scope pcommon.InstrumentationScope) pmetric.Metrics {
+func (b *builder) build(m *Metrics, resource pcommon.Resource, scope pcommon.InstrumentationScope) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	resource.CopyTo(rm.Resource())
@@ -165,7 +173,7 @@ func (l runLabels) put(attrs pcommon.Map, overflow bool) {
 	}
 }
 
-func (a appLabels) put(attrs pcommon.Map) {
+func (a AppLabels) put(attrs pcommon.Map) {
 	if a.Overflow {
 		attrs.PutBool(attrOverflow, true)
 		return

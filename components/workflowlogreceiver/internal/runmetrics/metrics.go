@@ -1,7 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+// Package runmetrics counts runs and the usage of language models, per app and with bounded cardinality. It does no I/O.
+package runmetrics
 
 import (
 	"math"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 )
 
 // durationBounds are the upper bounds of the buckets of run durations, in seconds. Dify aborts a run after 1200 s by
@@ -25,16 +27,21 @@ const (
 	tokenTypeTotal  = "total"
 )
 
-// appLabels identify an app in the metrics. A renamed app continues under its new name as a series of its own, so that
+// AppLabels identify an app in the metrics. A renamed app continues under its new name as a series of its own, so that
 // no series ever jumps; the sum over both is the app's.
-type appLabels struct {
+type AppLabels struct {
 	AppID     string `json:"app_id,omitempty"`
 	AppName   string `json:"app_name,omitempty"`
 	Workspace string `json:"workspace,omitempty"`
 	Overflow  bool   `json:"overflow,omitempty"`
 }
 
-var overflowLabels = appLabels{Overflow: true}
+// LabelsOf returns the labels of a run's or a message's app.
+func LabelsOf(o *outcome.Outcome) AppLabels {
+	return AppLabels{AppID: o.AppID, AppName: o.App.Name, Workspace: o.Workspace}
+}
+
+var overflowLabels = AppLabels{Overflow: true}
 
 type runLabels struct {
 	Trigger string `json:"trigger,omitempty"`
@@ -71,18 +78,18 @@ type sum[N int64 | float64] struct {
 	value N
 }
 
-// runMetrics are the counters, cumulative since the first start. They are saved together with the tail, and count
+// Metrics are the counters, cumulative since the first start. They are saved together with the tail, and count
 // exactly the runs that it has delivered.
-type runMetrics struct {
+type Metrics struct {
 	maxApps int
 	named   int // apps other than the overflow
-	apps    map[appLabels]*appMetrics
+	apps    map[AppLabels]*appMetrics
 	stored  []*appMetrics // in the order of their storage keys
 }
 
 // appMetrics are the series of one app, or of all apps that have no series of their own.
 type appMetrics struct {
-	labels  appLabels
+	labels  AppLabels
 	models  map[modelLabels]bool
 	runs    map[runLabels]*duration
 	tokens  map[tokenLabels]*sum[int64]
@@ -90,13 +97,14 @@ type appMetrics struct {
 	changed bool // since it was saved
 }
 
-func newRunMetrics(maxApps int) *runMetrics {
-	return &runMetrics{maxApps: maxApps, apps: map[appLabels]*appMetrics{}}
+// New returns empty counters, with series of their own for up to maxApps apps.
+func New(maxApps int) *Metrics {
+	return &Metrics{maxApps: maxApps, apps: map[AppLabels]*appMetrics{}}
 }
 
 // app returns the series that count an app: its own while there are fewer than maxApps, otherwise those of the
 // overflow.
-func (m *runMetrics) app(labels appLabels) *appMetrics {
+func (m *Metrics) app(labels AppLabels) *appMetrics {
 	if a, ok := m.apps[labels]; ok {
 		return a
 	}
@@ -106,7 +114,7 @@ func (m *runMetrics) app(labels appLabels) *appMetrics {
 	return m.add(labels)
 }
 
-func (m *runMetrics) add(labels appLabels) *appMetrics {
+func (m *Metrics) add(labels AppLabels) *appMetrics {
 	a := &appMetrics{
 		labels: labels,
 		models: map[modelLabels]bool{},
@@ -125,10 +133,14 @@ func (m *runMetrics) add(labels appLabels) *appMetrics {
 // The overflow has one series in each metric: the status "" counts all runs, the others count success and failure.
 var overflowStatuses = []string{"", difysemconv.StatusSucceeded, difysemconv.StatusFailed}
 
-// ensureSeries creates an app's series, with value 0, as soon as one of its runs is seen.
-func (m *runMetrics) ensureSeries(app appLabels, trigger string, now time.Time) *appMetrics {
+// EnsureSeries creates an app's series, with value 0, as soon as one of its runs is seen.
+func (m *Metrics) EnsureSeries(app AppLabels, trigger string, now time.Time) {
+	m.ensureSeries(app, trigger, now)
+}
+
+func (m *Metrics) ensureSeries(app AppLabels, trigger string, now time.Time) *appMetrics {
 	a := m.app(app)
-	statuses, trigger := endedStatuses, triggerLabel(trigger)
+	statuses, trigger := outcome.EndedStatuses, outcome.TriggerLabel(trigger)
 	if a.labels.Overflow {
 		statuses, trigger = overflowStatuses, ""
 	}
@@ -141,13 +153,13 @@ func (m *runMetrics) ensureSeries(app appLabels, trigger string, now time.Time) 
 	return a
 }
 
-// count adds a run that has ended.
-func (m *runMetrics) count(run *outcome, now time.Time) {
-	a := m.ensureSeries(run.labels(), run.TriggeredFrom, now)
+// AddRun adds a run that has ended.
+func (m *Metrics) AddRun(run *outcome.Outcome, now time.Time) {
+	a := m.ensureSeries(LabelsOf(run), run.TriggeredFrom, now)
 	a.changed = true
-	trigger := triggerLabel(run.TriggeredFrom)
+	trigger := outcome.TriggerLabel(run.TriggeredFrom)
 	if !a.labels.Overflow {
-		a.run(runLabels{trigger, statusLabel(run.Status)}, now).add(run.ElapsedTime)
+		a.run(runLabels{trigger, outcome.StatusLabel(run.Status)}, now).add(run.ElapsedTime)
 	} else {
 		a.run(runLabels{}, now).add(run.ElapsedTime)
 		switch run.Status {
@@ -157,50 +169,51 @@ func (m *runMetrics) count(run *outcome, now time.Time) {
 			a.run(runLabels{Status: difysemconv.StatusFailed}, now).add(run.ElapsedTime)
 		}
 	}
-	a.use(run.usage, trigger, now)
+	a.addUsage(run.Usage, trigger, now)
 }
 
-// countUsage adds the usage of a message, which is not a run.
-func (m *runMetrics) countUsage(message *outcome, now time.Time) {
-	if u := message.usage; u.input > 0 || u.output > 0 || len(u.prices) > 0 {
-		m.app(message.labels()).use(u, triggerLabel(message.TriggeredFrom), now)
+// AddUsage adds the usage of a message, which is not a run.
+func (m *Metrics) AddUsage(message *outcome.Outcome, now time.Time) {
+	if u := message.Usage; u.Input > 0 || u.Output > 0 || len(u.Prices) > 0 {
+		m.app(LabelsOf(message)).addUsage(u, outcome.TriggerLabel(message.TriggeredFrom), now)
 	}
 }
 
-func (a *appMetrics) use(u usage, trigger string, now time.Time) {
+func (a *appMetrics) addUsage(u outcome.Usage, trigger string, now time.Time) {
 	if a.labels.Overflow {
-		a.tokensOf(tokenLabels{}, u.total+u.input+u.output, now)
+		a.addTokens(tokenLabels{}, u.Total+u.Input+u.Output, now)
 		trigger = ""
 	} else {
-		model := a.model(u.model)
-		a.tokensOf(tokenLabels{model, trigger, tokenTypeTotal}, u.total, now)
-		a.tokensOf(tokenLabels{model, trigger, tokenTypeInput}, u.input, now)
-		a.tokensOf(tokenLabels{model, trigger, tokenTypeOutput}, u.output, now)
+		model := a.model(u.Model)
+		a.addTokens(tokenLabels{model, trigger, tokenTypeTotal}, u.Total, now)
+		a.addTokens(tokenLabels{model, trigger, tokenTypeInput}, u.Input, now)
+		a.addTokens(tokenLabels{model, trigger, tokenTypeOutput}, u.Output, now)
 	}
-	for _, p := range u.prices {
-		labels := costLabels{Currency: p.currency}
+	for _, p := range u.Prices {
+		labels := costLabels{Currency: p.Currency}
 		if !a.labels.Overflow {
-			labels.modelLabels, labels.Trigger = a.model(u.model), trigger
+			labels.modelLabels, labels.Trigger = a.model(u.Model), trigger
 		}
-		at(a.cost, labels, now).value += p.amount
+		series(a.cost, labels, now).value += p.Amount
 		a.changed = true
 	}
 }
 
-func (a *appMetrics) tokensOf(labels tokenLabels, tokens int64, now time.Time) {
+func (a *appMetrics) addTokens(labels tokenLabels, tokens int64, now time.Time) {
 	if tokens > 0 {
-		at(a.tokens, labels, now).value += tokens
+		series(a.tokens, labels, now).value += tokens
 		a.changed = true
 	}
 }
 
 // model returns the labels to count a model under. Model names come from users, so their number per app is bounded.
-func (a *appMetrics) model(labels modelLabels) modelLabels {
+func (a *appMetrics) model(model outcome.Model) modelLabels {
+	labels := modelLabels{Model: model.Name, Provider: model.Provider}
 	switch {
 	case labels == modelLabels{} || a.models[labels]:
 		return labels
 	case len(a.models) >= maxModels:
-		return modelLabels{Model: other, Provider: other}
+		return modelLabels{Model: outcome.Other, Provider: outcome.Other}
 	default:
 		a.models[labels] = true
 		return labels
@@ -230,11 +243,11 @@ func (d *duration) add(seconds float64) {
 	d.buckets[sort.SearchFloat64s(durationBounds, seconds)]++
 }
 
-func at[L comparable, N int64 | float64](series map[L]*sum[N], labels L, now time.Time) *sum[N] {
-	s, ok := series[labels]
+func series[L comparable, N int64 | float64](all map[L]*sum[N], labels L, now time.Time) *sum[N] {
+	s, ok := all[labels]
 	if !ok {
 		s = &sum[N]{start: startOf(now)}
-		series[labels] = s
+		all[labels] = s
 	}
 	return s
 }

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package workflowlogreceiver
+package deliver
 
 import (
 	"errors"
@@ -13,10 +13,10 @@ import (
 
 var permanentType = reflect.TypeOf(consumererror.NewPermanent(errors.New("")))
 
-// permanentlyRejected reports whether every pipeline that returned an error returned a permanent one. Several
+// PermanentlyRejected reports whether every pipeline that returned an error returned a permanent one. Several
 // pipelines may share a receiver, and their errors are joined. consumererror.IsPermanent reports true if any one of
 // them is permanent; the other pipelines would then lose the data.
-func permanentlyRejected(err error) bool {
+func PermanentlyRejected(err error) bool {
 	for err != nil {
 		if reflect.TypeOf(err) == permanentType {
 			return true
@@ -31,7 +31,7 @@ func permanentlyRejected(err error) bool {
 
 func allPermanentlyRejected(errs []error) bool {
 	for _, err := range errs {
-		if !permanentlyRejected(err) {
+		if !PermanentlyRejected(err) {
 			return false
 		}
 	}

@@ -1,0 +1,42 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package outcome
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+)
+
+func TestAddUsage(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind, metadata string
+		want           Usage
+		unreadable     int
+	}{
+		"number":            {"llm", `{"total_tokens": 12, "total_price": 0.5, "currency": "USD"}`, Usage{Total: 12, Reported: true, Prices: []Price{{"USD", 0.5}}}, 0},
+		"string":            {"agent", `{"total_tokens": "12", "total_price": "0.50", "currency": "RMB"}`, Usage{Total: 12, Reported: true, Prices: []Price{{"RMB", 0.5}}}, 0},
+		"null":              {"llm", `{"total_tokens": 0, "total_price": null, "currency": null}`, Usage{Reported: true}, 0},
+		"free text":         {"llm", `{"total_tokens": 1, "total_price": 1, "currency": "my money"}`, Usage{Total: 1, Reported: true, Prices: []Price{{Other, 1}}}, 0},
+		"negative":          {"llm", `{"total_tokens": -1, "total_price": -1, "currency": "USD"}`, Usage{Reported: true}, 0},
+		"nonsense":          {"llm", `{"total_tokens": 1, "total_price": 1e300, "currency": "USD"}`, Usage{Total: 1, Reported: true}, 0},
+		"iteration":         {"iteration", `{"total_tokens": 5, "total_price": 1, "currency": "USD"}`, Usage{Reported: true}, 0},
+		"workflow as tool":  {"tool", `{"total_tokens": 5, "total_price": 1, "currency": "USD", "tool_info": {"provider_type": "workflow"}}`, Usage{Nested: 5, Reported: true}, 0},
+		"tool of no kind":   {"tool", `{"total_tokens": 5}`, Usage{Nested: 5, Reported: true}, 0},
+		"another tool":      {"tool", `{"total_tokens": 5, "tool_info": {"provider_type": "builtin"}}`, Usage{Total: 5, Reported: true}, 0},
+		"only inside":       {"agent", `{"agent_log": [{"total_tokens": 5}]}`, Usage{}, 0},
+		"torn":              {"llm", `{"total_tokens": 5`, Usage{}, 1},
+		"too long":          {"agent", "", Usage{}, 1},
+		"of the wrong kind": {"llm", `{"total_tokens": {}}`, Usage{}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var used Usage
+			readable := used.Add(source.Node{RunID: "r", Type: test.kind, Metadata: test.metadata})
+			assert.Equal(t, test.want, used)
+			assert.Equal(t, test.unreadable == 0, readable)
+		})
+	}
+}
