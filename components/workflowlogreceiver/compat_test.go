@@ -18,10 +18,13 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/storagetest"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
 // oldCheckpoint holds all keys and values of a storage that version 0.1 wrote, as JSON: values are in base64.
@@ -59,37 +62,39 @@ func fixtureConfig() *Config {
 	return cfg
 }
 
-// readerOn makes a reader that knows only what the storage holds.
-func readerOn(t *testing.T, cfg *Config, stored *memory, db *fakeDatabase, into *sink) *reader {
+// pollerOn returns a poller that knows only what the storage holds.
+func pollerOn(t *testing.T, cfg *Config, stored *storagetest.Memory, db *fakeDatabase, into *sink) *poller {
 	t.Helper()
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.ID = component.NewID(metadata.Type)
 	r, err := newReceiver(set, cfg, func() {})
 	require.NoError(t, err)
 	r.logs, r.metrics = into, into
-	state, err := loadState(t.Context(), stored, cfg)
+	store := r.newStore(stored)
+	state, err := store.Load(t.Context(), cfg.limits())
 	require.NoError(t, err)
-	read := r.newReader(nil, stored, state)
-	require.NoError(t, read.inspect(t.Context(), db))
-	require.NoError(t, read.begin(t.Context(), db))
-	return read
+	p := r.newPoller(nil, store, state)
+	require.NoError(t, p.inspect(t.Context(), db))
+	require.NoError(t, p.begin(t.Context(), db))
+	return p
 }
 
 // writeFixture saves a checkpoint with every kind of part.
-func writeFixture(t *testing.T) *memory {
+func writeFixture(t *testing.T) *storagetest.Memory {
 	t.Helper()
 	stored, db := newMemory(), fixtureDatabase()
-	read := readerOn(t, fixtureConfig(), stored, db, &sink{})
-	read.state.messages.apply(batch{opened: []*outcome.Outcome{{Run: source.Run{Key: source.Key{ID: "message", CreatedAt: noon}}}}})
-	read.state.metrics.AddUsage(&outcome.Outcome{
+	p := pollerOn(t, fixtureConfig(), stored, db, &sink{})
+	p.saver.state.Messages.Apply(tracker.Batch{Opened: []*outcome.Outcome{{Run: source.Run{Key: source.Key{ID: "message", CreatedAt: noon}}}}})
+	p.saver.state.Metrics.AddUsage(&outcome.Outcome{
 		Run: source.Run{AppID: "chat", TriggeredFrom: "debugging"},
 		Usage: outcome.Usage{
 			Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"}, Prices: []outcome.Price{{Currency: "USD", Amount: 0.5}},
 		},
 	}, noon)
-	require.NoError(t, read.state.appLogs.processed.load(t.Context(), stored, minuteOf(noon)))
-	read.state.appLogs.delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
-	require.NoError(t, read.poll(t.Context(), db))
+	appLogs := p.saver.state.AppLogs
+	require.NoError(t, p.saver.store.LoadProcessed(t.Context(), checkpoint.AppLogs, appLogs.Processed, tracker.MinuteOf(noon)))
+	appLogs.Delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
+	require.NoError(t, p.poll(t.Context(), db))
 	return stored
 }
 
@@ -97,26 +102,26 @@ func TestWriteCheckpointFixture(t *testing.T) {
 	if os.Getenv(writeEnv) == "" {
 		t.Skip("set " + writeEnv + " to write the fixture with the version that is checked out")
 	}
-	content, err := json.MarshalIndent(writeFixture(t).values, "", "  ")
+	content, err := json.MarshalIndent(writeFixture(t).Values(), "", "  ")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join("testdata", oldCheckpoint), append(content, '\n'), 0o600))
 }
 
-func openFixture(t *testing.T) *memory {
+func openFixture(t *testing.T) *storagetest.Memory {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", oldCheckpoint))
 	require.NoError(t, err)
-	stored := newMemory()
-	require.NoError(t, json.Unmarshal(content, &stored.values))
-	return stored
+	var values map[string][]byte
+	require.NoError(t, json.Unmarshal(content, &values))
+	return storagetest.NewMemory(values)
 }
 
 // A checkpoint that an older version wrote is continued: nothing is delivered twice, nothing is forgotten, and the
 // counters go on.
 func TestOldCheckpointIsContinued(t *testing.T) {
 	stored, db, into := openFixture(t), fixtureDatabase(), &sink{}
-	read := readerOn(t, fixtureConfig(), stored, db, into)
-	require.NoError(t, read.poll(t.Context(), db))
+	p := pollerOn(t, fixtureConfig(), stored, db, into)
+	require.NoError(t, p.poll(t.Context(), db))
 	assert.Empty(t, into.records, "all of it was delivered by the old version")
 
 	for i := range db.runs { // the open ones end
@@ -125,11 +130,11 @@ func TestOldCheckpointIsContinued(t *testing.T) {
 		}
 	}
 	db.now = noon.Add(time.Minute)
-	require.NoError(t, read.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db))
 	assert.ElementsMatch(t, []string{
 		"00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000005",
 	}, into.delivered(runEvent))
-	md := built(read.state.metrics)
+	md := built(p.saver.state.Metrics)
 	assert.InDelta(t, 6, pdatatest.Counter(md, difysemconv.MetricRunTotal, nil), 0)
 	assert.InDelta(t, 3, pdatatest.Counter(md, difysemconv.MetricRunFailure, nil), 0)
 	assert.InDelta(t, 6*7+7, pdatatest.Counter(md, difysemconv.MetricTokenUsage, nil), 0)
@@ -138,7 +143,7 @@ func TestOldCheckpointIsContinued(t *testing.T) {
 
 // The same history is stored today under the names, and with the values, that the old version wrote.
 func TestNamesOnDisk(t *testing.T) {
-	old, written := openFixture(t).values, writeFixture(t).values
+	old, written := openFixture(t).Values(), writeFixture(t).Values()
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(written)))
 	for key, value := range written {
 		if !json.Valid(value) { // processed IDs are binary

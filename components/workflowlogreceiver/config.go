@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 )
 
 // Values of Config.Driver. They are the values of Dify's DB_TYPE; the last two speak MySQL's protocol.
@@ -216,4 +218,10 @@ func (cfg *Config) port() int {
 // address identifies the database, without credentials: in the checkpoint, in messages, and as the root of stable IDs.
 func (cfg *Config) address() string {
 	return cfg.protocol() + "://" + net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.port())) + "/" + cfg.Database
+}
+
+func (cfg *Config) limits() checkpoint.Limits {
+	return checkpoint.Limits{
+		LookBack: cfg.LookBack, OutcomeWait: cfg.OutcomeWait, MaxRunAge: cfg.MaxRunAge, MaxApps: cfg.MaxApps,
+	}
 }

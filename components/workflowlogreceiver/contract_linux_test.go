@@ -54,7 +54,7 @@ func contractFactory() receiver.Factory {
 				return nil, err
 			}
 			// The checker refuses at random and waits 5 s in all: seven refusals in a row would take longer.
-			created.(*workflowLogReceiver).longest = 50 * time.Millisecond
+			created.(*workflowLogReceiver).maxRetryInterval = 50 * time.Millisecond
 			return hosted{created}, nil
 		}, metadata.LogsStability))
 }

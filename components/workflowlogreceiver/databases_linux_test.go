@@ -225,9 +225,9 @@ func testDeleted(t *testing.T, db *database) {
 	db.insert(t, run)
 	storage := newMemory()
 	r := startHarness(t, cfg, storage)
-	require.Eventually(t, func() bool { return strings.Contains(string(storage.part("runs/open")), run.id) }, waitFor, tick)
+	require.Eventually(t, func() bool { return strings.Contains(string(storage.Value("runs/open")), run.id) }, waitFor, tick)
 	db.exec(t, "DELETE FROM workflow_runs")
-	require.Eventually(t, func() bool { return !strings.Contains(string(storage.part("runs/open")), run.id) }, waitFor, tick)
+	require.Eventually(t, func() bool { return !strings.Contains(string(storage.Value("runs/open")), run.id) }, waitFor, tick)
 	assert.Empty(t, r.delivered(runEvent))
 }
 
@@ -276,7 +276,7 @@ func testRefusal(t *testing.T, db *database) {
 	r := newHarness(t, cfg, storage, &sink{refuse: func() error { return errRefused }})
 	require.NoError(t, r.start(t.Context(), r.host))
 	require.Eventually(t, func() bool { return r.attempts() >= 4 }, waitFor, tick)
-	assert.Contains(t, string(storage.checkpoint()), `"position":{"created_at":"0001-01-01T00:00:00Z","id":""}`)
+	assert.Contains(t, string(storage.Value(headerKey)), `"position":{"created_at":"0001-01-01T00:00:00Z","id":""}`)
 	assert.Equal(t, 1, r.logged("The logs pipeline refused records"))
 	r.setRefuse(nil)
 	r.waitDelivered(t, runEvent, idsOf(runs)...)
@@ -347,13 +347,13 @@ func testCrash(t *testing.T, db *database) {
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 
 	// The pipeline accepts a run, and the checkpoint is not written: the counters must not be ahead of it.
-	storage.setFull(true)
+	storage.SetFull(true)
 	second := newRun()
 	db.insert(t, second)
 	r.waitDelivered(t, runEvent, first.id, second.id)
 	r.stop(t)
 	assert.InDelta(t, 1, r.counter(difysemconv.MetricRunTotal, nil), 0)
-	storage.setFull(false)
+	storage.SetFull(false)
 
 	restarted := startHarness(t, cfg, storage)
 	restarted.waitDelivered(t, runEvent, second.id)
@@ -369,13 +369,13 @@ func testFullStorage(t *testing.T, db *database) {
 	first := newRun()
 	db.insert(t, first)
 	r.waitDelivered(t, runEvent, first.id)
-	storage.setFull(true)
+	storage.SetFull(true)
 	second, third := newRun(), newRun()
 	db.insert(t, second)
 	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
 	db.insert(t, third)
 	assert.Equal(t, 1, r.logged("Saving the checkpoint failed"))
-	storage.setFull(false)
+	storage.SetFull(false)
 	r.waitDelivered(t, runEvent, first.id, second.id, third.id)
 	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusOK }, waitFor, tick)
 }

@@ -4,7 +4,6 @@
 package workflowlogreceiver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -30,6 +28,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/storagetest"
 )
 
 // waitFor is how long an effect may take before a test fails; it is not a guarantee.
@@ -47,79 +46,7 @@ var errRefused = errors.New("refused")
 
 var storageID = component.MustNewIDWithName("file_storage", "checkpoint")
 
-// memory is a storage extension that can be full, and whose content can be reset.
-type memory struct {
-	component.StartFunc
-	component.ShutdownFunc
-
-	mu      sync.Mutex
-	values  map[string][]byte
-	full    bool
-	written int // bytes
-	closed  int
-}
-
-func newMemory() *memory { return &memory{values: map[string][]byte{}} }
-
-func (m *memory) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return m, nil
-}
-
-func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return bytes.Clone(m.values[key]), nil
-}
-
-func (m *memory) Set(ctx context.Context, key string, value []byte) error {
-	return m.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (m *memory) Delete(ctx context.Context, key string) error {
-	return m.Batch(ctx, storage.DeleteOperation(key))
-}
-
-// Batch applies all operations or none.
-func (m *memory) Batch(_ context.Context, operations ...*storage.Operation) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.full {
-		return storage.ErrStorageFull
-	}
-	for _, operation := range operations {
-		switch operation.Type {
-		case storage.Set:
-			m.values[operation.Key] = bytes.Clone(operation.Value)
-			m.written += len(operation.Value)
-		case storage.Delete:
-			delete(m.values, operation.Key)
-		case storage.Get:
-			return errors.New("the receiver reads one by one")
-		}
-	}
-	return nil
-}
-
-func (m *memory) Close(context.Context) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closed++
-	return nil
-}
-
-func (m *memory) setFull(full bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.full = full
-}
-
-func (m *memory) checkpoint() []byte { return m.part(checkpointKey) }
-
-func (m *memory) part(key string) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return bytes.Clone(m.values[key])
-}
+func newMemory() *storagetest.Memory { return storagetest.NewMemory(nil) }
 
 // host has one storage extension and records the statuses reported to it.
 type host struct {

@@ -19,25 +19,27 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/storagetest"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
-// world is a random history of a database and its reader, driven step by step.
+// world is a random history of a database and its poller, driven step by step.
 type world struct {
 	t       *testing.T
 	random  *rand.Rand
 	db      *fakeDatabase
 	cfg     *Config
-	storage *memory
+	storage *storagetest.Memory
 	sink    *sink
-	reader  *reader
-	limits  limits
+	poller  *poller
+	limits  tracker.Limits
 	serial  int
 	pending []source.Run // begun, and not visible yet
 	delayed []source.Run // the same, by more than the look-back time
 	crashes int
 }
 
-func newWorld(t *testing.T, seed uint64, limits limits) *world {
+func newWorld(t *testing.T, seed uint64, limits tracker.Limits) *world {
 	cfg := createDefaultConfig().(*Config)
 	cfg.StartAt = startAtBeginning
 	cfg.Storage = &storageID
@@ -56,19 +58,20 @@ func newWorld(t *testing.T, seed uint64, limits limits) *world {
 	return w
 }
 
-// boot creates a reader that knows only what the checkpoint contains.
+// boot creates a poller that knows only what the checkpoint contains.
 func (w *world) boot() {
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.ID = component.NewID(metadata.Type)
 	r, err := newReceiver(set, w.cfg, func() {})
 	require.NoError(w.t, err)
 	r.logs = w.sink
-	state, err := loadState(w.t.Context(), w.storage, w.cfg)
+	store := r.newStore(w.storage)
+	state, err := store.Load(w.t.Context(), w.cfg.limits())
 	require.NoError(w.t, err)
-	w.reader = r.newReader(nil, w.storage, state)
-	require.NoError(w.t, w.reader.inspect(w.t.Context(), w.db))
-	require.NoError(w.t, w.reader.begin(w.t.Context(), w.db))
-	w.reader.state.runs.rescan.limits = w.limits
+	w.poller = r.newPoller(nil, store, state)
+	require.NoError(w.t, w.poller.inspect(w.t.Context(), w.db))
+	require.NoError(w.t, w.poller.begin(w.t.Context(), w.db))
+	w.poller.saver.state.Runs.Rescan.Limits = w.limits
 }
 
 func (w *world) step() {
@@ -133,10 +136,10 @@ func (w *world) endRun() {
 }
 
 func (w *world) poll() {
-	require.NoError(w.t, w.reader.poll(w.t.Context(), w.db))
+	require.NoError(w.t, w.poller.poll(w.t.Context(), w.db))
 }
 
-// crash stops the reader at the pipeline, before or after it accepted a page, or at the storage, and starts it again.
+// crash stops the poller at the pipeline, before or after it accepted a page, or at the storage, and starts it again.
 func (w *world) crash() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
@@ -149,25 +152,25 @@ func (w *world) crash() {
 		}
 		cancel()
 		if inStorage {
-			w.storage.setFull(true) // accepted, and never saved
+			w.storage.SetFull(true) // accepted, and never saved
 			return nil
 		}
 		return errRefused
 	})
-	if err := w.reader.poll(ctx, w.db); err != nil {
+	if err := w.poller.poll(ctx, w.db); err != nil {
 		w.crashes++
 	}
 	w.sink.setRefuse(nil)
-	w.storage.setFull(false)
+	w.storage.SetFull(false)
 	w.boot()
 }
 
 // TestRandomHistories checks the guarantee itself against a naive model: in the end, exactly the ended runs have been
 // delivered, and the counters, which survive every crash, have counted each run once.
 func TestRandomHistories(t *testing.T) {
-	for _, limits := range []limits{usualLimits, {newest: 3, window: 5, sweep: 20}} {
+	for _, limits := range []tracker.Limits{tracker.DefaultLimits, {Newest: 3, Window: 5, Sweep: 20}} {
 		for seed := range uint64(40) {
-			t.Run(fmt.Sprintf("newest %d seed %d", limits.newest, seed), func(t *testing.T) {
+			t.Run(fmt.Sprintf("newest %d seed %d", limits.Newest, seed), func(t *testing.T) {
 				w := newWorld(t, seed, limits)
 				for range 400 {
 					w.step()
@@ -199,14 +202,14 @@ func (w *world) check() {
 	for _, run := range w.db.runs {
 		if outcome.HasEnded(&run) {
 			ended++
-			require.True(w.t, delivered[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.reader.state.runs.position.CreatedAt)
+			require.True(w.t, delivered[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.poller.saver.state.Runs.Position.CreatedAt)
 		}
 	}
 	require.Len(w.t, delivered, ended)
 	require.Greater(w.t, ended, 100)
 	require.Positive(w.t, w.crashes)
 	counted := 0.0
-	md := built(w.reader.state.metrics)
+	md := built(w.poller.saver.state.Metrics)
 	for _, status := range outcome.EndedStatuses {
 		counted += pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": status})
 	}

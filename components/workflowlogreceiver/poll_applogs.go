@@ -4,148 +4,120 @@
 package workflowlogreceiver
 
 import (
-	"cmp"
 	"context"
 	"time"
 
-	"go.uber.org/zap"
-
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
-	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
-const (
-	// appLogsPerPoll is about how many rows of workflow_app_logs one poll reads.
-	appLogsPerPoll = 2000
-	// longestIdle is how long the end of the table is left alone when nothing there was due.
-	appLogsIdleInterval = time.Minute
-)
+// appLogsPerPoll is approximately how many rows of workflow_app_logs one poll reads.
+const appLogsPerPoll = 2000
 
-// findOrphans looks for app logs whose run is not in the database.
-func (r *reader) findMissingRuns(ctx context.Context, conn source.Conn, now time.Time) error {
-	if !r.deliverer.Enabled() {
+// appLogsPoll is one poll of workflow_app_logs, for rows whose run is not in the database.
+type appLogsPoll struct {
+	poller  *poller
+	conn    source.Conn
+	now     time.Time // by the database's clock
+	tracker *tracker.AppLogs
+}
+
+func (p *poller) appLogs(conn source.Conn, now time.Time) *appLogsPoll {
+	return &appLogsPoll{poller: p, conn: conn, now: now, tracker: p.saver.state.AppLogs}
+}
+
+func (a *appLogsPoll) poll(ctx context.Context) error {
+	if !a.poller.processor.deliversLogs() {
 		return nil
 	}
-	o := r.state.appLogs
-	if !o.CaughtUp || o.At != "" {
-		if err := r.followAppLogs(ctx, conn, o, now); err != nil {
+	if a.tracker.FollowDue(a.now) {
+		if err := a.follow(ctx); err != nil {
 			return err
 		}
 	}
-	if o.CaughtUp {
-		return r.scanAppLogs(ctx, conn, o, now)
-	}
-	return nil
-}
-
-// followAppLogs is the first walk, and where the table has an end, the place where it stays. The first walk does not stop
-// at young rows: they may stand in holes, with old ones behind them.
-func (r *reader) followAppLogs(ctx context.Context, conn source.Conn, o *appLogs, now time.Time) error {
-	if now.Before(r.appLogsIdle) {
-		return nil
-	}
-	end, err := conn.AppLogsEnd(ctx)
-	if err != nil {
-		return err
-	}
-	rows, next, err := conn.ScanAppLogs(ctx, o.At, appLogsPerPoll)
-	if err != nil {
-		return err
-	}
-	if err := r.deliverUnknown(ctx, conn, o, rows, now); err != nil {
-		return err
-	}
-	young := o.young(rows, now)
-	switch {
-	case o.CaughtUp && young: // stay before them
-	case next != "":
-		o.pass(young)
-		o.At = next
-		return nil
-	case end != "":
-		o.pass(young)
-		o.At = cmp.Or(o.behind, end)
-	default:
-		o.At = end
-	}
-	if !o.CaughtUp && o.At == "" {
-		r.logger.Info("This database does not store workflow_app_logs in the order of time: to find runs that are not in the database, " +
-			"the receiver scans the table slowly and repeatedly")
-	}
-	o.CaughtUp = true
-	r.appLogsIdle = now.Add(min(appLogsIdleInterval, o.wait/4))
-	return nil
-}
-
-// scanAppLogs goes through the whole table, a part at each poll.
-func (r *reader) scanAppLogs(ctx context.Context, conn source.Conn, o *appLogs, now time.Time) error {
-	if !o.active {
-		if now.Sub(o.began) < o.wait {
-			return nil
-		}
-		if err := r.forgetAppLogs(ctx, o, now); err != nil {
+	due, begins := a.tracker.ScanDue(a.now)
+	if begins {
+		if err := a.expire(ctx); err != nil {
 			return err
 		}
-		o.active, o.began, o.again = true, now, ""
+		a.tracker.BeginScan(a.now)
 	}
-	rows, next, err := conn.ScanAppLogs(ctx, o.again, appLogsPerPoll)
+	if !due {
+		return nil
+	}
+	next, err := a.read(ctx, a.tracker.ScanAt())
 	if err != nil {
 		return err
 	}
-	if err := r.deliverUnknown(ctx, conn, o, rows, now); err != nil {
-		return err
-	}
-	o.again, o.active = next, next != ""
+	a.tracker.Scanned(next.place)
 	return nil
 }
 
-func (r *reader) forgetAppLogs(ctx context.Context, o *appLogs, now time.Time) error {
-	floor := minuteOf(now.Add(-o.keep)).time()
-	dropped, err := o.processed.drop(ctx, r.client, minuteOf(o.Floor), minuteOf(floor))
+// follow reads the next part of the first scan or, once that has caught up, the end of the table.
+func (a *appLogsPoll) follow(ctx context.Context) error {
+	end, err := a.conn.AppLogsEnd(ctx)
 	if err != nil {
 		return err
 	}
-	r.state.dropped = append(r.state.dropped, dropped...)
-	if floor.After(o.Floor) {
-		o.Floor = floor
+	next, err := a.read(ctx, a.tracker.At)
+	if err != nil {
+		return err
+	}
+	if unordered := a.tracker.Followed(next.rows, next.place, end, a.now); unordered {
+		a.poller.logger.Info("This database does not store workflow_app_logs in the order of time: " +
+			"to find runs that are not in the database, the receiver scans the table slowly and repeatedly")
 	}
 	return nil
 }
 
-// tellOrphans tells those of the rows that have no run.
-func (r *reader) deliverUnknown(ctx context.Context, conn source.Conn, o *appLogs, rows []source.AppLog, now time.Time) error {
+// appLogsPart is a part of the table, and the place after it.
+type appLogsPart struct {
+	rows  []source.AppLog
+	place string
+}
+
+// read reads the part of the table at a place, and delivers those of its rows that have no run.
+func (a *appLogsPoll) read(ctx context.Context, place string) (appLogsPart, error) {
+	rows, next, err := a.conn.ScanAppLogs(ctx, place, appLogsPerPoll)
+	if err != nil {
+		return appLogsPart{}, err
+	}
 	for _, row := range rows {
-		if o.covers(row.CreatedAt) {
-			if err := o.processed.load(ctx, r.client, minuteOf(row.CreatedAt)); err != nil {
-				return err
+		if a.tracker.Covers(row.CreatedAt) {
+			if err := a.poller.saver.store.LoadProcessed(ctx, checkpoint.AppLogs, a.tracker.Processed, tracker.MinuteOf(row.CreatedAt)); err != nil {
+				return appLogsPart{}, err
 			}
 		}
 	}
-	lost, err := r.withoutRun(ctx, conn, o.candidates(rows, now))
-	if err != nil || len(lost) == 0 {
-		return err
+	missing, err := a.withoutRun(ctx, a.tracker.Candidates(rows, a.now))
+	if err != nil {
+		return appLogsPart{}, err
 	}
-	unknown := make([]outcome.Outcome, len(lost))
-	for i, row := range lost {
+	return appLogsPart{rows, next}, a.deliver(ctx, missing)
+}
+
+func (a *appLogsPoll) deliver(ctx context.Context, rows []source.AppLog) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	unknown := make([]outcome.Outcome, len(rows))
+	for i, row := range rows {
 		unknown[i] = outcome.FromAppLog(row)
 	}
-	named := r.enricher.Name(ctx, conn, unknown, now)
-	if named != nil {
-		return named
-	}
-	refused, err := r.deliver(ctx, record.Events{Unknown: outcome.Pointers(unknown)})
-	if err != nil {
+	if err := a.poller.enricher.Name(ctx, a.conn, unknown, a.now); err != nil {
 		return err
 	}
-	o.delivered(lost)
-	r.observe(ctx, outcomeRejected, refused)
-	r.observe(ctx, outcomeUnknown, len(lost)-refused)
-	r.logger.Debug("App logs have no run in the database", zap.Int("app_logs", len(lost)))
+	if err := a.poller.processor.processUnknown(ctx, unknown); err != nil {
+		return err
+	}
+	a.tracker.Delivered(rows)
 	return nil
 }
 
-func (r *reader) withoutRun(ctx context.Context, conn source.Conn, rows []source.AppLog) ([]source.AppLog, error) {
+// withoutRun returns those of the rows whose run is not in the database.
+func (a *appLogsPoll) withoutRun(ctx context.Context, rows []source.AppLog) ([]source.AppLog, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -153,19 +125,29 @@ func (r *reader) withoutRun(ctx context.Context, conn source.Conn, rows []source
 	for i, row := range rows {
 		ids[i] = row.RunID
 	}
-	existing, err := conn.Existing(ctx, ids)
+	found, err := a.conn.Existing(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[string]bool, len(existing))
-	for _, id := range existing {
-		there[id] = true
+	existing := make(map[string]bool, len(found))
+	for _, id := range found {
+		existing[id] = true
 	}
-	var lost []source.AppLog
+	var missing []source.AppLog
 	for _, row := range rows {
-		if !there[row.RunID] {
-			lost = append(lost, row)
+		if !existing[row.RunID] {
+			missing = append(missing, row)
 		}
 	}
-	return lost, nil
+	return missing, nil
+}
+
+// expire drops the processed IDs that are no longer needed.
+func (a *appLogsPoll) expire(ctx context.Context) error {
+	from, to, floor := a.tracker.Expired(a.now)
+	if err := a.poller.saver.store.DropProcessed(ctx, checkpoint.AppLogs, a.tracker.Processed, from, to); err != nil {
+		return err
+	}
+	a.tracker.Floor = floor
+	return nil
 }

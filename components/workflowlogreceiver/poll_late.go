@@ -9,91 +9,78 @@ import (
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
-// keysPerPage bounds a part that is not bounded by what it costs.
-const keysPerPage = 10_000
-
-// readAgain finds the rows that have appeared behind the position.
-func (r *reader) readLate(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
-	if f.position.CreatedAt.IsZero() {
+// readLate finds the rows that have appeared behind the position.
+func (t *tablePoll) readLate(ctx context.Context) error {
+	if t.tail.Position.CreatedAt.IsZero() {
 		return nil
 	}
-	if err := r.loadNewest(ctx, f.tail, now); err != nil {
+	rescan := t.tail.Rescan
+	for m := range rescan.NewestMinutes(t.tail, t.now) {
+		if err := t.poller.saver.store.LoadProcessed(ctx, t.kind, t.tail.Processed, m); err != nil {
+			return err
+		}
+	}
+	newest := rescan.Newest(t.tail, t.now)
+	if _, err := t.readSpan(ctx, newest); err != nil {
 		return err
 	}
-	newest := f.newestSpan(now)
-	if _, err := r.readSpan(ctx, conn, f, newest, now); err != nil {
-		return err
-	}
-	if window := f.windowSpan(newest, now); !window.empty() {
-		keys, err := r.readSpan(ctx, conn, f, window, now)
+	if window := rescan.Window(t.tail, newest, t.now); !window.Empty() {
+		keys, err := t.readSpan(ctx, window)
 		if err != nil {
 			return err
 		}
-		f.windowRead(window, keys)
+		rescan.WindowRead(window, keys)
 	}
-	if !f.indexed {
+	if !t.indexed {
 		return nil
 	}
-	return r.sweep(ctx, conn, f, now)
+	return t.sweep(ctx)
 }
 
-// loadNewest loads so much of the ledger as newestSpan looks at.
-func (r *reader) loadNewest(ctx context.Context, t *tail, now time.Time) error {
-	keys := 0
-	for m := minuteOf(t.position.CreatedAt); m >= minuteOf(now.Add(-t.lookBack)) && keys <= t.rescan.limits.newest; m-- {
-		if err := t.processed.load(ctx, r.client, m); err != nil {
-			return err
-		}
-		keys += t.processed.count(m)
-	}
-	return nil
-}
-
-func (r *reader) sweep(ctx context.Context, conn source.Conn, f follower, now time.Time) error {
-	s := f.sweepSpan(now)
-	if s.empty() && !f.rescan.active {
+// sweep reads the next part of the rows older than the look-back window. At the end of a pass it raises the floor.
+func (t *tablePoll) sweep(ctx context.Context) error {
+	span, active := t.tail.Rescan.Sweep(t.tail, t.now)
+	if !active {
 		return nil
 	}
 	var keys []source.Key
-	if !s.empty() {
+	if !span.Empty() {
 		var err error
-		if keys, err = r.readSpan(ctx, conn, f, s, now); err != nil {
+		if keys, err = t.readSpan(ctx, span); err != nil {
 			return err
 		}
 	}
-	floor, raised := f.swept(s, keys)
+	floor, raised := t.tail.Rescan.Swept(t.tail, span, keys)
 	if !raised {
 		return nil
 	}
-	dropped, err := f.processed.drop(ctx, r.client, minuteOf(f.floor), minuteOf(floor))
-	if err != nil {
+	from, to := tracker.MinuteOf(t.tail.Floor), tracker.MinuteOf(floor)
+	if err := t.poller.saver.store.DropProcessed(ctx, t.kind, t.tail.Processed, from, to); err != nil {
 		return err
 	}
-	r.state.dropped = append(r.state.dropped, dropped...)
-	f.floor = floor
+	t.tail.Floor = floor
 	return nil
 }
 
-// readSpan reads a part of the index and takes the rows that are new.
-func (r *reader) readSpan(ctx context.Context, conn source.Conn, f follower, s span, now time.Time) ([]source.Key, error) {
-	keys, err := conn.Keys(ctx, f.table, s.after, s.upTo, s.limit)
+// readSpan reads a part of the index and processes the rows that are new.
+func (t *tablePoll) readSpan(ctx context.Context, s tracker.Span) ([]source.Key, error) {
+	keys, err := t.conn.Keys(ctx, t.table, s.After, s.UpTo, s.Limit)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.processed.load(ctx, r.client, minutesOf(keys, func(key *source.Key) time.Time { return key.CreatedAt })...); err != nil {
+	minutes := tracker.MinutesOf(keys, func(key *source.Key) time.Time { return key.CreatedAt })
+	if err := t.poller.saver.store.LoadProcessed(ctx, t.kind, t.tail.Processed, minutes...); err != nil {
 		return nil, err
 	}
-	for ids := range slices.Chunk(f.unprocessed(keys), r.cfg.PageSize) {
-		found, err := f.byID(ctx, ids)
+	for ids := range slices.Chunk(t.tail.Unprocessed(keys), t.poller.cfg.PageSize) {
+		found, err := t.read(ctx, ids)
 		if err != nil {
 			return nil, err
 		}
-		if err := r.complete(ctx, conn, f, found, now); err != nil {
-			return nil, err
-		}
-		if err := f.process(ctx, f.sortLate(found, now)); err != nil {
+		if err := t.process(ctx, t.tail.SortLate(found, t.now)); err != nil {
 			return nil, err
 		}
 	}

@@ -12,64 +12,91 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/record"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
-func (r *reader) deliver(ctx context.Context, t record.Events) (refused int, err error) {
-	if t.Len() == 0 {
-		return 0, nil
-	}
-	return r.deliverer.Deliver(ctx, func() plog.Logs { return r.recorder.Build(t, time.Now()) })
+// processor delivers batches and then, and only then, changes the state.
+type processor struct {
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	logs      *deliver.Logs
+	records   *record.Builder
+	saver     *saver // has the state
 }
 
-// takeRuns delivers a batch of runs, and then, and only then, changes the state.
-func (r *reader) processRuns(ctx context.Context, b batch) error {
-	refused, err := r.deliver(ctx, record.Events{Ended: b.ended, Stuck: b.stuck})
+func (p *processor) deliversLogs() bool { return p.logs.Enabled() }
+
+func (p *processor) deliver(ctx context.Context, e record.Events) (rejected int, err error) {
+	if e.Len() == 0 {
+		return 0, nil
+	}
+	return p.logs.Deliver(ctx, func() plog.Logs { return p.records.Build(e, time.Now()) })
+}
+
+// processRuns delivers and counts a batch of runs.
+func (p *processor) processRuns(ctx context.Context, b tracker.Batch) error {
+	rejected, err := p.deliver(ctx, record.Events{Ended: b.Ended, Stuck: b.Stuck})
 	if err != nil {
 		return err
 	}
-	r.state.runs.apply(b)
-	now := time.Now()
-	for _, run := range b.opened {
-		r.state.metrics.EnsureSeries(runmetrics.LabelsOf(run), run.TriggeredFrom, now)
+	state, now := p.saver.state, time.Now()
+	state.Runs.Apply(b)
+	for _, run := range b.Opened {
+		state.Metrics.EnsureSeries(runmetrics.LabelsOf(run), run.TriggeredFrom, now)
 	}
-	for _, run := range b.ended {
-		r.state.metrics.AddRun(run, now)
+	for _, run := range b.Ended {
+		state.Metrics.AddRun(run, now)
 	}
-	r.observe(ctx, outcomeRejected, refused)
-	r.observe(ctx, outcomeDelivered, max(0, len(b.ended)-refused))
-	r.observe(ctx, outcomeStuck, len(b.stuck))
-	r.observe(ctx, outcomeBeforeStart, b.beforeStart)
-	r.telemetry.WorkflowLogLateRuns.Add(ctx, int64(b.late))
+	p.observe(ctx, outcomeRejected, rejected)
+	p.observe(ctx, outcomeDelivered, max(0, len(b.Ended)-rejected))
+	p.observe(ctx, outcomeStuck, len(b.Stuck))
+	p.observe(ctx, outcomeBeforeStart, b.BeforeStart)
+	p.telemetry.WorkflowLogLateRuns.Add(ctx, int64(b.Late))
 	return nil
 }
 
-// takeMessages counts what the models took. A message that has had no answer for too long will have none.
-func (r *reader) processMessages(_ context.Context, b batch) error {
-	for _, message := range b.stuck {
-		b.deleted = append(b.deleted, message.ID)
+// processMessages counts what the models used. A message without an answer for too long will never have one.
+func (p *processor) processMessages(_ context.Context, b tracker.Batch) error {
+	for _, message := range b.Stuck {
+		b.Deleted = append(b.Deleted, message.ID)
 	}
-	b.stuck = nil
-	r.state.messages.apply(b)
-	now := time.Now()
-	for _, message := range b.ended {
-		r.state.metrics.AddUsage(message, now)
+	b.Stuck = nil
+	state, now := p.saver.state, time.Now()
+	state.Messages.Apply(b)
+	for _, message := range b.Ended {
+		state.Metrics.AddUsage(message, now)
 	}
 	return nil
 }
 
-func (r *reader) observe(ctx context.Context, outcome attribute.Set, runs int) {
+// processUnknown delivers app logs without a run.
+func (p *processor) processUnknown(ctx context.Context, unknown []outcome.Outcome) error {
+	rejected, err := p.deliver(ctx, record.Events{Unknown: outcome.Pointers(unknown)})
+	if err != nil {
+		return err
+	}
+	p.observe(ctx, outcomeRejected, rejected)
+	p.observe(ctx, outcomeUnknown, len(unknown)-rejected)
+	p.logger.Debug("App logs have no run in the database", zap.Int("app_logs", len(unknown)))
+	return nil
+}
+
+func (p *processor) observe(ctx context.Context, outcome attribute.Set, runs int) {
 	if runs > 0 {
-		r.telemetry.WorkflowLogRuns.Add(ctx, int64(runs), metric.WithAttributeSet(outcome))
+		p.telemetry.WorkflowLogRuns.Add(ctx, int64(runs), metric.WithAttributeSet(outcome))
 	}
 }
 
-func (r *reader) observeTooOld(ctx context.Context, runs int) {
+func (p *processor) observeTooOld(ctx context.Context, runs int) {
 	if runs == 0 {
 		return
 	}
-	r.observe(ctx, outcomeTooOld, runs)
-	r.logger.Warn("Runs have appeared that are older than max_run_age, as when an archive is restored; they are counted but not reported",
+	p.observe(ctx, outcomeTooOld, runs)
+	p.logger.Warn("Runs have appeared that are older than max_run_age, as when an archive is restored; they are counted but not reported",
 		zap.Int("runs", runs))
 }

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
@@ -28,7 +29,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-// workflowLogReceiver is one reader of a database, shared by the logs and the metrics pipelines of its configuration.
+// workflowLogReceiver reads one database, and is shared by the logs and the metrics pipeline of its configuration.
 type workflowLogReceiver struct {
 	cfg       *Config
 	set       receiver.Settings
@@ -36,7 +37,8 @@ type workflowLogReceiver struct {
 	obs       *receiverhelper.ObsReport
 	forget    func()
 	status    health.Status
-	longest   time.Duration // pause between two offers to a pipeline that refuses
+	// maxRetryInterval is the longest pause between two attempts to deliver to a pipeline that refuses.
+	maxRetryInterval time.Duration
 
 	logs    consumer.Logs
 	metrics consumer.Metrics
@@ -63,11 +65,11 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLo
 	if err != nil {
 		return nil, err
 	}
-	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget, longest: deliver.MaxRetryInterval}, nil
+	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget, maxRetryInterval: deliver.MaxRetryInterval}, nil
 }
 
-// Start is called once by each pipeline; the last call starts the work: before it, exporters of the other pipeline may
-// not have started, and a persistent queue that is offered something then panics. The database may be away.
+// Start is called once by each pipeline. The last call starts the goroutines: before it, exporters of the other pipeline may
+// not have started, and a persistent queue that receives something then panics. The database need not be reachable.
 func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,16 +86,17 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 	if err != nil {
 		return err
 	}
-	state, err := loadState(ctx, client, r.cfg)
+	store := r.newStore(client)
+	state, err := store.Load(ctx, r.cfg.limits())
 	if err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
-	rd := r.newReader(connector, client, state)
-	if err := r.telemetry.RegisterWorkflowLogCheckpointAgeCallback(rd.fresh.Observe); err != nil {
+	p := r.newPoller(connector, store, state)
+	if err := r.telemetry.RegisterWorkflowLogCheckpointAgeCallback(p.fresh.Observe); err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
 	r.client = client
-	r.work(ctx, rd)
+	r.work(ctx, p)
 	return nil
 }
 
@@ -128,42 +131,58 @@ func (r *workflowLogReceiver) connector(ctx context.Context) (source.Connector, 
 	return mysql.NewConnector(set)
 }
 
-func (r *workflowLogReceiver) newReader(connector source.Connector, client storage.Client, s *state) *reader {
+func (r *workflowLogReceiver) newStore(client storage.Client) *checkpoint.Store {
+	return checkpoint.NewStore(client, r.cfg.Storage.String(), r.cfg.address(), r.cfg.AdoptCheckpoint)
+}
+
+func (r *workflowLogReceiver) newPoller(connector source.Connector, store *checkpoint.Store, state *checkpoint.State) *poller {
 	resource, scope := record.NewResource(r.cfg.address()), pcommon.NewInstrumentationScope()
 	scope.SetName(metadata.ScopeName)
 	scope.SetVersion(r.set.BuildInfo.Version)
-	retrying := func(ctx context.Context) { r.telemetry.WorkflowLogDeliverRetries.Add(ctx, 1) }
-	rd := &reader{
-		cfg:       r.cfg,
-		logger:    r.set.Logger,
-		telemetry: r.telemetry,
-		status:    &r.status,
-		connector: connector,
-		client:    client,
-		state:     s,
-		enricher:  enrich.New(),
-		deliverer: deliver.NewLogs(r.logs, r.obs, retrying, r.set.Logger, r.longest),
-		recorder:  &record.Builder{Resource: resource, Scope: scope, MaxRunAge: r.cfg.MaxRunAge, OutcomeWait: r.cfg.OutcomeWait},
+	logger := r.set.Logger
+	database := health.NewFailureLog(logger,
+		"Reading Dify's database failed; the receiver retries until it succeeds, and no run is lost",
+		"Reading Dify's database works again")
+	s := &saver{
+		store: store, state: state, resource: resource, scope: scope,
+		pollInterval: r.cfg.PollInterval, metricsInterval: r.cfg.MetricsInterval, telemetry: r.telemetry, status: &r.status,
+		storage: health.NewFailureLog(logger,
+			"Saving the checkpoint failed; the receiver retries until it succeeds",
+			"Saving the checkpoint works again"),
 	}
-	rd.database = health.NewFailureLog(r.set.Logger, "Reading Dify's database failed; the receiver retries until it succeeds, and no run is lost", "Reading Dify's database works again")
-	rd.storage = health.NewFailureLog(r.set.Logger, "Saving the checkpoint failed; the receiver retries until it succeeds", "Saving the checkpoint works again")
 	if r.metrics != nil {
-		rd.emitter = deliver.NewMetrics(r.metrics, r.obs, r.cfg.MetricsInterval, r.set.Logger)
+		s.metrics = deliver.NewMetrics(r.metrics, r.obs, r.cfg.MetricsInterval, logger)
 	}
-	return rd
+	retrying := func(ctx context.Context) { r.telemetry.WorkflowLogDeliverRetries.Add(ctx, 1) }
+	fresh := &health.Freshness{}
+	return &poller{
+		cfg: r.cfg, logger: logger, telemetry: r.telemetry, connector: connector, enricher: enrich.New(),
+		saver: s, status: &r.status, database: database, fresh: fresh,
+		lease: &lease{
+			logger: logger, telemetry: r.telemetry, status: &r.status, database: database, fresh: fresh, metrics: s.metrics,
+		},
+		processor: &processor{
+			logger: logger, telemetry: r.telemetry, saver: s,
+			logs: deliver.NewLogs(r.logs, r.obs, retrying, logger, r.maxRetryInterval),
+			records: &record.Builder{
+				Resource: resource, Scope: scope, MaxRunAge: r.cfg.MaxRunAge, OutcomeWait: r.cfg.OutcomeWait,
+			},
+		},
+	}
 }
 
-// work starts the goroutines. Their context is their own: Start's ends with Start.
-func (r *workflowLogReceiver) work(ctx context.Context, rd *reader) {
+// work starts the goroutines, with a context of their own: Start's context ends with Start.
+func (r *workflowLogReceiver) work(ctx context.Context, p *poller) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
-	r.workers.Go(func() { rd.run(ctx) })
-	if rd.emitter != nil {
-		r.workers.Go(func() { rd.emitter.Run(ctx) })
+	r.workers.Go(func() { p.run(ctx) })
+	if p.saver.publishes() {
+		r.workers.Go(func() { p.saver.metrics.Run(ctx) })
 	}
 }
 
-// Shutdown stops the work when the first pipeline calls it. What was not taken by then is told after the next start.
+// Shutdown stops the goroutines when the first pipeline calls it. Runs that the pipeline has not accepted by then are
+// delivered after the next start.
 func (r *workflowLogReceiver) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

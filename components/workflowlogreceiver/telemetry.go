@@ -4,7 +4,12 @@
 package workflowlogreceiver
 
 import (
+	"context"
+
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 )
 
 const (
@@ -23,3 +28,13 @@ var (
 	resultOK           = attribute.NewSet(attribute.String(attrResult, "ok"))
 	resultFailed       = attribute.NewSet(attribute.String(attrResult, "failed"))
 )
+
+// countFromZero creates the counters before there is something to count: increase() ignores a counter's first value.
+func countFromZero(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
+	for _, outcome := range []attribute.Set{
+		outcomeDelivered, outcomeStuck, outcomeUnknown, outcomeTooOld, outcomeRejected, outcomeBeforeStart,
+	} {
+		telemetry.WorkflowLogRuns.Add(ctx, 0, metric.WithAttributeSet(outcome))
+	}
+	telemetry.WorkflowLogPolls.Add(ctx, 0, metric.WithAttributeSet(resultFailed))
+}

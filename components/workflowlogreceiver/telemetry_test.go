@@ -34,7 +34,7 @@ func TestOwnTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	into := &sink{}
 	created.logs = into
-	reader := created.newReader(nil, newMemory(), nil)
+	p := created.newPoller(nil, created.newStore(newMemory()), nil)
 
 	run := func(id, status string, createdAt time.Time) source.Run {
 		r := source.Run{Key: source.Key{ID: id, CreatedAt: createdAt}, Status: status}
@@ -48,9 +48,9 @@ func TestOwnTelemetry(t *testing.T) {
 		run("stuck", difysemconv.StatusRunning, noon),
 		run("ended", difysemconv.StatusFailed, db25),
 	}, nodes: []source.Node{{RunID: "ended", Type: "llm", Metadata: "{"}}}
-	require.NoError(t, reader.inspect(t.Context(), db))
-	require.NoError(t, reader.begin(t.Context(), db))
-	require.NoError(t, reader.poll(t.Context(), db))
+	require.NoError(t, p.inspect(t.Context(), db))
+	require.NoError(t, p.begin(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db))
 	db.runs = append(db.runs, run("late", difysemconv.StatusStopped, db25.Add(-time.Minute)))
 	refusals := 1
 	into.setRefuse(func() error {
@@ -60,7 +60,7 @@ func TestOwnTelemetry(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, reader.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db))
 
 	of := func(outcome string, n int64) metricdata.DataPoint[int64] {
 		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attribute.String("outcome", outcome))}

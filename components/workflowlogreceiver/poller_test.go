@@ -13,9 +13,11 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/pdatatest"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
 var errCut = errors.New("the connection was cut")
@@ -47,7 +49,7 @@ func (d *cutDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Ru
 
 // A counter that a new connection publishes must be in the checkpoint: otherwise it would decrease after a crash.
 func TestPublishedIsSaved(t *testing.T) {
-	w := newWorld(t, 0, usualLimits)
+	w := newWorld(t, 0, tracker.DefaultLimits)
 	for range 2 * w.cfg.PageSize {
 		w.beginRun()
 	}
@@ -55,19 +57,19 @@ func TestPublishedIsSaved(t *testing.T) {
 	for range 20 {
 		w.endRun()
 	}
-	w.cfg.MetricsInterval = time.Nanosecond // no series is new
-	w.reader.emitter = deliver.NewMetrics(consumertest.NewNop(), nil, time.Hour, w.reader.logger)
-	w.reader.saved = time.Now().Add(time.Hour) // no save is due
+	w.poller.saver.metricsInterval = time.Nanosecond // no series is new
+	w.poller.saver.metrics = deliver.NewMetrics(consumertest.NewNop(), nil, time.Hour, w.poller.logger)
+	w.poller.saver.saved = time.Now().Add(time.Hour) // no save is due
 	db := &cutDatabase{fakeDatabase: w.db}
-	w.reader.connector = db
+	w.poller.connector = db
 
-	require.ErrorIs(t, w.reader.session(t.Context()), errCut)
-	require.ErrorIs(t, w.reader.session(t.Context()), errCut)
-	stored, err := loadState(t.Context(), w.storage, w.cfg)
+	require.ErrorIs(t, w.poller.session(t.Context()), errCut)
+	require.ErrorIs(t, w.poller.session(t.Context()), errCut)
+	stored, err := checkpoint.NewStore(w.storage, "", w.cfg.address(), "").Load(t.Context(), w.cfg.limits())
 	require.NoError(t, err)
-	md, ok := w.reader.emitter.Snapshot()
+	md, ok := w.poller.saver.metrics.Snapshot()
 	require.True(t, ok)
 	published := pdatatest.Counter(md, difysemconv.MetricRunTotal, nil)
 	require.Positive(t, published)
-	require.InDelta(t, pdatatest.Counter(built(stored.metrics), difysemconv.MetricRunTotal, nil), published, 0)
+	require.InDelta(t, pdatatest.Counter(built(stored.Metrics), difysemconv.MetricRunTotal, nil), published, 0)
 }

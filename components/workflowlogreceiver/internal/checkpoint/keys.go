@@ -1,0 +1,42 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package checkpoint
+
+import (
+	"strconv"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
+)
+
+// version is the format of the checkpoint that this version writes. It reads this and all older formats.
+const version = 1
+
+// Keys of the storage. They are names on disk and must never change.
+const (
+	headerKey = "checkpoint"
+	auditKey  = "census"
+)
+
+// Kind is a kind of rows whose IDs are stored. Its values are names on disk.
+type Kind string
+
+// The kinds of rows.
+const (
+	Runs     Kind = "runs"
+	Messages Kind = "messages"
+	AppLogs  Kind = "app_logs"
+)
+
+func appKey(number int) string { return "app/" + strconv.Itoa(number) }
+
+func openKey(kind Kind, stuck bool) string {
+	if stuck {
+		return string(kind) + "/stuck"
+	}
+	return string(kind) + "/open"
+}
+
+func processedKey(kind Kind, minute tracker.Minute, part int) string {
+	return string(kind) + "/" + strconv.FormatInt(int64(minute), 10) + "/" + strconv.Itoa(part)
+}
