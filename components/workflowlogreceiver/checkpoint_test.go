@@ -53,8 +53,12 @@ func TestStorageThatCannotBeUsed(t *testing.T) {
 		extension component.Component
 		want      string
 	}{
-		"cannot be read":   {brokenStorage{newMemory()}, `read the checkpoint from storage "file_storage/checkpoint": disk error`},
-		"is not a storage": {struct{ component.Component }{}, `the extension "file_storage/checkpoint" is not a storage extension`},
+		"cannot be read": {
+			brokenStorage{newMemory()}, `read the checkpoint from storage "file_storage/checkpoint": disk error`,
+		},
+		"is not a storage": {
+			struct{ component.Component }{}, `the extension "file_storage/checkpoint" is not a storage extension`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newHarness(t, checkpointConfig(), test.extension, &sink{})
@@ -62,5 +66,9 @@ func TestStorageThatCannotBeUsed(t *testing.T) {
 		})
 	}
 	r := newHarness(t, checkpointConfig(), nil, &sink{})
-	require.ErrorContains(t, r.start(t.Context(), componenttest.NewNopHost()), `there is no extension "file_storage/checkpoint"`)
+	require.ErrorContains(
+		t,
+		r.start(t.Context(), componenttest.NewNopHost()),
+		`there is no extension "file_storage/checkpoint"`,
+	)
 }

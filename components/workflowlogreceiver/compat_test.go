@@ -38,7 +38,10 @@ const writeEnv = "OTELCOL_WRITE_CHECKPOINT_FIXTURE"
 func fixtureDatabase() *fakeDatabase {
 	run := func(id, status string, createdAt time.Time) source.Run {
 		r := source.Run{
-			Key: source.Key{ID: id, CreatedAt: createdAt}, AppID: "app", TenantID: "tenant", TriggeredFrom: "app-run", Status: status,
+			Key: source.Key{
+				ID:        id,
+				CreatedAt: createdAt,
+			}, AppID: "app", TenantID: "tenant", TriggeredFrom: "app-run", Status: status,
 			TotalTokens: 7, ElapsedTime: 2,
 		}
 		if outcome.HasEnded(&r) {
@@ -84,15 +87,21 @@ func writeFixture(t *testing.T) *storagetest.Memory {
 	t.Helper()
 	stored, db := newMemory(), fixtureDatabase()
 	p := pollerOn(t, fixtureConfig(), stored, db, &sink{})
-	p.saver.state.Messages.Apply(tracker.Batch{Opened: []*outcome.Outcome{{Run: source.Run{Key: source.Key{ID: "message", CreatedAt: noon}}}}})
+	p.saver.state.Messages.Apply(
+		tracker.Batch{Opened: []*outcome.Outcome{{Run: source.Run{Key: source.Key{ID: "message", CreatedAt: noon}}}}},
+	)
 	p.saver.state.Metrics.AddUsage(&outcome.Outcome{
 		Run: source.Run{AppID: "chat", TriggeredFrom: "debugging"},
 		Usage: outcome.Usage{
-			Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"}, Prices: []outcome.Price{{Currency: "USD", Amount: 0.5}},
+			Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"},
+			Prices: []outcome.Price{{Currency: "USD", Amount: 0.5}},
 		},
 	}, noon)
 	appLogs := p.saver.state.AppLogs
-	require.NoError(t, p.saver.store.LoadProcessed(t.Context(), checkpoint.AppLogs, appLogs.Processed, tracker.MinuteOf(noon)))
+	require.NoError(
+		t,
+		p.saver.store.LoadProcessed(t.Context(), checkpoint.AppLogs, appLogs.Processed, tracker.MinuteOf(noon)),
+	)
 	appLogs.Delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
 	require.NoError(t, p.poll(t.Context(), db))
 	return stored
@@ -154,8 +163,8 @@ func TestNamesOnDisk(t *testing.T) {
 	}
 }
 
-// decoded is a JSON value in which the order of lists does not matter, since series are written in no particular order,
-// nor does the time at which a series began.
+// decoded is a JSON value in which the order of lists does not matter, since series are written in no particular
+// order, nor does the time at which a series began.
 func decoded(t *testing.T, data []byte) any {
 	t.Helper()
 	var value any

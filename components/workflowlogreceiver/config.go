@@ -128,10 +128,16 @@ func (cfg *Config) validateDatabase() error {
 		errs = errors.Join(errs, errors.New("`host` is empty: set it to the host of Dify's database (DB_HOST)"))
 	}
 	if cfg.Port < 0 || cfg.Port > 65535 {
-		errs = errors.Join(errs, fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's default port", cfg.Port))
+		errs = errors.Join(
+			errs,
+			fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's default port", cfg.Port),
+		)
 	}
 	if cfg.Username == "" {
-		errs = errors.Join(errs, errors.New("`username` is empty: set it to a role that may read Dify's tables (DB_USERNAME)"))
+		errs = errors.Join(
+			errs,
+			errors.New("`username` is empty: set it to a role that may read Dify's tables (DB_USERNAME)"),
+		)
 	}
 	if cfg.Database == "" {
 		errs = errors.Join(errs, errors.New("`database` is empty: set it to the name of Dify's database (DB_DATABASE)"))
@@ -142,7 +148,10 @@ func (cfg *Config) validateDatabase() error {
 func (cfg *Config) validateStart() error {
 	var errs error
 	if cfg.Storage == nil {
-		errs = errors.Join(errs, errors.New("`storage` is missing: set it to the ID of a storage extension, such as file_storage/checkpoint"))
+		errs = errors.Join(
+			errs,
+			errors.New("`storage` is missing: set it to the ID of a storage extension, such as file_storage/checkpoint"),
+		)
 	}
 	if _, _, err := cfg.start(); err != nil {
 		errs = errors.Join(errs, err)
@@ -159,7 +168,10 @@ func (cfg *Config) validateLimits() error {
 		errs = errors.Join(errs, fmt.Errorf("`look_back` is %s: must be at least %s", cfg.LookBack, minLookBack))
 	}
 	if cfg.LookBack >= cfg.MaxRunAge && cfg.MaxRunAge > 0 {
-		errs = errors.Join(errs, fmt.Errorf("`look_back` (%s) must be shorter than `max_run_age` (%s)", cfg.LookBack, cfg.MaxRunAge))
+		errs = errors.Join(
+			errs,
+			fmt.Errorf("`look_back` (%s) must be shorter than `max_run_age` (%s)", cfg.LookBack, cfg.MaxRunAge),
+		)
 	}
 	if cfg.StatementTimeout < time.Millisecond {
 		errs = errors.Join(errs, fmt.Errorf("`statement_timeout` is %s: must be at least 1ms", cfg.StatementTimeout))
@@ -190,8 +202,12 @@ func (cfg *Config) start() (at time.Time, end bool, err error) {
 	}
 	at, err = time.Parse(time.RFC3339, cfg.StartAt)
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("`start_at` is %q: must be %s, %s or an RFC 3339 time such as 2026-11-23T00:00:00Z",
-			cfg.StartAt, startAtEnd, startAtBeginning)
+		return time.Time{}, false, fmt.Errorf(
+			"`start_at` is %q: must be %s, %s or an RFC 3339 time such as 2026-11-23T00:00:00Z",
+			cfg.StartAt,
+			startAtEnd,
+			startAtBeginning,
+		)
 	}
 	return at.UTC(), false, nil
 }

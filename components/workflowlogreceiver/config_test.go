@@ -64,7 +64,8 @@ func TestConfigFaults(t *testing.T) {
 			"`poll_interval` is 0s: must be greater than 0", "`outcome_wait` is -1s: must be greater than 0",
 			"`max_run_age` is 0s: must be greater than 0", "`metrics_interval` is 0s: must be greater than 0",
 			"`look_back` is 10ms: must be at least 1s",
-			"`statement_timeout` is 0s: must be at least 1ms", "`page_size` is 0: must be 1 to 10000", "`max_apps` is 0: must be at least 1",
+			"`statement_timeout` is 0s: must be at least 1ms", "`page_size` is 0: must be 1 to 10000", "`max_apps` is 0: " +
+				"must be at least 1",
 		},
 		"slow":    {"`poll_interval` is 10m0s: must be at most 5m0s"},
 		"window":  {"`look_back` (24h0m0s) must be shorter than `max_run_age` (24h0m0s)"},

@@ -42,7 +42,8 @@ func contractFactory() receiver.Factory {
 		func(ctx context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
 			named, err := consumer.NewLogs(func(ctx context.Context, logs plog.Logs) error {
 				for record := range values(logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()) {
-					record.Attributes().PutStr(receivertest.UniqueIDAttrName, pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID))
+					record.Attributes().
+						PutStr(receivertest.UniqueIDAttrName, pdatatest.Str(record.Attributes(), difysemconv.AttrWorkflowRunID))
 				}
 				return next.ConsumeLogs(ctx, logs)
 			})

@@ -61,7 +61,10 @@ func TestPostgreSQL(t *testing.T) {
 	for name, promise := range promises {
 		t.Run(name, func(t *testing.T) { promise(t, s.newDatabase(t)) })
 	}
-	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) })
+	t.Run(
+		"older schemas",
+		func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) },
+	)
 	t.Run("no table is read whole", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
 	t.Run("app logs behind a young one", func(t *testing.T) { testUnknownBehindYoung(t, s.newDatabase(t)) })
@@ -225,9 +228,19 @@ func testDeleted(t *testing.T, db *database) {
 	db.insert(t, run)
 	storage := newMemory()
 	r := startHarness(t, cfg, storage)
-	require.Eventually(t, func() bool { return strings.Contains(string(storage.Value("runs/open")), run.id) }, waitFor, tick)
+	require.Eventually(
+		t,
+		func() bool { return strings.Contains(string(storage.Value("runs/open")), run.id) },
+		waitFor,
+		tick,
+	)
 	db.exec(t, "DELETE FROM workflow_runs")
-	require.Eventually(t, func() bool { return !strings.Contains(string(storage.Value("runs/open")), run.id) }, waitFor, tick)
+	require.Eventually(
+		t,
+		func() bool { return !strings.Contains(string(storage.Value("runs/open")), run.id) },
+		waitFor,
+		tick,
+	)
 	assert.Empty(t, r.delivered(runEvent))
 }
 
@@ -287,7 +300,12 @@ func testRefusal(t *testing.T, db *database) {
 func testPermanentRejection(t *testing.T, db *database) {
 	lost := newRun()
 	db.insert(t, lost)
-	r := newHarness(t, db.config(), newMemory(), &sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }})
+	r := newHarness(
+		t,
+		db.config(),
+		newMemory(),
+		&sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }},
+	)
 	require.NoError(t, r.start(t.Context(), r.host))
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
 	r.setRefuse(nil)
@@ -405,7 +423,12 @@ func testSecondReader(t *testing.T, db *database) {
 
 	second := startHarness(t, db.config(), newMemory())
 	require.Eventually(t, func() bool { return second.logged("this one waits") == 1 }, waitFor, tick)
-	require.Eventually(t, func() bool { return second.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
+	require.Eventually(
+		t,
+		func() bool { return second.host.last() == componentstatus.StatusRecoverableError },
+		waitFor,
+		tick,
+	)
 	assert.Empty(t, second.delivered(runEvent))
 	assert.InDelta(t, -1, second.counter(difysemconv.MetricRunTotal, nil), 0)
 
@@ -430,7 +453,12 @@ func testUsage(t *testing.T, db *database) {
 	db.insert(t, run, plain)
 	r := startHarness(t, db.config(), newMemory())
 	r.waitDelivered(t, runEvent, run.id, plain.id)
-	r.waitCounter(t, 305, difysemconv.MetricTokenUsage, map[string]string{"dify.app.name": "Translate", "gen_ai.token.type": "total"})
+	r.waitCounter(
+		t,
+		305,
+		difysemconv.MetricTokenUsage,
+		map[string]string{"dify.app.name": "Translate", "gen_ai.token.type": "total"},
+	)
 	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.Usage.currency": "USD"})
 	attrs := r.record(t, runEvent, run.id).Attributes().AsRaw()
 	assert.InDelta(t, 0.75, attrs["dify.Usage.total_price"], 1e-9)
@@ -475,10 +503,24 @@ func testOddRows(t *testing.T, db *database) {
 	db.exec(t, "UPDATE workflow_runs SET total_steps = NULL, exceptions_count = NULL")
 	r := startHarness(t, db.config(), newMemory())
 	r.waitDelivered(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id)
-	assert.WithinDuration(t, noEnd.createdAt.Add(time.Second), r.record(t, runEvent, noEnd.id).Timestamp().AsTime(), time.Second)
-	assert.WithinDuration(t, distant.createdAt.Add(time.Second), r.record(t, runEvent, distant.id).Timestamp().AsTime(), time.Second)
+	assert.WithinDuration(
+		t,
+		noEnd.createdAt.Add(time.Second),
+		r.record(t, runEvent, noEnd.id).Timestamp().AsTime(),
+		time.Second,
+	)
+	assert.WithinDuration(
+		t,
+		distant.createdAt.Add(time.Second),
+		r.record(t, runEvent, distant.id).Timestamp().AsTime(),
+		time.Second,
+	)
 	assert.WithinDuration(t, time.Now(), r.record(t, runEvent, ancient.id).Timestamp().AsTime(), time.Minute)
-	assert.Equal(t, "evaporated", pdatatest.Str(r.record(t, runEvent, unknownEnded.id).Attributes(), difysemconv.AttrRunStatus))
+	assert.Equal(
+		t,
+		"evaporated",
+		pdatatest.Str(r.record(t, runEvent, unknownEnded.id).Attributes(), difysemconv.AttrRunStatus),
+	)
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": "_OTHER"})
 	r.waitCounter(t, 1, difysemconv.MetricRunSuccess, map[string]string{"dify.workflow_run.triggered_from": "_OTHER"})
 	db.end(t, unknownOpen, difysemconv.StatusSucceeded)
@@ -522,9 +564,19 @@ func testErrors(t *testing.T, db *database) {
 		r.stop(t)
 	}
 	db.exec(t, "ALTER TABLE tenants RENAME TO tenants_away")
-	expect(db.config(), func() { db.exec(t, "ALTER TABLE tenants_away RENAME TO tenants") }, "tenants", "the table does not exist")
+	expect(
+		db.config(),
+		func() { db.exec(t, "ALTER TABLE tenants_away RENAME TO tenants") },
+		"tenants",
+		"the table does not exist",
+	)
 	db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN exceptions_count TO away")
-	expect(db.config(), func() { db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN away TO exceptions_count") }, "exceptions_count", "migrations")
+	expect(
+		db.config(),
+		func() { db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN away TO exceptions_count") },
+		"exceptions_count",
+		"migrations",
+	)
 
 	wrongDatabase := db.config()
 	wrongDatabase.Database = "not_there"
@@ -553,9 +605,13 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 	conn, err := s.connect(name)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
-	rows, err := conn.Query(t.Context(), `SELECT r.id::text, r.status, r.total_tokens, r.elapsed_time, coalesce(r.error, ''), r.finished_at, coalesce(l.id::text, ''),
+	rows, err := conn.Query(
+		t.Context(),
+		`SELECT r.id::text, r.status, r.total_tokens, r.elapsed_time, coalesce(r.error, ''), r.finished_at,
+		coalesce(l.id::text, ''),
 		a.name, t.name, r.type FROM workflow_runs r JOIN apps a ON a.id = r.app_id JOIN tenants t ON t.id = r.tenant_id
-		LEFT JOIN workflow_app_logs l ON l.workflow_run_id = r.id`)
+		LEFT JOIN workflow_app_logs l ON l.workflow_run_id = r.id`,
+	)
 	require.NoError(t, err)
 	defer rows.Close()
 
@@ -573,8 +629,14 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 		attrs := got.Attributes()
 		assert.Equal(t, finishedAt, got.Timestamp().AsTime())
 		assert.Equal(t, []string{status, failure, appLog, app, tenant, kind}, []string{
-			pdatatest.Str(attrs, difysemconv.AttrRunStatus), pdatatest.Str(attrs, difysemconv.AttrRunError), pdatatest.Str(attrs, difysemconv.AttrWorkflowAppLogID),
-			pdatatest.Str(attrs, difysemconv.AttrAppName), pdatatest.Str(attrs, difysemconv.AttrWorkspaceName), pdatatest.Str(attrs, difysemconv.AttrRunType),
+			pdatatest.Str(
+				attrs,
+				difysemconv.AttrRunStatus,
+			), pdatatest.Str(attrs, difysemconv.AttrRunError), pdatatest.Str(attrs, difysemconv.AttrWorkflowAppLogID),
+			pdatatest.Str(
+				attrs,
+				difysemconv.AttrAppName,
+			), pdatatest.Str(attrs, difysemconv.AttrWorkspaceName), pdatatest.Str(attrs, difysemconv.AttrRunType),
 		})
 		assert.Equal(t, tokens, attrs.AsRaw()[difysemconv.AttrRunTotalTokens])
 		assert.InDelta(t, elapsed, attrs.AsRaw()[difysemconv.AttrRunElapsedTime], 0)

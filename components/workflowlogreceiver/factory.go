@@ -58,7 +58,12 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-func (s *instances) createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
+func (s *instances) createLogs(
+	_ context.Context,
+	set receiver.Settings,
+	cfg component.Config,
+	next consumer.Logs,
+) (receiver.Logs, error) {
 	r, err := s.get(set, cfg.(*Config))
 	if err != nil {
 		return nil, err
@@ -67,7 +72,12 @@ func (s *instances) createLogs(_ context.Context, set receiver.Settings, cfg com
 	return r, nil
 }
 
-func (s *instances) createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+func (s *instances) createMetrics(
+	_ context.Context,
+	set receiver.Settings,
+	cfg component.Config,
+	next consumer.Metrics,
+) (receiver.Metrics, error) {
 	r, err := s.get(set, cfg.(*Config))
 	if err != nil {
 		return nil, err

@@ -41,7 +41,12 @@ func (f *fakeDatabase) RunsAfter(_ context.Context, after source.Position, limit
 	return f.between(after, source.Position{CreatedAt: f.now.AddDate(1, 0, 0)}, limit), nil
 }
 
-func (f *fakeDatabase) Keys(_ context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
+func (f *fakeDatabase) Keys(
+	_ context.Context,
+	table source.Table,
+	after, upTo source.Position,
+	limit int,
+) ([]source.Key, error) {
 	if table == source.Messages {
 		return nil, nil
 	}
@@ -98,7 +103,12 @@ func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) ([]source.
 	return nil, nodes, nil
 }
 
-func (f *fakeDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+func (f *fakeDatabase) DetailsAndRunsAfter(
+	ctx context.Context,
+	runs []*source.Run,
+	after source.Position,
+	limit int,
+) ([]source.AppLog, []source.Node, []source.Run, error) {
 	appLogs, nodes, _ := f.Details(ctx, runs)
 	next, err := f.RunsAfter(ctx, after, limit)
 	return appLogs, nodes, next, err

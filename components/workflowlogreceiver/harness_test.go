@@ -244,7 +244,12 @@ func (r *harness) settled(t *testing.T, db *database) {
 	marker := newRun()
 	marker.status = difysemconv.StatusStopped
 	db.insert(t, marker)
-	require.Eventually(t, func() bool { return slices.Contains(r.delivered(difysemconv.EventWorkflowRun), marker.id) }, waitFor, tick)
+	require.Eventually(
+		t,
+		func() bool { return slices.Contains(r.delivered(difysemconv.EventWorkflowRun), marker.id) },
+		waitFor,
+		tick,
+	)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.records = slices.DeleteFunc(r.records, func(record plog.LogRecord) bool {

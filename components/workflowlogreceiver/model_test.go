@@ -121,7 +121,8 @@ func (w *world) commit(share float64) {
 		}
 	}
 	w.pending = waiting
-	for len(w.delayed) > 0 && (w.random.IntN(10) == 0 || w.db.now.Sub(w.delayed[0].CreatedAt) > w.cfg.MaxRunAge-5*time.Second) {
+	for len(w.delayed) > 0 &&
+		(w.random.IntN(10) == 0 || w.db.now.Sub(w.delayed[0].CreatedAt) > w.cfg.MaxRunAge-5*time.Second) {
 		w.db.runs = append(w.db.runs, w.delayed[0])
 		w.delayed = w.delayed[1:]
 	}
@@ -202,7 +203,14 @@ func (w *world) check() {
 	for _, run := range w.db.runs {
 		if outcome.HasEnded(&run) {
 			ended++
-			require.True(w.t, delivered[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt), w.poller.saver.state.Runs.Position.CreatedAt)
+			require.True(
+				w.t,
+				delivered[run.ID],
+				"lost: %s, %s old, position %s",
+				run.ID,
+				w.db.now.Sub(run.CreatedAt),
+				w.poller.saver.state.Runs.Position.CreatedAt,
+			)
 		}
 	}
 	require.Len(w.t, delivered, ended)

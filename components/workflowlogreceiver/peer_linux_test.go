@@ -119,7 +119,9 @@ func replay(b *testing.B, server *postgresServer, database, file string) time.Du
 		if !strings.HasPrefix(statement.Query, "SELECT") {
 			continue // BEGIN, COMMIT
 		}
-		rows := conn.PgConn().ExecParams(ctx, statement.Query, bound.Parameters, statement.ParameterOIDs, bound.ParameterFormatCodes, bound.ResultFormatCodes)
+		rows := conn.PgConn().
+			ExecParams(ctx, statement.Query, bound.Parameters, statement.ParameterOIDs,
+				bound.ParameterFormatCodes, bound.ResultFormatCodes)
 		for rows.NextRow() {
 			_ = rows.Values()
 		}

@@ -63,12 +63,22 @@ func steadyState(t *testing.T, db *database, cfg *Config) {
 func testPlansPostgres(t *testing.T, s *postgresServer) {
 	db := s.newDatabase(t)
 	fillHistory(t, db, historyRuns)
-	db.exec(t, "INSERT INTO messages (id, app_id, model_provider, model_id, conversation_id, inputs, query, message, message_unit_price, answer, "+
-		"answer_unit_price, currency, from_source, created_at, message_tokens) SELECT gen_random_uuid(), app_id, 'openai', 'gpt-4o', id, '{}', 'secret', '{}', "+
-		"0, 'secret', 0, 'USD', 'api', created_at, 5 FROM workflow_runs")
+	db.exec(
+		t,
+		"INSERT INTO messages (id, app_id, model_provider, model_id, conversation_id, inputs, query, message, "+
+			"message_unit_price, answer, "+
+			"answer_unit_price, currency, from_source, created_at, message_tokens) SELECT gen_random_uuid(), app_id, "+
+			"'openai', 'gpt-4o', id, '{}', 'secret', '{}', "+
+			"0, 'secret', 0, 'USD', 'api', created_at, 5 FROM workflow_runs",
+	)
 	// Values stored outside the row, as large ones are, so that reading them is detectable.
-	db.exec(t, "UPDATE workflow_runs SET graph = g.big, inputs = g.big, outputs = g.big, created_at = timezone('UTC', now()) - interval '1 minute' FROM "+
-		"(SELECT string_agg(md5(i::text), '') AS big FROM generate_series(1, 1000) AS i) AS g WHERE id IN (SELECT id FROM workflow_runs LIMIT 20)")
+	db.exec(
+		t,
+		"UPDATE workflow_runs SET graph = g.big, inputs = g.big, outputs = g.big, created_at = timezone('UTC', now()) - "+
+			"interval '1 minute' FROM "+
+			"(SELECT string_agg(md5(i::text), '') AS big FROM generate_series(1, 1000) AS i) AS g WHERE id IN (SELECT id "+
+			"FROM workflow_runs LIMIT 20)",
+	)
 	require.NoError(t, db.run("VACUUM ANALYZE"))
 	conn, err := s.connect(db.name)
 	require.NoError(t, err)
@@ -83,7 +93,9 @@ func testPlansPostgres(t *testing.T, s *postgresServer) {
 
 	for statement, bound := range recorded(t, file) {
 		assert.NotRegexp(t, bigColumns, strings.ReplaceAll(statement, "messages", ""), statement)
-		result := conn.PgConn().ExecParams(t.Context(), "EXPLAIN "+statement, bound.Parameters, nil, bound.ParameterFormatCodes, nil).Read()
+		result := conn.PgConn().
+			ExecParams(t.Context(), "EXPLAIN "+statement, bound.Parameters, nil, bound.ParameterFormatCodes, nil).
+			Read()
 		require.NoError(t, result.Err, statement)
 		for _, row := range result.Rows {
 			assert.NotRegexp(t, `Seq Scan on (workflow_|messages)`, string(row[0]), statement)
@@ -101,9 +113,14 @@ type reads struct{ scans, toast, tuples int64 }
 
 func tableReads(t *testing.T, conn *pgx.Conn) (r reads) {
 	t.Helper()
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT sum(seq_scan)::int8, sum(toast_blks_read + toast_blks_hit)::int8, sum(idx_tup_fetch)::int8 "+
-		"FROM pg_stat_user_tables JOIN pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname IN "+
-		"('workflow_runs', 'workflow_app_logs', 'workflow_node_executions')").Scan(&r.scans, &r.toast, &r.tuples))
+	require.NoError(
+		t,
+		conn.QueryRow(t.Context(), "SELECT sum(seq_scan)::int8, sum(toast_blks_read + toast_blks_hit)::int8, "+
+			"sum(idx_tup_fetch)::int8 "+
+			"FROM pg_stat_user_tables JOIN pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname IN "+
+			"('workflow_runs', 'workflow_app_logs', 'workflow_node_executions')").
+			Scan(&r.scans, &r.toast, &r.tuples),
+	)
 	return r
 }
 
@@ -144,7 +161,8 @@ func recorded(t *testing.T, file string) map[string]pgproto3.Bind {
 func everyKindOfStatement(t *testing.T, statements int, has func(part string) bool) {
 	t.Helper()
 	assert.GreaterOrEqual(t, statements, 10)
-	for _, part := range []string{"FROM workflow_runs", "FROM workflow_app_logs WHERE workflow_run_id", "FROM workflow_node_executions", "FROM messages"} {
+	for _, part := range []string{"FROM workflow_runs", "FROM workflow_app_logs WHERE " +
+		"workflow_run_id", "FROM workflow_node_executions", "FROM messages"} {
 		assert.True(t, has(part), part)
 	}
 }
@@ -187,13 +205,18 @@ func testPlansMySQL(t *testing.T, s *mysqlServer) {
 // logged returns the receiver's statements, one of each kind.
 func logged(t *testing.T, admin *sql.DB) map[string]string {
 	t.Helper()
-	rows, err := admin.QueryContext(t.Context(), "SELECT CONVERT(argument USING utf8mb4) AS statement FROM mysql.general_log "+
-		"WHERE command_type IN ('Query', 'Execute') AND argument LIKE 'SELECT %' AND argument NOT LIKE '%LIMIT 0' AND argument NOT LIKE '%information_schema%'")
+	rows, err := admin.QueryContext(
+		t.Context(),
+		"SELECT CONVERT(argument USING utf8mb4) AS statement FROM mysql.general_log "+
+			"WHERE command_type IN ('Query', 'Execute') AND argument LIKE 'SELECT %' AND argument NOT LIKE '%LIMIT 0' AND "+
+			"argument NOT LIKE '%information_schema%'",
+	)
 	require.NoError(t, err)
 	values := regexp.MustCompile(`'[^']*'|\b\d+\b`)
 	kinds := map[string]string{}
 	for _, row := range rowsOf(t, rows) {
-		if statement := row["statement"]; strings.Contains(statement, " FROM workflow_") || strings.Contains(statement, " FROM messages") {
+		if statement := row["statement"]; strings.Contains(statement, " FROM workflow_") ||
+			strings.Contains(statement, " FROM messages") {
 			kinds[regexp.MustCompile(`(\?,)+`).ReplaceAllString(values.ReplaceAllString(statement, "?"), "")] = statement
 		}
 	}

@@ -84,18 +84,28 @@ func (a *appLogsPoll) read(ctx context.Context, place string) (appLogsPart, erro
 	if err != nil {
 		return appLogsPart{}, err
 	}
-	for _, row := range rows {
-		if a.tracker.Covers(row.CreatedAt) {
-			if err := a.poller.saver.store.LoadProcessed(ctx, checkpoint.AppLogs, a.tracker.Processed, tracker.MinuteOf(row.CreatedAt)); err != nil {
-				return appLogsPart{}, err
-			}
-		}
+	if err := a.loadProcessed(ctx, rows); err != nil {
+		return appLogsPart{}, err
 	}
 	missing, err := a.withoutRun(ctx, a.tracker.Candidates(rows, a.now))
 	if err != nil {
 		return appLogsPart{}, err
 	}
 	return appLogsPart{rows, next}, a.deliver(ctx, missing)
+}
+
+// loadProcessed loads the processed IDs that the rows need.
+func (a *appLogsPoll) loadProcessed(ctx context.Context, rows []source.AppLog) error {
+	store, processed := a.poller.saver.store, a.tracker.Processed
+	for _, row := range rows {
+		if !a.tracker.Covers(row.CreatedAt) {
+			continue
+		}
+		if err := store.LoadProcessed(ctx, checkpoint.AppLogs, processed, tracker.MinuteOf(row.CreatedAt)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *appLogsPoll) deliver(ctx context.Context, rows []source.AppLog) error {

@@ -158,8 +158,8 @@ func (t *tablePoll) readNew(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// readAhead sends page after page until there are no more rows. It uses nothing that processing a page changes, and does
-// only what needs the connection, so that the database is soon busy again.
+// readAhead sends page after page until there are no more rows. It uses nothing that processing a page changes, and
+// does only what needs the connection, so that the database is soon busy again.
 func (t *tablePoll) readAhead(ctx context.Context, after source.Position, pages chan<- page) {
 	defer close(pages)
 	send := func(p page) bool {
@@ -187,9 +187,12 @@ func (t *tablePoll) readAhead(ctx context.Context, after source.Position, pages 
 	}
 }
 
-// readPage reads the rows that belong to the rows of a page. With an index the next page is part of the same request, and
-// known is true. Without one the next page may take too long, which must not delay this one.
-func (t *tablePoll) readPage(ctx context.Context, rows []outcome.Outcome) (p page, next []outcome.Outcome, known bool) {
+// readPage reads the rows that belong to the rows of a page. With an index the next page is part of the same request,
+// and known is true. Without one the next page may take too long, which must not delay this one.
+func (t *tablePoll) readPage(
+	ctx context.Context,
+	rows []outcome.Outcome,
+) (p page, next []outcome.Outcome, known bool) {
 	p.rows = rows
 	if p.err = t.poller.enricher.Name(ctx, t.conn, rows, t.now); p.err != nil || !t.details {
 		return p, nil, false

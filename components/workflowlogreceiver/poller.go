@@ -28,8 +28,8 @@ const (
 	unindexedInterval = time.Minute
 )
 
-// poller is the one goroutine that owns the state. It connects, acquires the lease, and then polls until the connection
-// fails. The parts of a poll are in files of their own: poll_runs.go, poll_late.go and poll_applogs.go.
+// poller is the one goroutine that owns the state. It connects, acquires the lease, and then polls until the
+// connection fails. The parts of a poll are in files of their own: poll_runs.go, poll_late.go and poll_applogs.go.
 type poller struct {
 	cfg       *Config
 	logger    *zap.Logger
@@ -121,7 +121,8 @@ func (p *poller) pollInterval() time.Duration {
 	return p.cfg.PollInterval
 }
 
-// inspect determines what can be read, and how. What is expensive or omitted is logged once, and again when it changes.
+// inspect determines what can be read, and how. What is expensive or omitted is logged once, and again when it
+// changes.
 func (p *poller) inspect(ctx context.Context, conn source.Conn) error {
 	schema, err := conn.Inspect(ctx)
 	if err != nil {
@@ -138,12 +139,16 @@ func (p *poller) inspect(ctx context.Context, conn source.Conn) error {
 	}
 	p.warnedSchema = warnings
 	if len(scans) > 0 {
-		p.logger.Warn("This Dify schema lacks an index, so each poll scans a whole table; the receiver polls once a minute. "+
-			"Upgrade Dify or create the index", zap.Strings("missing", scans))
+		p.logger.Warn(
+			"This Dify schema lacks an index, so each poll scans a whole table; the receiver polls once a minute. "+
+				"Upgrade Dify or create the index",
+			zap.Strings("missing", scans),
+		)
 	}
 	if omitted != "" {
 		p.logger.Warn("The table messages cannot be read: "+
-			"tokens and cost of chat, agent and completion apps are not counted until it can be read", zap.Error(schema.Messages))
+			"tokens and cost of chat, agent and completion apps are not counted until it can be "+
+			"read", zap.Error(schema.Messages))
 	}
 	return nil
 }
@@ -184,8 +189,12 @@ func (p *poller) begin(ctx context.Context, conn source.Conn) error {
 	if start.IsZero() {
 		position = "the first run in the database"
 	}
-	p.logger.Warn("There is no checkpoint: this is treated as the first start. Runs that ended before the position are not reported",
-		zap.String("start_at", p.cfg.StartAt), zap.String("position", position), zap.String("database", p.cfg.address()))
+	p.logger.Warn(
+		"There is no checkpoint: this is treated as the first start. Runs that ended before the position are not reported",
+		zap.String("start_at", p.cfg.StartAt),
+		zap.String("position", position),
+		zap.String("database", p.cfg.address()),
+	)
 	return nil
 }
 

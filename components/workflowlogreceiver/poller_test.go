@@ -38,7 +38,12 @@ func (d *cutDatabase) Now(ctx context.Context) (time.Time, error) {
 	return d.fakeDatabase.Now(ctx)
 }
 
-func (d *cutDatabase) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+func (d *cutDatabase) DetailsAndRunsAfter(
+	ctx context.Context,
+	runs []*source.Run,
+	after source.Position,
+	limit int,
+) ([]source.AppLog, []source.Node, []source.Run, error) {
 	d.pages++
 	if d.pages > 1 {
 		d.cut = true

@@ -97,6 +97,9 @@ func (p *processor) observeTooOld(ctx context.Context, runs int) {
 		return
 	}
 	p.observe(ctx, outcomeTooOld, runs)
-	p.logger.Warn("Runs have appeared that are older than max_run_age, as when an archive is restored; they are counted but not reported",
-		zap.Int("runs", runs))
+	p.logger.Warn(
+		"Runs have appeared that are older than max_run_age, as when an archive is restored; they are counted but not "+
+			"reported",
+		zap.Int("runs", runs),
+	)
 }

@@ -65,11 +65,19 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLo
 	if err != nil {
 		return nil, err
 	}
-	return &workflowLogReceiver{cfg: cfg, set: set, telemetry: telemetry, obs: obs, forget: forget, maxRetryInterval: deliver.MaxRetryInterval}, nil
+	return &workflowLogReceiver{
+		cfg:              cfg,
+		set:              set,
+		telemetry:        telemetry,
+		obs:              obs,
+		forget:           forget,
+		maxRetryInterval: deliver.MaxRetryInterval,
+	}, nil
 }
 
-// Start is called once by each pipeline. The last call starts the goroutines: before it, exporters of the other pipeline may
-// not have started, and a persistent queue that receives something then panics. The database need not be reachable.
+// Start is called once by each pipeline. The last call starts the goroutines: before it, exporters of the other
+// pipeline may not have started, and a persistent queue that receives something then panics. The database need not be
+// reachable.
 func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,7 +90,13 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 	if err != nil {
 		return err
 	}
-	client, err := storageclient.Open(ctx, host, "storage", *r.cfg.Storage, storageclient.Owner{Kind: component.KindReceiver, ID: r.set.ID})
+	client, err := storageclient.Open(
+		ctx,
+		host,
+		"storage",
+		*r.cfg.Storage,
+		storageclient.Owner{Kind: component.KindReceiver, ID: r.set.ID},
+	)
 	if err != nil {
 		return err
 	}
@@ -135,7 +149,11 @@ func (r *workflowLogReceiver) newStore(client storage.Client) *checkpoint.Store 
 	return checkpoint.NewStore(client, r.cfg.Storage.String(), r.cfg.address(), r.cfg.AdoptCheckpoint)
 }
 
-func (r *workflowLogReceiver) newPoller(connector source.Connector, store *checkpoint.Store, state *checkpoint.State) *poller {
+func (r *workflowLogReceiver) newPoller(
+	connector source.Connector,
+	store *checkpoint.Store,
+	state *checkpoint.State,
+) *poller {
 	resource, scope := record.NewResource(r.cfg.address()), pcommon.NewInstrumentationScope()
 	scope.SetName(metadata.ScopeName)
 	scope.SetVersion(r.set.BuildInfo.Version)

@@ -54,10 +54,26 @@ func (r runRow) as(status string) runRow {
 }
 
 func (r runRow) insertSQL() string {
-	return fmt.Sprintf("INSERT INTO workflow_runs (id, tenant_id, app_id, workflow_id, type, triggered_from, version, graph, inputs, status, outputs, "+
-		"error, elapsed_time, total_tokens, total_steps, created_by_role, created_by, created_at, finished_at, exceptions_count) "+
-		"VALUES ('%s', '%s', '%s', '%s', 'workflow', '%s', '1', 'secret graph', 'secret inputs', '%s', 'secret outputs', %s, %g, %d, 3, 'end_user', '%s', %s, %s, 0)",
-		r.id, testTenant, r.app, testFlow, r.trigger, r.status, quoteOrNull(r.failure), r.elapsed, r.tokens, testUser, sqlTime(r.createdAt), sqlTime(r.finishedAt))
+	return fmt.Sprintf(
+		"INSERT INTO workflow_runs (id, tenant_id, app_id, workflow_id, type, triggered_from, version, graph, inputs, "+
+			"status, outputs, "+
+			"error, elapsed_time, total_tokens, total_steps, created_by_role, created_by, created_at, finished_at, "+
+			"exceptions_count) "+
+			"VALUES ('%s', '%s', '%s', '%s', 'workflow', '%s', '1', 'secret graph', 'secret inputs', '%s', 'secret outputs', "+
+			"%s, %g, %d, 3, 'end_user', '%s', %s, %s, 0)",
+		r.id,
+		testTenant,
+		r.app,
+		testFlow,
+		r.trigger,
+		r.status,
+		quoteOrNull(r.failure),
+		r.elapsed,
+		r.tokens,
+		testUser,
+		sqlTime(r.createdAt),
+		sqlTime(r.finishedAt),
+	)
 }
 
 func sqlTime(t time.Time) string {
@@ -83,14 +99,30 @@ func (d *database) insert(t *testing.T, runs ...runRow) {
 
 func (d *database) end(tb testing.TB, run runRow, status string) {
 	tb.Helper()
-	d.exec(tb, "UPDATE workflow_runs SET status = '%s', finished_at = %s, elapsed_time = 2 WHERE id = '%s'", status, sqlTime(time.Now()), run.id)
+	d.exec(
+		tb,
+		"UPDATE workflow_runs SET status = '%s', finished_at = %s, elapsed_time = 2 WHERE id = '%s'",
+		status,
+		sqlTime(time.Now()),
+		run.id,
+	)
 }
 
 func (d *database) insertAppLog(t *testing.T, run runRow) (id string) {
 	t.Helper()
 	id = uuid.NewString()
-	d.exec(t, "INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by) "+
-		"VALUES ('%s', '%s', '%s', '%s', '%s', 'service-api', 'end_user', '%s')", id, testTenant, run.app, testFlow, run.id, testUser)
+	d.exec(
+		t,
+		"INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, "+
+			"created_by_role, created_by) "+
+			"VALUES ('%s', '%s', '%s', '%s', '%s', 'service-api', 'end_user', '%s')",
+		id,
+		testTenant,
+		run.app,
+		testFlow,
+		run.id,
+		testUser,
+	)
 	return id
 }
 
@@ -100,16 +132,37 @@ func (d *database) insertNode(t *testing.T, run runRow, kind, metadata string) {
 	if d.driver == driverMySQL {
 		index = "`index`"
 	}
-	d.exec(t, "INSERT INTO workflow_node_executions (id, tenant_id, app_id, workflow_id, triggered_from, workflow_run_id, %s, node_id, node_type, title, "+
-		"process_data, status, execution_metadata, created_by_role, created_by) VALUES ('%s', '%s', '%s', '%s', 'workflow-run', '%s', 1, 'n', '%s', 'N', "+
-		"'secret', 'succeeded', %s, 'end_user', '%s')", index, uuid.NewString(), testTenant, run.app, testFlow, run.id, kind, quoteOrNull(metadata), testUser)
+	d.exec(
+		t,
+		"INSERT INTO workflow_node_executions (id, tenant_id, app_id, workflow_id, triggered_from, workflow_run_id, %s, "+
+			"node_id, node_type, title, "+
+			"process_data, status, execution_metadata, created_by_role, created_by) VALUES ('%s', '%s', '%s', '%s', "+
+			"'workflow-run', '%s', 1, 'n', '%s', 'N', "+
+			"'secret', 'succeeded', %s, 'end_user', '%s')",
+		index,
+		uuid.NewString(),
+		testTenant,
+		run.app,
+		testFlow,
+		run.id,
+		kind,
+		quoteOrNull(metadata),
+		testUser,
+	)
 }
 
 func (d *database) insertNames(t *testing.T) {
 	t.Helper()
 	d.exec(t, "INSERT INTO tenants (id, name) VALUES ('%s', 'Acme')", testTenant)
-	d.exec(t, "INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) VALUES ('%s', '%s', 'Translate', 'workflow', %s, %s)",
-		testApp, testTenant, d.yes(), d.yes())
+	d.exec(
+		t,
+		"INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) VALUES ('%s', '%s', 'Translate', "+
+			"'workflow', %s, %s)",
+		testApp,
+		testTenant,
+		d.yes(),
+		d.yes(),
+	)
 }
 
 func (d *database) yes() string {

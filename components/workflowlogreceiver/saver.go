@@ -45,8 +45,8 @@ type saver struct {
 	published   time.Time
 }
 
-// save stores the state. While the storage fails, as when its disk is full, it retries: the state must not advance without
-// being saved.
+// save stores the state. While the storage fails, as when its disk is full, it retries: the state must not advance
+// without being saved.
 func (s *saver) save(ctx context.Context) error {
 	pause := backoff.Backoff{Initial: firstSaveRetry, Max: maxSaveRetry}
 	for {

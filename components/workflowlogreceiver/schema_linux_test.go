@@ -20,7 +20,9 @@ var olderSchemas = map[string]struct {
 	missing string // what is logged about it, if anything
 }{
 	"1.7, no index from a run to its app log": {
-		[]string{"DROP INDEX workflow_app_log_workflow_run_id_idx"}, "workflow_app_logs (workflow_run_id), available since Dify 1.8.1",
+		[]string{
+			"DROP INDEX workflow_app_log_workflow_run_id_idx",
+		}, "workflow_app_logs (workflow_run_id), available since Dify 1.8.1",
 	},
 	"1.11.2, no index by time": {
 		[]string{"DROP INDEX workflow_run_created_at_id_idx"}, "workflow_runs (created_at, id), available since Dify 1.11.3",
@@ -28,23 +30,33 @@ var olderSchemas = map[string]struct {
 	"1.11, node executions by path and messages by app": {
 		[]string{
 			"DROP INDEX workflow_node_execution_workflow_run_id_idx", "DROP INDEX message_created_at_id_idx",
-			"CREATE INDEX workflow_node_execution_workflow_run_idx ON workflow_node_executions (tenant_id, app_id, workflow_id, triggered_from, workflow_run_id)",
+			"CREATE INDEX workflow_node_execution_workflow_run_idx ON workflow_node_executions (tenant_id, app_id, " +
+				"workflow_id, triggered_from, workflow_run_id)",
 		}, "",
 	},
 	"no index from a run to its nodes": {
-		[]string{"DROP INDEX workflow_node_execution_workflow_run_id_idx"}, "workflow_node_executions (workflow_run_id), available since Dify 1.12.0",
+		[]string{
+			"DROP INDEX workflow_node_execution_workflow_run_id_idx",
+		}, "workflow_node_executions (workflow_run_id), available since Dify 1.12.0",
 	},
 	"no index of messages": {
-		[]string{"DROP INDEX message_created_at_id_idx", "DROP INDEX message_app_id_idx"}, "messages (created_at, id), available since Dify 1.12.0",
+		[]string{
+			"DROP INDEX message_created_at_id_idx",
+			"DROP INDEX message_app_id_idx",
+		}, "messages (created_at, id), available since Dify 1.12.0",
 	},
 	"1.4, numbers are narrower and runs are counted": {
-		[]string{"ALTER TABLE workflow_runs ADD COLUMN sequence_number INT NOT NULL DEFAULT 1", "ALTER TABLE workflow_runs ALTER COLUMN total_tokens TYPE INT"}, "",
+		[]string{
+			"ALTER TABLE workflow_runs ADD COLUMN sequence_number INT NOT NULL DEFAULT 1",
+			"ALTER TABLE workflow_runs ALTER COLUMN total_tokens TYPE INT",
+		}, "",
 	},
 }
 
 // indexTables maps the prefixes of index names to their tables.
 var indexTables = map[string]string{
-	"workflow_app_log": "workflow_app_logs", "workflow_run": "workflow_runs", "workflow_node": "workflow_node_executions", "message": "messages",
+	"workflow_app_log": "workflow_app_logs", "workflow_run": "workflow_runs",
+	"workflow_node": "workflow_node_executions", "message": "messages",
 }
 
 func tableOf(index string) string {
@@ -63,7 +75,12 @@ func (d *database) change(t *testing.T, statement string) {
 		statement = "ALTER TABLE " + tableOf(index) + " " + statement
 	}
 	if d.driver == driverMySQL {
-		statement = strings.Replace(statement, "ALTER COLUMN total_tokens TYPE INT", "MODIFY total_tokens INT NOT NULL DEFAULT 0", 1)
+		statement = strings.Replace(
+			statement,
+			"ALTER COLUMN total_tokens TYPE INT",
+			"MODIFY total_tokens INT NOT NULL DEFAULT 0",
+			1,
+		)
 	}
 	d.exec(t, "%s", statement)
 }

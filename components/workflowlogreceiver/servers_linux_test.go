@@ -87,7 +87,20 @@ func startPostgres(tb testing.TB) *postgresServer {
 
 func initPostgres(tb testing.TB, dir string) {
 	tb.Helper()
-	runAs(tb, dir, filepath.Join(postgresBinaries, "initdb"), "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+	runAs(
+		tb,
+		dir,
+		filepath.Join(postgresBinaries, "initdb"),
+		"-D",
+		dir+"/data",
+		"-U",
+		"postgres",
+		"-A",
+		"trust",
+		"-E",
+		"UTF8",
+		"--no-sync",
+	)
 }
 
 // bootPostgres starts a server on the data in a folder.
@@ -141,7 +154,8 @@ func (s *postgresServer) newDatabase(tb testing.TB) *database {
 	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
 	var mu sync.Mutex // a connection serves one goroutine at a time
 	return &database{
-		driver: driverPostgreSQL, host: s.admin.Host, port: int(s.admin.Port), user: s.admin.User, password: s.admin.Password, name: name,
+		driver: driverPostgreSQL, host: s.admin.Host, port: int(s.admin.Port), name: name,
+		user: s.admin.User, password: s.admin.Password,
 		run: func(statement string) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -149,13 +163,18 @@ func (s *postgresServer) newDatabase(tb testing.TB) *database {
 			return err
 		},
 		cutConnections: func(t *testing.T) {
-			_, err := conn.Exec(context.Background(),
-				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'otelcol-dify'")
+			_, err := conn.Exec(
+				context.Background(),
+				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name "+
+					"= 'otelcol-dify'",
+			)
 			require.NoError(t, err)
 		},
 		connections: func(t *testing.T) (n int) {
-			require.NoError(t, conn.QueryRow(context.Background(),
-				"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'otelcol-dify'").Scan(&n))
+			require.NoError(t, conn.QueryRow(
+				context.Background(),
+				"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'otelcol-dify'",
+			).Scan(&n))
 			return n
 		},
 	}
@@ -224,9 +243,12 @@ func startMySQL(t *testing.T) *mysqlServer {
 		require.NoError(t, err)
 	} else {
 		dir, port := serverDir(t), freePort(t)
-		runAs(t, dir, "/usr/bin/mariadb-install-db", "--no-defaults", "--datadir="+dir+"/data", "--auth-root-authentication-method=normal", "--skip-test-db")
-		startProcess(t, dir, syscall.SIGTERM, "/usr/sbin/mariadbd", "--no-defaults", "--datadir="+dir+"/data", "--socket="+dir+"/s",
-			"--port="+strconv.Itoa(port), "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--default-time-zone=+08:00")
+		runAs(t, dir, "/usr/bin/mariadb-install-db", "--no-defaults", "--datadir="+dir+"/data",
+			"--auth-root-authentication-method=normal", "--skip-test-db")
+		startProcess(t, dir, syscall.SIGTERM, "/usr/sbin/mariadbd", "--no-defaults",
+			"--datadir="+dir+"/data", "--socket="+dir+"/s",
+			"--port="+strconv.Itoa(port), "--bind-address=127.0.0.1",
+			"--innodb-flush-log-at-trx-commit=0", "--default-time-zone=+08:00")
 		config = mysql.NewConfig()
 		config.User, config.Net, config.Addr = "root", "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
@@ -287,7 +309,10 @@ func (s *mysqlServer) newDatabase(t *testing.T) *database {
 	}
 	return &database{
 		driver: driverMySQL, host: host, port: portNumber, user: s.config.User, password: s.config.Passwd, name: name,
-		run: func(statement string) error { _, err := db.ExecContext(context.Background(), statement); return err }, //nolint:gosec // a test's own statements
+		run: func(statement string) error {
+			_, err := db.ExecContext(context.Background(), statement) //nolint:gosec // a test's own statements
+			return err
+		},
 		cutConnections: func(t *testing.T) {
 			for _, id := range ids(t) {
 				_, err := db.ExecContext(context.Background(), "KILL "+strconv.Itoa(id))

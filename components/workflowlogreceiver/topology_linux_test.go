@@ -33,7 +33,10 @@ func TestTopologies(t *testing.T) {
 	access := filepath.Join(dir, "data", "pg_hba.conf")
 	trusting, err := os.ReadFile(access)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(access, append([]byte("host all "+guarded+" 127.0.0.1/32 scram-sha-256\n"), trusting...), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(access, append([]byte("host all "+guarded+" 127.0.0.1/32 scram-sha-256\n"), trusting...), 0o600),
+	)
 	s := newPostgresServer(t, bootPostgres(t, dir, "ssl=on", "ssl_cert_file="+certificate, "ssl_key_file="+key))
 
 	t.Run("tls", func(t *testing.T) { testTLS(t, s.newDatabase(t), certificate) })
@@ -58,7 +61,11 @@ func testWrongPassword(t *testing.T, db *database) {
 	for _, entry := range r.log.All() {
 		assert.NotContains(t, entryText(entry), "wrong-secret")
 	}
-	assert.Contains(t, entryText(r.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]), "check `username` and `password`")
+	assert.Contains(
+		t,
+		entryText(r.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]),
+		"check `username` and `password`",
+	)
 	r.stop(t)
 
 	cfg = db.config()
@@ -75,15 +82,25 @@ func testTLS(t *testing.T, db *database, certificate string) {
 	cfg := db.config()
 	cfg.TLS.Insecure = false
 	strangers := startHarness(t, cfg, newMemory())
-	require.Eventually(t, func() bool { return strangers.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick)
-	assert.Contains(t, entryText(strangers.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]), "certificate")
+	require.Eventually(
+		t,
+		func() bool { return strangers.host.last() == componentstatus.StatusRecoverableError },
+		waitFor,
+		tick,
+	)
+	assert.Contains(
+		t,
+		entryText(strangers.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]),
+		"certificate",
+	)
 	strangers.stop(t)
 
 	trusted := db.config()
 	trusted.TLS.Insecure, trusted.TLS.CAFile = false, certificate
 	r := startHarness(t, trusted, newMemory())
 	r.waitDelivered(t, runEvent, run.id)
-	encrypted := "DO $$ BEGIN ASSERT (SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'otelcol-dify'); END $$"
+	encrypted := "DO $$ BEGIN ASSERT (SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE " +
+		"application_name = 'otelcol-dify'); END $$"
 	require.NoError(t, db.run(encrypted))
 }
 
@@ -93,8 +110,25 @@ func testStandby(t *testing.T, primary *postgresServer) {
 	before := newRun()
 	db.insert(t, before)
 	dir := serverDir(t)
-	runAs(t, dir, filepath.Join(postgresBinaries, "pg_basebackup"), "-D", dir+"/data", "-h", db.host, "-p", strconv.Itoa(db.port), "-U", db.user,
-		"-R", "-X", "stream", "-c", "fast", "--no-sync")
+	runAs(
+		t,
+		dir,
+		filepath.Join(postgresBinaries, "pg_basebackup"),
+		"-D",
+		dir+"/data",
+		"-h",
+		db.host,
+		"-p",
+		strconv.Itoa(db.port),
+		"-U",
+		db.user,
+		"-R",
+		"-X",
+		"stream",
+		"-c",
+		"fast",
+		"--no-sync",
+	)
 	standby, err := pgx.ParseConfig(bootPostgres(t, dir))
 	require.NoError(t, err)
 
@@ -134,8 +168,16 @@ func startPgBouncer(t *testing.T, db *database) (port int) {
 	require.FileExists(t, program, "install the Debian package pgbouncer")
 	dir, port := serverDir(t), freePort(t)
 	file := filepath.Join(dir, "pgbouncer.ini")
-	settings := fmt.Sprintf("[databases]\n* = host=%s port=%d user=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir = %s\n"+
-		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n", db.host, db.port, db.user, port, dir)
+	settings := fmt.Sprintf(
+		"[databases]\n* = host=%s port=%d user=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = "+
+			"%d\nunix_socket_dir = %s\n"+
+			"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n",
+		db.host,
+		db.port,
+		db.user,
+		port,
+		dir,
+	)
 	require.NoError(t, os.WriteFile(file, []byte(settings), 0o644)) //nolint:gosec // another user reads it
 	startProcess(t, dir, syscall.SIGINT, program, file)
 	require.Eventually(t, func() bool {
@@ -162,7 +204,10 @@ func selfSigned(t *testing.T, dir string) (certificate, key string) {
 	secret, err := x509.MarshalECPrivateKey(private)
 	require.NoError(t, err)
 	certificate, key = filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
-	for file, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "EC PRIVATE KEY", Bytes: secret}} {
+	for file, block := range map[string]*pem.Block{
+		certificate: {Type: "CERTIFICATE", Bytes: der},
+		key:         {Type: "EC PRIVATE KEY", Bytes: secret},
+	} {
 		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
 		if os.Geteuid() == 0 {
 			require.NoError(t, os.Chown(file, nobody, nobody))

@@ -30,8 +30,19 @@ func (d *database) insertOldAppLog(t *testing.T, run runRow, age time.Duration) 
 		createdAt = fmt.Sprintf("NOW() - INTERVAL %d SECOND", int(age.Seconds()))
 	}
 	id = uuid.NewString()
-	d.exec(t, "INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by, created_at) "+
-		"VALUES ('%s', '%s', '%s', '%s', '%s', 'web-app', 'end_user', '%s', %s)", id, testTenant, run.app, testFlow, run.id, testUser, createdAt)
+	d.exec(
+		t,
+		"INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, "+
+			"created_by_role, created_by, created_at) "+
+			"VALUES ('%s', '%s', '%s', '%s', '%s', 'web-app', 'end_user', '%s', %s)",
+		id,
+		testTenant,
+		run.app,
+		testFlow,
+		run.id,
+		testUser,
+		createdAt,
+	)
 	return id
 }
 
@@ -120,9 +131,15 @@ func testUnknownInHole(t *testing.T, db *database) {
 func testUnknownBehindYoung(t *testing.T, db *database) {
 	const old = 5000 // more than is read at once
 	db.insertOldAppLog(t, newRun(), 0)
-	db.exec(t, "INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by, created_at) "+
-		"SELECT gen_random_uuid(), tenant_id, app_id, workflow_id, gen_random_uuid(), created_from, created_by_role, created_by, created_at - interval '40 days' "+
-		"FROM workflow_app_logs, generate_series(1, %d)", old)
+	db.exec(
+		t,
+		"INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, "+
+			"created_by_role, created_by, created_at) "+
+			"SELECT gen_random_uuid(), tenant_id, app_id, workflow_id, gen_random_uuid(), created_from, created_by_role, "+
+			"created_by, created_at - interval '40 days' "+
+			"FROM workflow_app_logs, generate_series(1, %d)",
+		old,
+	)
 	cfg := db.config()
 	cfg.OutcomeWait = time.Hour
 	r := startHarness(t, cfg, newMemory())
@@ -195,16 +212,36 @@ func (d *database) insertMessage(t *testing.T, model, invokeFrom string, run *ru
 	if model != "" {
 		provider = "'langgenius/openai/openai'"
 	}
-	d.exec(t, "INSERT INTO messages (id, app_id, model_provider, model_id, conversation_id, inputs, query, message, message_unit_price, answer, "+
-		"answer_unit_price, currency, from_source, invoke_from, workflow_run_id, created_at) VALUES ('%s', '%s', %s, %s, '%s', '{}', 'secret', '{}', 0, '', 0, "+
-		"'USD', 'api', '%s', %s, %s)", id, testApp, provider, quoteOrNull(model), uuid.NewString(), invokeFrom, runID, sqlTime(time.Now()))
+	d.exec(
+		t,
+		"INSERT INTO messages (id, app_id, model_provider, model_id, conversation_id, inputs, query, message, "+
+			"message_unit_price, answer, "+
+			"answer_unit_price, currency, from_source, invoke_from, workflow_run_id, created_at) VALUES ('%s', '%s', %s, %s, "+
+			"'%s', '{}', 'secret', '{}', 0, '', 0, "+
+			"'USD', 'api', '%s', %s, %s)",
+		id,
+		testApp,
+		provider,
+		quoteOrNull(model),
+		uuid.NewString(),
+		invokeFrom,
+		runID,
+		sqlTime(time.Now()),
+	)
 	return id
 }
 
 func (d *database) answer(t *testing.T, message string, input, output int, price float64) {
 	t.Helper()
-	d.exec(t, "UPDATE messages SET message_tokens = %d, answer_tokens = %d, total_price = %g, provider_response_latency = 1.5 WHERE id = '%s'",
-		input, output, price, message)
+	d.exec(
+		t,
+		"UPDATE messages SET message_tokens = %d, answer_tokens = %d, total_price = %g, provider_response_latency = 1.5 "+
+			"WHERE id = '%s'",
+		input,
+		output,
+		price,
+		message,
+	)
 }
 
 // A model's call is counted by its message or, in a chatflow, by the run.
@@ -217,12 +254,18 @@ func testMessages(t *testing.T, db *database) {
 	tokens := func(model, kind, trigger string) map[string]string {
 		return map[string]string{
 			"dify.app.name": "Translate", "dify.Workspace.name": "Acme", "gen_ai.request.model": model,
-			"gen_ai.provider.name": "langgenius/openai/openai", "gen_ai.token.type": kind, "dify.workflow_run.triggered_from": trigger,
+			"gen_ai.provider.name": "langgenius/openai/openai", "gen_ai.token.type": kind,
+			"dify.workflow_run.triggered_from": trigger,
 		}
 	}
 	r.waitCounter(t, 100, difysemconv.MetricTokenUsage, tokens("gpt-4o", "input", "app-run"))
 	r.waitCounter(t, 20, difysemconv.MetricTokenUsage, tokens("gpt-4o", "output", "app-run"))
-	r.waitCounter(t, 0.25, difysemconv.MetricCost, map[string]string{"gen_ai.request.model": "gpt-4o", "dify.Usage.currency": "USD"})
+	r.waitCounter(
+		t,
+		0.25,
+		difysemconv.MetricCost,
+		map[string]string{"gen_ai.request.model": "gpt-4o", "dify.Usage.currency": "USD"},
+	)
 
 	begun := db.insertMessage(t, "gpt-4o", "debugger", nil)
 	chatflow := newRun()
@@ -282,7 +325,9 @@ func testEnumerations(t *testing.T, db *database) {
 		run.finishedAt = time.Time{}
 		db.insert(t, run)
 	}
-	for _, trigger := range []string{"debugging", "app-run", "rag-pipeline-run", "rag-pipeline-debugging", "webhook", "schedule", "plugin"} {
+	for _, trigger := range []string{
+		"debugging", "app-run", "rag-pipeline-run", "rag-pipeline-debugging", "webhook", "schedule", "plugin",
+	} {
 		run := newRun()
 		run.trigger = trigger
 		insert(run, "", "")
@@ -293,7 +338,9 @@ func testEnumerations(t *testing.T, db *database) {
 		insert(run, "type", kind)
 		expect(run, difysemconv.AttrRunType, kind)
 	}
-	for stored, reported := range map[string]string{"account": "account", "end_user": "end_user", "end-user": "end_user"} {
+	for stored, reported := range map[string]string{
+		"account": "account", "end_user": "end_user", "end-user": "end_user",
+	} {
 		run := newRun()
 		insert(run, "created_by_role", stored)
 		expect(run, difysemconv.AttrCreatedByRole, reported)
@@ -314,6 +361,10 @@ func testEnumerations(t *testing.T, db *database) {
 	}
 	r.waitCounter(t, float64(len(ids)), difysemconv.MetricRunTotal, nil)
 	for _, trigger := range outcome.Triggers {
-		assert.Positive(t, r.counter(difysemconv.MetricRunTotal, map[string]string{difysemconv.AttrRunTriggeredFrom: trigger}), trigger)
+		assert.Positive(
+			t,
+			r.counter(difysemconv.MetricRunTotal, map[string]string{difysemconv.AttrRunTriggeredFrom: trigger}),
+			trigger,
+		)
 	}
 }

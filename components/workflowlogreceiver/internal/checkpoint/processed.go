@@ -20,7 +20,12 @@ const (
 )
 
 // LoadProcessed loads the processed IDs of those of the minutes that are not in memory.
-func (s *Store) LoadProcessed(ctx context.Context, kind Kind, ids *tracker.ProcessedIDs, minutes ...tracker.Minute) error {
+func (s *Store) LoadProcessed(
+	ctx context.Context,
+	kind Kind,
+	ids *tracker.ProcessedIDs,
+	minutes ...tracker.Minute,
+) error {
 	for _, m := range ids.Missing(minutes...) {
 		stored, err := s.readProcessed(ctx, kind, m)
 		if err != nil {
@@ -31,9 +36,14 @@ func (s *Store) LoadProcessed(ctx context.Context, kind Kind, ids *tracker.Proce
 	return nil
 }
 
-// DropProcessed removes the processed IDs of the minutes from one up to another from memory, and from the storage with the
-// next save.
-func (s *Store) DropProcessed(ctx context.Context, kind Kind, ids *tracker.ProcessedIDs, from, to tracker.Minute) error {
+// DropProcessed removes the processed IDs of the minutes from one up to another from memory, and from the storage with
+// the next save.
+func (s *Store) DropProcessed(
+	ctx context.Context,
+	kind Kind,
+	ids *tracker.ProcessedIDs,
+	from, to tracker.Minute,
+) error {
 	var deletes []*storage.Operation
 	for m := from; m < to; m++ {
 		stored, err := s.readProcessed(ctx, kind, m)

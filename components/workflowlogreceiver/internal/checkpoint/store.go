@@ -19,12 +19,13 @@ import (
 )
 
 // startOver ends errors that leave the operator no other way.
-const startOver = "To start over at `start_at`, stop the collector and remove the receiver's file from the storage's directory"
+const startOver = "To start over at `start_at`, stop the collector and remove the receiver's file from the " +
+	"storage's directory"
 
 // Store reads and writes a State. It is not safe for concurrent use.
 //
-// The state is stored in parts, of which a save writes only those that have changed: a header with the positions, the open
-// runs, the processed IDs, the audit, and the counters of each app. These invariants hold:
+// The state is stored in parts, of which a save writes only those that have changed: a header with the positions, the
+// open runs, the processed IDs, the audit, and the counters of each app. These invariants hold:
 //   - A save is one Batch of the storage, which applies all of it or none. The positions, the processed IDs and the
 //     counters in the storage therefore always belong together.
 //   - A part of the processed IDs is deleted in the same Batch that stores the floor above it.
@@ -38,8 +39,8 @@ const startOver = "To start over at `start_at`, stop the collector and remove th
 //  3. Save writes the Batch. After a crash nothing is repeated.
 //  4. The counters are published. They never contain what is not stored, so no counter decreases after a crash.
 //
-// While the storage fails, step 3 is retried and nothing more is read: at most the records since the last save, which is
-// half a second of a backlog, are repeated.
+// While the storage fails, step 3 is retried and nothing more is read: at most the records since the last save, which
+// is half a second of a backlog, are repeated.
 type Store struct {
 	client    storage.Client
 	storageID string // for errors
@@ -55,8 +56,8 @@ func NewStore(client storage.Client, storageID, address, adopted string) *Store 
 	return &Store{client: client, storageID: storageID, address: address, adopted: adopted}
 }
 
-// Load reads the checkpoint. Without one it returns nil: a first start. A checkpoint that cannot be used is an error that
-// says what to do, since continuing without it would lose or repeat runs.
+// Load reads the checkpoint. Without one it returns nil: a first start. A checkpoint that cannot be used is an error
+// that says what to do, since continuing without it would lose or repeat runs.
 func (s *Store) Load(ctx context.Context, limits Limits) (*State, error) {
 	data, err := s.client.Get(ctx, headerKey)
 	if err != nil {
@@ -90,8 +91,12 @@ func (s *Store) decode(data []byte) (*header, error) {
 	}
 	switch {
 	case format.Version > version:
-		return nil, fmt.Errorf("has format %d, and this version reads formats up to %d: run the newer otelcol-dify that wrote it. %s",
-			format.Version, version, startOver)
+		return nil, fmt.Errorf(
+			"has format %d, and this version reads formats up to %d: run the newer otelcol-dify that wrote it. %s",
+			format.Version,
+			version,
+			startOver,
+		)
 	case format.Version < 1:
 		return nil, unreadable(fmt.Errorf("it has no valid version (%d)", format.Version))
 	}

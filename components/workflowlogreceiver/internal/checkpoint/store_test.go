@@ -37,9 +37,15 @@ func TestRoundTrip(t *testing.T) {
 	now := noon.Add(123456 * time.Microsecond)
 	before := NewState(limits, now, now)
 	odd := source.Run{Key: source.Key{ID: "not a uuid", CreatedAt: now}, Status: difysemconv.StatusRunning}
-	stuck := source.Run{Key: source.Key{ID: uuid.NewString(), CreatedAt: now.Add(-25 * time.Hour)}, Status: difysemconv.StatusPaused}
+	stuck := source.Run{
+		Key:    source.Key{ID: uuid.NewString(), CreatedAt: now.Add(-25 * time.Hour)},
+		Status: difysemconv.StatusPaused,
+	}
 	future := source.Run{
-		Key: source.Key{ID: uuid.NewString(), CreatedAt: time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)}, Status: difysemconv.StatusRunning,
+		Key: source.Key{
+			ID:        uuid.NewString(),
+			CreatedAt: time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC),
+		}, Status: difysemconv.StatusRunning,
 	}
 	rows := outcome.FromRuns([]source.Run{stuck, odd, future})
 	stored := storagetest.NewMemory(nil)
@@ -55,7 +61,9 @@ func TestRoundTrip(t *testing.T) {
 		Usage: outcome.Usage{Total: 5, Prices: []outcome.Price{{Currency: "USD", Amount: 0.1}}},
 	}, now)
 	before.Metrics.AddUsage(&outcome.Outcome{
-		Run: source.Run{AppID: "b"}, Usage: outcome.Usage{Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"}},
+		Run: source.Run{
+			AppID: "b",
+		}, Usage: outcome.Usage{Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"}},
 	}, now)
 	saved, err := store.Save(t.Context(), before)
 	require.NoError(t, err)
@@ -91,15 +99,18 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 		stored string
 		want   []string
 	}{
-		"torn":           {good[:len(good)-7], []string{"cannot be read", "Restore it from a backup", "remove the receiver's file"}},
-		"empty":          {"", []string{"cannot be read"}},
-		"no version":     {"{}", []string{"no valid version"}},
-		"newer version":  {with(`"version":1`, `"version":2`), []string{"has format 2, and this version reads formats up to 1", "newer otelcol-dify"}},
+		"torn": {good[:len(good)-7], []string{"cannot be read", "Restore it from a backup", "remove the " +
+			"receiver's file"}},
+		"empty":      {"", []string{"cannot be read"}},
+		"no version": {"{}", []string{"no valid version"}},
+		"newer version": {with(`"version":1`, `"version":2`), []string{"has format 2, and this version reads formats up " +
+			"to 1", "newer otelcol-dify"}},
 		"unknown field":  {with(`"runs"`, `"walks"`), []string{"cannot be read"}},
 		"a part missing": {with(`"apps":1`, `"apps":2`), []string{"its part app/1 is missing"}},
 		"another database": {
 			with("localhost", "elsewhere"),
-			[]string{"belongs to database postgresql://elsewhere:5432/dify", "adopt_checkpoint: postgresql://elsewhere:5432/dify"},
+			[]string{"belongs to database postgresql://elsewhere:5432/dify", "adopt_checkpoint: " +
+				"postgresql://elsewhere:5432/dify"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

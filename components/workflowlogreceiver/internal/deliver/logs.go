@@ -34,10 +34,14 @@ type Logs struct {
 	failures *health.FailureLog
 }
 
-// NewLogs returns a Logs for the pipeline, which is nil if there is none. It calls retrying before each retry and waits at
-// most maxRetryInterval between two attempts.
+// NewLogs returns a Logs for the pipeline, which is nil if there is none. It calls retrying before each retry and
+// waits at most maxRetryInterval between two attempts.
 func NewLogs(
-	next consumer.Logs, obs *receiverhelper.ObsReport, retrying func(context.Context), logger *zap.Logger, maxRetryInterval time.Duration,
+	next consumer.Logs,
+	obs *receiverhelper.ObsReport,
+	retrying func(context.Context),
+	logger *zap.Logger,
+	maxRetryInterval time.Duration,
 ) *Logs {
 	return &Logs{
 		next:     next,
@@ -45,7 +49,11 @@ func NewLogs(
 		retrying: retrying,
 		logger:   logger,
 		pause:    backoff.Backoff{Initial: firstRetry, Max: maxRetryInterval},
-		failures: health.NewFailureLog(logger, "The logs pipeline refused records; the runs wait in the database, and the records are sent again", "The logs pipeline accepts records again"),
+		failures: health.NewFailureLog(
+			logger,
+			"The logs pipeline refused records; the runs wait in the database, and the records are sent again",
+			"The logs pipeline accepts records again",
+		),
 	}
 }
 
@@ -69,7 +77,11 @@ func (d *Logs) Deliver(ctx context.Context, build func() plog.Logs) (rejected in
 			d.failures.Ended()
 			return 0, nil
 		case PermanentlyRejected(err):
-			d.logger.Error("The logs pipeline permanently rejected records; they are not sent again", zap.Error(err), zap.Int("records", records))
+			d.logger.Error(
+				"The logs pipeline permanently rejected records; they are not sent again",
+				zap.Error(err),
+				zap.Int("records", records),
+			)
 			return records, nil
 		}
 		if part, ok := remainder(err); ok {

@@ -35,13 +35,22 @@ type Metrics struct {
 }
 
 // NewMetrics returns a Metrics that emits at each change and at least once per interval.
-func NewMetrics(next consumer.Metrics, obs *receiverhelper.ObsReport, interval time.Duration, logger *zap.Logger) *Metrics {
+func NewMetrics(
+	next consumer.Metrics,
+	obs *receiverhelper.ObsReport,
+	interval time.Duration,
+	logger *zap.Logger,
+) *Metrics {
 	return &Metrics{
 		next:     next,
 		obs:      obs,
 		interval: interval,
-		failures: health.NewFailureLog(logger, "The metrics pipeline refused metrics; they are sent again, and none is lost", "The metrics pipeline accepts metrics again"),
-		changed:  make(chan struct{}, 1),
+		failures: health.NewFailureLog(
+			logger,
+			"The metrics pipeline refused metrics; they are sent again, and none is lost",
+			"The metrics pipeline accepts metrics again",
+		),
+		changed: make(chan struct{}, 1),
 	}
 }
 
@@ -106,7 +115,8 @@ func (e *Metrics) emit(ctx context.Context) bool {
 	}
 }
 
-// Snapshot returns a copy of the metrics to emit, since the pipeline may change what it is given, and sets their timestamp.
+// Snapshot returns a copy of the metrics to emit, since the pipeline may change what it is given, and sets their
+// timestamp.
 func (e *Metrics) Snapshot() (pmetric.Metrics, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -95,7 +95,9 @@ func sleepAndWait(d time.Duration) {
 
 func newObs(t *testing.T) *receiverhelper.ObsReport {
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
-		ReceiverID: component.NewID(metadata.Type), Transport: "postgresql", ReceiverCreateSettings: receivertest.NewNopSettings(metadata.Type),
+		ReceiverID: component.NewID(
+			metadata.Type,
+		), Transport: "postgresql", ReceiverCreateSettings: receivertest.NewNopSettings(metadata.Type),
 	})
 	require.NoError(t, err)
 	return obs

@@ -19,13 +19,15 @@ func TestPermanentlyRejected(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"nil":                 {nil, false},
-		"temporary":           {errRefused, false},
-		"permanent":           {permanent, true},
-		"wrapped":             {fmt.Errorf("pipeline: %w", permanent), true},
-		"one of two":          {errors.Join(permanent, errRefused), false},
-		"both":                {errors.Join(permanent, permanent), true},
-		"one deeper":          {fmt.Errorf("x: %w", errors.Join(permanent, fmt.Errorf("y: %w", errors.Join(permanent, errRefused)))), false},
+		"nil":        {nil, false},
+		"temporary":  {errRefused, false},
+		"permanent":  {permanent, true},
+		"wrapped":    {fmt.Errorf("pipeline: %w", permanent), true},
+		"one of two": {errors.Join(permanent, errRefused), false},
+		"both":       {errors.Join(permanent, permanent), true},
+		"one deeper": {
+			fmt.Errorf("x: %w", errors.Join(permanent, fmt.Errorf("y: %w", errors.Join(permanent, errRefused)))), false,
+		},
 		"around a mixture":    {consumererror.NewPermanent(errors.Join(permanent, errRefused)), true},
 		"a part, for a while": {consumererror.NewLogs(errRefused, plog.NewLogs()), false},
 	} {

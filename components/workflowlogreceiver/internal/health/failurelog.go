@@ -17,8 +17,8 @@ const (
 	changeEvery = time.Minute     // another error of the same failure
 )
 
-// FailureLog logs a repeating failure: when it begins, at intervals while it lasts, and when it ends. It is not safe for
-// concurrent use.
+// FailureLog logs a repeating failure: when it begins, at intervals while it lasts, and when it ends. It is not safe
+// for concurrent use.
 type FailureLog struct {
 	logger         *zap.Logger
 	onStart, onEnd string // messages

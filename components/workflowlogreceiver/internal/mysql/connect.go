@@ -62,7 +62,11 @@ func NewConnector(set source.Settings) (*Connector, error) {
 	}
 	// Lock names are per server and at most 64 characters long, so a hash of the database's name is part of them.
 	sum := sha256.Sum256([]byte(set.Database))
-	return &Connector{driver: connector, timeout: set.StatementTimeout, lockName: "otelcol-dify.workflow_log." + hex.EncodeToString(sum[:8])}, nil
+	return &Connector{
+		driver:   connector,
+		timeout:  set.StatementTimeout,
+		lockName: "otelcol-dify.workflow_log." + hex.EncodeToString(sum[:8]),
+	}, nil
 }
 
 // Connect opens a connection and prepares its session.
@@ -96,7 +100,8 @@ func (c *conn) prepare(ctx context.Context) error {
 	if err := c.sql.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
 		return explain("read the version", err)
 	}
-	for _, statement := range []string{timeoutStatement(version, c.timeout), idleTimeout, "SET SESSION TRANSACTION READ ONLY"} {
+	for _, statement := range []string{timeoutStatement(version, c.timeout), idleTimeout, "SET SESSION TRANSACTION " +
+		"READ ONLY"} {
 		if _, err := c.sql.ExecContext(ctx, statement); err != nil {
 			return explain("prepare the session", err)
 		}

@@ -16,7 +16,8 @@ var hints = map[uint16]string{
 	1044: "grant SELECT in `database` to the user in `username`",
 	1045: "check `username` and `password`",
 	1049: "check `database`",
-	1054: "the table differs from the one that Dify 1.10.1 and later create: check `database`, and that Dify's migrations have run",
+	1054: "the table differs from the one that Dify 1.10.1 and later create: check `database`, and that Dify's " +
+		"migrations have run",
 	1142: "grant SELECT on it to the user in `username`",
 	1143: "grant SELECT on it to the user in `username`",
 	1146: "the table does not exist: check `database`, and that Dify's migrations have run",

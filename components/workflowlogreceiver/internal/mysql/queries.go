@@ -30,31 +30,41 @@ var (
 		"COALESCE(t.`type`, ''), COALESCE(t.triggered_from, ''), COALESCE(t.status, ''), COALESCE(t.created_by_role, ''), " +
 		"COALESCE(t.created_by, ''), COALESCE(LEFT(t.`error`, " + maxError + "), ''), COALESCE(t.elapsed_time, 0), " +
 		"COALESCE(t.total_tokens, 0), COALESCE(t.total_steps, 0), COALESCE(t.exceptions_count, 0), t.finished_at"
-	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), COALESCE(t.model_id, ''), " +
-		"COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), COALESCE(t.total_price, 0), COALESCE(t.currency, ''), " +
-		"COALESCE(t.provider_response_latency, 0), COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, '')"
-	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), IF(LENGTH(execution_metadata) <= " + maxMetadata + ", execution_metadata, '')"
-	saysTokens  = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
+	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), COALESCE(t.model_id, " +
+		"''), " +
+		"COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), COALESCE(t.total_price, 0), COALESCE(t.currency, " +
+		"''), " +
+		"COALESCE(t.provider_response_latency, 0), COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), " +
+		"COALESCE(t.workflow_run_id, '')"
+	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), IF(LENGTH(execution_metadata) <= " +
+		"" + maxMetadata + ", execution_metadata, '')"
+	saysTokens = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
 )
 
 // byApp reads messages app by app: before Dify 1.12.0 they are indexed by time only within an app. It takes the time
 // as an additional first argument.
-const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id_idx) ON t.app_id = a.id AND t.created_at >= ? WHERE "
+const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id_idx) ON t.app_id = a.id AND " +
+	"t.created_at >= ? WHERE "
 
 var (
-	sqlNow         = "SELECT UTC_TIMESTAMP(6)"
-	sqlRunsAfter   = "SELECT " + runColumns + " FROM workflow_runs t WHERE " + afterPosition + inOrder
-	sqlRuns        = "SELECT " + runColumns + " FROM workflow_runs t WHERE t.id IN "
-	sqlRunKeys     = "SELECT t.id, t.created_at FROM workflow_runs t WHERE " + afterPosition + " AND " + upToPosition + inOrder
-	sqlExisting    = "SELECT id FROM workflow_runs WHERE id IN "
-	sqlMessages    = "SELECT " + messageColumns + " FROM messages t WHERE t.id IN "
-	sqlAppLogs     = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') FROM workflow_app_logs WHERE workflow_run_id IN "
-	sqlNodes       = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND workflow_run_id IN "
+	sqlNow       = "SELECT UTC_TIMESTAMP(6)"
+	sqlRunsAfter = "SELECT " + runColumns + " FROM workflow_runs t WHERE " + afterPosition + inOrder
+	sqlRuns      = "SELECT " + runColumns + " FROM workflow_runs t WHERE t.id IN "
+	sqlRunKeys   = "SELECT t.id, t.created_at FROM workflow_runs t WHERE " +
+		"" + afterPosition + " AND " + upToPosition + inOrder
+	sqlExisting = "SELECT id FROM workflow_runs WHERE id IN "
+	sqlMessages = "SELECT " + messageColumns + " FROM messages t WHERE t.id IN "
+	sqlAppLogs  = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') FROM workflow_app_logs WHERE " +
+		"workflow_run_id IN "
+	sqlNodes = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " +
+		"" + saysTokens + " AND workflow_run_id IN "
 	sqlNodesByPath = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND ("
-	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? AND triggered_from IN ('workflow-run', 'rag-pipeline-run') AND workflow_run_id = ?)"
+	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? AND triggered_from IN ('workflow-run', " +
+		"'rag-pipeline-run') AND workflow_run_id = ?)"
 	// created_at of this table alone is in the server's time zone: the database sets it, and Dify sets no session time
 	// zone.
-	sqlScanAppLogs = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), COALESCE(tenant_id, ''), " +
+	sqlScanAppLogs = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), " +
+		"COALESCE(tenant_id, ''), " +
 		"COALESCE(app_id, ''), COALESCE(workflow_id, ''), COALESCE(created_by_role, ''), COALESCE(created_by, '') " +
 		"FROM workflow_app_logs WHERE id > ? ORDER BY id LIMIT ?"
 	sqlApps    = "SELECT id, COALESCE(tenant_id, ''), COALESCE(name, ''), COALESCE(mode, '') FROM apps WHERE id IN "
@@ -84,7 +94,13 @@ func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
 func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
 	at := datetime(after.CreatedAt)
 	from, args := c.messages(at)
-	return query(ctx, c, "read messages", "SELECT "+messageColumns+from+afterPosition+inOrder, scanMessage, append(args, at, at, after.ID, limit)...)
+	return query(
+		ctx,
+		c,
+		"read messages",
+		"SELECT "+messageColumns+from+afterPosition+inOrder,
+		scanMessage,
+		append(args, at, at, after.ID, limit)...)
 }
 
 // messages returns the FROM clause for messages, and its arguments.
@@ -99,7 +115,12 @@ func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, er
 	return queryIDs(ctx, c, "read messages by id", sqlMessages, scanMessage, ids)
 }
 
-func (c *conn) Keys(ctx context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
+func (c *conn) Keys(
+	ctx context.Context,
+	table source.Table,
+	after, upTo source.Position,
+	limit int,
+) ([]source.Key, error) {
 	from, to := datetime(after.CreatedAt), datetime(upTo.CreatedAt)
 	statement, args := sqlRunKeys, []any(nil)
 	if table == source.Messages {
@@ -134,7 +155,12 @@ func (c *conn) Details(ctx context.Context, runs []*source.Run) ([]source.AppLog
 }
 
 // DetailsAndRunsAfter sends one statement after the other: the protocol has no pipelining.
-func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) ([]source.AppLog, []source.Node, []source.Run, error) {
+func (c *conn) DetailsAndRunsAfter(
+	ctx context.Context,
+	runs []*source.Run,
+	after source.Position,
+	limit int,
+) ([]source.AppLog, []source.Node, []source.Run, error) {
 	appLogs, nodes, err := c.Details(ctx, runs)
 	if err != nil {
 		return nil, nil, nil, err
@@ -175,7 +201,11 @@ func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, erro
 // AppLogsEnd returns "": the table is stored in the order of its random IDs.
 func (*conn) AppLogsEnd(context.Context) (string, error) { return "", nil }
 
-func (c *conn) ScanAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+func (c *conn) ScanAppLogs(
+	ctx context.Context,
+	from string,
+	limit int,
+) (rows []source.AppLog, next string, err error) {
 	rows, err = query(ctx, c, "scan workflow_app_logs", sqlScanAppLogs, scanWholeAppLog, from, limit)
 	if len(rows) == limit {
 		next = rows[limit-1].ID

@@ -12,7 +12,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-func queryIDs[T any](ctx context.Context, c *conn, step, statement string, scan func(*sql.Rows) (T, error), ids []string) ([]T, error) {
+func queryIDs[T any](
+	ctx context.Context,
+	c *conn,
+	step, statement string,
+	scan func(*sql.Rows) (T, error),
+	ids []string,
+) ([]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -23,7 +29,13 @@ func queryIDs[T any](ctx context.Context, c *conn, step, statement string, scan 
 	return query(ctx, c, step, statement+"(?"+strings.Repeat(",?", len(ids)-1)+")", scan, args...)
 }
 
-func query[T any](ctx context.Context, c *conn, step, statement string, scan func(*sql.Rows) (T, error), args ...any) ([]T, error) {
+func query[T any](
+	ctx context.Context,
+	c *conn,
+	step, statement string,
+	scan func(*sql.Rows) (T, error),
+	args ...any,
+) ([]T, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
 	rows, err := c.sql.QueryContext(ctx, statement, args...)
@@ -58,8 +70,21 @@ func scanRun(rows *sql.Rows) (source.Run, error) {
 
 func scanMessage(rows *sql.Rows) (source.Message, error) {
 	var m source.Message
-	err := rows.Scan(&m.ID, &m.CreatedAt, &m.AppID, &m.Provider, &m.Model, &m.InputTokens, &m.Output, &m.Price, &m.Currency,
-		&m.Latency, &m.Status, &m.InvokeFrom, &m.WorkflowRunID)
+	err := rows.Scan(
+		&m.ID,
+		&m.CreatedAt,
+		&m.AppID,
+		&m.Provider,
+		&m.Model,
+		&m.InputTokens,
+		&m.Output,
+		&m.Price,
+		&m.Currency,
+		&m.Latency,
+		&m.Status,
+		&m.InvokeFrom,
+		&m.WorkflowRunID,
+	)
 	return m, err
 }
 
@@ -72,7 +97,17 @@ func scanAppLog(rows *sql.Rows) (source.AppLog, error) {
 func scanWholeAppLog(rows *sql.Rows) (source.AppLog, error) {
 	var l source.AppLog
 	var created float64 // MariaDB and MySQL differ in its type
-	err := rows.Scan(&l.ID, &created, &l.RunID, &l.CreatedFrom, &l.TenantID, &l.AppID, &l.WorkflowID, &l.CreatedByRole, &l.CreatedBy)
+	err := rows.Scan(
+		&l.ID,
+		&created,
+		&l.RunID,
+		&l.CreatedFrom,
+		&l.TenantID,
+		&l.AppID,
+		&l.WorkflowID,
+		&l.CreatedByRole,
+		&l.CreatedBy,
+	)
 	l.CreatedAt = time.Unix(int64(created), 0).UTC()
 	return l, err
 }

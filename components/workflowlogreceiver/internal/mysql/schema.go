@@ -14,8 +14,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_index) FROM information_schema.statistics " +
-	"WHERE table_schema = DATABASE() AND table_name IN ('workflow_runs', 'workflow_app_logs', 'workflow_node_executions', 'messages') " +
+const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_index) FROM " +
+	"information_schema.statistics " +
+	"WHERE table_schema = DATABASE() AND table_name IN ('workflow_runs', 'workflow_app_logs', " +
+	"'workflow_node_executions', 'messages') " +
 	"GROUP BY table_name, index_name"
 
 // Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
@@ -50,7 +52,13 @@ func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 
 // probe separates an error of the table (fault) from an error of the connection (err).
 func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
-	_, err = query(ctx, c, "read "+table.Table, quoted(table).Probe(), func(*sql.Rows) (struct{}, error) { return struct{}{}, nil })
+	_, err = query(
+		ctx,
+		c,
+		"read "+table.Table,
+		quoted(table).Probe(),
+		func(*sql.Rows) (struct{}, error) { return struct{}{}, nil },
+	)
 	var myErr *mysql.MySQLError
 	if errors.As(err, &myErr) && hints[myErr.Number] != "" {
 		return err, nil

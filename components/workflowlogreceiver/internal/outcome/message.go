@@ -18,10 +18,12 @@ const (
 	triggerAppRun    = "app-run"
 )
 
-// FromMessage converts a message into what the tracker follows: something that begins and ends. Dify writes a message when
-// the model begins to answer, and its usage when the answer ends.
+// FromMessage converts a message into what the tracker follows: something that begins and ends. Dify writes a message
+// when the model begins to answer, and its usage when the answer ends.
 func FromMessage(m source.Message) Outcome {
-	o := Outcome{Run: source.Run{Key: m.Key, AppID: m.AppID, Status: difysemconv.StatusRunning, TriggeredFrom: triggerAppRun}}
+	o := Outcome{
+		Run: source.Run{Key: m.Key, AppID: m.AppID, Status: difysemconv.StatusRunning, TriggeredFrom: triggerAppRun},
+	}
 	if m.InvokeFrom == debugger {
 		o.TriggeredFrom = triggerDebugging
 	}

@@ -15,10 +15,14 @@ const plainMetadata = `{"total_tokens": 90, "total_price": "0.0001", "currency":
 // scan returns the same result as encoding/json.
 func FuzzScan(f *testing.F) {
 	for _, text := range []string{
-		plainMetadata, `{}`, `{"total_tokens":1}`, `{ "total_tokens" : 1 }`, `{"total_tokens": 1.5, "iteration_id": "a", "iteration_index": 0}`,
-		`{"total_tokens": "", "currency": ""}`, `{"Total_Tokens": 5}`, `{"total_tokens": 01}`, `{"total_tokens": -0}`, `{"total_tokens": "1e3"}`,
-		`{"total_tokens": 1,}`, `{,}`, `{"total_tokens": 1} x`, `{"total_tokens": null}`, `{"currency": 1}`, `{"currency": "a\u0041"}`, `{"currency": "é"}`,
-		`{"tool_info": "a"}`, `{"tool_info": {"provider_type": "workflow"}}`, `{"agent_log": [{"total_tokens": 5}]}`, `{"total_tokens": 5`, ``, `[]`,
+		plainMetadata, `{}`, `{"total_tokens":1}`, `{ "total_tokens" : 1 }`,
+		`{"total_tokens": 1.5, "iteration_id": "a", "iteration_index": 0}`,
+		`{"total_tokens": "", "currency": ""}`, `{"Total_Tokens": 5}`, `{"total_tokens": 01}`,
+		`{"total_tokens": -0}`, `{"total_tokens": "1e3"}`,
+		`{"total_tokens": 1,}`, `{,}`, `{"total_tokens": 1} x`, `{"total_tokens": null}`,
+		`{"currency": 1}`, `{"currency": "a\u0041"}`, `{"currency": "é"}`,
+		`{"tool_info": "a"}`, `{"tool_info": {"provider_type": "workflow"}}`,
+		`{"agent_log": [{"total_tokens": 5}]}`, `{"total_tokens": 5`, ``, `[]`,
 	} {
 		f.Add(text)
 	}

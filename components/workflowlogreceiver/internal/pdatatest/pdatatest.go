@@ -28,7 +28,8 @@ func Matches(attrs pcommon.Map, labels map[string]string) bool {
 	return true
 }
 
-// Counter returns the sum of a counter's points whose attributes have the given values, or -1 if there is no such point.
+// Counter returns the sum of a counter's points whose attributes have the given values, or -1 if there is no such
+// point.
 func Counter(md pmetric.Metrics, name string, labels map[string]string) float64 {
 	total, found := 0.0, false
 	for _, metric := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {

@@ -17,7 +17,8 @@ import (
 // without an index and without reading the rest. On older versions the scan goes by ID.
 
 const (
-	appLogColumns = `id, created_at, workflow_run_id, created_from, tenant_id, app_id, workflow_id, created_by_role, created_by`
+	appLogColumns = `id, created_at, workflow_run_id, created_from, tenant_id, app_id, workflow_id,
+	created_by_role, created_by`
 
 	sqlAppLogBlocks = `SELECT (pg_relation_size('workflow_app_logs') / current_setting('block_size')::int8)::int8`
 	sqlAppLogRange  = `SELECT ` + appLogColumns + ` FROM workflow_app_logs WHERE ctid >= $1::tid AND ctid < $2::tid`
@@ -33,7 +34,11 @@ func (c *conn) hasTIDRanges() bool {
 	return err == nil && version >= firstTIDRanges
 }
 
-func (c *conn) ScanAppLogs(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+func (c *conn) ScanAppLogs(
+	ctx context.Context,
+	from string,
+	limit int,
+) (rows []source.AppLog, next string, err error) {
 	if c.hasTIDRanges() {
 		return c.scanBlocks(ctx, from, limit)
 	}
@@ -72,6 +77,9 @@ func (c *conn) AppLogsEnd(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	blocks := int64(0)
-	err := c.query(ctx, statement{"measure workflow_app_logs", sqlAppLogBlocks, nil, func(values [][]byte) { blocks = integer(values[0]) }})
+	err := c.query(
+		ctx,
+		statement{"measure workflow_app_logs", sqlAppLogBlocks, nil, func(values [][]byte) { blocks = integer(values[0]) }},
+	)
 	return strconv.FormatInt(max(blocks-1, 0), 10), err
 }

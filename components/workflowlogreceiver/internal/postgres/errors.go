@@ -17,7 +17,8 @@ var hints = map[string]string{
 	"28P01": "check `username` and `password`",
 	"3D000": "check `database`",
 	"42501": "grant SELECT on it to the role in `username`",
-	"42703": "the table differs from the one that Dify 1.0 and later create: check `database`, and that Dify's migrations have run",
+	"42703": "the table differs from the one that Dify 1.0 and later create: check `database`, and that Dify's " +
+		"migrations have run",
 	"42P01": "the table does not exist: check `database`, and that Dify's migrations have run",
 	"53300": "the server has no connections left",
 	"57014": "the statement ran longer than `statement_timeout`: is an index missing?",

@@ -16,13 +16,14 @@ var (
 	maxError    = strconv.Itoa(source.MaxErrorLength)
 	maxMetadata = strconv.Itoa(source.MaxMetadataLength)
 
-	runColumns = `id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role, created_by,
-	left(error, ` + maxError + `), elapsed_time, total_tokens, total_steps, exceptions_count, finished_at`
+	runColumns = `id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role,
+	created_by, left(error, ` + maxError + `), elapsed_time, total_tokens, total_steps, exceptions_count, finished_at`
 	messageColumns = `m.id, m.created_at, m.app_id, m.model_provider, m.model_id, m.message_tokens, m.answer_tokens,
 	m.total_price::float8, m.currency, m.provider_response_latency, m.status, m.invoke_from, m.workflow_run_id`
 	nodeColumns = `n.workflow_run_id, n.node_type,
 	CASE WHEN octet_length(n.execution_metadata) <= ` + maxMetadata + ` THEN n.execution_metadata ELSE '' END`
-	saysTokens = `(octet_length(n.execution_metadata) > ` + maxMetadata + ` OR n.execution_metadata LIKE '%"total_tokens"%')`
+	saysTokens = `(octet_length(n.execution_metadata) > ` + maxMetadata + `
+	OR n.execution_metadata LIKE '%"total_tokens"%')`
 )
 
 // The statements. $1 and $2 are a position, or $1 is an array of IDs.
@@ -44,17 +45,20 @@ var (
 	sqlMessages = `SELECT ` + messageColumns + ` FROM messages m WHERE m.id = ANY($1::uuid[])`
 
 	// Before Dify 1.12.0 messages are indexed by time only within an app.
-	byApp                 = `FROM apps a CROSS JOIN LATERAL (SELECT ` + source.Optional.Columns + ` FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
+	byApp = `FROM apps a CROSS JOIN LATERAL (SELECT ` + source.Optional.Columns + `
+	FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
 	sqlMessagesAfterByApp = `SELECT ` + messageColumns + ` ` + byApp + `
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
 	sqlMessageKeysByApp = `SELECT m.id, m.created_at ` + byApp + `
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) AND (m.created_at, m.id) <= ($3::timestamp, $4::uuid)
 	ORDER BY m.created_at, m.id LIMIT $5::int8`
 
-	sqlAppLogs = `SELECT id, created_at, workflow_run_id, created_from FROM workflow_app_logs WHERE workflow_run_id = ANY($1::uuid[])`
-	sqlNodes   = `SELECT ` + nodeColumns + ` FROM workflow_node_executions n
+	sqlAppLogs = `SELECT id, created_at, workflow_run_id, created_from FROM workflow_app_logs
+	WHERE workflow_run_id = ANY($1::uuid[])`
+	sqlNodes = `SELECT ` + nodeColumns + ` FROM workflow_node_executions n
 	WHERE n.workflow_run_id = ANY($1::uuid[]) AND ` + saysTokens
-	sqlNodesByPath = `SELECT ` + nodeColumns + ` FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS k (run, tenant, app, flow)
+	sqlNodesByPath = `SELECT ` + nodeColumns + `
+	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS k (run, tenant, app, flow)
 	JOIN workflow_node_executions n ON n.tenant_id = k.tenant AND n.app_id = k.app AND n.workflow_id = k.flow
 	AND n.triggered_from IN ('workflow-run', 'rag-pipeline-run') AND n.workflow_run_id = k.run WHERE ` + saysTokens
 	sqlApps    = `SELECT id, tenant_id, name, mode FROM apps WHERE id = ANY($1::uuid[])`
@@ -73,7 +77,16 @@ func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) 
 
 func (c *conn) runsAfter(after source.Position, limit int, into *[]source.Run) statement {
 	createdAt, id := place(after)
-	return collect(limit, "read workflow_runs", sqlRunsAfter, c.interner.readRun, into, createdAt, id, strconv.Itoa(limit))
+	return collect(
+		limit,
+		"read workflow_runs",
+		sqlRunsAfter,
+		c.interner.readRun,
+		into,
+		createdAt,
+		id,
+		strconv.Itoa(limit),
+	)
 }
 
 func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
@@ -93,7 +106,12 @@ func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, er
 	return atMost(ctx, c, len(ids), "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
 }
 
-func (c *conn) Keys(ctx context.Context, table source.Table, after, upTo source.Position, limit int) ([]source.Key, error) {
+func (c *conn) Keys(
+	ctx context.Context,
+	table source.Table,
+	after, upTo source.Position,
+	limit int,
+) ([]source.Key, error) {
 	sql := sqlRunKeys
 	if table == source.Messages {
 		sql = sqlMessageKeys
@@ -107,10 +125,20 @@ func (c *conn) Keys(ctx context.Context, table source.Table, after, upTo source.
 }
 
 func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) {
-	return all(ctx, c, "look for runs", sqlExisting, func(values [][]byte) string { return uuidText(values[0]) }, array(runIDs))
+	return all(
+		ctx,
+		c,
+		"look for runs",
+		sqlExisting,
+		func(values [][]byte) string { return uuidText(values[0]) },
+		array(runIDs),
+	)
 }
 
-func (c *conn) Details(ctx context.Context, runs []*source.Run) (appLogs []source.AppLog, nodes []source.Node, err error) {
+func (c *conn) Details(
+	ctx context.Context,
+	runs []*source.Run,
+) (appLogs []source.AppLog, nodes []source.Node, err error) {
 	if len(runs) == 0 {
 		return nil, nil, nil
 	}
@@ -146,7 +174,17 @@ func (c *conn) nodes(runs []*source.Run, ids string, into *[]source.Node) statem
 	for i, run := range runs {
 		tenants[i], apps[i], flows[i] = orNil(run.TenantID), orNil(run.AppID), orNil(run.WorkflowID)
 	}
-	return collect(len(runs), step, sqlNodesByPath, c.interner.readNode, into, ids, array(tenants), array(apps), array(flows))
+	return collect(
+		len(runs),
+		step,
+		sqlNodesByPath,
+		c.interner.readNode,
+		into,
+		ids,
+		array(tenants),
+		array(apps),
+		array(flows),
+	)
 }
 
 func orNil(id string) string {
@@ -158,7 +196,12 @@ func orNil(id string) string {
 
 func (c *conn) Apps(ctx context.Context, ids []string) ([]source.App, error) {
 	return all(ctx, c, "read apps", sqlApps, func(values [][]byte) source.App {
-		return source.App{ID: uuidText(values[0]), TenantID: uuidText(values[1]), Name: string(values[2]), Mode: string(values[3])}
+		return source.App{
+			ID:       uuidText(values[0]),
+			TenantID: uuidText(values[1]),
+			Name:     string(values[2]),
+			Mode:     string(values[3]),
+		}
 	}, array(ids))
 }
 
@@ -174,7 +217,14 @@ func all[T any](ctx context.Context, c *conn, step, sql string, read func([][]by
 }
 
 // atMost does the same for a statement whose number of rows is limited.
-func atMost[T any](ctx context.Context, c *conn, limit int, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
+func atMost[T any](
+	ctx context.Context,
+	c *conn,
+	limit int,
+	step, sql string,
+	read func([][]byte) T,
+	args ...string,
+) ([]T, error) {
 	var rows []T
 	if err := c.query(ctx, collect(limit, step, sql, read, &rows, args...)); err != nil {
 		return nil, err

@@ -64,7 +64,9 @@ func (r *Builder) Build(t Events, observed time.Time) plog.Logs {
 	records.EnsureCapacity(t.Len())
 	for _, run := range t.Ended {
 		record := records.AppendEmpty()
-		record.SetTimestamp(timestampOf(observed, run.FinishedAt, run.CreatedAt.Add(outcome.Elapsed(run.ElapsedTime)), run.CreatedAt))
+		record.SetTimestamp(
+			timestampOf(observed, run.FinishedAt, run.CreatedAt.Add(outcome.Elapsed(run.ElapsedTime)), run.CreatedAt),
+		)
 		setSeverity(record, severities[run.Status])
 		record.Body().SetStr(endedBody(run))
 		fillRecord(record, difysemconv.EventWorkflowRun, run.ID, run, observed)
@@ -82,7 +84,8 @@ func (r *Builder) Build(t Events, observed time.Time) plog.Logs {
 		record := records.AppendEmpty()
 		record.SetTimestamp(timestampOf(observed, run.CreatedAt))
 		setSeverity(record, plog.SeverityNumberWarn)
-		record.Body().SetStr(fmt.Sprintf("Workflow run%s is not in the database, %s after its app log", ofApp(run), r.OutcomeWait))
+		record.Body().
+			SetStr(fmt.Sprintf("Workflow run%s is not in the database, %s after its app log", ofApp(run), r.OutcomeWait))
 		fillRecord(record, difysemconv.EventWorkflowUnknown, run.AppLog.ID, run, observed)
 	}
 	return logs

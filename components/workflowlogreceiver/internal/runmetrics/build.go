@@ -19,10 +19,16 @@ const (
 	attrOverflow  = "otel.metric.overflow"
 )
 
-// Build returns the metrics at one point in time, without the timestamps of their points. A series younger than zeroFor
-// is emitted with 0: Prometheus takes the first value of a counter that it sees as the counter's beginning, and everything
-// counted before would be missing from every rate. Later emissions add the rest; pending reports whether there is any.
-func (m *Metrics) Build(resource pcommon.Resource, scope pcommon.InstrumentationScope, now time.Time, zeroFor time.Duration) (
+// Build returns the metrics at one point in time, without the timestamps of their points. A series younger than
+// zeroFor is emitted with 0: Prometheus takes the first value of a counter that it sees as the counter's beginning,
+// and everything counted before would be missing from every rate. Later emissions add the rest; pending reports
+// whether there is any.
+func (m *Metrics) Build(
+	resource pcommon.Resource,
+	scope pcommon.InstrumentationScope,
+	now time.Time,
+	zeroFor time.Duration,
+) (
 	md pmetric.Metrics, pending bool,
 ) {
 	b := &builder{now: now, zeroFor: zeroFor}
@@ -69,10 +75,25 @@ func (b *builder) describe(metrics pmetric.MetricSlice) {
 	b.durations = histogram.DataPoints()
 
 	b.total = newSum(metrics, difysemconv.MetricRunTotal, "Workflow runs that have ended.", "{run}")
-	b.success = newSum(metrics, difysemconv.MetricRunSuccess, "Workflow runs that succeeded, at least partially.", "{run}")
+	b.success = newSum(
+		metrics,
+		difysemconv.MetricRunSuccess,
+		"Workflow runs that succeeded, at least partially.",
+		"{run}",
+	)
 	b.failed = newSum(metrics, difysemconv.MetricRunFailure, "Workflow runs that failed.", "{run}")
-	b.tokens = newSum(metrics, difysemconv.MetricTokenUsage, "Tokens that language models used in workflow runs and in chats.", "{token}")
-	b.cost = newSum(metrics, difysemconv.MetricCost, "Price of the tokens that language models used in workflow runs and in chats.", "{currency}")
+	b.tokens = newSum(
+		metrics,
+		difysemconv.MetricTokenUsage,
+		"Tokens that language models used in workflow runs and in chats.",
+		"{token}",
+	)
+	b.cost = newSum(
+		metrics,
+		difysemconv.MetricCost,
+		"Price of the tokens that language models used in workflow runs and in chats.",
+		"{currency}",
+	)
 }
 
 func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric.NumberDataPointSlice {
@@ -141,7 +162,13 @@ func isSuccess(status string) bool {
 	return status == difysemconv.StatusSucceeded || status == difysemconv.StatusPartialSucceeded
 }
 
-func (b *builder) usagePoint(a *appMetrics, model modelLabels, trigger string, start time.Time, points pmetric.NumberDataPointSlice) pmetric.NumberDataPoint {
+func (b *builder) usagePoint(
+	a *appMetrics,
+	model modelLabels,
+	trigger string,
+	start time.Time,
+	points pmetric.NumberDataPointSlice,
+) pmetric.NumberDataPoint {
 	point := points.AppendEmpty()
 	point.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
 	a.labels.put(point.Attributes())

@@ -1,7 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package runmetrics counts runs and the usage of language models, per app and with bounded cardinality. It does no I/O.
+// Package runmetrics counts runs and the usage of language models, per app and with bounded cardinality. It does no
+// I/O.
 package runmetrics
 
 import (

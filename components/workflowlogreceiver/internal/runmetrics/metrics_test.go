@@ -43,7 +43,9 @@ func TestSeriesExistWithZero(t *testing.T) {
 	assert.False(t, m.ensureSeries(AppLabels{AppID: "a"}, "app-run", noon.Add(time.Hour)).changed)
 	md := built(m)
 	assert.Equal(t, 4+4+2+1, md.DataPointCount())
-	for _, name := range []string{difysemconv.MetricRunTotal, difysemconv.MetricRunSuccess, difysemconv.MetricRunFailure} {
+	for _, name := range []string{
+		difysemconv.MetricRunTotal, difysemconv.MetricRunSuccess, difysemconv.MetricRunFailure,
+	} {
 		sum := pdatatest.Metric(md, name).Sum()
 		assert.True(t, sum.IsMonotonic())
 		assert.Equal(t, pmetric.AggregationTemporalityCumulative, sum.AggregationTemporality())
@@ -99,7 +101,12 @@ func TestOverflowIsOneSeries(t *testing.T) {
 	}
 	assert.InDelta(t, 6, pdatatest.Counter(md, difysemconv.MetricRunTotal, nil), 0)
 	count(m, endedRun("a", difysemconv.StatusFailed, 1))
-	assert.InDelta(t, 2, pdatatest.Counter(built(m), difysemconv.MetricRunFailure, map[string]string{"dify.app_id": "a"}), 0)
+	assert.InDelta(
+		t,
+		2,
+		pdatatest.Counter(built(m), difysemconv.MetricRunFailure, map[string]string{"dify.app_id": "a"}),
+		0,
+	)
 }
 
 func TestRenamedAppIsASeriesOfItsOwn(t *testing.T) {
@@ -110,7 +117,12 @@ func TestRenamedAppIsASeriesOfItsOwn(t *testing.T) {
 	count(m, run)
 	md := built(m)
 	assert.InDelta(t, 1, pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "n-a"}), 0)
-	assert.InDelta(t, 1, pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "renamed"}), 0)
+	assert.InDelta(
+		t,
+		1,
+		pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "renamed"}),
+		0,
+	)
 	assert.InDelta(t, 2, pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app_id": "a"}), 0)
 }
 
@@ -124,9 +136,19 @@ func TestNewSeriesBeginWithZero(t *testing.T) {
 		runs, sums float64
 		pending    bool
 	}{{time.Second, 0, 0, true}, {15 * time.Second, 1, 10.5, false}} {
-		md, pending := m.Build(pcommon.NewResource(), pcommon.NewInstrumentationScope(), noon.Add(test.after), 15*time.Second)
+		md, pending := m.Build(
+			pcommon.NewResource(),
+			pcommon.NewInstrumentationScope(),
+			noon.Add(test.after),
+			15*time.Second,
+		)
 		assert.InDelta(t, test.runs, pdatatest.Counter(md, difysemconv.MetricRunTotal, nil), 0)
-		assert.InDelta(t, test.sums, pdatatest.Counter(md, difysemconv.MetricTokenUsage, nil)+pdatatest.Counter(md, difysemconv.MetricCost, nil), 0)
+		assert.InDelta(
+			t,
+			test.sums,
+			pdatatest.Counter(md, difysemconv.MetricTokenUsage, nil)+pdatatest.Counter(md, difysemconv.MetricCost, nil),
+			0,
+		)
 		assert.Equal(t, test.pending, pending)
 	}
 }
@@ -137,6 +159,16 @@ func TestModelsAreBounded(t *testing.T) {
 		u := outcome.Usage{Input: 1, Output: 2, Model: outcome.Model{Name: fmt.Sprint("m", i), Provider: "p"}}
 		m.AddUsage(&outcome.Outcome{Run: source.Run{AppID: "a"}, Usage: u}, noon)
 	}
-	assert.InDelta(t, 3*3, pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": outcome.Other}), 0)
-	assert.InDelta(t, 3, pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "m7"}), 0)
+	assert.InDelta(
+		t,
+		3*3,
+		pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": outcome.Other}),
+		0,
+	)
+	assert.InDelta(
+		t,
+		3,
+		pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "m7"}),
+		0,
+	)
 }

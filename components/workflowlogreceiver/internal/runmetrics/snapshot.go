@@ -10,7 +10,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 )
 
-// App is the series of one app as the checkpoint stores them. Its JSON names, and those of the labels, are names on disk.
+// App is the series of one app as the checkpoint stores them. Its JSON names, and those of the labels, are names on
+// disk.
 type App struct {
 	AppLabels
 	Runs   []runsEntry                        `json:"runs,omitempty"`

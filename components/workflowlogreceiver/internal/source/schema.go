@@ -32,15 +32,27 @@ const (
 // The columns that are read, by table. Each table of Required must have all of them.
 var (
 	Required = []TableColumns{
-		{"workflow_runs", "id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role, created_by, " +
-			"error, elapsed_time, total_tokens, total_steps, exceptions_count, finished_at"},
-		{"workflow_app_logs", "id, created_at, workflow_run_id, created_from, tenant_id, app_id, workflow_id, created_by_role, created_by"},
-		{"workflow_node_executions", "workflow_run_id, tenant_id, app_id, workflow_id, triggered_from, node_type, execution_metadata"},
+		{
+			"workflow_runs",
+			"id, created_at, tenant_id, app_id, workflow_id, type, triggered_from, status, created_by_role, created_by, " +
+				"error, elapsed_time, total_tokens, total_steps, exceptions_count, finished_at",
+		},
+		{
+			"workflow_app_logs",
+			"id, created_at, workflow_run_id, created_from, tenant_id, app_id, workflow_id, created_by_role, created_by",
+		},
+		{
+			"workflow_node_executions",
+			"workflow_run_id, tenant_id, app_id, workflow_id, triggered_from, node_type, execution_metadata",
+		},
 		{"apps", "id, tenant_id, name, mode"},
 		{"tenants", "id, name"},
 	}
-	Optional = TableColumns{"messages", "id, created_at, app_id, model_provider, model_id, message_tokens, answer_tokens, " +
-		"total_price, currency, provider_response_latency, status, invoke_from, workflow_run_id"}
+	Optional = TableColumns{
+		"messages",
+		"id, created_at, app_id, model_provider, model_id, message_tokens, answer_tokens, " +
+			"total_price, currency, provider_response_latency, status, invoke_from, workflow_run_id",
+	}
 )
 
 // TableColumns are the columns that are read from a table, as written in SQL.
@@ -95,7 +107,10 @@ func (s Schema) Scans() []string {
 		{s.Messages == nil && !s.MessagesByTime && !s.MessagesByApp, "messages", "created_at, id", "1.12.0"},
 	} {
 		if missing.is {
-			scans = append(scans, fmt.Sprintf("%s (%s), available since Dify %s", missing.table, missing.columns, missing.sinceV))
+			scans = append(
+				scans,
+				fmt.Sprintf("%s (%s), available since Dify %s", missing.table, missing.columns, missing.sinceV),
+			)
 		}
 	}
 	return scans

@@ -13,13 +13,13 @@ import (
 // idleInterval is how long the end of the table is not read when nothing there was due.
 const idleInterval = time.Minute
 
-// AppLogs decides which rows of workflow_app_logs have been without their run for so long that they are reported alone:
-// with Dify's log store the run is never in the database.
+// AppLogs decides which rows of workflow_app_logs have been without their run for so long that they are reported
+// alone: with Dify's log store the run is never in the database.
 //
 // The table has no index by time, so it is read in storage order, from the beginning or, if start_at says so, from the
-// end. On PostgreSQL new rows are appended, so the first scan stays at the end, before rows that may still get their run.
-// Rows that fill a hole are found by scanning the whole table again, slowly and repeatedly. On MySQL, which stores rows by
-// ID, that is the only way.
+// end. On PostgreSQL new rows are appended, so the first scan stays at the end, before rows that may still get their
+// run. Rows that fill a hole are found by scanning the whole table again, slowly and repeatedly. On MySQL, which
+// stores rows by ID, that is the only way.
 //
 // These invariants hold between two calls:
 //   - Every row since Floor that has been reported is in Processed. An older row is reported only by the first scan.
@@ -92,7 +92,8 @@ func (a *AppLogs) FollowDue(now time.Time) bool {
 }
 
 // Followed records what was read at At: rows, the place after them, which is "" at the end, and the place at which the
-// table grows, which is "" if rows are inserted anywhere. It reports whether the first scan has just found out the latter.
+// table grows, which is "" if rows are inserted anywhere. It reports whether the first scan has just found out the
+// latter.
 func (a *AppLogs) Followed(rows []source.AppLog, next, end string, now time.Time) (unordered bool) {
 	young := a.young(rows, now)
 	switch {

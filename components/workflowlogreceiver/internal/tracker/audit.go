@@ -12,8 +12,8 @@ import (
 // auditWidth is the range of time whose rows are counted together.
 const auditWidth = time.Hour
 
-// Audit detects rows that appear when they are already too old to be reported, as when an archive is restored. It counts
-// all old rows hour by hour, once per interval and in parts, and compares the result with the previous count.
+// Audit detects rows that appear when they are already too old to be reported, as when an archive is restored. It
+// counts all old rows hour by hour, once per interval and in parts, and compares the result with the previous count.
 type Audit struct {
 	last    AuditSnapshot
 	changed bool // since Saved
@@ -53,7 +53,8 @@ func (a *Audit) Next(now, floor time.Time, interval time.Duration) (s Span, acti
 	return Span{After: a.at, UpTo: source.Position{CreatedAt: a.upTo}, Limit: DefaultLimits.Sweep}, true
 }
 
-// Counted adds the keys of a part. At the end of a count it returns how many rows have appeared since the previous one.
+// Counted adds the keys of a part. At the end of a count it returns how many rows have appeared since the previous
+// one.
 func (a *Audit) Counted(s Span, keys []source.Key) (appeared int) {
 	for _, key := range keys {
 		if key.CreatedAt.Before(a.upTo) {

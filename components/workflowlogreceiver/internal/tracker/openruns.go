@@ -12,8 +12,8 @@ import (
 // stuckInterval is how often a run that was reported as stuck is read again.
 const stuckInterval = time.Minute
 
-// OpenRuns are the runs that have been seen and have not ended. They are stored in two lists, of which the short one of
-// runs in progress changes often, and the one of stuck runs rarely.
+// OpenRuns are the runs that have been seen and have not ended. They are stored in two lists, of which the short one
+// of runs in progress changes often, and the one of stuck runs rarely.
 type OpenRuns struct {
 	runs map[string]*openRun
 

@@ -62,7 +62,8 @@ func MinutesOf[T any](rows []T, createdAt func(*T) time.Time) []Minute {
 // all of them; memory has the minutes that were needed recently.
 //
 // These invariants hold between two calls:
-//   - A minute in memory has all its IDs: the stored ones, followed by those added since, in the order of their addition.
+//   - A minute in memory has all its IDs: the stored ones, followed by those added since, in the order of their
+//     addition.
 //   - An ID is in the list of a minute at most once, and is never removed from it while the minute is kept.
 //   - Only the last part of a minute ever changes. Changes therefore returns at most one part that was stored before.
 //   - A minute with unsaved IDs stays in memory: minutes leave it only in Saved and Forget.

@@ -35,7 +35,10 @@ func TestProcessedIDsForgetNothing(t *testing.T) {
 	}
 	var keys []source.Key
 	for i := range maxIDsInMemory + maxIDsInMemory/4 {
-		key := source.Key{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), CreatedAt: noon.Add(time.Duration(i/10_000) * time.Minute)}
+		key := source.Key{
+			ID:        fmt.Sprintf("00000000-0000-4000-8000-%012d", i),
+			CreatedAt: noon.Add(time.Duration(i/10_000) * time.Minute),
+		}
 		load(MinuteOf(key.CreatedAt))
 		require.False(t, p.Has(key))
 		p.add(key)
@@ -54,7 +57,8 @@ func TestProcessedIDsForgetNothing(t *testing.T) {
 
 func TestMinuteOf(t *testing.T) {
 	for text, want := range map[string]Minute{
-		"1970-01-01T00:00:00Z": 0, "1970-01-01T00:00:59Z": 0, "1970-01-01T00:01:00Z": 1, "1969-12-31T23:59:59Z": -1, "1969-12-31T23:59:00Z": -1,
+		"1970-01-01T00:00:00Z": 0, "1970-01-01T00:00:59Z": 0, "1970-01-01T00:01:00Z": 1,
+		"1969-12-31T23:59:59Z": -1, "1969-12-31T23:59:00Z": -1,
 		"1969-12-31T23:58:59Z": -2,
 	} {
 		at, err := time.Parse(time.RFC3339, text)

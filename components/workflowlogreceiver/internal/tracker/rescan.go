@@ -23,10 +23,10 @@ type Limits struct {
 // DefaultLimits cost a few milliseconds of the database's time each.
 var DefaultLimits = Limits{Newest: 5000, Window: 5000, Sweep: 2000}
 
-// Rescan is the progress, between polls, of reading behind the position. Three ranges follow one another downwards from
-// the position: the newest rows, which each poll reads; the rest of the look-back window, read in passes without pause;
-// and all older rows up to MaxRunAge, read in passes that start once per LookBack. In a quiet table the newest rows cover
-// the whole window.
+// Rescan is the progress, between polls, of reading behind the position. Three ranges follow one another downwards
+// from the position: the newest rows, which each poll reads; the rest of the look-back window, read in passes without
+// pause; and all older rows up to MaxRunAge, read in passes that start once per LookBack. In a quiet table the newest
+// rows cover the whole window.
 //
 // It is not stored: after a restart every pass starts again.
 type Rescan struct {
@@ -54,8 +54,8 @@ type Span struct {
 // Empty reports whether the span has no rows.
 func (s Span) Empty() bool { return !s.UpTo.CreatedAt.After(s.After.CreatedAt) }
 
-// Newest returns the newest part of the look-back window that has no more keys than each poll reads. The processed IDs of
-// NewestMinutes have been loaded.
+// Newest returns the newest part of the look-back window that has no more keys than each poll reads. The processed IDs
+// of NewestMinutes have been loaded.
 func (r *Rescan) Newest(t *Tail, now time.Time) Span {
 	from, keys := now.Add(-r.lookBack), r.Limits.Newest
 	for m := MinuteOf(t.Position.CreatedAt); m >= MinuteOf(from); m-- {
@@ -76,8 +76,8 @@ func (r *Rescan) Newest(t *Tail, now time.Time) Span {
 	return Span{After: notBelow(t.Floor, from), UpTo: t.Position, Limit: maxKeys}
 }
 
-// NewestMinutes returns the minutes whose processed IDs Newest looks at. The caller loads each one before it asks for the
-// next, since the number of IDs decides where the minutes end.
+// NewestMinutes returns the minutes whose processed IDs Newest looks at. The caller loads each one before it asks for
+// the next, since the number of IDs decides where the minutes end.
 func (r *Rescan) NewestMinutes(t *Tail, now time.Time) iter.Seq[Minute] {
 	return func(yield func(Minute) bool) {
 		ids := 0
@@ -123,8 +123,8 @@ func (r *Rescan) Sweep(t *Tail, now time.Time) (s Span, active bool) {
 	return Span{After: r.sweep, UpTo: upTo, Limit: r.Limits.Sweep}, true
 }
 
-// Swept records how far the sweep reached. At its end it returns the new floor: every row that appeared before it was too
-// old has been found.
+// Swept records how far the sweep reached. At its end it returns the new floor: every row that appeared before it was
+// too old has been found.
 func (r *Rescan) Swept(t *Tail, s Span, keys []source.Key) (floor time.Time, raised bool) {
 	if len(keys) == s.Limit {
 		r.sweep = keys[len(keys)-1].Position()

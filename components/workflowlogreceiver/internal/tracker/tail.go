@@ -20,9 +20,10 @@ type Settings struct {
 
 // Tail decides which rows of one table are due.
 //
-// The table is read in the order of (created_at, id), and Position is the last row read in that order. A row may become
-// visible behind Position: it was committed late, or another row has the same time. Therefore Processed has the IDs of
-// all rows since Floor that have been processed, and the rows between Floor and Position are read again: see Rescan.
+// The table is read in the order of (created_at, id), and Position is the last row read in that order. A row may
+// become visible behind Position: it was committed late, or another row has the same time. Therefore Processed has the
+// IDs of all rows since Floor that have been processed, and the rows between Floor and Position are read again: see
+// Rescan.
 //
 // These invariants hold between two calls:
 //   - Every row at or after Floor and up to Position that was visible when it was last read is in Processed.
@@ -64,8 +65,8 @@ type Batch struct {
 	Position *source.Position // the position after this batch
 }
 
-// NewTail begins at a start position. It reads from MaxRunAge before that position, for the runs that are in progress at
-// it.
+// NewTail begins at a start position. It reads from MaxRunAge before that position, for the runs that are in progress
+// at it.
 func NewTail(set Settings, start, now time.Time) *Tail {
 	t := &Tail{
 		Processed: NewProcessedIDs(),
@@ -155,8 +156,8 @@ func (t *Tail) NeedsDetails(run *source.Run, now time.Time) bool {
 	return outcome.HasEnded(run) || t.IsStuck(run, now) && !t.Open.isStuck(run.ID)
 }
 
-// SortVisited sorts the rows of open runs. A missing row may only be late on a replica: a run counts as deleted once it
-// has been missing for as long as a row may be late.
+// SortVisited sorts the rows of open runs. A missing row may only be late on a replica: a run counts as deleted once
+// it has been missing for as long as a row may be late.
 func (t *Tail) SortVisited(asked []string, found []outcome.Outcome, now time.Time) Batch {
 	var b Batch
 	present := make(map[string]bool, len(found))
