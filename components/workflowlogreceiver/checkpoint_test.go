@@ -67,8 +67,6 @@ func TestStorageThatCannotBeUsed(t *testing.T) {
 	}
 	r := newHarness(t, checkpointConfig(), nil, &sink{})
 	require.ErrorContains(
-		t,
-		r.start(t.Context(), componenttest.NewNopHost()),
-		`there is no extension "file_storage/checkpoint"`,
+		t, r.start(t.Context(), componenttest.NewNopHost()), `there is no extension "file_storage/checkpoint"`,
 	)
 }

@@ -99,8 +99,7 @@ func writeFixture(t *testing.T) *storagetest.Memory {
 	}, noon)
 	appLogs := p.saver.state.AppLogs
 	require.NoError(
-		t,
-		p.saver.store.LoadProcessed(t.Context(), checkpoint.AppLogs, appLogs.Processed, tracker.MinuteOf(noon)),
+		t, p.saver.store.LoadProcessed(t.Context(), checkpoint.AppLogs, appLogs.Processed, tracker.MinuteOf(noon)),
 	)
 	appLogs.Delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
 	require.NoError(t, p.poll(t.Context(), db))

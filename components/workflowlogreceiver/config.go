@@ -109,13 +109,9 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 // Validate reports all errors of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(
-		cfg.validateDatabase(),
-		cfg.validateStart(),
-		positive("poll_interval", cfg.PollInterval),
-		positive("outcome_wait", cfg.OutcomeWait),
-		positive("max_run_age", cfg.MaxRunAge),
-		positive("metrics_interval", cfg.MetricsInterval),
-		cfg.validateLimits(),
+		cfg.validateDatabase(), cfg.validateStart(), positive("poll_interval", cfg.PollInterval),
+		positive("outcome_wait", cfg.OutcomeWait), positive("max_run_age", cfg.MaxRunAge),
+		positive("metrics_interval", cfg.MetricsInterval), cfg.validateLimits(),
 	)
 }
 
@@ -129,14 +125,12 @@ func (cfg *Config) validateDatabase() error {
 	}
 	if cfg.Port < 0 || cfg.Port > 65535 {
 		errs = errors.Join(
-			errs,
-			fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's default port", cfg.Port),
+			errs, fmt.Errorf("`port` is %d: must be 1 to 65535, or 0 for the driver's default port", cfg.Port),
 		)
 	}
 	if cfg.Username == "" {
 		errs = errors.Join(
-			errs,
-			errors.New("`username` is empty: set it to a role that may read Dify's tables (DB_USERNAME)"),
+			errs, errors.New("`username` is empty: set it to a role that may read Dify's tables (DB_USERNAME)"),
 		)
 	}
 	if cfg.Database == "" {
@@ -169,8 +163,7 @@ func (cfg *Config) validateLimits() error {
 	}
 	if cfg.LookBack >= cfg.MaxRunAge && cfg.MaxRunAge > 0 {
 		errs = errors.Join(
-			errs,
-			fmt.Errorf("`look_back` (%s) must be shorter than `max_run_age` (%s)", cfg.LookBack, cfg.MaxRunAge),
+			errs, fmt.Errorf("`look_back` (%s) must be shorter than `max_run_age` (%s)", cfg.LookBack, cfg.MaxRunAge),
 		)
 	}
 	if cfg.StatementTimeout < time.Millisecond {
@@ -203,9 +196,7 @@ func (cfg *Config) start() (at time.Time, end bool, err error) {
 	at, err = time.Parse(time.RFC3339, cfg.StartAt)
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf(
-			"`start_at` is %q: must be %s, %s or an RFC 3339 time such as 2026-11-23T00:00:00Z",
-			cfg.StartAt,
-			startAtEnd,
+			"`start_at` is %q: must be %s, %s or an RFC 3339 time such as 2026-11-23T00:00:00Z", cfg.StartAt, startAtEnd,
 			startAtBeginning,
 		)
 	}

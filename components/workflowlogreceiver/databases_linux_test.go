@@ -65,7 +65,7 @@ func TestPostgreSQL(t *testing.T) {
 		"older schemas",
 		func(t *testing.T) { testOlderSchemas(t, func(t *testing.T) *database { return s.newDatabase(t) }) },
 	)
-	t.Run("no table is read whole", func(t *testing.T) { testPlansPostgres(t, s) })
+	t.Run("no table is scanned", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
 	t.Run("app logs behind a young one", func(t *testing.T) { testUnknownBehindYoung(t, s.newDatabase(t)) })
 	t.Run("values that are not times", func(t *testing.T) { testNoTimes(t, s.newDatabase(t)) })
@@ -78,7 +78,7 @@ func TestMySQL(t *testing.T) {
 	}
 	t.Run("wrong password", func(t *testing.T) { testWrongPassword(t, s.newDatabase(t)) })
 	t.Run("older schemas", func(t *testing.T) { testOlderSchemas(t, s.newDatabase) })
-	t.Run("no table is read whole", func(t *testing.T) { testPlansMySQL(t, s) })
+	t.Run("no table is scanned", func(t *testing.T) { testPlansMySQL(t, s) })
 }
 
 func testWholeRecord(t *testing.T, db *database) {
@@ -229,17 +229,11 @@ func testDeleted(t *testing.T, db *database) {
 	storage := newMemory()
 	r := startHarness(t, cfg, storage)
 	require.Eventually(
-		t,
-		func() bool { return strings.Contains(string(storage.Value("runs/open")), run.id) },
-		waitFor,
-		tick,
+		t, func() bool { return strings.Contains(string(storage.Value("runs/open")), run.id) }, waitFor, tick,
 	)
 	db.exec(t, "DELETE FROM workflow_runs")
 	require.Eventually(
-		t,
-		func() bool { return !strings.Contains(string(storage.Value("runs/open")), run.id) },
-		waitFor,
-		tick,
+		t, func() bool { return !strings.Contains(string(storage.Value("runs/open")), run.id) }, waitFor, tick,
 	)
 	assert.Empty(t, r.delivered(runEvent))
 }
@@ -301,10 +295,7 @@ func testPermanentRejection(t *testing.T, db *database) {
 	lost := newRun()
 	db.insert(t, lost)
 	r := newHarness(
-		t,
-		db.config(),
-		newMemory(),
-		&sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }},
+		t, db.config(), newMemory(), &sink{refuse: func() error { return consumererror.NewPermanent(errRefused) }},
 	)
 	require.NoError(t, r.start(t.Context(), r.host))
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, nil)
@@ -424,10 +415,7 @@ func testSecondReader(t *testing.T, db *database) {
 	second := startHarness(t, db.config(), newMemory())
 	require.Eventually(t, func() bool { return second.logged("this one waits") == 1 }, waitFor, tick)
 	require.Eventually(
-		t,
-		func() bool { return second.host.last() == componentstatus.StatusRecoverableError },
-		waitFor,
-		tick,
+		t, func() bool { return second.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick,
 	)
 	assert.Empty(t, second.delivered(runEvent))
 	assert.InDelta(t, -1, second.counter(difysemconv.MetricRunTotal, nil), 0)
@@ -454,9 +442,7 @@ func testUsage(t *testing.T, db *database) {
 	r := startHarness(t, db.config(), newMemory())
 	r.waitDelivered(t, runEvent, run.id, plain.id)
 	r.waitCounter(
-		t,
-		305,
-		difysemconv.MetricTokenUsage,
+		t, 305, difysemconv.MetricTokenUsage,
 		map[string]string{"dify.app.name": "Translate", "gen_ai.token.type": "total"},
 	)
 	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.Usage.currency": "USD"})
@@ -504,22 +490,14 @@ func testOddRows(t *testing.T, db *database) {
 	r := startHarness(t, db.config(), newMemory())
 	r.waitDelivered(t, runEvent, unknownEnded.id, noEnd.id, ancient.id, distant.id, newTrigger.id)
 	assert.WithinDuration(
-		t,
-		noEnd.createdAt.Add(time.Second),
-		r.record(t, runEvent, noEnd.id).Timestamp().AsTime(),
-		time.Second,
+		t, noEnd.createdAt.Add(time.Second), r.record(t, runEvent, noEnd.id).Timestamp().AsTime(), time.Second,
 	)
 	assert.WithinDuration(
-		t,
-		distant.createdAt.Add(time.Second),
-		r.record(t, runEvent, distant.id).Timestamp().AsTime(),
-		time.Second,
+		t, distant.createdAt.Add(time.Second), r.record(t, runEvent, distant.id).Timestamp().AsTime(), time.Second,
 	)
 	assert.WithinDuration(t, time.Now(), r.record(t, runEvent, ancient.id).Timestamp().AsTime(), time.Minute)
 	assert.Equal(
-		t,
-		"evaporated",
-		pdatatest.Str(r.record(t, runEvent, unknownEnded.id).Attributes(), difysemconv.AttrRunStatus),
+		t, "evaporated", pdatatest.Str(r.record(t, runEvent, unknownEnded.id).Attributes(), difysemconv.AttrRunStatus),
 	)
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, map[string]string{"dify.workflow_run.status": "_OTHER"})
 	r.waitCounter(t, 1, difysemconv.MetricRunSuccess, map[string]string{"dify.workflow_run.triggered_from": "_OTHER"})
@@ -565,17 +543,13 @@ func testErrors(t *testing.T, db *database) {
 	}
 	db.exec(t, "ALTER TABLE tenants RENAME TO tenants_away")
 	expect(
-		db.config(),
-		func() { db.exec(t, "ALTER TABLE tenants_away RENAME TO tenants") },
-		"tenants",
+		db.config(), func() { db.exec(t, "ALTER TABLE tenants_away RENAME TO tenants") }, "tenants",
 		"the table does not exist",
 	)
 	db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN exceptions_count TO away")
 	expect(
-		db.config(),
-		func() { db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN away TO exceptions_count") },
-		"exceptions_count",
-		"migrations",
+		db.config(), func() { db.exec(t, "ALTER TABLE workflow_runs RENAME COLUMN away TO exceptions_count") },
+		"exceptions_count", "migrations",
 	)
 
 	wrongDatabase := db.config()
@@ -630,12 +604,10 @@ func testRecordedTables(t *testing.T, s *postgresServer) {
 		assert.Equal(t, finishedAt, got.Timestamp().AsTime())
 		assert.Equal(t, []string{status, failure, appLog, app, tenant, kind}, []string{
 			pdatatest.Str(
-				attrs,
-				difysemconv.AttrRunStatus,
+				attrs, difysemconv.AttrRunStatus,
 			), pdatatest.Str(attrs, difysemconv.AttrRunError), pdatatest.Str(attrs, difysemconv.AttrWorkflowAppLogID),
 			pdatatest.Str(
-				attrs,
-				difysemconv.AttrAppName,
+				attrs, difysemconv.AttrAppName,
 			), pdatatest.Str(attrs, difysemconv.AttrWorkspaceName), pdatatest.Str(attrs, difysemconv.AttrRunType),
 		})
 		assert.Equal(t, tokens, attrs.AsRaw()[difysemconv.AttrRunTotalTokens])

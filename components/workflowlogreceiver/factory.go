@@ -20,9 +20,7 @@ import (
 func NewFactory() receiver.Factory {
 	shared := &instances{}
 	return receiver.NewFactory(
-		metadata.Type,
-		createDefaultConfig,
-		receiver.WithLogs(shared.createLogs, metadata.LogsStability),
+		metadata.Type, createDefaultConfig, receiver.WithLogs(shared.createLogs, metadata.LogsStability),
 		receiver.WithMetrics(shared.createMetrics, metadata.MetricsStability),
 	)
 }
@@ -59,10 +57,7 @@ func createDefaultConfig() component.Config {
 }
 
 func (s *instances) createLogs(
-	_ context.Context,
-	set receiver.Settings,
-	cfg component.Config,
-	next consumer.Logs,
+	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs,
 ) (receiver.Logs, error) {
 	r, err := s.get(set, cfg.(*Config))
 	if err != nil {
@@ -73,10 +68,7 @@ func (s *instances) createLogs(
 }
 
 func (s *instances) createMetrics(
-	_ context.Context,
-	set receiver.Settings,
-	cfg component.Config,
-	next consumer.Metrics,
+	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics,
 ) (receiver.Metrics, error) {
 	r, err := s.get(set, cfg.(*Config))
 	if err != nil {

@@ -42,10 +42,7 @@ func (f *fakeDatabase) RunsAfter(_ context.Context, after source.Position, limit
 }
 
 func (f *fakeDatabase) Keys(
-	_ context.Context,
-	table source.Table,
-	after, upTo source.Position,
-	limit int,
+	_ context.Context, table source.Table, after, upTo source.Position, limit int,
 ) ([]source.Key, error) {
 	if table == source.Messages {
 		return nil, nil
@@ -104,10 +101,7 @@ func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) ([]source.
 }
 
 func (f *fakeDatabase) DetailsAndRunsAfter(
-	ctx context.Context,
-	runs []*source.Run,
-	after source.Position,
-	limit int,
+	ctx context.Context, runs []*source.Run, after source.Position, limit int,
 ) ([]source.AppLog, []source.Node, []source.Run, error) {
 	appLogs, nodes, _ := f.Details(ctx, runs)
 	next, err := f.RunsAfter(ctx, after, limit)

@@ -245,10 +245,7 @@ func (r *harness) settled(t *testing.T, db *database) {
 	marker.status = difysemconv.StatusStopped
 	db.insert(t, marker)
 	require.Eventually(
-		t,
-		func() bool { return slices.Contains(r.delivered(difysemconv.EventWorkflowRun), marker.id) },
-		waitFor,
-		tick,
+		t, func() bool { return slices.Contains(r.delivered(difysemconv.EventWorkflowRun), marker.id) }, waitFor, tick,
 	)
 	r.mu.Lock()
 	defer r.mu.Unlock()

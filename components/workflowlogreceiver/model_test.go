@@ -204,11 +204,7 @@ func (w *world) check() {
 		if outcome.HasEnded(&run) {
 			ended++
 			require.True(
-				w.t,
-				delivered[run.ID],
-				"lost: %s, %s old, position %s",
-				run.ID,
-				w.db.now.Sub(run.CreatedAt),
+				w.t, delivered[run.ID], "lost: %s, %s old, position %s", run.ID, w.db.now.Sub(run.CreatedAt),
 				w.poller.saver.state.Runs.Position.CreatedAt,
 			)
 		}

@@ -190,8 +190,7 @@ func (t *tablePoll) readAhead(ctx context.Context, after source.Position, pages 
 // readPage reads the rows that belong to the rows of a page. With an index the next page is part of the same request,
 // and known is true. Without one the next page may take too long, which must not delay this one.
 func (t *tablePoll) readPage(
-	ctx context.Context,
-	rows []outcome.Outcome,
+	ctx context.Context, rows []outcome.Outcome,
 ) (p page, next []outcome.Outcome, known bool) {
 	p.rows = rows
 	if p.err = t.poller.enricher.Name(ctx, t.conn, rows, t.now); p.err != nil || !t.details {

@@ -191,9 +191,7 @@ func (p *poller) begin(ctx context.Context, conn source.Conn) error {
 	}
 	p.logger.Warn(
 		"There is no checkpoint: this is treated as the first start. Runs that ended before the position are not reported",
-		zap.String("start_at", p.cfg.StartAt),
-		zap.String("position", position),
-		zap.String("database", p.cfg.address()),
+		zap.String("start_at", p.cfg.StartAt), zap.String("position", position), zap.String("database", p.cfg.address()),
 	)
 	return nil
 }

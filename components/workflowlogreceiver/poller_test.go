@@ -39,10 +39,7 @@ func (d *cutDatabase) Now(ctx context.Context) (time.Time, error) {
 }
 
 func (d *cutDatabase) DetailsAndRunsAfter(
-	ctx context.Context,
-	runs []*source.Run,
-	after source.Position,
-	limit int,
+	ctx context.Context, runs []*source.Run, after source.Position, limit int,
 ) ([]source.AppLog, []source.Node, []source.Run, error) {
 	d.pages++
 	if d.pages > 1 {

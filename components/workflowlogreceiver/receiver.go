@@ -91,11 +91,7 @@ func (r *workflowLogReceiver) Start(ctx context.Context, host component.Host) er
 		return err
 	}
 	client, err := storageclient.Open(
-		ctx,
-		host,
-		"storage",
-		*r.cfg.Storage,
-		storageclient.Owner{Kind: component.KindReceiver, ID: r.set.ID},
+		ctx, host, "storage", *r.cfg.Storage, storageclient.Owner{Kind: component.KindReceiver, ID: r.set.ID},
 	)
 	if err != nil {
 		return err
@@ -150,9 +146,7 @@ func (r *workflowLogReceiver) newStore(client storage.Client) *checkpoint.Store 
 }
 
 func (r *workflowLogReceiver) newPoller(
-	connector source.Connector,
-	store *checkpoint.Store,
-	state *checkpoint.State,
+	connector source.Connector, store *checkpoint.Store, state *checkpoint.State,
 ) *poller {
 	resource, scope := record.NewResource(r.cfg.address()), pcommon.NewInstrumentationScope()
 	scope.SetName(metadata.ScopeName)

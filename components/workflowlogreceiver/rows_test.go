@@ -100,11 +100,8 @@ func (d *database) insert(t *testing.T, runs ...runRow) {
 func (d *database) end(tb testing.TB, run runRow, status string) {
 	tb.Helper()
 	d.exec(
-		tb,
-		"UPDATE workflow_runs SET status = '%s', finished_at = %s, elapsed_time = 2 WHERE id = '%s'",
-		status,
-		sqlTime(time.Now()),
-		run.id,
+		tb, "UPDATE workflow_runs SET status = '%s', finished_at = %s, elapsed_time = 2 WHERE id = '%s'", status,
+		sqlTime(time.Now()), run.id,
 	)
 }
 

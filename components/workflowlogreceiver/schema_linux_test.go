@@ -76,10 +76,7 @@ func (d *database) change(t *testing.T, statement string) {
 	}
 	if d.driver == driverMySQL {
 		statement = strings.Replace(
-			statement,
-			"ALTER COLUMN total_tokens TYPE INT",
-			"MODIFY total_tokens INT NOT NULL DEFAULT 0",
-			1,
+			statement, "ALTER COLUMN total_tokens TYPE INT", "MODIFY total_tokens INT NOT NULL DEFAULT 0", 1,
 		)
 	}
 	d.exec(t, "%s", statement)

@@ -88,18 +88,8 @@ func startPostgres(tb testing.TB) *postgresServer {
 func initPostgres(tb testing.TB, dir string) {
 	tb.Helper()
 	runAs(
-		tb,
-		dir,
-		filepath.Join(postgresBinaries, "initdb"),
-		"-D",
-		dir+"/data",
-		"-U",
-		"postgres",
-		"-A",
-		"trust",
-		"-E",
-		"UTF8",
-		"--no-sync",
+		tb, dir, filepath.Join(postgresBinaries, "initdb"), "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E",
+		"UTF8", "--no-sync",
 	)
 }
 

@@ -34,8 +34,7 @@ func TestTopologies(t *testing.T) {
 	trusting, err := os.ReadFile(access)
 	require.NoError(t, err)
 	require.NoError(
-		t,
-		os.WriteFile(access, append([]byte("host all "+guarded+" 127.0.0.1/32 scram-sha-256\n"), trusting...), 0o600),
+		t, os.WriteFile(access, append([]byte("host all "+guarded+" 127.0.0.1/32 scram-sha-256\n"), trusting...), 0o600),
 	)
 	s := newPostgresServer(t, bootPostgres(t, dir, "ssl=on", "ssl_cert_file="+certificate, "ssl_key_file="+key))
 
@@ -62,8 +61,7 @@ func testWrongPassword(t *testing.T, db *database) {
 		assert.NotContains(t, entryText(entry), "wrong-secret")
 	}
 	assert.Contains(
-		t,
-		entryText(r.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]),
+		t, entryText(r.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]),
 		"check `username` and `password`",
 	)
 	r.stop(t)
@@ -83,15 +81,10 @@ func testTLS(t *testing.T, db *database, certificate string) {
 	cfg.TLS.Insecure = false
 	strangers := startHarness(t, cfg, newMemory())
 	require.Eventually(
-		t,
-		func() bool { return strangers.host.last() == componentstatus.StatusRecoverableError },
-		waitFor,
-		tick,
+		t, func() bool { return strangers.host.last() == componentstatus.StatusRecoverableError }, waitFor, tick,
 	)
 	assert.Contains(
-		t,
-		entryText(strangers.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]),
-		"certificate",
+		t, entryText(strangers.log.FilterMessageSnippet("Reading Dify's database failed").All()[0]), "certificate",
 	)
 	strangers.stop(t)
 
@@ -111,23 +104,8 @@ func testStandby(t *testing.T, primary *postgresServer) {
 	db.insert(t, before)
 	dir := serverDir(t)
 	runAs(
-		t,
-		dir,
-		filepath.Join(postgresBinaries, "pg_basebackup"),
-		"-D",
-		dir+"/data",
-		"-h",
-		db.host,
-		"-p",
-		strconv.Itoa(db.port),
-		"-U",
-		db.user,
-		"-R",
-		"-X",
-		"stream",
-		"-c",
-		"fast",
-		"--no-sync",
+		t, dir, filepath.Join(postgresBinaries, "pg_basebackup"), "-D", dir+"/data", "-h", db.host, "-p",
+		strconv.Itoa(db.port), "-U", db.user, "-R", "-X", "stream", "-c", "fast", "--no-sync",
 	)
 	standby, err := pgx.ParseConfig(bootPostgres(t, dir))
 	require.NoError(t, err)

@@ -261,10 +261,7 @@ func testMessages(t *testing.T, db *database) {
 	r.waitCounter(t, 100, difysemconv.MetricTokenUsage, tokens("gpt-4o", "input", "app-run"))
 	r.waitCounter(t, 20, difysemconv.MetricTokenUsage, tokens("gpt-4o", "output", "app-run"))
 	r.waitCounter(
-		t,
-		0.25,
-		difysemconv.MetricCost,
-		map[string]string{"gen_ai.request.model": "gpt-4o", "dify.Usage.currency": "USD"},
+		t, 0.25, difysemconv.MetricCost, map[string]string{"gen_ai.request.model": "gpt-4o", "dify.Usage.currency": "USD"},
 	)
 
 	begun := db.insertMessage(t, "gpt-4o", "debugger", nil)
@@ -362,9 +359,7 @@ func testEnumerations(t *testing.T, db *database) {
 	r.waitCounter(t, float64(len(ids)), difysemconv.MetricRunTotal, nil)
 	for _, trigger := range outcome.Triggers {
 		assert.Positive(
-			t,
-			r.counter(difysemconv.MetricRunTotal, map[string]string{difysemconv.AttrRunTriggeredFrom: trigger}),
-			trigger,
+			t, r.counter(difysemconv.MetricRunTotal, map[string]string{difysemconv.AttrRunTriggeredFrom: trigger}), trigger,
 		)
 	}
 }

@@ -15,7 +15,7 @@ const version = 1
 // Keys of the storage. They are names on disk and must never change.
 const (
 	headerKey = "checkpoint"
-	auditKey  = "census"
+	auditKey  = "census" // the audit of late rows
 )
 
 // Kind is a kind of rows whose IDs are stored. Its values are names on disk.

@@ -21,10 +21,7 @@ const (
 
 // LoadProcessed loads the processed IDs of those of the minutes that are not in memory.
 func (s *Store) LoadProcessed(
-	ctx context.Context,
-	kind Kind,
-	ids *tracker.ProcessedIDs,
-	minutes ...tracker.Minute,
+	ctx context.Context, kind Kind, ids *tracker.ProcessedIDs, minutes ...tracker.Minute,
 ) error {
 	for _, m := range ids.Missing(minutes...) {
 		stored, err := s.readProcessed(ctx, kind, m)
@@ -39,10 +36,7 @@ func (s *Store) LoadProcessed(
 // DropProcessed removes the processed IDs of the minutes from one up to another from memory, and from the storage with
 // the next save.
 func (s *Store) DropProcessed(
-	ctx context.Context,
-	kind Kind,
-	ids *tracker.ProcessedIDs,
-	from, to tracker.Minute,
+	ctx context.Context, kind Kind, ids *tracker.ProcessedIDs, from, to tracker.Minute,
 ) error {
 	var deletes []*storage.Operation
 	for m := from; m < to; m++ {

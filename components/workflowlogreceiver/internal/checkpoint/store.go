@@ -93,9 +93,7 @@ func (s *Store) decode(data []byte) (*header, error) {
 	case format.Version > version:
 		return nil, fmt.Errorf(
 			"has format %d, and this version reads formats up to %d: run the newer otelcol-dify that wrote it. %s",
-			format.Version,
-			version,
-			startOver,
+			format.Version, version, startOver,
 		)
 	case format.Version < 1:
 		return nil, unreadable(fmt.Errorf("it has no valid version (%d)", format.Version))

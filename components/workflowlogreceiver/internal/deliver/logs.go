@@ -37,10 +37,7 @@ type Logs struct {
 // NewLogs returns a Logs for the pipeline, which is nil if there is none. It calls retrying before each retry and
 // waits at most maxRetryInterval between two attempts.
 func NewLogs(
-	next consumer.Logs,
-	obs *receiverhelper.ObsReport,
-	retrying func(context.Context),
-	logger *zap.Logger,
+	next consumer.Logs, obs *receiverhelper.ObsReport, retrying func(context.Context), logger *zap.Logger,
 	maxRetryInterval time.Duration,
 ) *Logs {
 	return &Logs{
@@ -50,8 +47,7 @@ func NewLogs(
 		logger:   logger,
 		pause:    backoff.Backoff{Initial: firstRetry, Max: maxRetryInterval},
 		failures: health.NewFailureLog(
-			logger,
-			"The logs pipeline refused records; the runs wait in the database, and the records are sent again",
+			logger, "The logs pipeline refused records; the runs wait in the database, and the records are sent again",
 			"The logs pipeline accepts records again",
 		),
 	}
@@ -78,8 +74,7 @@ func (d *Logs) Deliver(ctx context.Context, build func() plog.Logs) (rejected in
 			return 0, nil
 		case PermanentlyRejected(err):
 			d.logger.Error(
-				"The logs pipeline permanently rejected records; they are not sent again",
-				zap.Error(err),
+				"The logs pipeline permanently rejected records; they are not sent again", zap.Error(err),
 				zap.Int("records", records),
 			)
 			return records, nil

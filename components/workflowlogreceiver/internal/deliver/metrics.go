@@ -36,18 +36,14 @@ type Metrics struct {
 
 // NewMetrics returns a Metrics that emits at each change and at least once per interval.
 func NewMetrics(
-	next consumer.Metrics,
-	obs *receiverhelper.ObsReport,
-	interval time.Duration,
-	logger *zap.Logger,
+	next consumer.Metrics, obs *receiverhelper.ObsReport, interval time.Duration, logger *zap.Logger,
 ) *Metrics {
 	return &Metrics{
 		next:     next,
 		obs:      obs,
 		interval: interval,
 		failures: health.NewFailureLog(
-			logger,
-			"The metrics pipeline refused metrics; they are sent again, and none is lost",
+			logger, "The metrics pipeline refused metrics; they are sent again, and none is lost",
 			"The metrics pipeline accepts metrics again",
 		),
 		changed: make(chan struct{}, 1),

@@ -32,10 +32,7 @@ func newNames[T any](id func(T) string) *names[T] {
 
 // load ensures that the cache contains the IDs. There are at most as many as a page has rows.
 func (n *names[T]) load(
-	ctx context.Context,
-	ids []string,
-	now time.Time,
-	lookUp func(context.Context, []string) ([]T, error),
+	ctx context.Context, ids []string, now time.Time, lookUp func(context.Context, []string) ([]T, error),
 ) error {
 	if len(n.cache)+len(ids) > maxNames {
 		clear(n.cache)

@@ -78,15 +78,23 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(explain("connect", err), db.Close())
 	}
-	opened := &conn{db: db, sql: pinned, timeout: c.timeout, lockName: c.lockName}
+	opened := &session{db: db, sql: pinned, timeout: c.timeout, lockName: c.lockName}
 	if err := opened.prepare(opening); err != nil {
 		return nil, errors.Join(err, opened.Close(ctx))
 	}
-	return opened, nil
+	return &conn{opened, tables{opened}, related{opened}, appLogs{opened}}, nil
 }
 
-// conn pins the only connection of a pool.
+// conn is one connection. Its methods are in its parts.
 type conn struct {
+	*session
+	tables
+	related
+	appLogs
+}
+
+// session is what the parts share. It pins the only connection of a pool.
+type session struct {
 	db       *sql.DB
 	sql      *sql.Conn
 	timeout  time.Duration
@@ -95,7 +103,7 @@ type conn struct {
 }
 
 // prepare makes the session read-only and limits its statements.
-func (c *conn) prepare(ctx context.Context) error {
+func (c *session) prepare(ctx context.Context) error {
 	var version string
 	if err := c.sql.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
 		return explain("read the version", err)
@@ -122,7 +130,7 @@ func timeoutStatement(version string, timeout time.Duration) string {
 }
 
 // Lock acquires a named lock of the session, which the server releases when the connection ends.
-func (c *conn) Lock(ctx context.Context) (bool, error) {
+func (c *session) Lock(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
 	var locked sql.NullInt64
@@ -135,6 +143,29 @@ func (c *conn) Lock(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (c *conn) Close(context.Context) error {
+func (c *session) Close(context.Context) error {
 	return errors.Join(c.sql.Close(), c.db.Close())
+}
+
+func (c *session) Now(ctx context.Context) (time.Time, error) {
+	found, err := query(ctx, c, "read the clock", sqlNow, func(rows *sql.Rows) (now time.Time, err error) {
+		err = rows.Scan(&now)
+		return now, err
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return found[0], nil
+}
+
+// DetailsAndRunsAfter sends one statement after the other: the protocol has no pipelining.
+func (c *conn) DetailsAndRunsAfter(
+	ctx context.Context, runs []*source.Run, after source.Position, limit int,
+) ([]source.AppLog, []source.Node, []source.Run, error) {
+	appLogs, nodes, err := c.Details(ctx, runs)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	next, err := c.RunsAfter(ctx, after, limit)
+	return appLogs, nodes, next, err
 }

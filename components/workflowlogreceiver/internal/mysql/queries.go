@@ -7,8 +7,6 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -71,32 +69,24 @@ var (
 	sqlTenants = "SELECT id, COALESCE(name, '') FROM tenants WHERE id IN "
 )
 
-func (c *conn) Now(ctx context.Context) (time.Time, error) {
-	found, err := query(ctx, c, "read the clock", sqlNow, func(rows *sql.Rows) (now time.Time, err error) {
-		err = rows.Scan(&now)
-		return now, err
-	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	return found[0], nil
-}
+// tables reads the tables that are followed in the order of time.
+type tables struct{ *session }
 
-func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
+func (c tables) RunsAfter(ctx context.Context, after source.Position, limit int) ([]source.Run, error) {
 	at := datetime(after.CreatedAt)
-	return query(ctx, c, "read workflow_runs", sqlRunsAfter, scanRun, at, at, after.ID, limit)
+	return query(ctx, c.session, "read workflow_runs", sqlRunsAfter, scanRun, at, at, after.ID, limit)
 }
 
-func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
-	return queryIDs(ctx, c, "read workflow_runs by id", sqlRuns, scanRun, ids)
+func (c tables) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
+	return queryIDs(ctx, c.session, "read workflow_runs by id", sqlRuns, scanRun, ids)
 }
 
-func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
+func (c tables) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
 	at := datetime(after.CreatedAt)
 	from, args := c.messages(at)
 	return query(
 		ctx,
-		c,
+		c.session,
 		"read messages",
 		"SELECT "+messageColumns+from+afterPosition+inOrder,
 		scanMessage,
@@ -104,22 +94,19 @@ func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit i
 }
 
 // messages returns the FROM clause for messages, and its arguments.
-func (c *conn) messages(createdAt string) (string, []any) {
+func (c tables) messages(createdAt string) (string, []any) {
 	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
 		return byApp, []any{createdAt}
 	}
 	return " FROM messages t WHERE ", nil
 }
 
-func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
-	return queryIDs(ctx, c, "read messages by id", sqlMessages, scanMessage, ids)
+func (c tables) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
+	return queryIDs(ctx, c.session, "read messages by id", sqlMessages, scanMessage, ids)
 }
 
-func (c *conn) Keys(
-	ctx context.Context,
-	table source.Table,
-	after, upTo source.Position,
-	limit int,
+func (c tables) Keys(
+	ctx context.Context, table source.Table, after, upTo source.Position, limit int,
 ) ([]source.Key, error) {
 	from, to := datetime(after.CreatedAt), datetime(upTo.CreatedAt)
 	statement, args := sqlRunKeys, []any(nil)
@@ -128,87 +115,17 @@ func (c *conn) Keys(
 		source, args = c.messages(from)
 		statement = "SELECT t.id, t.created_at" + source + afterPosition + " AND " + upToPosition + inOrder
 	}
-	return query(ctx, c, "read "+string(table)+" again", statement, func(rows *sql.Rows) (key source.Key, err error) {
+	scan := func(rows *sql.Rows) (key source.Key, err error) {
 		err = rows.Scan(&key.ID, &key.CreatedAt)
 		return key, err
-	}, append(args, from, from, after.ID, to, to, upTo.ID, limit)...)
+	}
+	return query(ctx, c.session, "read "+string(table)+" again", statement, scan,
+		append(args, from, from, after.ID, to, to, upTo.ID, limit)...)
 }
 
-func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) {
-	return queryIDs(ctx, c, "look for runs", sqlExisting, func(rows *sql.Rows) (id string, err error) {
+func (c tables) Existing(ctx context.Context, runIDs []string) ([]string, error) {
+	return queryIDs(ctx, c.session, "look for runs", sqlExisting, func(rows *sql.Rows) (id string, err error) {
 		err = rows.Scan(&id)
 		return id, err
 	}, runIDs)
-}
-
-func (c *conn) Details(ctx context.Context, runs []*source.Run) ([]source.AppLog, []source.Node, error) {
-	ids := make([]string, len(runs))
-	for i, run := range runs {
-		ids[i] = run.ID
-	}
-	appLogs, err := queryIDs(ctx, c, "read workflow_app_logs", sqlAppLogs, scanAppLog, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	nodes, err := c.nodes(ctx, runs, ids)
-	return appLogs, nodes, err
-}
-
-// DetailsAndRunsAfter sends one statement after the other: the protocol has no pipelining.
-func (c *conn) DetailsAndRunsAfter(
-	ctx context.Context,
-	runs []*source.Run,
-	after source.Position,
-	limit int,
-) ([]source.AppLog, []source.Node, []source.Run, error) {
-	appLogs, nodes, err := c.Details(ctx, runs)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	next, err := c.RunsAfter(ctx, after, limit)
-	return appLogs, nodes, next, err
-}
-
-func (c *conn) nodes(ctx context.Context, runs []*source.Run, ids []string) ([]source.Node, error) {
-	const step = "read workflow_node_executions"
-	if c.schema.NodesByRun != source.NodesByPath {
-		return queryIDs(ctx, c, step, sqlNodes, scanNode, ids)
-	}
-	if len(runs) == 0 {
-		return nil, nil
-	}
-	args := make([]any, 0, 4*len(runs))
-	for _, run := range runs {
-		args = append(args, run.TenantID, run.AppID, run.WorkflowID, run.ID)
-	}
-	return query(ctx, c, step, sqlNodesByPath+onePath+strings.Repeat(" OR "+onePath, len(runs)-1)+")", scanNode, args...)
-}
-
-func (c *conn) Apps(ctx context.Context, ids []string) ([]source.App, error) {
-	return queryIDs(ctx, c, "read apps", sqlApps, func(rows *sql.Rows) (a source.App, err error) {
-		err = rows.Scan(&a.ID, &a.TenantID, &a.Name, &a.Mode)
-		return a, err
-	}, ids)
-}
-
-func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, error) {
-	return queryIDs(ctx, c, "read tenants", sqlTenants, func(rows *sql.Rows) (t source.Tenant, err error) {
-		err = rows.Scan(&t.ID, &t.Name)
-		return t, err
-	}, ids)
-}
-
-// AppLogsEnd returns "": the table is stored in the order of its random IDs.
-func (*conn) AppLogsEnd(context.Context) (string, error) { return "", nil }
-
-func (c *conn) ScanAppLogs(
-	ctx context.Context,
-	from string,
-	limit int,
-) (rows []source.AppLog, next string, err error) {
-	rows, err = query(ctx, c, "scan workflow_app_logs", sqlScanAppLogs, scanWholeAppLog, from, limit)
-	if len(rows) == limit {
-		next = rows[limit-1].ID
-	}
-	return rows, next, err
 }

@@ -13,11 +13,7 @@ import (
 )
 
 func queryIDs[T any](
-	ctx context.Context,
-	c *conn,
-	step, statement string,
-	scan func(*sql.Rows) (T, error),
-	ids []string,
+	ctx context.Context, c *session, step, statement string, scan func(*sql.Rows) (T, error), ids []string,
 ) ([]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -30,11 +26,7 @@ func queryIDs[T any](
 }
 
 func query[T any](
-	ctx context.Context,
-	c *conn,
-	step, statement string,
-	scan func(*sql.Rows) (T, error),
-	args ...any,
+	ctx context.Context, c *session, step, statement string, scan func(*sql.Rows) (T, error), args ...any,
 ) ([]T, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
@@ -71,19 +63,8 @@ func scanRun(rows *sql.Rows) (source.Run, error) {
 func scanMessage(rows *sql.Rows) (source.Message, error) {
 	var m source.Message
 	err := rows.Scan(
-		&m.ID,
-		&m.CreatedAt,
-		&m.AppID,
-		&m.Provider,
-		&m.Model,
-		&m.InputTokens,
-		&m.Output,
-		&m.Price,
-		&m.Currency,
-		&m.Latency,
-		&m.Status,
-		&m.InvokeFrom,
-		&m.WorkflowRunID,
+		&m.ID, &m.CreatedAt, &m.AppID, &m.Provider, &m.Model, &m.InputTokens, &m.Output, &m.Price, &m.Currency, &m.Latency,
+		&m.Status, &m.InvokeFrom, &m.WorkflowRunID,
 	)
 	return m, err
 }
@@ -98,15 +79,7 @@ func scanWholeAppLog(rows *sql.Rows) (source.AppLog, error) {
 	var l source.AppLog
 	var created float64 // MariaDB and MySQL differ in its type
 	err := rows.Scan(
-		&l.ID,
-		&created,
-		&l.RunID,
-		&l.CreatedFrom,
-		&l.TenantID,
-		&l.AppID,
-		&l.WorkflowID,
-		&l.CreatedByRole,
-		&l.CreatedBy,
+		&l.ID, &created, &l.RunID, &l.CreatedFrom, &l.TenantID, &l.AppID, &l.WorkflowID, &l.CreatedByRole, &l.CreatedBy,
 	)
 	l.CreatedAt = time.Unix(int64(created), 0).UTC()
 	return l, err

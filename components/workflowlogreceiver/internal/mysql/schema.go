@@ -21,7 +21,7 @@ const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_
 	"GROUP BY table_name, index_name"
 
 // Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
-func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
+func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	var faults []string
 	for _, table := range source.Required {
 		fault, err := c.probe(ctx, table)
@@ -51,13 +51,9 @@ func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 }
 
 // probe separates an error of the table (fault) from an error of the connection (err).
-func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
+func (c *session) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
 	_, err = query(
-		ctx,
-		c,
-		"read "+table.Table,
-		quoted(table).Probe(),
-		func(*sql.Rows) (struct{}, error) { return struct{}{}, nil },
+		ctx, c, "read "+table.Table, quoted(table).Probe(), func(*sql.Rows) (struct{}, error) { return struct{}{}, nil },
 	)
 	var myErr *mysql.MySQLError
 	if errors.As(err, &myErr) && hints[myErr.Number] != "" {

@@ -28,16 +28,17 @@ const (
 	firstTIDRanges = 14 // the first major version with TID range scans
 )
 
-func (c *conn) hasTIDRanges() bool {
+func (c *session) hasTIDRanges() bool {
 	major, _, _ := strings.Cut(c.pg.PgConn().ParameterStatus("server_version"), ".")
 	version, err := strconv.Atoi(strings.TrimRight(major, "abcdefghijklmnopqrstuvwxyz "))
 	return err == nil && version >= firstTIDRanges
 }
 
-func (c *conn) ScanAppLogs(
-	ctx context.Context,
-	from string,
-	limit int,
+// appLogs reads workflow_app_logs in storage order.
+type appLogs struct{ *session }
+
+func (c appLogs) ScanAppLogs(
+	ctx context.Context, from string, limit int,
 ) (rows []source.AppLog, next string, err error) {
 	if c.hasTIDRanges() {
 		return c.scanBlocks(ctx, from, limit)
@@ -45,14 +46,17 @@ func (c *conn) ScanAppLogs(
 	if from == "" {
 		from = nilUUID
 	}
-	rows, err = all(ctx, c, "scan workflow_app_logs", sqlAppLogsAfter, c.interner.readAppLog, from, strconv.Itoa(limit))
+	rows, err = all(ctx, c.session, "scan workflow_app_logs", sqlAppLogsAfter, c.interner.readAppLog,
+		from, strconv.Itoa(limit))
 	if len(rows) == limit {
 		next = rows[limit-1].ID
 	}
 	return rows, next, err
 }
 
-func (c *conn) scanBlocks(ctx context.Context, from string, limit int) (rows []source.AppLog, next string, err error) {
+func (c appLogs) scanBlocks(ctx context.Context, from string, limit int) (
+	rows []source.AppLog, next string, err error,
+) {
 	block := int64(0)
 	if from != "" {
 		if block, err = strconv.ParseInt(from, 10, 64); err != nil {
@@ -72,7 +76,7 @@ func (c *conn) scanBlocks(ctx context.Context, from string, limit int) (rows []s
 func tid(block int64) string { return "(" + strconv.FormatInt(block, 10) + ",0)" }
 
 // AppLogsEnd returns the last block, to which rows may still be added.
-func (c *conn) AppLogsEnd(ctx context.Context) (string, error) {
+func (c appLogs) AppLogsEnd(ctx context.Context) (string, error) {
 	if !c.hasTIDRanges() {
 		return "", nil
 	}

@@ -72,10 +72,20 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	if err != nil {
 		return nil, explain("connect", err)
 	}
-	return &conn{pg: pg, timeout: c.timeout, interner: interner{}}, nil
+	s := &session{pg: pg, timeout: c.timeout, interner: interner{}}
+	return &conn{s, tables{s}, related{s}, appLogs{s}}, nil
 }
 
+// conn is one connection. Its methods are in its parts.
 type conn struct {
+	*session
+	tables
+	related
+	appLogs
+}
+
+// session is what the parts share.
+type session struct {
 	pg       *pgx.Conn
 	timeout  time.Duration
 	interner interner
@@ -85,7 +95,7 @@ type conn struct {
 // Lock acquires a session-level advisory lock, which the server releases when the connection ends. Behind a pooler the
 // session is shared: the lock would stay with a server connection that serves other clients. A pooler reports a
 // process ID of its own at startup, which is how it is recognized.
-func (c *conn) Lock(ctx context.Context) (bool, error) {
+func (c *session) Lock(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
 	var pid uint32
@@ -108,6 +118,18 @@ func (c *conn) Lock(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (c *conn) Close(ctx context.Context) error {
+func (c *session) Close(ctx context.Context) error {
 	return c.pg.Close(ctx)
+}
+
+func (c *session) Now(ctx context.Context) (now time.Time, err error) {
+	err = c.query(ctx, statement{"read the clock", sqlNow, nil, func(values [][]byte) { now = timestamp(values[0]) }})
+	return now, err
+}
+
+func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) (
+	appLogs []source.AppLog, nodes []source.Node, next []source.Run, err error,
+) {
+	err = c.query(ctx, append(c.details(runs, &appLogs, &nodes), c.runsAfter(after, limit, &next))...)
+	return appLogs, nodes, next, err
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -65,52 +64,40 @@ var (
 	sqlTenants = `SELECT id, name FROM tenants WHERE id = ANY($1::uuid[])`
 )
 
-func (c *conn) Now(ctx context.Context) (now time.Time, err error) {
-	err = c.query(ctx, statement{"read the clock", sqlNow, nil, func(values [][]byte) { now = timestamp(values[0]) }})
-	return now, err
-}
+// tables reads the tables that are followed in the order of time.
+type tables struct{ *session }
 
-func (c *conn) RunsAfter(ctx context.Context, after source.Position, limit int) (runs []source.Run, err error) {
+func (c tables) RunsAfter(ctx context.Context, after source.Position, limit int) (runs []source.Run, err error) {
 	err = c.query(ctx, c.runsAfter(after, limit, &runs))
 	return runs, err
 }
 
-func (c *conn) runsAfter(after source.Position, limit int, into *[]source.Run) statement {
+func (c tables) runsAfter(after source.Position, limit int, into *[]source.Run) statement {
 	createdAt, id := place(after)
 	return collect(
-		limit,
-		"read workflow_runs",
-		sqlRunsAfter,
-		c.interner.readRun,
-		into,
-		createdAt,
-		id,
-		strconv.Itoa(limit),
+		limit, "read workflow_runs", sqlRunsAfter, c.interner.readRun, into, createdAt, id, strconv.Itoa(limit),
 	)
 }
 
-func (c *conn) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
-	return atMost(ctx, c, len(ids), "read workflow_runs by id", sqlRuns, c.interner.readRun, array(ids))
+func (c tables) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
+	return atMost(ctx, c.session, len(ids), "read workflow_runs by id", sqlRuns, c.interner.readRun, array(ids))
 }
 
-func (c *conn) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
+func (c tables) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
 	createdAt, id := place(after)
 	sql := sqlMessagesAfter
 	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
 		sql = sqlMessagesAfterByApp
 	}
-	return atMost(ctx, c, limit, "read messages", sql, c.interner.readMessage, createdAt, id, strconv.Itoa(limit))
+	return atMost(ctx, c.session, limit, "read messages", sql, c.interner.readMessage, createdAt, id, strconv.Itoa(limit))
 }
 
-func (c *conn) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
-	return atMost(ctx, c, len(ids), "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
+func (c tables) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
+	return atMost(ctx, c.session, len(ids), "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
 }
 
-func (c *conn) Keys(
-	ctx context.Context,
-	table source.Table,
-	after, upTo source.Position,
-	limit int,
+func (c tables) Keys(
+	ctx context.Context, table source.Table, after, upTo source.Position, limit int,
 ) ([]source.Key, error) {
 	sql := sqlRunKeys
 	if table == source.Messages {
@@ -121,69 +108,14 @@ func (c *conn) Keys(
 	}
 	fromTime, fromID := place(after)
 	toTime, toID := place(upTo)
-	return all(ctx, c, "read "+string(table)+" again", sql, readKey, fromTime, fromID, toTime, toID, strconv.Itoa(limit))
+	return all(ctx, c.session, "read "+string(table)+" again", sql, readKey,
+		fromTime, fromID, toTime, toID, strconv.Itoa(limit))
 }
 
-func (c *conn) Existing(ctx context.Context, runIDs []string) ([]string, error) {
+func (c tables) Existing(ctx context.Context, runIDs []string) ([]string, error) {
 	return all(
-		ctx,
-		c,
-		"look for runs",
-		sqlExisting,
-		func(values [][]byte) string { return uuidText(values[0]) },
+		ctx, c.session, "look for runs", sqlExisting, func(values [][]byte) string { return uuidText(values[0]) },
 		array(runIDs),
-	)
-}
-
-func (c *conn) Details(
-	ctx context.Context,
-	runs []*source.Run,
-) (appLogs []source.AppLog, nodes []source.Node, err error) {
-	if len(runs) == 0 {
-		return nil, nil, nil
-	}
-	err = c.query(ctx, c.details(runs, &appLogs, &nodes)...)
-	return appLogs, nodes, err
-}
-
-func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) (
-	appLogs []source.AppLog, nodes []source.Node, next []source.Run, err error,
-) {
-	err = c.query(ctx, append(c.details(runs, &appLogs, &nodes), c.runsAfter(after, limit, &next))...)
-	return appLogs, nodes, next, err
-}
-
-func (c *conn) details(runs []*source.Run, appLogs *[]source.AppLog, nodes *[]source.Node) []statement {
-	ids := make([]string, len(runs))
-	for i, run := range runs {
-		ids[i] = run.ID
-	}
-	list := array(ids)
-	return []statement{
-		collect(len(ids), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, appLogs, list),
-		c.nodes(runs, list, nodes),
-	}
-}
-
-func (c *conn) nodes(runs []*source.Run, ids string, into *[]source.Node) statement {
-	const step = "read workflow_node_executions"
-	if c.schema.NodesByRun != source.NodesByPath {
-		return collect(len(runs), step, sqlNodes, c.interner.readNode, into, ids)
-	}
-	tenants, apps, flows := make([]string, len(runs)), make([]string, len(runs)), make([]string, len(runs))
-	for i, run := range runs {
-		tenants[i], apps[i], flows[i] = orNil(run.TenantID), orNil(run.AppID), orNil(run.WorkflowID)
-	}
-	return collect(
-		len(runs),
-		step,
-		sqlNodesByPath,
-		c.interner.readNode,
-		into,
-		ids,
-		array(tenants),
-		array(apps),
-		array(flows),
 	)
 }
 
@@ -194,36 +126,16 @@ func orNil(id string) string {
 	return id
 }
 
-func (c *conn) Apps(ctx context.Context, ids []string) ([]source.App, error) {
-	return all(ctx, c, "read apps", sqlApps, func(values [][]byte) source.App {
-		return source.App{
-			ID:       uuidText(values[0]),
-			TenantID: uuidText(values[1]),
-			Name:     string(values[2]),
-			Mode:     string(values[3]),
-		}
-	}, array(ids))
-}
-
-func (c *conn) Tenants(ctx context.Context, ids []string) ([]source.Tenant, error) {
-	return all(ctx, c, "read tenants", sqlTenants, func(values [][]byte) source.Tenant {
-		return source.Tenant{ID: uuidText(values[0]), Name: string(values[1])}
-	}, array(ids))
-}
-
 // all returns the rows of one statement.
-func all[T any](ctx context.Context, c *conn, step, sql string, read func([][]byte) T, args ...string) ([]T, error) {
+func all[T any](
+	ctx context.Context, c *session, step, sql string, read func([][]byte) T, args ...string,
+) ([]T, error) {
 	return atMost(ctx, c, manyRows, step, sql, read, args...)
 }
 
 // atMost does the same for a statement whose number of rows is limited.
 func atMost[T any](
-	ctx context.Context,
-	c *conn,
-	limit int,
-	step, sql string,
-	read func([][]byte) T,
-	args ...string,
+	ctx context.Context, c *session, limit int, step, sql string, read func([][]byte) T, args ...string,
 ) ([]T, error) {
 	var rows []T
 	if err := c.query(ctx, collect(limit, step, sql, read, &rows, args...)); err != nil {
@@ -231,10 +143,6 @@ func atMost[T any](
 	}
 	return rows, nil
 }
-
-// manyRows is the number of rows at which a result is grown to its limit at once: a page that grows gradually is
-// copied ten times.
-const manyRows = 64
 
 func collect[T any](limit int, step, sql string, read func([][]byte) T, into *[]T, args ...string) statement {
 	return statement{step, sql, args, func(values [][]byte) {
@@ -244,3 +152,7 @@ func collect[T any](limit int, step, sql string, read func([][]byte) T, into *[]
 		*into = append(*into, read(values))
 	}}
 }
+
+// manyRows is the number of rows at which a result is grown to its limit at once: a page that grows gradually is
+// copied ten times.
+const manyRows = 64

@@ -21,7 +21,7 @@ const sqlIndexes = `SELECT t.relname::text, string_agg(a.attname::text, ',' ORDE
 	GROUP BY i.indexrelid, t.relname`
 
 // Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
-func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
+func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	var faults error
 	for _, table := range source.Required {
 		fault, err := c.probe(ctx, table)
@@ -49,7 +49,7 @@ func (c *conn) Inspect(ctx context.Context) (source.Schema, error) {
 
 // probe separates an error of the table (fault) from an error of the connection (err). It runs outside a transaction,
 // which an error would abort.
-func (c *conn) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
+func (c *session) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
 	err = c.pg.PgConn().ExecParams(ctx, table.Probe(), nil, nil, nil, nil).Read().Err

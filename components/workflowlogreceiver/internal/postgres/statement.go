@@ -28,7 +28,7 @@ var binaryResults = []int16{1}
 
 // query runs statements in one read-only transaction, with the statement timeout set for that transaction only.
 // Everything is sent in one round trip.
-func (c *conn) query(ctx context.Context, statements ...statement) error {
+func (c *session) query(ctx context.Context, statements ...statement) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(statements))*c.timeout+source.Grace)
 	defer cancel()
 	batch := &pgconn.Batch{}

@@ -24,10 +24,7 @@ const (
 // and everything counted before would be missing from every rate. Later emissions add the rest; pending reports
 // whether there is any.
 func (m *Metrics) Build(
-	resource pcommon.Resource,
-	scope pcommon.InstrumentationScope,
-	now time.Time,
-	zeroFor time.Duration,
+	resource pcommon.Resource, scope pcommon.InstrumentationScope, now time.Time, zeroFor time.Duration,
 ) (
 	md pmetric.Metrics, pending bool,
 ) {
@@ -76,22 +73,15 @@ func (b *builder) describe(metrics pmetric.MetricSlice) {
 
 	b.total = newSum(metrics, difysemconv.MetricRunTotal, "Workflow runs that have ended.", "{run}")
 	b.success = newSum(
-		metrics,
-		difysemconv.MetricRunSuccess,
-		"Workflow runs that succeeded, at least partially.",
-		"{run}",
+		metrics, difysemconv.MetricRunSuccess, "Workflow runs that succeeded, at least partially.", "{run}",
 	)
 	b.failed = newSum(metrics, difysemconv.MetricRunFailure, "Workflow runs that failed.", "{run}")
 	b.tokens = newSum(
-		metrics,
-		difysemconv.MetricTokenUsage,
-		"Tokens that language models used in workflow runs and in chats.",
+		metrics, difysemconv.MetricTokenUsage, "Tokens that language models used in workflow runs and in chats.",
 		"{token}",
 	)
 	b.cost = newSum(
-		metrics,
-		difysemconv.MetricCost,
-		"Price of the tokens that language models used in workflow runs and in chats.",
+		metrics, difysemconv.MetricCost, "Price of the tokens that language models used in workflow runs and in chats.",
 		"{currency}",
 	)
 }
@@ -153,9 +143,9 @@ func (b *builder) usage(a *appMetrics) {
 }
 
 func (b *builder) withholds(start time.Time, counted bool) bool {
-	holds := b.now.Sub(start) < b.zeroFor
-	b.pending = b.pending || holds && counted
-	return holds
+	withheld := b.now.Sub(start) < b.zeroFor
+	b.pending = b.pending || withheld && counted
+	return withheld
 }
 
 func isSuccess(status string) bool {
@@ -163,11 +153,7 @@ func isSuccess(status string) bool {
 }
 
 func (b *builder) usagePoint(
-	a *appMetrics,
-	model modelLabels,
-	trigger string,
-	start time.Time,
-	points pmetric.NumberDataPointSlice,
+	a *appMetrics, model modelLabels, trigger string, start time.Time, points pmetric.NumberDataPointSlice,
 ) pmetric.NumberDataPoint {
 	point := points.AppendEmpty()
 	point.SetStartTimestamp(pcommon.NewTimestampFromTime(start))

@@ -102,10 +102,7 @@ func TestOverflowIsOneSeries(t *testing.T) {
 	assert.InDelta(t, 6, pdatatest.Counter(md, difysemconv.MetricRunTotal, nil), 0)
 	count(m, endedRun("a", difysemconv.StatusFailed, 1))
 	assert.InDelta(
-		t,
-		2,
-		pdatatest.Counter(built(m), difysemconv.MetricRunFailure, map[string]string{"dify.app_id": "a"}),
-		0,
+		t, 2, pdatatest.Counter(built(m), difysemconv.MetricRunFailure, map[string]string{"dify.app_id": "a"}), 0,
 	)
 }
 
@@ -118,10 +115,7 @@ func TestRenamedAppIsASeriesOfItsOwn(t *testing.T) {
 	md := built(m)
 	assert.InDelta(t, 1, pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "n-a"}), 0)
 	assert.InDelta(
-		t,
-		1,
-		pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "renamed"}),
-		0,
+		t, 1, pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app.name": "renamed"}), 0,
 	)
 	assert.InDelta(t, 2, pdatatest.Counter(md, difysemconv.MetricRunTotal, map[string]string{"dify.app_id": "a"}), 0)
 }
@@ -137,17 +131,12 @@ func TestNewSeriesBeginWithZero(t *testing.T) {
 		pending    bool
 	}{{time.Second, 0, 0, true}, {15 * time.Second, 1, 10.5, false}} {
 		md, pending := m.Build(
-			pcommon.NewResource(),
-			pcommon.NewInstrumentationScope(),
-			noon.Add(test.after),
-			15*time.Second,
+			pcommon.NewResource(), pcommon.NewInstrumentationScope(), noon.Add(test.after), 15*time.Second,
 		)
 		assert.InDelta(t, test.runs, pdatatest.Counter(md, difysemconv.MetricRunTotal, nil), 0)
 		assert.InDelta(
-			t,
-			test.sums,
-			pdatatest.Counter(md, difysemconv.MetricTokenUsage, nil)+pdatatest.Counter(md, difysemconv.MetricCost, nil),
-			0,
+			t, test.sums,
+			pdatatest.Counter(md, difysemconv.MetricTokenUsage, nil)+pdatatest.Counter(md, difysemconv.MetricCost, nil), 0,
 		)
 		assert.Equal(t, test.pending, pending)
 	}
@@ -160,15 +149,12 @@ func TestModelsAreBounded(t *testing.T) {
 		m.AddUsage(&outcome.Outcome{Run: source.Run{AppID: "a"}, Usage: u}, noon)
 	}
 	assert.InDelta(
-		t,
-		3*3,
+		t, 3*3,
 		pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": outcome.Other}),
 		0,
 	)
 	assert.InDelta(
-		t,
-		3,
-		pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "m7"}),
+		t, 3, pdatatest.Counter(built(m), difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "m7"}),
 		0,
 	)
 }

@@ -108,8 +108,7 @@ func (s Schema) Scans() []string {
 	} {
 		if missing.is {
 			scans = append(
-				scans,
-				fmt.Sprintf("%s (%s), available since Dify %s", missing.table, missing.columns, missing.sinceV),
+				scans, fmt.Sprintf("%s (%s), available since Dify %s", missing.table, missing.columns, missing.sinceV),
 			)
 		}
 	}
