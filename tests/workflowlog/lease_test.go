@@ -43,7 +43,7 @@ func TestSecondCollectorWaits(t *testing.T) {
 			killed := time.Now()
 			wait.For(t, "the second reads", reading(second, 1))
 			assert.Less(t, time.Since(killed), takeOver)
-			require.NoError(t, logs(second, "this one reads on from its own checkpoint")(t.Context()))
+			require.NoError(t, logs(second, "this one continues from its own checkpoint")(t.Context()))
 			tell(t, db, ofSecond)
 		})
 	}
