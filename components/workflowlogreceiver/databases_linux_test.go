@@ -105,7 +105,7 @@ func testWholeRecord(t *testing.T, db *database) {
 		"log.record.uid":                     record.UID(runEvent, run.id),
 		"dify.workflow_app_log.id":           appLog,
 		"dify.tenant_id":                     testTenant,
-		"dify.Workspace.name":                "Acme",
+		"dify.workspace.name":                "Acme",
 		"dify.app_id":                        testApp,
 		"dify.app.name":                      "Translate",
 		"dify.app.mode":                      "workflow",
@@ -192,7 +192,7 @@ func testRunEnds(t *testing.T, db *database) {
 	r.waitDelivered(t, runEvent, run.id)
 	assert.Equal(t, plog.SeverityNumberWarn, r.record(t, runEvent, run.id).SeverityNumber())
 	labels = map[string]string{
-		"dify.app_id": testApp, "dify.app.name": "Translate", "dify.Workspace.name": "Acme",
+		"dify.app_id": testApp, "dify.app.name": "Translate", "dify.workspace.name": "Acme",
 		"dify.workflow_run.status": "partial-succeeded", "dify.workflow_run.triggered_from": "app-run",
 	}
 	r.waitCounter(t, 1, difysemconv.MetricRunTotal, labels)
@@ -445,11 +445,11 @@ func testUsage(t *testing.T, db *database) {
 		t, 305, difysemconv.MetricTokenUsage,
 		map[string]string{"dify.app.name": "Translate", "gen_ai.token.type": "total"},
 	)
-	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.Usage.currency": "USD"})
+	r.waitCounter(t, 0.75, difysemconv.MetricCost, map[string]string{"dify.usage.currency": "USD"})
 	attrs := r.record(t, runEvent, run.id).Attributes().AsRaw()
-	assert.InDelta(t, 0.75, attrs["dify.Usage.total_price"], 1e-9)
-	assert.Equal(t, "USD", attrs["dify.Usage.currency"])
-	assert.NotContains(t, r.record(t, runEvent, plain.id).Attributes().AsRaw(), "dify.Usage.total_price")
+	assert.InDelta(t, 0.75, attrs["dify.usage.total_price"], 1e-9)
+	assert.Equal(t, "USD", attrs["dify.usage.currency"])
+	assert.NotContains(t, r.record(t, runEvent, plain.id).Attributes().AsRaw(), "dify.usage.total_price")
 }
 
 func testOneSignal(t *testing.T, db *database) {

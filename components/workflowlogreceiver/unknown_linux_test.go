@@ -74,7 +74,7 @@ func testUnknown(t *testing.T, db *database) {
 		"log.record.uid":           record.UID(unknownEvent, appLog),
 		"dify.workflow_app_log.id": appLog,
 		"dify.tenant_id":           testTenant,
-		"dify.Workspace.name":      "Acme",
+		"dify.workspace.name":      "Acme",
 		"dify.app_id":              testApp,
 		"dify.app.name":            "Translate",
 		"dify.app.mode":            "workflow",
@@ -253,7 +253,7 @@ func testMessages(t *testing.T, db *database) {
 	r := startHarness(t, db.config(), storage)
 	tokens := func(model, kind, trigger string) map[string]string {
 		return map[string]string{
-			"dify.app.name": "Translate", "dify.Workspace.name": "Acme", "gen_ai.request.model": model,
+			"dify.app.name": "Translate", "dify.workspace.name": "Acme", "gen_ai.request.model": model,
 			"gen_ai.provider.name": "langgenius/openai/openai", "gen_ai.token.type": kind,
 			"dify.workflow_run.triggered_from": trigger,
 		}
@@ -261,7 +261,7 @@ func testMessages(t *testing.T, db *database) {
 	r.waitCounter(t, 100, difysemconv.MetricTokenUsage, tokens("gpt-4o", "input", "app-run"))
 	r.waitCounter(t, 20, difysemconv.MetricTokenUsage, tokens("gpt-4o", "output", "app-run"))
 	r.waitCounter(
-		t, 0.25, difysemconv.MetricCost, map[string]string{"gen_ai.request.model": "gpt-4o", "dify.Usage.currency": "USD"},
+		t, 0.25, difysemconv.MetricCost, map[string]string{"gen_ai.request.model": "gpt-4o", "dify.usage.currency": "USD"},
 	)
 
 	begun := db.insertMessage(t, "gpt-4o", "debugger", nil)

@@ -108,8 +108,9 @@ func (c *session) prepare(ctx context.Context) error {
 	if err := c.sql.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
 		return explain("read the version", err)
 	}
-	for _, statement := range []string{timeoutStatement(version, c.timeout), idleTimeout, "SET SESSION TRANSACTION " +
-		"READ ONLY"} {
+	for _, statement := range []string{
+		timeoutStatement(version, c.timeout), idleTimeout, "SET SESSION TRANSACTION READ ONLY",
+	} {
 		if _, err := c.sql.ExecContext(ctx, statement); err != nil {
 			return explain("prepare the session", err)
 		}

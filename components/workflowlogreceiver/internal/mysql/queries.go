@@ -30,8 +30,8 @@ var (
 		"COALESCE(t.total_tokens, 0), COALESCE(t.total_steps, 0), COALESCE(t.exceptions_count, 0), t.finished_at"
 	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), COALESCE(t.model_id, " +
 		"''), " +
-		"COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), COALESCE(t.total_price, 0), COALESCE(t.currency, " +
-		"''), " +
+		"COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), COALESCE(t.total_price, 0), " +
+		"COALESCE(t.currency, ''), " +
 		"COALESCE(t.provider_response_latency, 0), COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), " +
 		"COALESCE(t.workflow_run_id, '')"
 	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), IF(LENGTH(execution_metadata) <= " +

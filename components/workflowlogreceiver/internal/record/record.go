@@ -25,7 +25,7 @@ const (
 
 	// attrNestedTokens is the part of a run's total_tokens that was used by workflows called as tools. Those workflows
 	// are reported as runs of their own.
-	attrNestedTokens = "dify.Usage.nested_tokens" //nolint:gosec // a name
+	attrNestedTokens = "dify.usage.nested_tokens" //nolint:gosec // a name
 )
 
 // NewResource returns the resource of everything that is read from the database with that address.

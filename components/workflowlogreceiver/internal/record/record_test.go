@@ -6,9 +6,14 @@ package record
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
 func TestUIDIsAUUIDByName(t *testing.T) {
@@ -16,4 +21,19 @@ func TestUIDIsAUUIDByName(t *testing.T) {
 		assert.Equal(t, uuid.NewSHA1(namespace, []byte("dify.workflow.run/"+id)).String(), UID("dify.workflow.run", id))
 	}
 	assert.Equal(t, "842bf4ad-61ad-56fb-97fe-5f2886dc97b4", UID("dify.workflow.run", "a"), "it must never change")
+}
+
+// The names of the attributes are what users query; they must not change.
+func TestUsageAttributes(t *testing.T) {
+	b := &Builder{Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope()}
+	logs := b.Build(Events{Ended: []*outcome.Outcome{{
+		Run:       source.Run{Key: source.Key{ID: "r"}, Status: "succeeded"},
+		Workspace: "Acme",
+		Usage:     outcome.Usage{Total: 5, Nested: 3, Prices: []outcome.Price{{Currency: "USD", Amount: 0.5}}},
+	}}}, time.Now())
+	attrs := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().AsRaw()
+	assert.Equal(t, int64(3), attrs["dify.usage.nested_tokens"])
+	assert.InDelta(t, 0.5, attrs["dify.usage.total_price"], 0)
+	assert.Equal(t, "USD", attrs["dify.usage.currency"])
+	assert.Equal(t, "Acme", attrs["dify.workspace.name"])
 }
