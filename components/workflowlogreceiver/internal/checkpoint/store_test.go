@@ -99,18 +99,23 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 		stored string
 		want   []string
 	}{
-		"torn": {good[:len(good)-7], []string{"cannot be read", "Restore it from a backup", "remove the " +
-			"receiver's file"}},
+		"torn": {
+			good[:len(good)-7], []string{"cannot be read", "Restore it from a backup", "remove the receiver's file"},
+		},
 		"empty":      {"", []string{"cannot be read"}},
 		"no version": {"{}", []string{"no valid version"}},
-		"newer version": {with(`"version":1`, `"version":2`), []string{"has format 2, and this version reads formats up " +
-			"to 1", "newer otelcol-dify"}},
+		"newer version": {
+			with(`"version":1`, `"version":2`),
+			[]string{"has format 2, and this version reads formats up to 1", "newer otelcol-dify"},
+		},
 		"unknown field":  {with(`"runs"`, `"walks"`), []string{"cannot be read"}},
 		"a part missing": {with(`"apps":1`, `"apps":2`), []string{"its part app/1 is missing"}},
 		"another database": {
 			with("localhost", "elsewhere"),
-			[]string{"belongs to database postgresql://elsewhere:5432/dify", "adopt_checkpoint: " +
-				"postgresql://elsewhere:5432/dify"},
+			[]string{
+				"belongs to database postgresql://elsewhere:5432/dify",
+				"adopt_checkpoint: postgresql://elsewhere:5432/dify",
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

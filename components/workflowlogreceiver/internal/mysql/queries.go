@@ -28,42 +28,40 @@ var (
 		"COALESCE(t.`type`, ''), COALESCE(t.triggered_from, ''), COALESCE(t.status, ''), COALESCE(t.created_by_role, ''), " +
 		"COALESCE(t.created_by, ''), COALESCE(LEFT(t.`error`, " + maxError + "), ''), COALESCE(t.elapsed_time, 0), " +
 		"COALESCE(t.total_tokens, 0), COALESCE(t.total_steps, 0), COALESCE(t.exceptions_count, 0), t.finished_at"
-	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), COALESCE(t.model_id, " +
-		"''), " +
-		"COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), COALESCE(t.total_price, 0), " +
-		"COALESCE(t.currency, ''), " +
-		"COALESCE(t.provider_response_latency, 0), COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), " +
-		"COALESCE(t.workflow_run_id, '')"
-	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), IF(LENGTH(execution_metadata) <= " +
-		"" + maxMetadata + ", execution_metadata, '')"
+	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), " +
+		"COALESCE(t.model_id, ''), COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), " +
+		"COALESCE(t.total_price, 0), COALESCE(t.currency, ''), COALESCE(t.provider_response_latency, 0), " +
+		"COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, '')"
+	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), " +
+		"IF(LENGTH(execution_metadata) <= " + maxMetadata + ", execution_metadata, '')"
 	saysTokens = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
 )
 
 // byApp reads messages app by app: before Dify 1.12.0 they are indexed by time only within an app. It takes the time
 // as an additional first argument.
-const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id_idx) ON t.app_id = a.id AND " +
-	"t.created_at >= ? WHERE "
+const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id_idx) " +
+	"ON t.app_id = a.id AND t.created_at >= ? WHERE "
 
 var (
 	sqlNow       = "SELECT UTC_TIMESTAMP(6)"
 	sqlRunsAfter = "SELECT " + runColumns + " FROM workflow_runs t WHERE " + afterPosition + inOrder
 	sqlRuns      = "SELECT " + runColumns + " FROM workflow_runs t WHERE t.id IN "
-	sqlRunKeys   = "SELECT t.id, t.created_at FROM workflow_runs t WHERE " +
-		"" + afterPosition + " AND " + upToPosition + inOrder
+	sqlRunKeys   = "SELECT t.id, t.created_at FROM workflow_runs t " +
+		"WHERE " + afterPosition + " AND " + upToPosition + inOrder
 	sqlExisting = "SELECT id FROM workflow_runs WHERE id IN "
 	sqlMessages = "SELECT " + messageColumns + " FROM messages t WHERE t.id IN "
-	sqlAppLogs  = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') FROM workflow_app_logs WHERE " +
-		"workflow_run_id IN "
-	sqlNodes = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " +
-		"" + saysTokens + " AND workflow_run_id IN "
+	sqlAppLogs  = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') " +
+		"FROM workflow_app_logs WHERE workflow_run_id IN "
+	sqlNodes = "SELECT " + nodeColumns + " FROM workflow_node_executions " +
+		"WHERE " + saysTokens + " AND workflow_run_id IN "
 	sqlNodesByPath = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND ("
-	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? AND triggered_from IN ('workflow-run', " +
-		"'rag-pipeline-run') AND workflow_run_id = ?)"
+	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? " +
+		"AND triggered_from IN ('workflow-run', 'rag-pipeline-run') AND workflow_run_id = ?)"
 	// created_at of this table alone is in the server's time zone: the database sets it, and Dify sets no session time
 	// zone.
 	sqlScanAppLogs = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), " +
-		"COALESCE(tenant_id, ''), " +
-		"COALESCE(app_id, ''), COALESCE(workflow_id, ''), COALESCE(created_by_role, ''), COALESCE(created_by, '') " +
+		"COALESCE(tenant_id, ''), COALESCE(app_id, ''), COALESCE(workflow_id, ''), " +
+		"COALESCE(created_by_role, ''), COALESCE(created_by, '') " +
 		"FROM workflow_app_logs WHERE id > ? ORDER BY id LIMIT ?"
 	sqlApps    = "SELECT id, COALESCE(tenant_id, ''), COALESCE(name, ''), COALESCE(mode, '') FROM apps WHERE id IN "
 	sqlTenants = "SELECT id, COALESCE(name, '') FROM tenants WHERE id IN "
