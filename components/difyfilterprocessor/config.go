@@ -14,6 +14,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 // Config is what operators write. The zero section `dify_filter: {}` is right for Dify.
@@ -79,7 +81,8 @@ type RuleConfig struct {
 
 // StatusConfig says which spans are no errors.
 type StatusConfig struct {
-	// ExpectedErrors are exception types, with their module or without, or prefixes that end in *.
+	// ExpectedErrors are exception classes, with or without their module, or prefixes that end in *. Known subclasses
+	// are included.
 	ExpectedErrors []string `mapstructure:"expected_errors"`
 }
 
@@ -150,7 +153,7 @@ func createDefaultConfig() component.Config {
 			SampledResponseCount: true,
 			BrokerDatabase:       1,
 		},
-		Status: StatusConfig{ExpectedErrors: slices.Clone(expectedErrors)},
+		Status: StatusConfig{ExpectedErrors: difysemconv.ExpectedErrors()},
 		Logs: LogsConfig{
 			Lines:       true,
 			TimeZone:    "UTC",

@@ -284,3 +284,11 @@ func TestLogExceptionsOfOlderVersions(t *testing.T) {
 		})
 	}
 }
+
+// The list of expected errors is the one that the Sentry exporter has too.
+func TestKnownSubclassesAreExpected(t *testing.T) {
+	for _, class := range []string{"core.errors.error.LLMError", "core.tools.errors.ToolInvokeError", "services.errors.app.MoreLikeThisDisabledError"} {
+		td := newBench(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, err: "x", events: []eventSpec{exception(class, "x")}}))
+		assert.Equal(t, ptrace.StatusCodeUnset, byID(td, 1).Status().Code(), class)
+	}
+}

@@ -11,53 +11,12 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// expected are the errors that Dify itself counts as none: its Sentry set-up ignores them, since they are what it answers
-// a wrong request with.
-type expected struct {
-	names    map[string]bool // as listed: with their module, or without
-	bare     map[string]bool // all of them without
-	prefixes []string
-}
+// expected are the errors that Dify itself counts as none.
+type expected struct{ classes *difysemconv.ErrorClasses }
 
-// expectedErrors is Dify's list. It names classes and means their subclasses too, which a name does not tell: these are
-// known ones.
-var expectedErrors = []string{
-	"werkzeug.exceptions.*", "controllers.*", "libs.exception.BaseHTTPException", // werkzeug's HTTPException
-	"ValueError", "UnicodeError", "UnicodeDecodeError", "UnicodeEncodeError", "json.decoder.JSONDecodeError",
-	"pydantic_core._pydantic_core.ValidationError", "services.errors.*", // ValueError
-	"FileNotFoundError",
-	"InvokeRateLimitError",
-	"openai.APIStatusError", // before 1.9.2
-}
+func newExpected(names []string) expected { return expected{difysemconv.NewErrorClasses(names)} }
 
-func newExpected(names []string) expected {
-	e := expected{names: map[string]bool{}, bare: map[string]bool{}}
-	for _, name := range names {
-		if prefix, ok := strings.CutSuffix(name, "*"); ok {
-			e.prefixes = append(e.prefixes, prefix)
-		} else {
-			e.names[name], e.bare[withoutModule(name)] = true, true
-		}
-	}
-	return e
-}
-
-func withoutModule(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
-
-// has takes a name that was listed without its module for that of any module, and a type that is told without its module
-// (Dify's logging handler does) for any listed one.
-func (e *expected) has(exceptionType string) bool {
-	bare := withoutModule(exceptionType)
-	if e.names[exceptionType] || e.names[bare] || (bare == exceptionType && e.bare[bare]) {
-		return true
-	}
-	for _, prefix := range e.prefixes {
-		if strings.HasPrefix(exceptionType, prefix) {
-			return true
-		}
-	}
-	return false
-}
+func (e *expected) has(exceptionType string) bool { return e.classes.Has(exceptionType) }
 
 // onlyExpected says whether a span tells exceptions and all of them are expected.
 func (e *expected) onlyExpected(span ptrace.Span) bool {
