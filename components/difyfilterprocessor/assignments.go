@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// assignmentAt takes the value behind a word that announces a secret, as in password=x, "api_key": "x" or
+// assignmentAt finds the value after a word that announces a secret, as in password=x, "api_key": "x" or
 // Authorization: Basic x.
 func assignmentAt(text string, at int) (cut, int) {
 	word := secretWordBefore(text, at)
@@ -18,7 +18,7 @@ func assignmentAt(text string, at int) (cut, int) {
 	return c, c.to
 }
 
-// secretWords end the names of what is secret.
+// secretWords are the endings of names that announce a secret.
 var secretWords = []string{
 	"password", "passwd", "pwd", "passphrase", "secret", "token", "authorization", "credential", "credentials", "cookie",
 	"signature", "api_key", "apikey", "api-key", "access_key", "accesskey", "access-key", "secret_key", "secretkey",
@@ -26,7 +26,7 @@ var secretWords = []string{
 	"signing_key", "master_key", "subscription-key", "license_key", "_pass",
 }
 
-// endings sorts secretWords by their last two letters: most names are ruled out by theirs.
+// endings has secretWords by their last two letters, which exclude most names.
 var endings = func() (by [26 * 26][]string) {
 	for _, word := range secretWords {
 		by[ending(word)] = append(by[ending(word)], word)
@@ -34,7 +34,7 @@ var endings = func() (by [26 * 26][]string) {
 	return by
 }()
 
-// ending is a place in endings, or -1 for a name that does not end in two letters.
+// ending returns the index of a name in endings, or -1 if the name does not end in two letters.
 func ending(name string) int {
 	if len(name) < 2 {
 		return -1
@@ -46,7 +46,7 @@ func ending(name string) int {
 	return int(a)*26 + int(b)
 }
 
-// secretWord is the word by which a name is secret, or empty.
+// secretWord returns the secret word that a name ends in, or "".
 func secretWord(name string) string {
 	e := ending(name)
 	if e < 0 {
@@ -60,7 +60,8 @@ func secretWord(name string) string {
 	return ""
 }
 
-// secretWordBefore looks at the name before a sign, past blanks, quotes and brackets: headers["x-api-key"] = ...
+// secretWordBefore returns the secret word that ends the name before a sign, ignoring blanks, quotes and brackets:
+// headers["x-api-key"] = ...
 func secretWordBefore(text string, at int) string {
 	end := at
 	for end > 0 && strings.IndexByte(" \"'`\\])=!:", text[end-1]) >= 0 && at-end < 6 {
@@ -70,7 +71,7 @@ func secretWordBefore(text string, at int) string {
 	return secretWord(text[begin:end])
 }
 
-// valueAfter takes the value that begins at or after this place.
+// valueAfter finds the value that begins at or after this position.
 func valueAfter(text string, at int, word string) cut {
 	for at < len(text) && strings.IndexByte(" \t>=", text[at]) >= 0 {
 		at++
@@ -91,16 +92,16 @@ func valueAfter(text string, at int, word string) cut {
 }
 
 func valueCut(text string, from, to int, bare bool) cut {
-	const long = 256 // no placeholder is
+	const long = 256 // longer than any placeholder
 	value := text[from:to]
-	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && (saysNothing(value) || isCode(value, text[to:]))))) {
+	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && (isHarmless(value) || isCode(value, text[to:]))))) {
 		return cut{}
 	}
 	return cut{from, to}
 }
 
-// quoteEnd finds the closing quote, which has no more backslashes before it than the opening one: so it works in JSON, and
-// in JSON within JSON.
+// quoteEnd returns the position of the closing quote, which has no more backslashes before it than the opening quote. So it
+// works in JSON, and in JSON within JSON.
 func quoteEnd(text string, at int, quote byte, slashes int) int {
 	before := 0
 	for ; at < len(text); at++ {
@@ -132,7 +133,7 @@ func wordEnd(text string, at int) int {
 	return len(text)
 }
 
-// isPlaceholder is true for what stands where the value was left out: a parameter of a statement, a variable.
+// isPlaceholder reports whether a value stands for another one: a parameter of a statement, a variable.
 func isPlaceholder(value string) bool {
 	switch {
 	case value == "?":
@@ -156,10 +157,10 @@ func isIdentifier(s string) bool {
 	return true
 }
 
-// saysNothing is true for words that stand behind such a name in code and in messages, and are no secret.
-func saysNothing(value string) bool {
+// isHarmless reports whether a value is a word that follows a secret's name in code and in messages but is not a secret.
+func isHarmless(value string) bool {
 	if strings.IndexByte("{[(", value[0]) >= 0 {
-		return true // something with parts, which are looked at by themselves
+		return true // a structure, whose parts are examined on their own
 	}
 	switch strings.ToLower(strings.TrimRight(value, ".:|")) {
 	case "", "none", "null", "nil", "true", "false", "str", "string", "int", "bytes", "bool", "optional", "any",
@@ -169,8 +170,8 @@ func saysNothing(value string) bool {
 	return false
 }
 
-// isCode is true for what a line of a stack trace assigns: a field of self, or a call, which must go on as one does: a
-// password may hold a bracket too.
+// isCode reports whether a value is the right side of an assignment in a stack trace: a field of self, or a call. A call
+// must continue like one, since a password may contain a bracket too.
 func isCode(value, after string) bool {
 	name, argument, call := strings.Cut(value, "(")
 	if !call && !strings.HasPrefix(value, "self.") {
@@ -182,13 +183,13 @@ func isCode(value, after string) bool {
 	return name != "" && (name[0] < '0' || name[0] > '9') && isName(name)
 }
 
-// isName is true for identifiers with dots between them, and for none.
+// isName reports whether a text consists of identifiers that are separated by dots. An empty text does.
 func isName(s string) bool { return isIdentifier(strings.ReplaceAll(s, ".", "")) }
 
-// userInfo takes the password of a URL, or a user name that looks like a token. A password that should have been encoded may
-// hold a slash; then what stands before that is no port.
+// userInfo finds the password of a URL, or a user name that looks like a token. A password that is not encoded as it
+// should be may contain a slash; what precedes the slash is then not a port.
 func userInfo(text string, at int) (cut, int) {
-	const long = 512 // no login is
+	const long = 512 // longer than any login
 	rest := text[at:min(len(text), at+long)]
 	if n := strings.IndexAny(rest, " \t\r\n\"'<>`"); n >= 0 {
 		rest = rest[:n]
@@ -216,7 +217,7 @@ func userInfo(text string, at int) (cut, int) {
 	return cut{}, 0
 }
 
-// longName is the length from which a user name without a password is taken for a token.
+// longName is the minimum length of a user name without a password that counts as a token.
 const longName = 16
 
 func isPort(s string) bool { return strings.Trim(s, "0123456789") == "" }

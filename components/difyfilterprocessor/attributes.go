@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// HTTP attributes of both generations: Dify's instrumentations still write the old one.
+// HTTP attributes of the current and the old conventions. Dify's instrumentations still write the old ones.
 const (
 	attrMethod    = "http.request.method"
 	attrRoute     = "http.route"
@@ -34,12 +34,12 @@ const (
 	attrUserID   = "gen_ai.user.id"
 )
 
-// modernizeSpan gives a span today's attribute names. Dify's own ids move. The HTTP names of today are added and the old
-// ones stay, so that queries over spans of both kinds go on working.
+// modernizeSpan sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes are
+// added and the old ones kept, so that queries for either continue to work.
 func modernizeSpan(span ptrace.Span, from origin) {
 	attrs := span.Attributes()
 	http, old := false, false
-	for key := range attrs.All() { // one look at all keys: most spans need nothing
+	for key := range attrs.All() { // one pass over all keys, since most spans need no change
 		switch key {
 		case attrOldMethod:
 			http = true
@@ -60,7 +60,8 @@ func modernizeSpan(span ptrace.Span, from origin) {
 	}
 }
 
-// isDatabaseScope is for the two instrumentations that make most of Dify's spans, and write nothing that has an older name.
+// isDatabaseScope reports whether a scope is one of the two instrumentations that create most of Dify's spans. They
+// write no attribute that is renamed here.
 func isDatabaseScope(scope string) bool { return scope == scopeRedis || scope == scopeSQL }
 
 func modernizeHTTP(attrs pcommon.Map) {
@@ -77,13 +78,13 @@ func modernizeHTTP(attrs pcommon.Map) {
 	if status, ok := attrs.Get(attrOldStatus); ok && !has(attrs, attrStatus) && status.Type() == pcommon.ValueTypeInt {
 		attrs.PutInt(attrStatus, status.Int())
 	}
-	// A span's http.target is the raw path, which is no route.
+	// On spans, http.target is the raw path, not the route.
 	if path, _, _ := strings.Cut(text(attrs, attrOldTarget), "?"); path != "" {
 		putAbsent(attrs, attrPath, path)
 	}
 }
 
-// statusCode is 0 where a span has none.
+// statusCode returns the HTTP status code of a span or a data point, and 0 if it has none.
 func statusCode(attrs pcommon.Map) int64 {
 	for _, key := range [...]string{attrStatus, attrOldStatus} {
 		if v, ok := attrs.Get(key); ok && v.Type() == pcommon.ValueTypeInt {

@@ -14,15 +14,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// settled is a batch in which nothing is left to do: spans that a real Dify sent, those of its instrumentations, after they
-// have passed the processor once. They stand by process and scope, as an SDK exports its 512. others is the same as another
-// SDK would tell it.
+// settled returns a batch that needs no change: spans of the instrumentations of a real Dify, already processed once and
+// grouped by process and scope, as an SDK exports them. others is the same batch with the resource of another SDK.
 func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
 	tb.Helper()
 	own = ptrace.NewTraces()
 	scopes := map[[2]string]ptrace.SpanSlice{}
 	processes := map[string]ptrace.ResourceSpans{}
-	b := newBench(tb)
+	b := newHarness(tb)
 	for _, td := range recordedTraces(tb) {
 		for _, s := range spansOf(b.traces(tb, td)) {
 			if !strings.HasPrefix(s.scope, scopeInstrumentation) || own.SpanCount() == spans {
@@ -53,10 +52,10 @@ func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
 	return own, others
 }
 
-// sink keeps the compiler from leaving the walks out.
+// sink prevents the compiler from removing the walks.
 var sink int
 
-// walk is the least that a processor can do which looks at everything.
+// walk is the minimum work of a processor that reads everything.
 func walk(td ptrace.Traces) {
 	eachAttribute(td, func(key string, v pcommon.Value) {
 		if v.Type() == pcommon.ValueTypeStr {
@@ -66,7 +65,7 @@ func walk(td ptrace.Traces) {
 	})
 }
 
-// search is the least that one can do which looks into everything.
+// search is the minimum work of a processor that searches everything.
 func search(td ptrace.Traces) {
 	eachAttribute(td, func(_ string, v pcommon.Value) {
 		if v.Type() == pcommon.ValueTypeStr && strings.Contains(v.Str(), "password") {
@@ -92,8 +91,8 @@ func eachAttribute(td ptrace.Traces, do func(string, pcommon.Value)) {
 	}
 }
 
-// BenchmarkNothingApplies shows what the processor costs where it has nothing to do, as a ratio to a bare walk over all
-// attributes, and with redaction to one strings.Contains over every string value, measured in turns in the same run.
+// BenchmarkNothingApplies measures the cost of a batch that needs no change, as a ratio to a plain walk over all attributes
+// and, with redaction, to one strings.Contains over every string value. Both are measured alternately in the same run.
 func BenchmarkNothingApplies(b *testing.B) {
 	const spans = 2048
 	for _, redaction := range []struct {
@@ -107,8 +106,8 @@ func BenchmarkNothingApplies(b *testing.B) {
 			td   ptrace.Traces
 		}{{"dify", own}, {"others", others}} {
 			b.Run(redaction.name+"/"+batch.name, func(b *testing.B) {
-				p := newBench(b, func(c *Config) { c.Redaction.Enabled = redaction.on })
-				ours, peers := time.Hour, time.Hour // the best of all turns: what else the machine does costs neither
+				p := newHarness(b, func(c *Config) { c.Redaction.Enabled = redaction.on })
+				ours, peers := time.Hour, time.Hour // the minimum of all rounds, which excludes other load on the machine
 				for b.Loop() {
 					start := time.Now()
 					redaction.peer(batch.td)
@@ -125,10 +124,10 @@ func BenchmarkNothingApplies(b *testing.B) {
 	}
 }
 
-// Where nothing applies, what is allocated does not grow with the spans.
+// If no change is needed, allocations do not grow with the number of spans.
 func TestNoAllocationPerSpan(t *testing.T) {
 	for _, on := range []bool{false, true} {
-		p := newBench(t, func(c *Config) { c.Redaction.Enabled = on })
+		p := newHarness(t, func(c *Config) { c.Redaction.Enabled = on })
 		allocations := func(spans int) [2]float64 {
 			own, others := settled(t, spans)
 			var of [2]float64
@@ -143,10 +142,10 @@ func TestNoAllocationPerSpan(t *testing.T) {
 	}
 }
 
-// BenchmarkRecordedTraces is the cost of what a real Dify sent, of which everything applies.
+// BenchmarkRecordedTraces measures the cost of recordings of a real Dify, to which every pass applies.
 func BenchmarkRecordedTraces(b *testing.B) {
 	batches := recordedTraces(b)
-	f := newBench(b)
+	f := newHarness(b)
 	spans := 0
 	b.ReportAllocs()
 	for b.Loop() {

@@ -11,11 +11,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// What follows builds small batches in the shape of Dify's.
+// The following functions build small batches in the form of Dify's.
 
 type attrs = map[string]any
 
-// difyProcess is the resource of today's Dify.
+// difyProcess returns the resource of a current Dify process.
 func difyProcess(pid int, more ...attrs) attrs {
 	res := attrs{
 		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "vm", "process.pid": pid,
@@ -97,7 +97,7 @@ func spanID(id byte) pcommon.SpanID {
 	return pcommon.SpanID{0, 0, 0, 0, 0, 0, 0, id}
 }
 
-// tree shows what is left: span id -> parent id.
+// tree returns the spans of a batch: span ID -> parent ID.
 func tree(td ptrace.Traces) map[byte]byte {
 	left := map[byte]byte{}
 	for _, s := range spansOf(td) {
@@ -115,7 +115,8 @@ func byID(td ptrace.Traces, id byte) placed {
 	panic("no such span")
 }
 
-// durations is an http.server.duration as Dify's Flask sends it; each series is its labels, and counts as often as its place.
+// durations returns an http.server.duration as Dify's Flask sends it. A series is given by its labels; its count is its
+// position, from 1.
 func durations(res attrs, series ...attrs) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()

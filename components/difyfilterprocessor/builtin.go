@@ -13,7 +13,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// Names of the built-in rules: labels of the processor's own metrics and keys of its configuration.
+// Names of the built-in rules: values of the attribute `rule` of the processor's own metrics, and configuration keys.
 const (
 	ruleParseError           = "parse_error"
 	ruleContextDetach        = "context_detach"
@@ -21,9 +21,9 @@ const (
 	ruleBrokerPolling        = "broker_polling"
 	ruleNoScript             = "noscript"
 	ruleSampledResponseCount = "sampled_response_count"
-	// ruleMergedSeries is no noise: it counts the points that were added to another when host labels went.
+	// ruleMergedSeries is not a noise rule: it counts the points that were added to another when host labels were removed.
 	ruleMergedSeries = "merged_series"
-	// ruleJoinedLine counts the lines that were added to the record of the one above.
+	// ruleJoinedLine is not a noise rule: it counts the lines that were added to the record of the line before.
 	ruleJoinedLine = "joined_line"
 )
 
@@ -32,18 +32,18 @@ var builtinRuleNames = []string{
 	ruleJoinedLine,
 }
 
-// builtinRules are the rules for spans, events and records that the configuration has left on.
+// builtinRules returns the built-in rules for spans, events and records that are enabled.
 func builtinRules(cfg *DropConfig) []*rule {
 	var rules []*rule
 	if cfg.ParseError {
 		rules = append(rules, textNoise(ruleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
 	}
 	if cfg.ContextDetach {
-		// OpenTelemetry for Python logs it under gevent and streaming, with a ValueError about the token.
+		// OpenTelemetry for Python logs it with gevent and streaming, together with a ValueError about the token.
 		rules = append(rules, textNoise(ruleContextDetach, "Failed to detach context", "was created in a different Context")...)
 	}
 	if cfg.NoScript {
-		// redis-py tries EVALSHA first and sends the script when Redis does not know it yet.
+		// redis-py tries EVALSHA first and sends the script if Redis does not have it yet.
 		rules = append(rules, &rule{name: ruleNoScript, drops: dropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
 	}
 	if cfg.HealthCheck {
@@ -57,8 +57,8 @@ func builtinRules(cfg *DropConfig) []*rule {
 	return rules
 }
 
-// textNoise drops what carries one of the texts: the event of a span that did something else too, the span that only
-// tells it (Dify up to 1.11.2 made one named log.exception for each error in the log), the log record.
+// textNoise returns rules that drop whatever has one of the texts: an event of a span, a span that only reports the error
+// (Dify up to 1.11.2 created a span log.exception for each error in its log), a log record.
 func textNoise(name string, texts ...string) []*rule {
 	return []*rule{
 		{name: name, drops: dropsEvent, texts: texts},
@@ -70,7 +70,7 @@ func textNoise(name string, texts ...string) []*rule {
 func isHealthCheck(span ptrace.Span) bool {
 	attrs := span.Attributes()
 	if statusCode(attrs) >= 400 {
-		return false // it failed: a 4xx is no ERROR of the server, but nobody has refused a check on purpose
+		return false // failed; a 4xx is not an error of the server, but for a health check it is unexpected
 	}
 	if method, path, ok := strings.Cut(span.Name(), " "); ok && (method == "GET" || method == "HEAD") && isHealthPath(path) {
 		return true
@@ -83,7 +83,7 @@ func isHealthCheck(span ptrace.Span) bool {
 	return false
 }
 
-// isHealthLine recognizes the access line of a check that went well.
+// isHealthLine recognizes the access line of a successful health check.
 func isHealthLine(record plog.LogRecord) bool {
 	attrs := record.Attributes()
 	status := statusCode(attrs)
@@ -98,8 +98,8 @@ func isHealthPath(path string) bool {
 	return false
 }
 
-// brokerPolling drops what Celery's Redis transport does by itself: polling queues, acknowledging, announcing itself.
-// These spans stand outside any task, so they are roots. The commands below are kombu's alone; any other is recognized
+// brokerPolling drops what Celery's Redis transport does on its own: it polls queues, acknowledges and announces itself.
+// These spans are outside any task, so they are roots. Some commands are sent only by kombu; the others are recognized
 // by the broker's database, which Dify uses for nothing else. The API never polls.
 func brokerPolling(database int64) *rule {
 	return &rule{

@@ -19,8 +19,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// chaos makes batches that no Dify sends, out of all words that mean something to the processor: in the wrong places, of
-// wrong types, twice, in cycles.
+// chaos generates batches that no Dify sends, from all words that have a meaning for the processor: in wrong places, of
+// wrong types, repeated, in cycles.
 type chaos struct{ *rand.Rand }
 
 var chaosKeys = []string{
@@ -85,7 +85,7 @@ func (c chaos) attributes(m pcommon.Map, depth int) {
 	for range c.IntN(8) {
 		c.value(m.PutEmpty(one(c, chaosKeys)), depth)
 	}
-	if c.IntN(8) == 0 { // under the name of no text, which such a number becomes
+	if c.IntN(8) == 0 { // under a key that has no text values, since such a number becomes text
 		m.PutDouble(one(c, []string{"score", "token"}), one(c, []float64{math.NaN(), math.Inf(1), math.Inf(-1)}))
 	}
 }
@@ -112,7 +112,7 @@ func (c chaos) span(span ptrace.Span) {
 		event.SetName(one(c, []string{"exception", "log.exception", "x", "password=hunter2secret"}))
 		c.attributes(event.Attributes(), 0)
 	}
-	switch c.IntN(12) { // what the two rules with most conditions are for
+	switch c.IntN(12) { // noise for the two rules with the most conditions
 	case 0:
 		span.SetName("BRPOP")
 		span.SetKind(clientSpan)
@@ -252,8 +252,8 @@ func (c chaos) record(r plog.LogRecord) {
 	}
 }
 
-// FuzzProcessor holds what is promised for anything: no panic, items in = items out + items counted as dropped, and twice is
-// once. The seed makes batches of known words; the bytes are read as protobuf, as a receiver would.
+// FuzzProcessor checks the guarantees for any input: no panic, items in = items out + items counted as dropped, and
+// idempotence. The seed generates batches of known words; the bytes are decoded as protobuf, as a receiver does.
 func FuzzProcessor(f *testing.F) {
 	for seed := range uint64(300) {
 		f.Add(seed, []byte(nil))
@@ -279,9 +279,9 @@ func FuzzProcessor(f *testing.F) {
 	})
 }
 
-// The batches above are no proof unless every rule finds something in them.
+// The batches above prove something only if every rule matches in some of them.
 func TestChaosReachesEveryRule(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	for seed := range uint64(300) {
 		c := chaos{rand.New(rand.NewPCG(seed, 0))}
 		b.traces(t, c.traces())
@@ -299,20 +299,20 @@ func TestChaosReachesEveryRule(t *testing.T) {
 
 func checkTraces(t *testing.T, td ptrace.Traces) {
 	t.Helper()
-	in, b := td.SpanCount(), newBench(t)
+	in, b := td.SpanCount(), newHarness(t)
 	once := b.traces(t, td)
 	require.Equal(t, in, once.SpanCount()+b.droppedOf(t, kindSpan))
 	if once.SpanCount() == 0 {
 		return
 	}
 	want := wireTraces(t, withoutLearned(once))
-	again := newBench(t)
+	again := newHarness(t)
 	assert.Equal(t, want, wireTraces(t, withoutLearned(again.traces(t, once))))
 	assert.Empty(t, again.dropped(t))
 }
 
-// withoutLearned leaves out what a root tells of its process and its run: a span that became one when its parent fell tells
-// it the second time.
+// withoutLearned removes the role and the run that root spans reveal: a span that became a root because its parent was
+// dropped reveals them the second time.
 func withoutLearned(td ptrace.Traces) ptrace.Traces {
 	td = copyTraces(td)
 	for _, s := range spansOf(td) {
@@ -324,7 +324,7 @@ func withoutLearned(td ptrace.Traces) ptrace.Traces {
 
 func checkMetrics(t *testing.T, md pmetric.Metrics) {
 	t.Helper()
-	in, b := md.DataPointCount(), newBench(t)
+	in, b := md.DataPointCount(), newHarness(t)
 	once := b.metrics(t, md)
 	derived := int(sum(b.counter(t, "otelcol_dify_filter_derived_data_points")))
 	require.Equal(t, in, once.DataPointCount()+b.droppedOf(t, kindDataPoint)-derived)
@@ -332,24 +332,24 @@ func checkMetrics(t *testing.T, md pmetric.Metrics) {
 		return
 	}
 	want := wireMetrics(t, once)
-	again := newBench(t)
+	again := newHarness(t)
 	assert.Equal(t, want, wireMetrics(t, again.metrics(t, once)))
 	assert.Empty(t, again.dropped(t))
 }
 
 func checkLogs(t *testing.T, ld plog.Logs) {
 	t.Helper()
-	in, b := ld.LogRecordCount(), newBench(t)
+	in, b := ld.LogRecordCount(), newHarness(t)
 	once := b.logs(t, ld)
-	held, err := b.flushLogs(t.Context(), true)
-	skipped(t, err, held.LogRecordCount())
-	require.Equal(t, in, once.LogRecordCount()+held.LogRecordCount()+b.droppedOf(t, kindLogRecord))
-	for _, ld := range []plog.Logs{once, held} {
+	pending, err := b.flushLogs(t.Context(), true)
+	skipped(t, err, pending.LogRecordCount())
+	require.Equal(t, in, once.LogRecordCount()+pending.LogRecordCount()+b.droppedOf(t, kindLogRecord))
+	for _, ld := range []plog.Logs{once, pending} {
 		if ld.LogRecordCount() == 0 {
 			continue
 		}
 		want := wireLogs(t, ld)
-		again := newBench(t)
+		again := newHarness(t)
 		assert.Equal(t, want, wireLogs(t, again.logs(t, ld)))
 		assert.Empty(t, again.dropped(t))
 	}

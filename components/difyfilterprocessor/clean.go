@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// cleanTexts remembers texts in which nothing was found. Dify's statements, addresses and names come again and again, and to
-// compare is much cheaper than to search. A text has one place, which another may take: nothing grows, nothing is allocated.
+// cleanTexts caches texts in which nothing was found. Dify's statements, addresses and names repeat, and comparing a text
+// is much cheaper than searching it. Each text has one slot, which another text may take over, so that the cache neither
+// grows nor allocates.
 type cleanTexts struct {
 	seed  maphash.Seed
 	slots [1024]cleanText
@@ -17,25 +18,25 @@ type cleanTexts struct {
 
 type cleanText struct{ text, language string }
 
-// What is shorter is searched as fast; what is longer would hold memory.
+// Shorter texts are searched as fast as they are compared. Longer texts would take too much memory.
 const (
-	shortestRemembered = 48
-	longestRemembered  = 4096
+	minCachedLength = 48
+	maxCachedLength = 4096
 )
 
-// place is nil for a text that is not worth to remember.
-func (c *cleanTexts) place(text string) *cleanText {
-	if len(text) < shortestRemembered || len(text) > longestRemembered {
+// slot returns the slot of a text, and nil for a text that is not cached.
+func (c *cleanTexts) slot(text string) *cleanText {
+	if len(text) < minCachedLength || len(text) > maxCachedLength {
 		return nil
 	}
 	return &c.slots[maphash.String(c.seed, text)%uint64(len(c.slots))]
 }
 
-// cleanPool holds what one goroutine after another uses, so that none waits for another.
+// cleanPool has one cache for each concurrent batch, so that batches do not wait for each other.
 type cleanPool struct{ pool sync.Pool }
 
-// cleanMemory is of one redactor: what is clean depends on the configuration. Statements are apart, since they are searched
-// for something else.
+// cleanMemory belongs to one redactor, since the configuration determines what is clean. Statements have a cache of their
+// own, since they are searched for literals.
 type cleanMemory struct{ secrets, statements cleanTexts }
 
 func (p *cleanPool) get() *cleanMemory {
@@ -49,28 +50,28 @@ func (p *cleanPool) get() *cleanMemory {
 
 func (p *cleanPool) put(m *cleanMemory) { p.pool.Put(m) }
 
-// scrub is a scrubber's, for a text that may have been searched before.
+// scrub is scrubber.scrub with a cache.
 func (m *cleanMemory) scrub(s *scrubber, text string) (string, bool) {
-	place := m.secrets.place(text)
-	if place != nil && place.text == text {
+	slot := m.secrets.slot(text)
+	if slot != nil && slot.text == text {
 		return text, false
 	}
 	clean, found := s.scrub(text)
-	if !found && place != nil {
-		place.text = text
+	if !found && slot != nil {
+		slot.text = text
 	}
 	return clean, found
 }
 
-// withoutLiterals is the same for statements.
+// withoutLiterals is the function of that name with a cache.
 func (m *cleanMemory) withoutLiterals(statement, system string) (string, bool) {
-	place := m.statements.place(statement)
-	if place != nil && place.text == statement && place.language == system {
+	slot := m.statements.slot(statement)
+	if slot != nil && slot.text == statement && slot.language == system {
 		return statement, false
 	}
 	clean, found := withoutLiterals(statement, system)
-	if !found && place != nil {
-		*place = cleanText{statement, system}
+	if !found && slot != nil {
+		*slot = cleanText{statement, system}
 	}
 	return clean, found
 }

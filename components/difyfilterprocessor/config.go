@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // the image has no zones; one is named in the configuration
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -18,13 +17,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// Config is what operators write. The zero section `dify_filter: {}` is right for Dify.
+// Config is the configuration of the processor. The empty section `dify_filter: {}` is right for Dify.
 type Config struct {
 	// ServiceNamespace is set as service.namespace on Dify's resources that have none. Empty: not set.
 	ServiceNamespace string `mapstructure:"service_namespace"`
-	// WholeTraces is false where others see the rest of each trace. What needs all of it is left to a processor behind them.
+	// WholeTraces is false where other processors see other parts of each trace. Whatever needs the whole trace is then
+	// left to a processor that follows them all.
 	WholeTraces bool `mapstructure:"whole_traces"`
-	// OneAtATime lets one request at a time through to what is behind, so that one alone waits for a full queue there.
+	// OneAtATime passes one request at a time to the next component, so that at most one waits for space in a full queue.
 	OneAtATime bool `mapstructure:"one_at_a_time"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
@@ -49,7 +49,7 @@ type DropConfig struct {
 	Rules []RuleConfig `mapstructure:"rules"`
 }
 
-// What a rule drops.
+// Values of RuleConfig.Drops.
 const (
 	dropsSpan    = "span"
 	dropsSubtree = "subtree"
@@ -57,16 +57,16 @@ const (
 	dropsRecord  = "record"
 )
 
-// RuleConfig is one noise rule. Every condition that is given must hold.
+// RuleConfig is one noise rule. A rule matches if all its conditions hold.
 type RuleConfig struct {
-	// Name is the rule's label in the processor's own metrics.
+	// Name is the value of the attribute `rule` in the processor's own metrics.
 	Name string `mapstructure:"name"`
-	// Drops says what falls: span, subtree, event or record.
+	// Drops is what the rule drops: span, subtree, event or record.
 	Drops string `mapstructure:"drops"`
-	// Errors lets the rule drop spans with status ERROR that it did not recognize by the error itself.
+	// Errors lets the rule drop spans with status ERROR although it has no condition on the error itself.
 	Errors bool `mapstructure:"errors"`
 
-	// Literals must be equal, but for Text, which must be contained.
+	// SpanName, EventName and ExceptionType must be equal; Text must be contained.
 	SpanName         string            `mapstructure:"span_name"`
 	SpanNameRegexp   string            `mapstructure:"span_name_regexp"`
 	SpanKind         string            `mapstructure:"span_kind"`
@@ -79,26 +79,26 @@ type RuleConfig struct {
 	AttributesRegexp map[string]string `mapstructure:"attributes_regexp"`
 }
 
-// StatusConfig says which spans are no errors.
+// StatusConfig configures which spans are not errors.
 type StatusConfig struct {
 	// ExpectedErrors are exception classes, with or without their module, or prefixes that end in *. Known subclasses
 	// are included.
 	ExpectedErrors []string `mapstructure:"expected_errors"`
 }
 
-// LogsConfig is about the lines of Dify's containers, as Docker's fluentd logging driver sends them.
+// LogsConfig configures the parsing of container log lines, as Docker's fluentd logging driver sends them.
 type LogsConfig struct {
-	// Lines makes records of them.
+	// Lines turns lines into log records.
 	Lines bool `mapstructure:"lines"`
-	// TimeZone is that of the times in Dify's text format: its LOG_TZ.
+	// TimeZone is the time zone of the times in Dify's text format: its LOG_TZ.
 	TimeZone string `mapstructure:"time_zone"`
-	// ServiceName is service.name for the text lines of the API, worker and beat: Dify's APPLICATION_NAME.
+	// ServiceName is the service.name of text lines from the API, worker and beat: Dify's APPLICATION_NAME.
 	ServiceName string `mapstructure:"service_name"`
-	// JoinWait is how long an entry is held for lines that may still belong to it.
+	// JoinWait is how long an entry waits for lines that may still belong to it.
 	JoinWait time.Duration `mapstructure:"join_wait"`
 }
 
-// Actions on the value of a redacted key.
+// Values of RedactionConfig.Keys.
 const (
 	actionKeep     = "keep"
 	actionDrop     = "drop"
@@ -106,37 +106,38 @@ const (
 	actionTruncate = "truncate"
 )
 
-// RedactionConfig says what must not leave.
+// RedactionConfig configures what must not leave the collector.
 type RedactionConfig struct {
 	Enabled bool `mapstructure:"enabled"`
-	// Keys maps an attribute key, or a prefix that ends in *, to keep, drop, hash or truncate. It is laid over the defaults.
+	// Keys maps an attribute key, or a prefix that ends in *, to keep, drop, hash or truncate. It extends and overrides
+	// the defaults.
 	Keys map[string]string `mapstructure:"keys"`
-	// TruncateTo is the length in bytes that truncate leaves.
+	// TruncateTo is the length in bytes to which truncate shortens a value.
 	TruncateTo int `mapstructure:"truncate_to"`
-	// HashKey makes hash an HMAC, so that short values can't be guessed.
+	// HashKey turns hash into an HMAC, so that short values can't be guessed.
 	HashKey configopaque.String `mapstructure:"hash_key"`
-	// SQL replaces literals in db.statement and db.query.text by ?.
+	// SQL replaces literals in db.statement and db.query.text with ?.
 	SQL bool `mapstructure:"sql"`
 	// URLQueries removes the query from URL attributes.
 	URLQueries bool `mapstructure:"url_queries"`
-	// Messages takes content out of log bodies, exception texts and status messages, which may quote it.
+	// Messages removes content that log bodies, exception texts and status messages quote.
 	Messages bool `mapstructure:"messages"`
-	// Secrets scrubs API keys, tokens and passwords wherever they stand.
+	// Secrets scrubs API keys, tokens and passwords from every text.
 	Secrets bool `mapstructure:"secrets"`
-	// SecretPatterns are further RE2 patterns; what they match is replaced by ***.
+	// SecretPatterns are further RE2 patterns. What they match is replaced with ***.
 	SecretPatterns []string `mapstructure:"secret_patterns"`
 }
 
-// MemoryConfig bounds what the processor remembers from one batch to the next.
+// MemoryConfig bounds the state that the processor keeps between batches.
 type MemoryConfig struct {
-	// TTL is how long an id is remembered at least, while there is room.
+	// TTL is the minimum time for which an ID is remembered, as long as there is room.
 	TTL time.Duration `mapstructure:"ttl"`
-	// MaxTraces bounds the traces whose runs and ids are remembered.
+	// MaxTraces bounds the number of traces whose runs and IDs are remembered.
 	MaxTraces int `mapstructure:"max_traces"`
-	// MaxDroppedSpans bounds the dropped spans whose children can still be re-parented.
+	// MaxDroppedSpans bounds the number of dropped spans whose children can still be re-parented.
 	MaxDroppedSpans int `mapstructure:"max_dropped_spans"`
-	// MaxProcesses bounds the processes whose role, and the apps whose tenant, are remembered. Without any, what is told of a
-	// trace depends on that trace alone.
+	// MaxProcesses bounds the number of processes whose role, and of apps whose tenant, are remembered. With 0, the
+	// attributes of a trace depend on that trace alone.
 	MaxProcesses int `mapstructure:"max_processes"`
 }
 
@@ -177,7 +178,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Validate reports every fault at once.
+// Validate returns all errors of the configuration, joined.
 func (c *Config) Validate() error {
 	return errors.Join(c.Drop.validate(), c.Status.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
 }
@@ -185,13 +186,13 @@ func (c *Config) Validate() error {
 func (c *DropConfig) validate() error {
 	var errs []error
 	if c.BrokerDatabase < 0 {
-		errs = append(errs, fmt.Errorf("drop::broker_database: must not be negative, is %d; take the number at the end of CELERY_BROKER_URL", c.BrokerDatabase))
+		errs = append(errs, fmt.Errorf("drop::broker_database: must not be negative, is %d; use the number at the end of CELERY_BROKER_URL", c.BrokerDatabase))
 	}
 	seen := map[string]bool{}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
 		if rule.Name != "" && (seen[rule.Name] || slices.Contains(builtinRuleNames, rule.Name)) {
-			errs = append(errs, fmt.Errorf("drop::rules[%d]::name: %q is taken; give every rule a name of its own", i, rule.Name))
+			errs = append(errs, fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name))
 		}
 		seen[rule.Name] = true
 		if err := rule.validate(); err != nil {
@@ -201,15 +202,15 @@ func (c *DropConfig) validate() error {
 	return errors.Join(errs...)
 }
 
-// prefixed puts the rule's place before each of its faults, so that every line of the report can be read alone.
-func prefixed(place string, err error) []error {
+// prefixed adds the path of the rule to each of its errors, so that each line of the message is complete.
+func prefixed(path string, err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
-		return []error{fmt.Errorf("%s::%w", place, err)}
+		return []error{fmt.Errorf("%s::%w", path, err)}
 	}
 	var errs []error
 	for _, e := range joined.Unwrap() {
-		errs = append(errs, fmt.Errorf("%s::%w", place, e))
+		errs = append(errs, fmt.Errorf("%s::%w", path, e))
 	}
 	return errs
 }
@@ -219,7 +220,7 @@ var spanKindNames = []string{"internal", "server", "client", "producer", "consum
 func (r *RuleConfig) validate() error {
 	var errs []error
 	if r.Name == "" {
-		errs = append(errs, errors.New("name: must not be empty; it is the rule's label in the metrics"))
+		errs = append(errs, errors.New("name: must not be empty; it identifies the rule in the metrics"))
 	}
 	if !slices.Contains([]string{dropsSpan, dropsSubtree, dropsEvent, dropsRecord}, r.Drops) {
 		errs = append(errs, fmt.Errorf("drops: must be span, subtree, event or record, is %q", r.Drops))
@@ -240,7 +241,8 @@ func (r *RuleConfig) validate() error {
 	return errors.Join(errs...)
 }
 
-// conditionless ignores span_kind and root: alone they would drop nearly everything.
+// conditionless reports whether a rule has no selective condition: span_kind and root alone would drop nearly
+// everything.
 func (r *RuleConfig) conditionless() bool {
 	return r.SpanName == "" && r.SpanNameRegexp == "" && r.EventName == "" && r.ExceptionType == "" && r.Text == "" &&
 		r.TextRegexp == "" && len(r.Attributes) == 0 && len(r.AttributesRegexp) == 0
@@ -259,18 +261,18 @@ func (c *StatusConfig) validate() error {
 func (c *LogsConfig) validate() error {
 	var errs []error
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
-		errs = append(errs, fmt.Errorf("logs::time_zone: %w; give the name that Dify's LOG_TZ has, such as Asia/Shanghai", err))
+		errs = append(errs, fmt.Errorf("logs::time_zone: %w; use the value of Dify's LOG_TZ, such as Asia/Shanghai", err))
 	}
 	if c.ServiceName == "" {
-		errs = append(errs, errors.New("logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has"))
+		errs = append(errs, errors.New("logs::service_name: must not be empty; use the value of Dify's APPLICATION_NAME"))
 	}
 	if c.JoinWait < minJoinWait || c.JoinWait > maxJoinWait {
-		errs = append(errs, fmt.Errorf("logs::join_wait: must be between %s and %s, is %s; give a unit, as in 1s", minJoinWait, maxJoinWait, c.JoinWait))
+		errs = append(errs, fmt.Errorf("logs::join_wait: must be between %s and %s, is %s; add a unit, as in 1s", minJoinWait, maxJoinWait, c.JoinWait))
 	}
 	return errors.Join(errs...)
 }
 
-// A number without a unit means nanoseconds, which nobody means; more is what a crash can cost.
+// The lower bounds reject numbers without a unit, which are nanoseconds. maxJoinWait bounds what a crash can lose.
 const (
 	minJoinWait = 10 * time.Millisecond
 	maxJoinWait = time.Minute
@@ -284,11 +286,11 @@ func (c *RedactionConfig) validate() error {
 			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be keep, drop, hash or truncate, is %q", key, action))
 		}
 		if star := strings.IndexByte(key, '*'); key == "" || star == 0 || (star > 0 && star != len(key)-1) {
-			errs = append(errs, fmt.Errorf("redaction::keys::%s: a key is a name, or a prefix with one * at its end", key))
+			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be an attribute key, or a prefix with one * at its end", key))
 		}
 	}
 	if c.TruncateTo <= 0 {
-		errs = append(errs, fmt.Errorf("redaction::truncate_to: must be greater than 0, is %d; to remove a value use the action drop", c.TruncateTo))
+		errs = append(errs, fmt.Errorf("redaction::truncate_to: must be greater than 0, is %d; use the action drop to remove a value", c.TruncateTo))
 	}
 	for i, pattern := range c.SecretPatterns {
 		if pattern == "" {
@@ -302,7 +304,7 @@ func (c *RedactionConfig) validate() error {
 func (c *MemoryConfig) validate() error {
 	var errs []error
 	if c.TTL < minTTL {
-		errs = append(errs, fmt.Errorf("memory::ttl: must be at least %s, is %s; give a unit, as in 30m", minTTL, c.TTL))
+		errs = append(errs, fmt.Errorf("memory::ttl: must be at least %s, is %s; add a unit, as in 30m", minTTL, c.TTL))
 	}
 	for _, limit := range []struct {
 		key   string
@@ -323,7 +325,7 @@ func (c *MemoryConfig) validate() error {
 
 func compiles(key, pattern string) error {
 	if _, err := regexp.Compile(pattern); err != nil {
-		return fmt.Errorf("%s: is no RE2 expression: %w", key, err)
+		return fmt.Errorf("%s: is not an RE2 expression: %w", key, err)
 	}
 	return nil
 }

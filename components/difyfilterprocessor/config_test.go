@@ -71,28 +71,28 @@ func TestLoadConfig(t *testing.T) {
 }
 
 func TestInvalidConfig(t *testing.T) {
-	for name, faults := range map[string][]string{
-		"unknown_key": {"'' has invalid keys: redactions"},
+	for name, want := range map[string][]string{
+		"unknown_key": {"'difyfilterprocessor.Config' has invalid keys: redactions"},
 		"wrong_type":  {"'drop.parse_error' expected type 'bool'"},
 		"rules": {
-			`drop::broker_database: must not be negative, is -1; take the number at the end of CELERY_BROKER_URL`,
-			`drop::rules[0]::name: must not be empty; it is the rule's label in the metrics`,
+			`drop::broker_database: must not be negative, is -1; use the number at the end of CELERY_BROKER_URL`,
+			`drop::rules[0]::name: must not be empty; it identifies the rule in the metrics`,
 			`drop::rules[0]::drops: must be span, subtree, event or record, is "trace"`,
 			`drop::rules[0]::drops: a rule without a condition would drop everything; add at least one, such as span_name or text`,
-			`drop::rules[1]::name: "health_check" is taken; give every rule a name of its own`,
+			`drop::rules[1]::name: "health_check" is already used; give every rule a unique name`,
 			`drop::rules[1]::span_kind: must be one of internal, server, client, producer, consumer, is "SERVER"`,
-			`drop::rules[1]::span_name_regexp: is no RE2 expression`,
-			`drop::rules[1]::text_regexp: is no RE2 expression`,
-			`drop::rules[1]::attributes_regexp::k: is no RE2 expression`,
+			`drop::rules[1]::span_name_regexp: is not an RE2 expression`,
+			`drop::rules[1]::text_regexp: is not an RE2 expression`,
+			`drop::rules[1]::attributes_regexp::k: is not an RE2 expression`,
 			`drop::rules[2]::drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them`,
-			`drop::rules[3]::name: "twice" is taken; give every rule a name of its own`,
+			`drop::rules[3]::name: "twice" is already used; give every rule a unique name`,
 		},
 		"redaction": {
 			`redaction::keys::a: must be keep, drop, hash or truncate, is "remove"`,
-			`redaction::keys::*: a key is a name, or a prefix with one * at its end`,
-			`redaction::keys::a*b: a key is a name, or a prefix with one * at its end`,
-			`redaction::truncate_to: must be greater than 0, is 0; to remove a value use the action drop`,
-			`redaction::secret_patterns[0]: is no RE2 expression`,
+			`redaction::keys::*: must be an attribute key, or a prefix with one * at its end`,
+			`redaction::keys::a*b: must be an attribute key, or a prefix with one * at its end`,
+			`redaction::truncate_to: must be greater than 0, is 0; use the action drop to remove a value`,
+			`redaction::secret_patterns[0]: is not an RE2 expression`,
 			`redaction::secret_patterns[1]: must not be empty`,
 		},
 		"status": {
@@ -100,12 +100,12 @@ func TestInvalidConfig(t *testing.T) {
 			`status::expected_errors[1]: must be an exception type, or a prefix with one * at its end, is ""`,
 		},
 		"logs": {
-			`logs::time_zone: unknown time zone CST8; give the name that Dify's LOG_TZ has, such as Asia/Shanghai`,
-			`logs::service_name: must not be empty; give the name that Dify's APPLICATION_NAME has`,
-			`logs::join_wait: must be between 10ms and 1m0s, is 1ns; give a unit, as in 1s`,
+			`logs::time_zone: unknown time zone CST8; use the value of Dify's LOG_TZ, such as Asia/Shanghai`,
+			`logs::service_name: must not be empty; use the value of Dify's APPLICATION_NAME`,
+			`logs::join_wait: must be between 10ms and 1m0s, is 1ns; add a unit, as in 1s`,
 		},
 		"memory": {
-			`memory::ttl: must be at least 1s, is 30ns; give a unit, as in 30m`,
+			`memory::ttl: must be at least 1s, is 30ns; add a unit, as in 30m`,
 			`memory::max_traces: must be greater than 0, is 0`,
 			`memory::max_dropped_spans: must be greater than 0, is -1`,
 			`memory::max_processes: must be 0 (none) or greater, is -3`,
@@ -114,8 +114,8 @@ func TestInvalidConfig(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, name)
 			require.Error(t, err)
-			for _, fault := range faults {
-				assert.ErrorContains(t, err, fault)
+			for _, message := range want {
+				assert.ErrorContains(t, err, message)
 			}
 		})
 	}

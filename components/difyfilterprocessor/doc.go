@@ -3,7 +3,10 @@
 
 //go:generate mdatagen metadata.yaml
 
-// Package difyfilterprocessor makes Dify's telemetry true: it drops what is noise by named rules and counts it, repairs
-// what Dify says wrongly or not at all (process identity, role, status, names, ids), and redacts content and secrets.
-// Items in are always items out plus items counted as dropped, and to run it twice is to run it once.
+// Package difyfilterprocessor corrects Dify's telemetry. It drops noise by named rules and counts what it dropped,
+// repairs what Dify reports wrongly or not at all (process identity, role, status, names, IDs), and redacts content and
+// secrets.
+//
+// Two properties hold for any input: the number of items in equals the number of items out plus the number of items
+// counted as dropped, and processing data a second time changes nothing.
 package difyfilterprocessor

@@ -15,13 +15,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// noise holds the rules by what they drop, so that no span asks about rules for records.
+// noise has the rules by what they drop, so that each item is matched only against the rules for its kind.
 type noise struct {
-	events  []*rule
-	spans   [spanKinds][]*rule // and subtrees, by the kind of span they can be for
-	telling []*rule            // those of them that look for nothing but a literal in what identifies a span
-	gate    needles
-	records []*rule
+	events   []*rule
+	spans    [spanKinds][]*rule // rules for spans and subtrees, by the kinds of span that they can match
+	literals []*rule            // rules for spans that only search for a literal in the span's name and attributes
+	gate     needles            // all texts of literals
+	records  []*rule
 
 	sampledResponseCount bool
 }
@@ -40,7 +40,7 @@ func newNoise(cfg *DropConfig) *noise {
 			n.records = append(n.records, r)
 		default:
 			if r.ownText {
-				n.telling = append(n.telling, r)
+				n.literals = append(n.literals, r)
 				n.gate.add(r.texts)
 			} else {
 				n.addByKind(r)
@@ -50,7 +50,7 @@ func newNoise(cfg *DropConfig) *noise {
 	return n
 }
 
-// needles looks for any of several texts at once, as most spans have none.
+// needles searches for any of several texts at once, since most spans contain none.
 type needles struct {
 	texts    []string
 	shortest int
@@ -70,19 +70,19 @@ func (l *needles) inAttributes(attrs pcommon.Map) bool {
 		return false
 	}
 	for key, v := range attrs.All() {
-		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && tellsError(key) && l.in(v.Str()) {
+		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && describesError(key) && l.in(v.Str()) {
 			return true
 		}
 	}
 	return false
 }
 
-// dropEvents removes the events that are noise and the ERROR that came with them.
+// dropEvents removes the events that are noise, and the ERROR that they caused.
 func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 	if span.Events().Len() == 0 || len(n.events) == 0 {
 		return
 	}
-	var gone fallen
+	var gone droppedEvents
 	before := span.Events().Len()
 	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
 		for _, r := range n.events {
@@ -99,23 +99,23 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 	}
 }
 
-// spanRule is the rule by which a span falls, nil when it stays. A span that bears an error which is not the noise itself
-// stays; of it, only the events that a rule meant are dropped.
+// spanRule returns the rule that drops a span, or nil. A span with an error other than the noise itself is kept; only
+// the events that a rule matches are dropped from it.
 func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
 	if n.gate.in(span.Name()) || n.gate.inAttributes(span.Attributes()) {
-		if r := firstRule(n.telling, span, role, t); r != nil {
+		if r := firstRule(n.literals, span, role, t); r != nil {
 			return r
 		}
 	}
 	return firstRule(n.spans[kindOf(span)], span, role, t)
 }
 
-// databaseSpanRule is the same for a span whose attributes tell of a database and of nothing else.
+// databaseSpanRule is spanRule for a span of a database instrumentation, whose attributes can't describe other errors.
 func (n *noise) databaseSpanRule(span ptrace.Span, role string, t *tally) *rule {
 	return firstRule(n.spans[kindOf(span)], span, role, t)
 }
 
-// spanKinds is the number of kinds; a kind that is none of them is the first, unspecified.
+// spanKinds is the number of span kinds. An invalid kind counts as unspecified, the first one.
 const spanKinds = int(ptrace.SpanKindConsumer) + 1
 
 func kindOf(span ptrace.Span) int {
@@ -142,13 +142,13 @@ func firstRule(rules []*rule, span ptrace.Span, role string, t *tally) *rule {
 			return r
 		}
 		if r.byError() {
-			dropMeant(span, r, t)
+			dropMatchedEvents(span, r, t)
 		}
 	}
 	return nil
 }
 
-// spares says whether a span has an error of its own that the rule does not mean.
+// spares reports whether a span has an error of its own, which the rule does not match.
 func (r *rule) spares(span ptrace.Span) bool {
 	if r.errors || span.Status().Code() != ptrace.StatusCodeError {
 		return false
@@ -164,8 +164,8 @@ func (r *rule) spares(span ptrace.Span) bool {
 	return false
 }
 
-func dropMeant(span ptrace.Span, r *rule, t *tally) {
-	var gone fallen
+func dropMatchedEvents(span ptrace.Span, r *rule, t *tally) {
+	var gone droppedEvents
 	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
 		if !r.errorHolds(event) {
 			return false
@@ -177,7 +177,7 @@ func dropMeant(span ptrace.Span, r *rule, t *tally) {
 	gone.repairAfter(span)
 }
 
-// recordRule is the rule by which a log record falls, nil when it stays.
+// recordRule returns the rule that drops a log record, or nil.
 func (n *noise) recordRule(record plog.LogRecord) *rule {
 	if len(n.records) == 0 || isRunRecord(record) {
 		return nil
@@ -190,7 +190,8 @@ func (n *noise) recordRule(record plog.LogRecord) *rule {
 	return nil
 }
 
-// isRunRecord is true for the records of workflow_log: each stands for a run, whatever error text it bears.
+// isRunRecord reports whether a record is from workflow_log. Each such record stands for a run and is never noise,
+// whatever error text it has.
 func isRunRecord(record plog.LogRecord) bool {
 	switch recordEventName(record) {
 	case difysemconv.EventWorkflowRun, difysemconv.EventWorkflowStuck, difysemconv.EventWorkflowUnknown:

@@ -29,12 +29,12 @@ func TestNoiseInSpans(t *testing.T) {
 	langfuse := difysemconv.NoiseParseErrorText
 	for name, tt := range map[string]struct {
 		spans   []spanSpec
-		want    map[byte]byte // what stays, with its parent
+		want    map[byte]byte // kept spans with their parents
 		dropped map[droppedBy]int
 		status  map[byte]ptrace.StatusCode
 		config  func(*Config)
 	}{
-		"a log.exception span of older Dify falls": {
+		"a log.exception span of older Dify is dropped": {
 			spans: []spanSpec{
 				{id: 1, name: "request", kind: serverSpan},
 				{id: 2, parent: 1, scope: "dify.exception.logging", name: "log.exception", err: langfuse, attrs: attrs{"exception.message": langfuse, "exception.type": "Exception"}},
@@ -43,12 +43,12 @@ func TestNoiseInSpans(t *testing.T) {
 			want:    map[byte]byte{1: 0, 3: 1},
 			dropped: map[droppedBy]int{{ruleParseError, kindSpan}: 1},
 		},
-		"by the literal too": {
+		"by the name of the function too": {
 			spans:   []spanSpec{{id: 1, name: "langfuse._utils.parse_error.defaultErrorResponse"}, {id: 2, name: "x"}},
 			want:    map[byte]byte{2: 0},
 			dropped: map[droppedBy]int{{ruleParseError, kindSpan}: 1},
 		},
-		"of a request, only the event falls, and the ERROR it caused": {
+		"of a request, only the event is dropped, and the ERROR that it caused": {
 			spans: []spanSpec{{
 				id: 1, name: "POST /x", kind: serverSpan, err: langfuse, attrs: attrs{"http.status_code": 200, "exception.type": "ApiError"},
 				events: []eventSpec{{"log.exception", attrs{"log.message": langfuse}}, exception("langfuse.ApiError", langfuse)},
@@ -57,7 +57,7 @@ func TestNoiseInSpans(t *testing.T) {
 			dropped: map[droppedBy]int{{ruleParseError, kindEvent}: 2},
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
-		"a real exception beside the noise stays an error": {
+		"another exception in addition to the noise remains an error": {
 			spans: []spanSpec{{
 				id: 1, name: "log.exception", err: "boom", attrs: attrs{"exception.message": langfuse},
 				events: []eventSpec{exception("KeyError", "boom"), exception("ApiError", langfuse)},
@@ -66,7 +66,7 @@ func TestNoiseInSpans(t *testing.T) {
 			dropped: map[droppedBy]int{{ruleParseError, kindEvent}: 1},
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
-		"a user who asks about the error is no noise": {
+		"a user who asks about the error is not noise": {
 			spans: []spanSpec{{id: 1, scope: scopeNodes, name: "LLM", attrs: attrs{"gen_ai.prompt": langfuse, "input.value": langfuse, "node.id": "1", "node.type": "llm"}}},
 			want:  map[byte]byte{1: 0},
 		},
@@ -115,7 +115,7 @@ func TestNoiseInSpans(t *testing.T) {
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{ruleBrokerPolling, kindSpan}: 1},
 		},
-		"a health check falls with what it did": {
+		"a health check is dropped with its descendants": {
 			spans: []spanSpec{
 				{id: 3, parent: 2, name: "SELECT dify", kind: clientSpan},
 				{id: 2, parent: 1, name: "check"},
@@ -128,7 +128,7 @@ func TestNoiseInSpans(t *testing.T) {
 			want:    map[byte]byte{6: 0, 7: 0},
 			dropped: map[droppedBy]int{{ruleHealthCheck, kindSpan}: 5},
 		},
-		"but not one that fails, nor what failed below it": {
+		"but not one that fails, nor a failed descendant": {
 			spans: []spanSpec{
 				{id: 1, name: "GET /health", kind: serverSpan, err: "503", attrs: attrs{"http.status_code": 503}},
 				{id: 5, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}},
@@ -160,7 +160,7 @@ func TestNoiseInSpans(t *testing.T) {
 			want:    map[byte]byte{3: 0},
 			dropped: map[droppedBy]int{{"mine", kindSpan}: 2},
 		},
-		"spans without ids are told apart": {
+		"spans without IDs are distinguished": {
 			spans: []spanSpec{{name: "noise"}, {name: "x"}},
 			config: func(c *Config) {
 				c.Drop.Rules = []RuleConfig{{Name: "mine", Drops: "span", SpanName: "noise"}}
@@ -189,7 +189,7 @@ func TestNoiseInSpans(t *testing.T) {
 			want:    map[byte]byte{2: 0, 5: 0, 7: 0},
 			dropped: map[droppedBy]int{{"squid", kindSpan}: 1, {"probe", kindSpan}: 1, {"tick", kindSpan}: 1, {"never", kindSpan}: 1},
 		},
-		"errors stay unless the rule says so": {
+		"errors are kept unless the rule includes them": {
 			spans: []spanSpec{{id: 1, name: "a", err: "x"}, {id: 2, name: "b", err: "x"}},
 			config: func(c *Config) {
 				c.Drop.Rules = []RuleConfig{{Name: "a", Drops: "span", SpanName: "a"}, {Name: "b", Drops: "span", SpanName: "b", Errors: true}}
@@ -206,9 +206,9 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newHarness(t)
 			if tt.config != nil {
-				b = newBench(t, tt.config)
+				b = newHarness(t, tt.config)
 			}
 			td := b.traces(t, batchOf(difyProcess(1), tt.spans...))
 			assert.Equal(t, tt.want, tree(td))
@@ -222,40 +222,40 @@ func TestNoiseInSpans(t *testing.T) {
 			}
 			for _, rs := range td.ResourceSpans().All() {
 				for _, ss := range rs.ScopeSpans().All() {
-					assert.NotZero(t, ss.Spans().Len(), "no empty scope is left")
+					assert.NotZero(t, ss.Spans().Len(), "no empty scope remains")
 				}
 			}
-			second := newBench(t, func(c *Config) {
+			second := newHarness(t, func(c *Config) {
 				if tt.config != nil {
 					tt.config(c)
 				}
 			})
 			if td.SpanCount() > 0 {
 				want := wireTraces(t, td)
-				assert.JSONEq(t, want, wireTraces(t, second.traces(t, td)), "twice is once")
+				assert.JSONEq(t, want, wireTraces(t, second.traces(t, td)), "idempotent")
 			}
 		})
 	}
 }
 
 func TestChildrenOfDroppedSpansInLaterBatches(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	health := spanSpec{id: 2, parent: 1, name: "GET /health", kind: serverSpan}
 	b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1, name: "a"}, health))
 	td := b.traces(t, batchOf(difyProcess(1),
 		spanSpec{id: 3, parent: 2, name: "below a health check"}, spanSpec{id: 4, parent: 2, name: "x", err: "failed"}))
-	assert.Equal(t, map[byte]byte{4: 1}, tree(td), "the subtree falls, an error moves up")
+	assert.Equal(t, map[byte]byte{4: 1}, tree(td), "the subtree is dropped, an error is re-parented")
 	td = b.traces(t, batchOf(difyProcess(1), spanSpec{id: 3, parent: 2, trace: 7, name: "of another trace"}))
 	assert.Equal(t, map[byte]byte{3: 2}, tree(td))
 
 	b.clock = b.clock.Add(2*b.cfg.Memory.TTL + 1)
 	td = b.traces(t, batchOf(difyProcess(1), spanSpec{id: 5, parent: 2, name: "too late"}))
-	assert.Equal(t, map[byte]byte{5: 2}, tree(td), "what was forgotten is left as it came")
+	assert.Equal(t, map[byte]byte{5: 2}, tree(td), "after expiry, spans are left unchanged")
 	assert.Equal(t, 2, b.droppedOf(t, kindSpan))
 }
 
 func TestNothingLeft(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	assert.Zero(t, b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1, name: "GET /health", kind: serverSpan})).ResourceSpans().Len())
 	assert.Zero(t, b.traces(t, ptrace.NewTraces()).SpanCount())
 }
@@ -274,13 +274,13 @@ func TestNoiseInRecords(t *testing.T) {
 		"configured, attribute": {func(r plog.LogRecord) { r.Attributes().PutStr("event.name", "tick") }, "ticks"},
 		"other error":           {func(r plog.LogRecord) { r.Body().SetStr("Unexpected error occurred.") }, ""},
 		"only the stack trace":  {func(r plog.LogRecord) { r.Attributes().PutStr("exception.stacktrace", langfuse) }, ""},
-		"a failed run is none, whatever it says": {func(r plog.LogRecord) {
+		"a failed run is not noise, whatever its text": {func(r plog.LogRecord) {
 			r.SetEventName(difysemconv.EventWorkflowRun)
 			r.Body().SetStr(langfuse)
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, func(c *Config) {
+			b := newHarness(t, func(c *Config) {
 				c.Drop.Rules = []RuleConfig{{Name: "ticks", Drops: "record", EventName: "tick"}}
 			})
 			ld := plog.NewLogs()
@@ -297,19 +297,20 @@ func TestNoiseInRecords(t *testing.T) {
 	}
 }
 
-// A batch that is made to cost much must not: these chains, children first, would take minutes if each fall were a look at all.
+// A hostile batch must not be expensive: these chains, children first, would take minutes if each dropped span caused a
+// pass over all spans.
 func TestPruningIsLinear(t *testing.T) {
 	const n = 20_000
 	for name, noise := range map[string]struct {
 		name string
 		kind ptrace.SpanKind
-		all  bool // of the chain is noise by itself once it is a root, and not only its top
+		all  bool // every span of the chain is noise once it is a root, not only the first
 	}{
 		"subtree": {"GET /health", serverSpan, false},
 		"roots":   {"BRPOP", clientSpan, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newHarness(t)
 			td := batchOf(attrs{})
 			spans := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty().Spans()
 			for i := uint64(n); i > 0; i-- {

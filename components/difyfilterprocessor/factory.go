@@ -19,8 +19,8 @@ import (
 
 var capabilities = consumer.Capabilities{MutatesData: true}
 
-// factory shares one memory among the pipelines of one processor id, so that what traces tell of a process is known
-// where its metrics pass.
+// factory shares the caches among the pipelines of one processor ID, so that the logs and metrics pipelines know what
+// the traces pipeline learned about a process.
 type factory struct {
 	mu     sync.Mutex // guards shared
 	shared map[component.Config]*lease
@@ -44,7 +44,7 @@ func NewFactory() processor.Factory {
 }
 
 func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
-	next, err := newTurns(cfg.(*Config)).traces(next)
+	next, err := newSerializer(cfg.(*Config)).traces(next)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg 
 }
 
 func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
-	next, err := newTurns(cfg.(*Config)).metrics(next)
+	next, err := newSerializer(cfg.(*Config)).metrics(next)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg
 }
 
 func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	next, err := newTurns(cfg.(*Config)).logs(next)
+	next, err := newSerializer(cfg.(*Config)).logs(next)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg co
 	if err != nil {
 		return nil, err
 	}
-	return &flushing{Logs: logs, flushes: p.flushLogs, next: next, every: p.cfg.Logs.JoinWait / 2, logger: set.Logger, patience: lastFlush}, nil
+	return &flusher{Logs: logs, pending: p.flushLogs, next: next, interval: p.cfg.Logs.JoinWait / 2, logger: set.Logger, timeout: shutdownTimeout}, nil
 }
 
 func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, *atomic.Bool, []processorhelper.Option, error) {
@@ -109,12 +109,13 @@ func (f *factory) create(set processor.Settings, cfg component.Config) (*filter,
 	}, nil
 }
 
-// errNotStarted is retryable: receivers tell their clients to try again.
+// errNotStarted is retryable: receivers ask their clients to try again.
 var errNotStarted = errors.New("dify_filter: the pipeline has not started yet")
 
-// gated refuses what comes before Start. A receiver of several signals takes all of them once its first pipeline has
-// started (open-telemetry/opentelemetry-collector#15495); the exporters behind this one may not have, and a persistent
-// queue that is offered something then panics. They have once this component is started, since it is started after them.
+// gated rejects data that arrives before Start. A receiver of several signals accepts all of them as soon as its first
+// pipeline has started (open-telemetry/opentelemetry-collector#15495). The exporters that follow this processor may not
+// have started then, and a persistent queue panics when it is offered data too early. The collector starts them before
+// this processor.
 func gated[T any](gate *atomic.Bool, process func(context.Context, T) (T, error)) func(context.Context, T) (T, error) {
 	return func(ctx context.Context, data T) (T, error) {
 		if !gate.Load() {

@@ -33,7 +33,7 @@ func TestShutdownBeforeAndTwice(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 }
 
-// What comes before the exporters behind it have started is refused, so that its sender keeps it.
+// Data that arrives before the exporters have started is rejected, so that its sender keeps it.
 func TestNothingPassesBeforeStart(t *testing.T) {
 	f := NewFactory()
 	sink := new(consumertest.TracesSink)
@@ -52,40 +52,40 @@ func TestNothingPassesBeforeStart(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 }
 
-// The pipelines of one processor share what they know; another processor knows nothing of it.
-func TestPipelinesShareAMemory(t *testing.T) {
+// The pipelines of one processor share its caches; another processor has its own.
+func TestPipelinesShareCaches(t *testing.T) {
 	f := NewFactory()
 	cfg, other := f.CreateDefaultConfig(), f.CreateDefaultConfig()
 	set := processortest.NewNopSettings(metadata.Type)
 	metrics, err := f.CreateMetrics(t.Context(), set, cfg, consumertest.NewNop())
 	require.NoError(t, err)
-	told, ignorant := new(consumertest.TracesSink), new(consumertest.TracesSink)
-	traces, err := f.CreateTraces(t.Context(), set, cfg, told)
+	shared, separate := new(consumertest.TracesSink), new(consumertest.TracesSink)
+	traces, err := f.CreateTraces(t.Context(), set, cfg, shared)
 	require.NoError(t, err)
-	strangers, err := f.CreateTraces(t.Context(), set, other, ignorant)
+	others, err := f.CreateTraces(t.Context(), set, other, separate)
 	require.NoError(t, err)
 	host := componenttest.NewNopHost()
 	require.NoError(t, traces.Start(t.Context(), host))
 	require.NoError(t, metrics.Start(t.Context(), host))
-	require.NoError(t, strangers.Start(t.Context(), host))
+	require.NoError(t, others.Start(t.Context(), host))
 
 	require.NoError(t, metrics.ConsumeMetrics(t.Context(), flower(1)))
 	call := spanSpec{id: 1, scope: scopeRedis, name: "GET", kind: clientSpan}
 	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
-	require.NoError(t, strangers.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
+	require.NoError(t, others.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
 	role := func(sink *consumertest.TracesSink) string {
 		return text(sink.AllTraces()[0].ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
 	}
-	assert.Equal(t, difysemconv.RoleWorker, role(told))
-	assert.Empty(t, role(ignorant))
-	for _, p := range []component.Component{traces, metrics, strangers} {
+	assert.Equal(t, difysemconv.RoleWorker, role(shared))
+	assert.Empty(t, role(separate))
+	for _, p := range []component.Component{traces, metrics, others} {
 		require.NoError(t, p.Shutdown(t.Context()))
 	}
 }
 
-// Receivers call a processor from many goroutines at once.
+// Receivers call a processor concurrently.
 func TestConcurrentBatches(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	batches := recordedTraces(t)
 	metrics := recordedMetrics(t)
 	in := 0

@@ -18,69 +18,70 @@ import (
 	"go.uber.org/zap"
 )
 
-// flushing sends on what the joiner holds: in time while it runs, and all of it on Shutdown, when the exporters behind it
-// still run. What is refused is kept until it is taken; meanwhile nothing else is flushed.
-type flushing struct {
+// flusher sends the entries that wait for further lines: periodically, and all of them on Shutdown, when the exporters
+// that follow are still running. It keeps a rejected batch until the next component accepts it, and flushes nothing
+// else meanwhile.
+type flusher struct {
 	processor.Logs
-	flushes func(ctx context.Context, all bool) (plog.Logs, error)
-	next    consumer.Logs
-	every   time.Duration
-	logger  *zap.Logger
+	pending  func(ctx context.Context, all bool) (plog.Logs, error)
+	next     consumer.Logs
+	interval time.Duration
+	logger   *zap.Logger
 
-	patience time.Duration // with what comes next, on Shutdown
+	timeout time.Duration // of the last flush, on Shutdown
 
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-	refused *plog.Logs // was processed and not taken; only the loop and then Shutdown touch it
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	rejected *plog.Logs // processed, but not accepted; only the loop and, after it, Shutdown use it
 }
 
-// lastFlush is half of the time that Docker gives a container to end.
-const lastFlush = 5 * time.Second
+// shutdownTimeout is half of the time that Docker gives a container to stop.
+const shutdownTimeout = 5 * time.Second
 
 // Start starts the loop.
-func (p *flushing) Start(ctx context.Context, host component.Host) error {
+func (p *flusher) Start(ctx context.Context, host component.Host) error {
 	if err := p.Logs.Start(ctx, host); err != nil {
 		return err
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Start's own ends with it
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the context of Start ends with Start
 	p.cancel = cancel
 	p.running.Go(func() { p.loop(running) })
 	return nil
 }
 
-// Shutdown sends on what is left, once. The collector's own context has no deadline, and a full queue that makes its senders
-// wait may not drain any more: what stands behind in the order of shutdown must still be stopped properly.
-func (p *flushing) Shutdown(ctx context.Context) error {
+// Shutdown sends what is left, once. It has its own deadline, since the collector's context has none and a full queue
+// that blocks its senders may never drain: the components that are stopped after this one must still be stopped.
+func (p *flusher) Shutdown(ctx context.Context) error {
 	var err error
 	if p.cancel != nil {
 		p.cancel()
 		p.running.Wait()
 		p.cancel = nil
-		last, cancel := context.WithTimeout(ctx, p.patience)
+		last, cancel := context.WithTimeout(ctx, p.timeout)
 		err = p.flushLast(last)
 		cancel()
 	}
 	return errors.Join(err, p.Logs.Shutdown(ctx))
 }
 
-func (p *flushing) flushLast(ctx context.Context) error {
-	ld, err := p.flushes(ctx, true)
-	if p.refused != nil {
-		ld.ResourceLogs().MoveAndAppendTo(p.refused.ResourceLogs())
-		ld, err = *p.refused, nil
+func (p *flusher) flushLast(ctx context.Context) error {
+	ld, err := p.pending(ctx, true)
+	if p.rejected != nil {
+		ld.ResourceLogs().MoveAndAppendTo(p.rejected.ResourceLogs())
+		ld, err = *p.rejected, nil
 	}
 	if errors.Is(err, processorhelper.ErrSkipProcessingData) {
 		return nil
 	}
 	if err = p.send(ctx, ld); err != nil {
-		p.logger.Error("Log records that were held for the lines below them were not taken on shutdown. They are lost.",
+		p.logger.Error("Log records that waited for further lines were not accepted during shutdown and are lost.",
 			zap.Int("records", ld.LogRecordCount()), zap.Error(err))
 	}
 	return err
 }
 
-func (p *flushing) loop(ctx context.Context) {
-	ticker := time.NewTicker(p.every)
+func (p *flusher) loop(ctx context.Context) {
+	ticker := time.NewTicker(p.interval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -89,36 +90,36 @@ func (p *flushing) loop(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if p.resend(ctx) == nil {
-			_ = p.flush(ctx) // what is refused is kept, and sent again
+			_ = p.flush(ctx) // flusher keeps a rejected batch and sends it again
 		}
 	}
 }
 
-func (p *flushing) resend(ctx context.Context) error {
-	if p.refused == nil {
+func (p *flusher) resend(ctx context.Context) error {
+	if p.rejected == nil {
 		return nil
 	}
-	return p.send(ctx, *p.refused)
+	return p.send(ctx, *p.rejected)
 }
 
-func (p *flushing) flush(ctx context.Context) error {
-	ld, err := p.flushes(ctx, false)
+func (p *flusher) flush(ctx context.Context) error {
+	ld, err := p.pending(ctx, false)
 	if errors.Is(err, processorhelper.ErrSkipProcessingData) {
 		return nil
 	}
 	return p.send(ctx, ld)
 }
 
-func (p *flushing) send(ctx context.Context, ld plog.Logs) error {
-	p.refused = nil
+func (p *flusher) send(ctx context.Context, ld plog.Logs) error {
+	p.rejected = nil
 	err := p.next.ConsumeLogs(ctx, ld)
 	switch {
 	case err == nil:
 	case consumererror.IsPermanent(err):
-		p.logger.Error("Log records were refused for good by what comes next. They are lost.",
+		p.logger.Error("Log records were permanently rejected by the next component and are lost.",
 			zap.Int("records", ld.LogRecordCount()), zap.Error(err))
 	default:
-		p.refused = &ld
+		p.rejected = &ld
 		return err
 	}
 	return nil

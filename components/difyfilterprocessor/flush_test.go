@@ -25,7 +25,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 )
 
-const heldLine = "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - held until the next"
+const pendingLine = "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - pending until the next"
 
 func startLogs(t *testing.T, set processor.Settings, wait time.Duration, next consumer.Logs) processor.Logs {
 	t.Helper()
@@ -37,98 +37,98 @@ func startLogs(t *testing.T, set processor.Settings, wait time.Duration, next co
 	return p
 }
 
-func TestHeldLinesLeaveInTime(t *testing.T) {
+func TestPendingLinesAreFlushedInTime(t *testing.T) {
 	sink := new(consumertest.LogsSink)
 	p := startLogs(t, processortest.NewNopSettings(metadata.Type), time.Millisecond, sink)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	require.Eventually(t, func() bool { return sink.LogRecordCount() == 1 }, time.Minute, time.Millisecond)
 	require.NoError(t, p.Shutdown(t.Context()))
 	assert.Equal(t, 1, sink.LogRecordCount())
 }
 
-func TestHeldLinesLeaveOnShutdown(t *testing.T) {
+func TestPendingLinesAreFlushedOnShutdown(t *testing.T) {
 	sink := new(consumertest.LogsSink)
 	p := startLogs(t, processortest.NewNopSettings(metadata.Type), maxJoinWait, sink)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	assert.Zero(t, sink.LogRecordCount())
 	require.NoError(t, p.Shutdown(t.Context()))
 	require.NoError(t, p.Shutdown(t.Context()))
 	assert.Equal(t, 1, sink.LogRecordCount())
 }
 
-// refusing is a next consumer that says no as often as told, and then takes everything.
-type refusing struct {
+// rejecting is a consumer that rejects the given number of calls, and accepts all later ones.
+type rejecting struct {
 	consumertest.LogsSink
 	left atomic.Int32
 	with error
 }
 
-func (r *refusing) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+func (r *rejecting) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	if r.left.Add(-1) >= 0 {
 		return r.with
 	}
 	return r.LogsSink.ConsumeLogs(ctx, ld)
 }
 
-func TestRefusedLinesAreSentAgain(t *testing.T) {
-	next := &refusing{with: errors.New("queue is full")}
+func TestRejectedLinesAreSentAgain(t *testing.T) {
+	next := &rejecting{with: errors.New("queue is full")}
 	next.left.Store(3)
 	p := startLogs(t, processortest.NewNopSettings(metadata.Type), time.Millisecond, next)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	require.Eventually(t, func() bool { return next.LogRecordCount() == 1 }, time.Minute, time.Millisecond)
 	require.NoError(t, p.Shutdown(t.Context()))
 	assert.Equal(t, 1, next.LogRecordCount())
 }
 
-func TestRefusalOnShutdownIsTold(t *testing.T) {
-	next := &refusing{with: errors.New("queue is full")}
+func TestRejectionOnShutdownIsReturned(t *testing.T) {
+	next := &rejecting{with: errors.New("queue is full")}
 	next.left.Store(1 << 30)
 	p := startLogs(t, processortest.NewNopSettings(metadata.Type), maxJoinWait, next)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	require.ErrorIs(t, p.Shutdown(t.Context()), next.with)
 }
 
-// A full queue makes its senders wait, and the collector gives Shutdown no deadline.
-func TestShutdownDoesNotWaitForEver(t *testing.T) {
+// A full queue blocks its senders, and the collector gives Shutdown no deadline.
+func TestShutdownDoesNotBlock(t *testing.T) {
 	stuck, err := consumer.NewLogs(func(ctx context.Context, _ plog.Logs) error {
 		<-ctx.Done()
 		return ctx.Err()
 	})
 	require.NoError(t, err)
-	core, told := observer.New(zap.ErrorLevel)
+	core, logged := observer.New(zap.ErrorLevel)
 	set := processortest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
 	p := startLogs(t, set, maxJoinWait, stuck)
-	p.(*flushing).patience = time.Millisecond
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	p.(*flusher).timeout = time.Millisecond
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	require.ErrorIs(t, p.Shutdown(context.WithoutCancel(t.Context())), context.DeadlineExceeded)
-	require.Equal(t, 1, told.Len())
-	assert.EqualValues(t, 1, told.All()[0].ContextMap()["records"])
+	require.Equal(t, 1, logged.Len())
+	assert.EqualValues(t, 1, logged.All()[0].ContextMap()["records"])
 }
 
-// What was refused before and what is still held leave together.
-func TestRefusedAndHeldLeaveOnShutdown(t *testing.T) {
-	next := &refusing{with: errors.New("queue is full")}
+// A rejected batch and pending entries are sent together.
+func TestRejectedAndPendingAreSentOnShutdown(t *testing.T) {
+	next := &rejecting{with: errors.New("queue is full")}
 	next.left.Store(1 << 30)
 	p := startLogs(t, processortest.NewNopSettings(metadata.Type), time.Millisecond, next)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	require.Eventually(t, func() bool { return next.left.Load() < 1<<30 }, time.Minute, time.Millisecond)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	next.left.Store(0)
 	require.NoError(t, p.Shutdown(t.Context()))
 	assert.Equal(t, 2, next.LogRecordCount())
 }
 
-func TestRefusedForGood(t *testing.T) {
-	core, told := observer.New(zap.ErrorLevel)
+func TestPermanentlyRejected(t *testing.T) {
+	core, logged := observer.New(zap.ErrorLevel)
 	set := processortest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
-	next := &refusing{with: consumererror.NewPermanent(errors.New("no"))}
+	next := &rejecting{with: consumererror.NewPermanent(errors.New("no"))}
 	next.left.Store(1 << 30)
 	p := startLogs(t, set, maxJoinWait, next)
-	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(heldLine))))
+	require.NoError(t, p.ConsumeLogs(t.Context(), dockerBatch(api(pendingLine))))
 	require.NoError(t, p.Shutdown(t.Context()))
-	require.Equal(t, 1, told.Len())
-	assert.EqualValues(t, 1, told.All()[0].ContextMap()["records"])
-	assert.NotContains(t, told.All()[0].Message, "held until")
+	require.Equal(t, 1, logged.Len())
+	assert.EqualValues(t, 1, logged.All()[0].ContextMap()["records"])
+	assert.NotContains(t, logged.All()[0].Message, "pending until")
 }

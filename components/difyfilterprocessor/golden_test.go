@@ -20,10 +20,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// updateGolden names the variable that lets the tests write what they expect. A test that has written fails.
+// updateGolden is the variable that makes the tests write the expected files. A test that has written fails.
 const updateGolden = "OTELCOL_UPDATE_GOLDEN"
 
-// goldenVersions are the folders of testdata/golden: versions of Dify, and the recordings of a real one.
+// goldenVersions returns the folders of testdata/golden: versions of Dify, and the recordings of a real one.
 func goldenVersions(t *testing.T) []string {
 	t.Helper()
 	folders, err := filepath.Glob(filepath.Join("testdata", "golden", "*", "traces.yaml"))
@@ -40,8 +40,8 @@ func goldenFile(generation, name string) string {
 	return filepath.Join("testdata", "golden", generation, name)
 }
 
-// goldenOutput is what comes of a generation's exports, each of which is a batch of its own.
-func goldenOutput(t *testing.T, b *bench, generation string) (ptrace.Traces, pmetric.Metrics) {
+// goldenOutput processes the exports of a generation, each as a batch of its own.
+func goldenOutput(t *testing.T, b *harness, generation string) (ptrace.Traces, pmetric.Metrics) {
 	t.Helper()
 	traces, err := golden.ReadTraces(goldenFile(generation, "traces.yaml"))
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func goldenOutput(t *testing.T, b *bench, generation string) (ptrace.Traces, pme
 func TestGolden(t *testing.T) {
 	for _, generation := range goldenVersions(t) {
 		t.Run(generation, func(t *testing.T) {
-			traces, metrics := goldenOutput(t, newBench(t), generation)
+			traces, metrics := goldenOutput(t, newHarness(t), generation)
 			wantTraces, wantMetrics := goldenFile(generation, "traces_expected.yaml"), goldenFile(generation, "metrics_expected.yaml")
 			if os.Getenv(updateGolden) != "" {
 				require.NoError(t, golden.WriteTraces(t, wantTraces, traces))
@@ -84,11 +84,11 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// What must hold whichever version said it. A golden file says what is; this says what is right.
+// The output of every version must have these properties. A golden file shows the output; this test asserts what is right.
 func TestGenerationsBecomeOne(t *testing.T) {
 	for _, generation := range goldenVersions(t) {
 		t.Run(generation, func(t *testing.T) {
-			b := newBench(t)
+			b := newHarness(t)
 			traces, metrics := goldenOutput(t, b, generation)
 			checkOneTraces(t, traces)
 			checkOneMetrics(t, metrics)
@@ -129,7 +129,7 @@ func checkOneTraces(t *testing.T, traces ptrace.Traces) {
 	assert.NotContains(t, names, "GET /health")
 	assert.NotContains(t, names, "BRPOP")
 	assert.Contains(t, names, "POST /v1/workflows/run")
-	assert.GreaterOrEqual(t, known, 5, "requests that tell their tenant and user")
+	assert.GreaterOrEqual(t, known, 5, "requests with a tenant and a user")
 }
 
 func checkOneMetrics(t *testing.T, metrics pmetric.Metrics) {
@@ -156,7 +156,7 @@ func checkOneMetrics(t *testing.T, metrics pmetric.Metrics) {
 	assert.Equal(t, durations, responses)
 }
 
-// checkCanariesGone looks for what tests/golden/dify.py says of its user and its secrets.
+// checkCanariesGone looks for the content and the secrets that tests/golden/dify.py sends.
 func checkCanariesGone(t *testing.T, out string) {
 	t.Helper()
 	for _, canary := range []string{
@@ -168,7 +168,7 @@ func checkCanariesGone(t *testing.T, out string) {
 	}
 }
 
-func TestEachRuleIsShownBeforeAndAfter(t *testing.T) {
+func TestEachRuleIsDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "noise.md"))
 	require.NoError(t, err)
 	for _, rule := range builtinRuleNames {

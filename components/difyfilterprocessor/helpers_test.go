@@ -28,21 +28,21 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 )
 
-// bench is a filter whose own telemetry and clock the test holds.
-type bench struct {
+// harness is a filter with its own telemetry and a clock that the test controls.
+type harness struct {
 	*filter
 	telemetry *componenttest.Telemetry
 	clock     time.Time
 }
 
-func newBench(tb testing.TB, change ...func(*Config)) *bench {
+func newHarness(tb testing.TB, change ...func(*Config)) *harness {
 	tb.Helper()
 	cfg := createDefaultConfig().(*Config)
 	for _, c := range change {
 		c(cfg)
 	}
 	require.NoError(tb, cfg.Validate())
-	b := &bench{telemetry: componenttest.NewTelemetry(), clock: time.Unix(1795426800, 0)}
+	b := &harness{telemetry: componenttest.NewTelemetry(), clock: time.Unix(1795426800, 0)}
 	tb.Cleanup(func() { require.NoError(tb, b.telemetry.Shutdown(context.Background())) })
 	mem := newMemory(cfg.Memory)
 	mem.now = func() time.Time { return b.clock }
@@ -54,21 +54,21 @@ func newBench(tb testing.TB, change ...func(*Config)) *bench {
 	return b
 }
 
-func (b *bench) traces(tb testing.TB, td ptrace.Traces) ptrace.Traces {
+func (b *harness) traces(tb testing.TB, td ptrace.Traces) ptrace.Traces {
 	tb.Helper()
 	out, err := b.processTraces(tb.Context(), td)
 	skipped(tb, err, out.SpanCount())
 	return out
 }
 
-func (b *bench) metrics(tb testing.TB, md pmetric.Metrics) pmetric.Metrics {
+func (b *harness) metrics(tb testing.TB, md pmetric.Metrics) pmetric.Metrics {
 	tb.Helper()
 	out, err := b.processMetrics(tb.Context(), md)
 	skipped(tb, err, out.DataPointCount())
 	return out
 }
 
-func (b *bench) logs(tb testing.TB, ld plog.Logs) plog.Logs {
+func (b *harness) logs(tb testing.TB, ld plog.Logs) plog.Logs {
 	tb.Helper()
 	out, err := b.processLogs(tb.Context(), ld)
 	skipped(tb, err, out.LogRecordCount())
@@ -84,8 +84,8 @@ func skipped(tb testing.TB, err error, left int) {
 	require.NoError(tb, err)
 }
 
-// dropped is what the processor says it dropped.
-func (b *bench) dropped(tb testing.TB) map[droppedBy]int {
+// dropped returns the processor's counts of dropped items.
+func (b *harness) dropped(tb testing.TB) map[droppedBy]int {
 	tb.Helper()
 	counts := map[droppedBy]int{}
 	for set, n := range b.counter(tb, "otelcol_dify_filter_dropped_items") {
@@ -96,7 +96,7 @@ func (b *bench) dropped(tb testing.TB) map[droppedBy]int {
 	return counts
 }
 
-func (b *bench) droppedOf(tb testing.TB, kind string) int {
+func (b *harness) droppedOf(tb testing.TB, kind string) int {
 	tb.Helper()
 	total := 0
 	for by, n := range b.dropped(tb) {
@@ -107,11 +107,11 @@ func (b *bench) droppedOf(tb testing.TB, kind string) int {
 	return total
 }
 
-func (b *bench) counter(tb testing.TB, name string) map[attribute.Set]int64 {
+func (b *harness) counter(tb testing.TB, name string) map[attribute.Set]int64 {
 	tb.Helper()
 	got, err := b.telemetry.GetMetric(name)
 	if err != nil {
-		return nil // never moved
+		return nil // never incremented
 	}
 	counts := map[attribute.Set]int64{}
 	for _, p := range got.Data.(metricdata.Sum[int64]).DataPoints {
@@ -120,7 +120,7 @@ func (b *bench) counter(tb testing.TB, name string) map[attribute.Set]int64 {
 	return counts
 }
 
-// recordedTraces are the export requests of a real Dify, in their order.
+// recordedTraces returns the export requests of a real Dify, in order.
 func recordedTraces(tb testing.TB) []ptrace.Traces {
 	tb.Helper()
 	var batches []ptrace.Traces
@@ -158,7 +158,7 @@ func eachLine(tb testing.TB, name string, do func([]byte)) {
 	require.NoError(tb, lines.Err())
 }
 
-// What leaves the collector is compared as it goes over the wire, where nothing and an empty list are one.
+// Output is compared in its encoded form, in which an absent list and an empty list are equal.
 
 func wireTraces(tb testing.TB, td ptrace.Traces) string {
 	tb.Helper()
@@ -187,7 +187,7 @@ func copyTraces(td ptrace.Traces) ptrace.Traces {
 	return c
 }
 
-// placed is a span with its scope's name and its resource.
+// placed is a span with the name of its scope and its resource.
 type placed struct {
 	ptrace.Span
 	scope string
@@ -206,7 +206,7 @@ func spansOf(td ptrace.Traces) []placed {
 	return spans
 }
 
-// newRandom prints its seed, and takes one from OTELCOL_TEST_SEED to make a failure come again.
+// newRandom logs its seed, and uses the one in OTELCOL_TEST_SEED to reproduce a failure.
 func newRandom(tb testing.TB) *rand.Rand {
 	tb.Helper()
 	seed := uint64(time.Now().UnixNano())

@@ -12,16 +12,16 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-const metricServerRequestDuration = "http.server.request.duration" // today's, in seconds
+const metricServerRequestDuration = "http.server.request.duration" // of the current conventions, in seconds
 
-// hostLabels come from the request's Host header or repeat it: whoever sends requests decides how many series there are.
-// OpenTelemetry's conventions of today leave them out unless asked.
+// hostLabels are derived from the Host header of the request, so that clients decide on the number of series. In
+// OpenTelemetry's current conventions they are opt-in.
 var hostLabels = map[string]bool{
 	"http.host": true, "http.server_name": true, "net.host.name": true, "net.host.port": true,
 }
 
-// modernizeMetric gives the HTTP metrics of Dify today's label names and takes the host labels off. Series that differ in
-// nothing else become one, their sum, so that no request is lost. It answers by how many points the metric has shrunk.
+// modernizeMetric renames the labels of Dify's HTTP metrics to the current names and removes the host labels. Series that
+// differ in nothing else are added up, so that no request is lost. It returns the number of points that it removed.
 func modernizeMetric(m pmetric.Metric) int {
 	if !strings.HasPrefix(m.Name(), "http.") {
 		return 0
@@ -58,17 +58,17 @@ func modernizeLabels(attrs pcommon.Map, metric string) {
 		}
 	}
 	if strings.HasPrefix(metric, "http.server.") {
-		rename(attrs, attrOldTarget, attrRoute) // on metrics, the route's template
+		rename(attrs, attrOldTarget, attrRoute) // on metrics, it is the template of the route
 	}
 }
 
-// isSampledCount recognizes Dify's own http.server.response.count, which it increases in recorded spans only: with its
-// default sampling, for one request in ten. Ours stands beside the histogram that it is made from.
+// isSampledCount recognizes Dify's own http.server.response.count, which counts only recorded spans: with Dify's default
+// sampling, one request in ten. The counter that deriveCounts adds is in the scope of the histogram.
 func isSampledCount(scope string, m pmetric.Metric) bool {
 	return scope == scopeResponseCount && m.Name() == difysemconv.MetricServerResponseCount
 }
 
-// dropSampledCount drops it by its rule.
+// dropSampledCount drops Dify's own http.server.response.count.
 func dropSampledCount(md pmetric.Metrics, t *tally) {
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
@@ -87,8 +87,8 @@ func dropSampledCount(md pmetric.Metrics, t *tally) {
 	})
 }
 
-// deriveCounts adds the counters that the duration histogram holds, which sampling does not touch: that of all responses
-// only where it takes the place of Dify's own. It answers how many points it added.
+// deriveCounts adds counters that it derives from the duration histogram, which is not sampled. It adds the counter of
+// all responses only if that replaces Dify's own. It returns the number of points that it added.
 func deriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	source, found := durationOf(metrics)
 	if !found {
@@ -118,7 +118,7 @@ func deriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	return added
 }
 
-// durationOf finds the histogram to count by; none where the counters are there already.
+// durationOf returns the histogram to derive the counters from, and false if there is none or the counters exist already.
 func durationOf(metrics pmetric.MetricSlice) (pmetric.Metric, bool) {
 	var source pmetric.Metric
 	found := false

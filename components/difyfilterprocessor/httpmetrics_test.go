@@ -35,8 +35,8 @@ func metricByName(t *testing.T, md pmetric.Metrics, name string) pmetric.Metric 
 	return pmetric.Metric{}
 }
 
-func TestDurationLabelsAreTodays(t *testing.T) {
-	md := newBench(t).metrics(t, durations(difyProcess(1), flaskLabels("a:1", "/x", 200)))
+func TestDurationLabelsAreCurrent(t *testing.T) {
+	md := newHarness(t).metrics(t, durations(difyProcess(1), flaskLabels("a:1", "/x", 200)))
 	p := metricByName(t, md, "http.server.duration").Histogram().DataPoints().At(0)
 	assert.Equal(t, normal(t, attrs{
 		"http.request.method": "GET", "http.route": "/x", "http.response.status_code": 200, "url.scheme": "http",
@@ -44,9 +44,9 @@ func TestDurationLabelsAreTodays(t *testing.T) {
 	}), p.Attributes().AsRaw())
 }
 
-// The Host header is the client's: series that differ in it alone are one series, with the sum.
-func TestHostLabelsGoAndNothingIsLost(t *testing.T) {
-	b := newBench(t)
+// Clients control the Host header: series that differ only in it become one series with the sum.
+func TestHostLabelsAreRemovedAndNothingIsLost(t *testing.T) {
+	b := newHarness(t)
 	md := b.metrics(t, durations(difyProcess(1), flaskLabels("a:1", "/x", 200), flaskLabels("b:1", "/x", 200), flaskLabels("a:1", "/x", 500)))
 	points := metricByName(t, md, "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 2, points.Len())
@@ -61,8 +61,8 @@ func TestHostLabelsGoAndNothingIsLost(t *testing.T) {
 	assert.Equal(t, map[droppedBy]int{{ruleMergedSeries, kindDataPoint}: 1}, b.dropped(t))
 }
 
-func TestWhatCannotBeAddedUpKeepsItsLabels(t *testing.T) {
-	b := newBench(t)
+func TestSeriesThatCannotBeAddedUpKeepTheirLabels(t *testing.T) {
+	b := newHarness(t)
 	in := durations(difyProcess(1), flaskLabels("a:1", "/x", 200), flaskLabels("b:1", "/x", 200))
 	other := in.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(1)
 	other.ExplicitBounds().FromRaw([]float64{7})
@@ -73,12 +73,12 @@ func TestWhatCannotBeAddedUpKeepsItsLabels(t *testing.T) {
 	assert.Empty(t, b.dropped(t))
 
 	counts := metricByName(t, out, difysemconv.MetricServerResponseCount).Sum().DataPoints()
-	require.Equal(t, 1, counts.Len(), "their counts can")
+	require.Equal(t, 1, counts.Len(), "their counts can be added up")
 	assert.EqualValues(t, 1+2, counts.At(0).IntValue())
 }
 
 func TestSumsAreAddedUp(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	require.NoError(t, rm.Resource().Attributes().FromRaw(difyProcess(1)))
@@ -97,7 +97,7 @@ func TestSumsAreAddedUp(t *testing.T) {
 }
 
 func TestCountsAreDerived(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	in := durations(difyProcess(1), flaskLabels("a", "/x", 200), flaskLabels("a", "/x", 400), flaskLabels("a", "/x", 503))
 	sampled := in.ResourceMetrics().At(0).ScopeMetrics().AppendEmpty()
 	sampled.Scope().SetName(scopeResponseCount)
@@ -106,7 +106,7 @@ func TestCountsAreDerived(t *testing.T) {
 	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
 
 	md := b.metrics(t, in)
-	assert.Equal(t, 1, md.ResourceMetrics().At(0).ScopeMetrics().Len(), "the emptied scope is gone")
+	assert.Equal(t, 1, md.ResourceMetrics().At(0).ScopeMetrics().Len(), "the empty scope is removed")
 	all := metricByName(t, md, difysemconv.MetricServerResponseCount).Sum()
 	assert.True(t, all.IsMonotonic())
 	assert.Equal(t, pmetric.AggregationTemporalityCumulative, all.AggregationTemporality())
@@ -122,13 +122,13 @@ func TestCountsAreDerived(t *testing.T) {
 }
 
 func TestSampledCountKept(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Drop.SampledResponseCount = false })
+	b := newHarness(t, func(c *Config) { c.Drop.SampledResponseCount = false })
 	md := b.metrics(t, durations(difyProcess(1), flaskLabels("a", "/x", 500)))
-	assert.Equal(t, 2, md.MetricCount(), "the histogram and the errors; Dify's own counter has the other name")
+	assert.Equal(t, 2, md.MetricCount(), "the histogram and the errors; Dify's own counter is kept")
 }
 
 func TestOtherMetricsPassUntouched(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	in := durations(attrs{"service.name": "shop", "telemetry.sdk.name": "opentelemetry"}, flaskLabels("a", "/x", 500))
 	want := wireMetrics(t, in)
 	got := b.metrics(t, in)
@@ -141,7 +141,7 @@ func TestOtherMetricsPassUntouched(t *testing.T) {
 func TestIdentityByStartIsOneProcess(t *testing.T) {
 	res := difyProcess(1)
 	delete(res, "process.pid")
-	b := newBench(t)
+	b := newHarness(t)
 	id := func(md pmetric.Metrics) string {
 		return text(b.metrics(t, md).ResourceMetrics().At(0).Resource().Attributes(), attrServiceInstanceID)
 	}
@@ -149,9 +149,9 @@ func TestIdentityByStartIsOneProcess(t *testing.T) {
 	assert.Equal(t, "vm@1001", id(durations(res, flaskLabels("a", "/x", 200), flaskLabels("b", "/y", 200))))
 }
 
-// Labels that redaction makes alike would be one series with two values.
+// Labels that redaction makes equal would be one series with two values.
 func TestRedactedLabelsAreAddedUp(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	md := durations(attrs{"service.name": "x"}, attrs{"key": "app-Zk3v9QwX7LmN2pR8sT1uVbYc"}, attrs{"key": "app-Ak3v9QwX7LmN2pR8sT1uVbYc"})
 	points := metricByName(t, b.metrics(t, md), "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 1, points.Len())

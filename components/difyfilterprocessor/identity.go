@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// identify sets service.instance.id. Without it the cumulative series of several processes share one name and overwrite
-// each other. The id is readable, host:pid, so that it leads to the process.
+// identify sets service.instance.id. Without it, the cumulative series of several processes have the same identity and
+// overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
 func identify(res pcommon.Map, from origin) {
 	if has(res, attrServiceInstanceID) {
 		return
@@ -24,7 +24,7 @@ func identify(res pcommon.Map, from origin) {
 		if id := processID(res); id != "" {
 			res.PutStr(attrServiceInstanceID, id)
 		}
-	default: // all others keep what they have
+	default: // other resources are left alone
 	}
 }
 
@@ -37,15 +37,15 @@ func processID(res pcommon.Map) string {
 	return host.AsString() + ":" + pid.AsString()
 }
 
-// identified says whether the resource bears the id that this processor gives.
+// identified reports whether the resource has the instance ID that identify sets.
 func identified(res pcommon.Map) bool {
 	id := text(res, attrServiceInstanceID)
 	return id != "" && id == processID(res)
 }
 
-// identifyByStart is for the metrics of Dify versions without process.pid: the earliest start time among all points of
-// one export is constant for a process, though its streams begin at different times. Each ResourceMetrics is one
-// process's export, also where a gateway has put several into one request.
+// identifyByStart sets service.instance.id on the metrics of Dify versions without process.pid: the earliest start time
+// among all points of one export is constant for a process, although its streams begin at different times. Each
+// ResourceMetrics is the export of one process, even if a gateway merged several into one request.
 func identifyByStart(rm pmetric.ResourceMetrics) {
 	res := rm.Resource().Attributes()
 	if has(res, attrServiceInstanceID) {
@@ -72,7 +72,7 @@ func earliestStart(rm pmetric.ResourceMetrics) pcommon.Timestamp {
 	return earliest
 }
 
-// point is what data points of every kind have in common.
+// point is the common interface of data points of every type.
 type point interface {
 	Attributes() pcommon.Map
 	StartTimestamp() pcommon.Timestamp

@@ -15,8 +15,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// joiner makes records of the lines of containers: one of an entry's head and the lines below it. Docker sends each line
-// for itself, so an entry may come in several batches; what may go on is held for a moment.
+// joiner turns container log lines into records: one record for the first line of an entry and the lines that continue
+// it. Docker sends each line separately, so that an entry may span several batches. An entry that may continue is kept
+// for a short time.
 type joiner struct {
 	cfg  *Config
 	zone *time.Location
@@ -25,16 +26,16 @@ type joiner struct {
 	streams map[streamKey]*stream
 }
 
-// streamKey is an output of a container, whose lines come in order.
+// streamKey identifies an output of a container. The lines of one output arrive in order.
 type streamKey struct{ container, source string }
 
-// stream is what has begun on it and may go on.
+// stream has what has begun on an output and may continue.
 type stream struct {
-	parts *entry // a line that Docker sends in parts
-	entry *entry // an entry that lines may follow
+	parts *entry // a long line that Docker splits into parts
+	entry *entry // an entry that further lines may continue
 }
 
-// maxStreams bounds how many outputs can hold something.
+// maxStreams bounds the number of outputs with a pending entry.
 const maxStreams = 256
 
 func newJoiner(cfg *Config) (*joiner, error) {
@@ -45,14 +46,14 @@ func newJoiner(cfg *Config) (*joiner, error) {
 	return &joiner{cfg: cfg, zone: zone, streams: map[streamKey]*stream{}}, nil
 }
 
-// take replaces the lines in ld by the records that are whole.
-func (j *joiner) take(ld plog.Logs, now time.Time, t *tally) {
+// process replaces the lines in ld with the records that are complete.
+func (j *joiner) process(ld plog.Logs, now time.Time, t *tally) {
 	if !j.cfg.Logs.Lines {
 		return
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	out := newShelf(j.cfg, now)
+	out := newOutput(j.cfg, now)
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
@@ -67,7 +68,7 @@ func (j *joiner) take(ld plog.Logs, now time.Time, t *tally) {
 	out.logs.ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
 }
 
-func (j *joiner) line(raw rawLine, now time.Time, out *shelf, t *tally) {
+func (j *joiner) line(raw rawLine, now time.Time, out *output, t *tally) {
 	key := streamKey{raw.container, raw.source}
 	s, ok := j.streams[key]
 	if !ok {
@@ -81,14 +82,14 @@ func (j *joiner) line(raw rawLine, now time.Time, out *shelf, t *tally) {
 		s.close(out)
 	}
 	if raw, ok = s.assemble(raw, now, t); ok {
-		j.place(s, raw, now, out, t)
+		j.add(s, raw, now, out, t)
 	}
 	if s.parts == nil && s.entry == nil {
 		delete(j.streams, key)
 	}
 }
 
-// assemble puts the parts of a line together. It is false until the last has come.
+// assemble joins the parts of a long line. It returns false until the last part has arrived.
 func (s *stream) assemble(raw rawLine, now time.Time, t *tally) (rawLine, bool) {
 	if s.parts == nil {
 		if !raw.partial || raw.last {
@@ -113,8 +114,8 @@ func (s *stream) whole() rawLine {
 	return raw
 }
 
-// place tells whether a line begins an entry or goes on with the one before.
-func (j *joiner) place(s *stream, raw rawLine, now time.Time, out *shelf, t *tally) {
+// add appends a line to the entry that it continues, or begins a new entry with it.
+func (j *joiner) add(s *stream, raw rawLine, now time.Time, out *output, t *tally) {
 	line, known := logline.Parse(raw.text, j.zone)
 	if !known && s.entry != nil && j.follows(s.entry, raw) {
 		s.entry.add("\n"+raw.text, raw.at, now)
@@ -136,31 +137,32 @@ func (j *joiner) place(s *stream, raw rawLine, now time.Time, out *shelf, t *tal
 	}
 }
 
-// follows is for lines without a head: Dify writes an entry at once, so what comes later is something else.
+// follows reports whether a line in no known format can continue an entry. Dify writes an entry at once, so a line
+// that arrives later is something else.
 func (j *joiner) follows(e *entry, raw rawLine) bool {
 	if e.last == 0 || raw.at == 0 {
 		return true
 	}
-	return raw.at.AsTime().Sub(e.last.AsTime()) <= j.cfg.Logs.JoinWait+time.Second // Docker says whole seconds
+	return raw.at.AsTime().Sub(e.last.AsTime()) <= j.cfg.Logs.JoinWait+time.Second // Docker sends whole seconds
 }
 
-func (s *stream) close(out *shelf) {
+func (s *stream) close(out *output) {
 	if s.entry != nil {
 		out.add(s.entry)
 		s.entry = nil
 	}
 }
 
-// flush gives up what nothing was added to for the time to wait, or everything.
+// flush returns the entries that were not continued within JoinWait, or all entries.
 func (j *joiner) flush(now time.Time, all bool, t *tally) plog.Logs {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	out := newShelf(j.cfg, now)
+	out := newOutput(j.cfg, now)
 	j.release(now, all, out, t)
 	return out.logs
 }
 
-func (j *joiner) release(now time.Time, all bool, out *shelf, t *tally) {
+func (j *joiner) release(now time.Time, all bool, out *output, t *tally) {
 	due := func(e *entry) bool { return e != nil && (all || now.Sub(e.touched) >= j.cfg.Logs.JoinWait) }
 	keys := make([]streamKey, 0, len(j.streams))
 	for key := range j.streams {
@@ -171,8 +173,8 @@ func (j *joiner) release(now time.Time, all bool, out *shelf, t *tally) {
 	})
 	for _, key := range keys {
 		s := j.streams[key]
-		if due(s.parts) { // the rest of the line did not come
-			j.place(s, s.whole(), now, out, t)
+		if due(s.parts) { // the rest of the line did not arrive
+			j.add(s, s.whole(), now, out, t)
 		}
 		if due(s.entry) {
 			s.close(out)
@@ -183,35 +185,35 @@ func (j *joiner) release(now time.Time, all bool, out *shelf, t *tally) {
 	}
 }
 
-// shelf sorts records by container.
-type shelf struct {
+// output groups records by container.
+type output struct {
 	cfg     *Config
 	now     time.Time
 	logs    plog.Logs
-	records map[shelfKey]plog.LogRecordSlice
+	records map[outputKey]plog.LogRecordSlice
 }
 
-type shelfKey struct{ container, service string }
+type outputKey struct{ container, service string }
 
-func newShelf(cfg *Config, now time.Time) *shelf {
-	return &shelf{cfg: cfg, now: now, logs: plog.NewLogs(), records: map[shelfKey]plog.LogRecordSlice{}}
+func newOutput(cfg *Config, now time.Time) *output {
+	return &output{cfg: cfg, now: now, logs: plog.NewLogs(), records: map[outputKey]plog.LogRecordSlice{}}
 }
 
-func (s *shelf) add(e *entry) {
-	key := shelfKey{e.raw.container, e.line.Service}
-	records, ok := s.records[key]
+func (o *output) add(e *entry) {
+	key := outputKey{e.raw.container, e.line.Service}
+	records, ok := o.records[key]
 	if !ok {
-		rl := s.logs.ResourceLogs().AppendEmpty()
-		s.describe(e, rl)
+		rl := o.logs.ResourceLogs().AppendEmpty()
+		o.describe(e, rl)
 		records = rl.ScopeLogs().AppendEmpty().LogRecords()
-		s.records[key] = records
+		o.records[key] = records
 	}
-	e.write(records.AppendEmpty(), s.now)
+	e.write(records.AppendEmpty(), o.now)
 }
 
-// describe writes the resource of a container. The processes of Dify's image have one service name for all, which its text
-// lines do not tell.
-func (s *shelf) describe(e *entry, rl plog.ResourceLogs) {
+// describe writes the resource of a container. All processes of Dify's image have the same service name, which its text
+// lines do not contain.
+func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 	res := rl.Resource().Attributes()
 	e.raw.res.CopyTo(res)
 	service := text(e.raw.attrs, attrComposeService)
@@ -220,7 +222,7 @@ func (s *shelf) describe(e *entry, rl plog.ResourceLogs) {
 	if name == "" {
 		switch role {
 		case difysemconv.RoleAPI, difysemconv.RoleWorker, difysemconv.RoleBeat:
-			name = s.cfg.Logs.ServiceName
+			name = o.cfg.Logs.ServiceName
 		case difysemconv.RolePluginDaemon:
 			name = servicePluginDaemon
 		default:
@@ -235,7 +237,7 @@ func (s *shelf) describe(e *entry, rl plog.ResourceLogs) {
 		return
 	}
 	putAbsent(res, difysemconv.AttrRole, role)
-	if s.cfg.ServiceNamespace != "" {
-		putAbsent(res, attrServiceNamespace, s.cfg.ServiceNamespace)
+	if o.cfg.ServiceNamespace != "" {
+		putAbsent(res, attrServiceNamespace, o.cfg.ServiceNamespace)
 	}
 }

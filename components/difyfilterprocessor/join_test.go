@@ -24,7 +24,7 @@ const (
 	workerContainer = "aa5e6d7c8b9a00112233445566778899aabbccddeeff00112233445566778899"
 )
 
-// dockerLine is a record as the fluent_forward receiver makes it of one message of Docker's fluentd driver.
+// dockerLine is a record that the fluent_forward receiver makes of one message of Docker's fluentd driver.
 type dockerLine struct {
 	container, name, source, text string
 	at                            time.Time
@@ -50,8 +50,8 @@ func dockerBatch(lines ...dockerLine) plog.Logs {
 	return ld
 }
 
-// told is what comes out, by container, in order. The random id is left out.
-type told struct {
+// outRecord is a processed record without its random UID.
+type outRecord struct {
 	res    attrs
 	at     time.Time
 	level  string
@@ -61,8 +61,8 @@ type told struct {
 	record plog.LogRecord
 }
 
-func recordsOf(batches ...plog.Logs) []told {
-	var all []told
+func recordsOf(batches ...plog.Logs) []outRecord {
+	var all []outRecord
 	for _, ld := range batches {
 		for _, rl := range ld.ResourceLogs().All() {
 			for _, sl := range rl.ScopeLogs().All() {
@@ -73,7 +73,7 @@ func recordsOf(batches ...plog.Logs) []told {
 					if !r.TraceID().IsEmpty() {
 						trace = r.TraceID().String()
 					}
-					all = append(all, told{rl.Resource().Attributes().AsRaw(), r.Timestamp().AsTime(), r.SeverityText(), r.Body().AsString(), trace, raw, r})
+					all = append(all, outRecord{rl.Resource().Attributes().AsRaw(), r.Timestamp().AsTime(), r.SeverityText(), r.Body().AsString(), trace, raw, r})
 				}
 			}
 		}
@@ -81,8 +81,8 @@ func recordsOf(batches ...plog.Logs) []told {
 	return all
 }
 
-// through sends lines in batches of these sizes and flushes at the end.
-func (b *bench) through(tb testing.TB, lines []dockerLine, sizes func() int) []told {
+// through processes lines in batches of the given sizes, and flushes at the end.
+func (b *harness) through(tb testing.TB, lines []dockerLine, sizes func() int) []outRecord {
 	tb.Helper()
 	var out []plog.Logs
 	for len(lines) > 0 {
@@ -98,7 +98,7 @@ func (b *bench) through(tb testing.TB, lines []dockerLine, sizes func() int) []t
 func together() int { return 1 << 20 }
 func single() int   { return 1 }
 
-// recordedLines are a real Dify's API and worker, mixed by time, as two containers.
+// recordedLines returns the lines of a real Dify's API and worker, merged by time, as two containers.
 func recordedLines(tb testing.TB) []dockerLine {
 	tb.Helper()
 	var lines []dockerLine
@@ -121,7 +121,7 @@ func recordedLines(tb testing.TB) []dockerLine {
 }
 
 func TestRecordedLines(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	lines := recordedLines(t)
 	got := b.through(t, lines, together)
 	assert.Equal(t, len(lines), len(got)+b.droppedOf(t, kindLogRecord))
@@ -161,12 +161,12 @@ func TestRecordedLines(t *testing.T) {
 	for _, n := range exceptions {
 		tracebacks += n
 	}
-	assert.Equal(t, heads("ERROR")-countBodies(got, "with ABORT strategy"), tracebacks, "each error but the node's tells its exception: %v", exceptions)
+	assert.Equal(t, heads("ERROR")-countBodies(got, "with ABORT strategy"), tracebacks, "each error except the node's has an exception: %v", exceptions)
 	assert.Positive(t, statuses[400])
 	assert.Positive(t, statuses[401])
 }
 
-func countBodies(got []told, part string) int {
+func countBodies(got []outRecord, part string) int {
 	n := 0
 	for _, r := range got {
 		if strings.Contains(r.body, part) {
@@ -176,17 +176,17 @@ func countBodies(got []told, part string) int {
 	return n
 }
 
-// How lines are spread over batches changes nothing.
+// The distribution of lines over batches does not matter.
 func TestLinesInAnyBatches(t *testing.T) {
 	lines := recordedLines(t)
-	want := newBench(t).through(t, lines, together)
+	want := newHarness(t).through(t, lines, together)
 	random := newRandom(t)
 	for name, sizes := range map[string]func() int{
 		"one by one": single,
 		"random":     func() int { return 1 + random.IntN(100) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newHarness(t)
 			got := b.through(t, lines, sizes)
 			assert.Equal(t, byContainer(want), byContainer(got))
 			assert.Equal(t, len(lines), len(got)+b.droppedOf(t, kindLogRecord))
@@ -194,8 +194,8 @@ func TestLinesInAnyBatches(t *testing.T) {
 	}
 }
 
-// byContainer is the order that is promised: that of each container's entries.
-func byContainer(records []told) map[string][]string {
+// byContainer groups records, since only the order of the entries of each container is guaranteed.
+func byContainer(records []outRecord) map[string][]string {
 	by := map[string][]string{}
 	for _, r := range records {
 		id := r.res["container.id"].(string)
@@ -205,7 +205,7 @@ func byContainer(records []told) map[string][]string {
 }
 
 func TestLineToRecord(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	got := b.through(t, []dockerLine{
 		api("2026-11-23 08:37:53.893 ERROR [Dummy-1] [x.py:6] 0af7651916cd43dd8448eb211c80319c - it failed"),
 		api("Traceback (most recent call last):"),
@@ -249,7 +249,7 @@ func TestLineToRecord(t *testing.T) {
 	assert.Equal(t, "nginx", nginx.res["dify.role"])
 	assert.Equal(t, "nginx", nginx.res["service.name"])
 	assert.Equal(t, int64(404), nginx.attrs["http.response.status_code"])
-	assert.NotContains(t, nginx.attrs, "error.type", "a client's fault")
+	assert.NotContains(t, nginx.attrs, "error.type", "an error of the client")
 }
 
 func TestPartsOfALongLine(t *testing.T) {
@@ -260,14 +260,14 @@ func TestPartsOfALongLine(t *testing.T) {
 		return l
 	}
 	for name, lines := range map[string][]dockerLine{
-		"told of today":       {part(head.text+"a", "1", false), part("b", "2", false), part("c", "3", true)},
-		"told before 19.03":   {part(head.text+"a", "", false), part("b", "", false), api("c")},
-		"the last never came": {part(head.text+"a", "1", false), part("bc", "2", false)},
-		"one part":            {part(head.text+"abc", "1", true)},
+		"current Docker":           {part(head.text+"a", "1", false), part("b", "2", false), part("c", "3", true)},
+		"Docker before 19.03":      {part(head.text+"a", "", false), part("b", "", false), api("c")},
+		"the last part is missing": {part(head.text+"a", "1", false), part("bc", "2", false)},
+		"one part":                 {part(head.text+"abc", "1", true)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, sizes := range []func() int{together, single} {
-				b := newBench(t)
+				b := newHarness(t)
 				got := b.through(t, lines, sizes)
 				require.Len(t, got, 1)
 				assert.Equal(t, "abc", got[0].body)
@@ -286,12 +286,12 @@ func TestWhatDoesNotFollow(t *testing.T) {
 	other.source = "stdout"
 	for name, lines := range map[string][]dockerLine{"later": {api(head), late}, "another stream": {api(head), other}} {
 		t.Run(name, func(t *testing.T) {
-			assert.Len(t, newBench(t).through(t, lines, together), 2)
+			assert.Len(t, newHarness(t).through(t, lines, together), 2)
 		})
 	}
 	t.Run("after the wait", func(t *testing.T) {
-		b := newBench(t)
-		assert.Empty(t, recordsOf(b.logs(t, dockerBatch(api(head)))), "it is held")
+		b := newHarness(t)
+		assert.Empty(t, recordsOf(b.logs(t, dockerBatch(api(head)))), "it is pending")
 		b.clock = b.clock.Add(b.cfg.Logs.JoinWait)
 		ld, err := b.flushLogs(t.Context(), false)
 		require.NoError(t, err)
@@ -300,8 +300,8 @@ func TestWhatDoesNotFollow(t *testing.T) {
 	})
 }
 
-func TestHoldingIsBounded(t *testing.T) {
-	b := newBench(t)
+func TestPendingEntriesAreBounded(t *testing.T) {
+	b := newHarness(t)
 	got := 0
 	for i := range 2 * maxStreams {
 		l := api("2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m")
@@ -317,13 +317,13 @@ func TestHoldingIsBounded(t *testing.T) {
 	for range 100 {
 		lines = append(lines, api(strings.Repeat("x ", 4<<10)))
 	}
-	records := newBench(t).through(t, lines, together)
+	records := newHarness(t).through(t, lines, together)
 	require.Len(t, records, 1)
 	assert.LessOrEqual(t, len(records[0].body), maxEntry+len(truncatedEntry))
 	assert.True(t, strings.HasSuffix(records[0].body, truncatedMark))
 }
 
-// What is longer than an entry holds keeps its beginning, as one line or in parts, with a head or without.
+// An entry that is too long keeps its beginning: as one line or in parts, with or without a known format.
 func TestLongLinesKeepTheirBeginning(t *testing.T) {
 	const head = "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - "
 	long := "it begins " + strings.Repeat("€", maxEntry/2)
@@ -339,7 +339,7 @@ func TestLongLinesKeepTheirBeginning(t *testing.T) {
 				}
 				lines, text = append(lines, l), text[n:]
 			}
-			records := newBench(t).through(t, lines, together)
+			records := newHarness(t).through(t, lines, together)
 			require.Len(t, records, 1)
 			assert.True(t, strings.HasPrefix(records[0].body, "it begins €"), "%d parts", parts)
 			assert.True(t, strings.HasSuffix(records[0].body, "€"+truncatedEntry), "%d parts: …%q", parts, records[0].body[len(records[0].body)-20:])
@@ -349,9 +349,9 @@ func TestLongLinesKeepTheirBeginning(t *testing.T) {
 	}
 }
 
-// Twice is once, also for lines; and what has been a line is none again.
+// Processing is idempotent for lines too, and the record of a line is not processed as a line again.
 func TestRecordedLinesTwice(t *testing.T) {
-	first, second := newBench(t), newBench(t)
+	first, second := newHarness(t), newHarness(t)
 	ld := first.logs(t, dockerBatch(recordedLines(t)...))
 	want := wireLogs(t, ld)
 	assert.Equal(t, want, wireLogs(t, second.logs(t, ld)))
@@ -359,19 +359,19 @@ func TestRecordedLinesTwice(t *testing.T) {
 }
 
 func TestLinesOff(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Logs.Lines = false })
+	b := newHarness(t, func(c *Config) { c.Logs.Lines = false })
 	got := recordsOf(b.logs(t, dockerBatch(api("2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m"))))
 	require.Len(t, got, 1)
 	assert.Equal(t, "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m", got[0].body)
 }
 
-// Equal lines are two, though they say the same millisecond and Docker the same second.
-func TestEqualLinesAreTwo(t *testing.T) {
+// Equal lines are separate records, even with the same millisecond in the line and the same second from Docker.
+func TestEqualLinesAreSeparateRecords(t *testing.T) {
 	const line = `172.18.0.1 - - [23/Nov/2026:10:35:19 +0100] "GET /v1/info HTTP/1.1" 404 157 "-" "curl" "-"`
 	for _, at := range []time.Time{time.Unix(1795426800, 0), time.Unix(1795426800, 7)} {
 		l := api(line)
 		l.at = at
-		got := recordsOf(newBench(t).logs(t, dockerBatch(l, l)))
+		got := recordsOf(newHarness(t).logs(t, dockerBatch(l, l)))
 		require.Len(t, got, 2)
 		assert.NotEqual(t, text(got[0].record.Attributes(), difysemconv.AttrLogRecordUID), text(got[1].record.Attributes(), difysemconv.AttrLogRecordUID))
 	}

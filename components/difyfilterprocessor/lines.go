@@ -18,8 +18,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// Keys of Docker's fluentd logging driver. A record that bears the first two is a line of a container, and no longer one
-// when it has been made a record of ours, which says container.id.
+// Keys of Docker's fluentd logging driver. A record with the first two is a line of a container. The record that is made
+// from it has container.id instead, so that it is not processed again.
 const (
 	driverContainerID   = "container_id"
 	driverContainerName = "container_name"
@@ -42,10 +42,10 @@ const (
 type rawLine struct {
 	container, name, source string
 	text                    string
-	cut                     bool // its parts were more than an entry holds
+	cut                     bool // its parts exceeded the size of an entry
 	partial, last           bool
 	at                      pcommon.Timestamp // when Docker read it, by default in whole seconds
-	attrs                   pcommon.Map       // all others that came with it
+	attrs                   pcommon.Map       // all other attributes of the record
 	res                     pcommon.Map
 }
 
@@ -63,18 +63,18 @@ func rawLineOf(res pcommon.Map, record plog.LogRecord) (rawLine, bool) {
 	}, true
 }
 
-// entry is one entry of a log: its first line, and those below it.
+// entry is one log entry: its first line, and the lines that continue it.
 type entry struct {
 	raw     rawLine // the first line
 	line    logline.Line
-	known   bool // the first line is in one of the formats
+	known   bool // the first line is in a known format
 	text    strings.Builder
-	cut     bool              // it is longer than maxEntry
-	last    pcommon.Timestamp // of its last line
+	cut     bool              // it exceeded maxEntry
+	last    pcommon.Timestamp // time of its last line
 	touched time.Time
 }
 
-// maxEntry bounds one entry in bytes; what is longer is cut.
+// maxEntry is the maximum size of one entry in bytes. A longer entry is cut.
 const maxEntry = 128 << 10
 
 func newEntry(raw rawLine, now time.Time) *entry {
@@ -96,7 +96,7 @@ func (e *entry) add(text string, at pcommon.Timestamp, now time.Time) {
 	e.text.WriteString(text)
 }
 
-// write makes the entry a record.
+// write fills a record from the entry.
 func (e *entry) write(record plog.LogRecord, now time.Time) {
 	message := e.text.String()
 	if e.cut {
@@ -121,8 +121,8 @@ func (e *entry) write(record plog.LogRecord, now time.Time) {
 	}
 }
 
-// stamp sets the times, and the record's id where its content can't tell it from another: Docker's whole seconds and the
-// milliseconds of the line may be those of two equal lines.
+// stamp sets the timestamps, and a random record ID if the content does not distinguish the record from others: two equal
+// lines may have the same milliseconds and be in the same second of Docker's timestamp.
 func (e *entry) stamp(record plog.LogRecord, now time.Time) {
 	at := e.raw.at
 	if at == 0 {
@@ -138,7 +138,8 @@ func (e *entry) stamp(record plog.LogRecord, now time.Time) {
 	}
 }
 
-// writeException moves the traceback out of the message, into the attributes of the exception.
+// writeException moves the traceback from the message to the attributes of the exception. It returns the rest of the
+// message.
 func (e *entry) writeException(record plog.LogRecord, message string) string {
 	var raised logline.Exception
 	if e.line.Stack != "" {
@@ -160,12 +161,12 @@ func (e *entry) writeException(record plog.LogRecord, message string) string {
 		writeSeverity(record, "ERROR")
 	}
 	if message == "" {
-		message, _, _ = strings.Cut(raised.Type+": "+raised.Message, "\n") // nothing was said above the traceback
+		message, _, _ = strings.Cut(raised.Type+": "+raised.Message, "\n") // there was no message before the traceback
 	}
 	return message
 }
 
-// severities has the words of all formats.
+// severities has the level names of all formats.
 var severities = map[string]plog.SeverityNumber{
 	"DEBUG": plog.SeverityNumberDebug, "INFO": plog.SeverityNumberInfo, "NOTICE": plog.SeverityNumberInfo2,
 	"WARN": plog.SeverityNumberWarn, "WARNING": plog.SeverityNumberWarn,
@@ -173,7 +174,7 @@ var severities = map[string]plog.SeverityNumber{
 	"CRITICAL": plog.SeverityNumberFatal, "FATAL": plog.SeverityNumberFatal, "PANIC": plog.SeverityNumberFatal, "EMERG": plog.SeverityNumberFatal,
 }
 
-// writeSeverity says WARN for Dify's WARNING too, so that one word finds both formats' lines.
+// writeSeverity writes WARN for Dify's WARNING too, so that one name finds the lines of all formats.
 func writeSeverity(record plog.LogRecord, level string) {
 	record.SetSeverityNumber(severities[level])
 	if level == "WARNING" {
@@ -230,7 +231,8 @@ func writeRequest(attrs pcommon.Map, r logline.Request) {
 	}
 }
 
-// consumed are the attributes of a request in the plugin daemon's lines, which writeRequest writes under today's names.
+// consumed are the attributes of a request in lines of the plugin daemon. writeRequest writes them under their current
+// names.
 var consumed = map[string]bool{"method": true, "path": true, "status": true, "client_ip": true}
 
 func writeIdentity(attrs pcommon.Map, line *logline.Line) {
@@ -269,6 +271,6 @@ func putJSON(to pcommon.Value, value any) {
 			putJSON(s.AppendEmpty(), child)
 		}
 	default:
-		_ = to.FromRaw(v) // string, bool or nil: the rest of what JSON knows
+		_ = to.FromRaw(v) // string, bool or nil: the other types of JSON
 	}
 }

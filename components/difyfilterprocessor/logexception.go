@@ -14,8 +14,8 @@ const (
 	eventLogException = "log.exception"
 )
 
-// modernizeLogExceptions gives the spans by which Dify 1.3.1 to 1.11.2 tells a logged exception today's shape: the events
-// log.exception and exception, where everything that reads exceptions looks for them.
+// modernizeLogExceptions converts the spans with which Dify 1.3.1 to 1.11.2 reports logged exceptions to their current
+// form: the events log.exception and exception, where consumers of exceptions look for them.
 func modernizeLogExceptions(rs ptrace.ResourceSpans) {
 	for _, ss := range rs.ScopeSpans().All() {
 		if ss.Scope().Name() != scopeLogException {
@@ -23,22 +23,22 @@ func modernizeLogExceptions(rs ptrace.ResourceSpans) {
 		}
 		for _, span := range ss.Spans().All() {
 			if span.Name() == eventLogException {
-				tellAsEvents(span)
+				moveToEvents(span)
 			}
 		}
 	}
 }
 
-func tellAsEvents(span ptrace.Span) {
+func moveToEvents(span ptrace.Span) {
 	attrs := span.Attributes()
 	if !hasEvent(span, eventLogException) {
 		moveToEvent(span, eventLogException, func(key string) bool { return strings.HasPrefix(key, "log.") })
 	}
 	if kind := text(attrs, attrExceptionType); kind != "" && !hasEvent(span, eventException) {
 		moveToEvent(span, eventException, func(key string) bool { return strings.HasPrefix(key, "exception.") })
-		attrs.PutStr(attrExceptionType, kind) // today's spans say it too
+		attrs.PutStr(attrExceptionType, kind) // current spans have it too
 	}
-	attrs.Remove(attrExceptionMessage) // the event has it
+	attrs.Remove(attrExceptionMessage) // it is in the event
 }
 
 func moveToEvent(span ptrace.Span, name string, moves func(key string) bool) {

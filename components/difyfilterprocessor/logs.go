@@ -18,11 +18,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// stamper gives log records the id and the time that they lack. The id becomes the document's id in OpenSearch, so it must
-// be the same when a sender sends a batch again, and another for another record.
+// stamper sets log.record.uid and the timestamp on log records that have none. The UID becomes the document ID in
+// OpenSearch. So it must be the same if a sender sends a batch again, and different for different records.
 type stamper struct {
 	now  time.Time
-	seen map[[sha256.Size]byte]uint64 // how often a content stood in this batch
+	seen map[[sha256.Size]byte]uint64 // how often each content occurred in this batch
 }
 
 func (s *stamper) stamp(res pcommon.Map, record plog.LogRecord) {
@@ -39,9 +39,9 @@ func (s *stamper) stamp(res pcommon.Map, record plog.LogRecord) {
 	record.SetTimestamp(pcommon.NewTimestampFromTime(s.now))
 }
 
-// uid is made from the record's content where its own time tells it from others alike: a time finer than a second. Two
-// records that are the same to the nanosecond are told apart by their order in the batch. Else the id is random, for to
-// keep a record twice is better than to lose one.
+// uid is derived from the content of the record if the record has a time finer than a second, which distinguishes it from
+// similar records. Records that are equal to the nanosecond are distinguished by their order in the batch. Otherwise
+// the UID is random: storing a record twice is better than losing one.
 func (s *stamper) uid(res pcommon.Map, record plog.LogRecord) string {
 	if uint64(record.Timestamp())%uint64(time.Second) == 0 {
 		return uuid.NewString()
@@ -72,7 +72,7 @@ func writeMap(h hash.Hash, m pcommon.Map) {
 	parts := make([]string, 0, m.Len())
 	for key, v := range m.All() {
 		if key == difysemconv.AttrRole {
-			continue // learned with time, so it may be missing when the same record comes again
+			continue // learned over time, so it may differ when the same record arrives again
 		}
 		parts = append(parts, fmt.Sprintf("%q=%d:%q", key, v.Type(), plain(v)))
 	}
@@ -82,8 +82,8 @@ func writeMap(h hash.Hash, m pcommon.Map) {
 
 func writeValue(h hash.Hash, v pcommon.Value) { fmt.Fprintf(h, "%d:%q ", v.Type(), plain(v)) }
 
-// plain is a value as text, other than another's. AsString writes parts as JSON, which is empty where a number is in them
-// that JSON does not know.
+// plain returns a text that differs for different values. AsString encodes maps and slices as JSON, which is empty if they
+// contain a number that JSON can't represent.
 func plain(v pcommon.Value) string {
 	switch v.Type() {
 	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:

@@ -38,8 +38,8 @@ func uids(t *testing.T, ld plog.Logs) []string {
 	return found
 }
 
-func TestRecordsGetATime(t *testing.T) {
-	b := newBench(t)
+func TestRecordsGetATimestamp(t *testing.T) {
+	b := newHarness(t)
 	ld := b.logs(t, records(
 		func(r plog.LogRecord) { r.SetTimestamp(5); r.SetObservedTimestamp(6) },
 		func(r plog.LogRecord) { r.SetObservedTimestamp(6) },
@@ -51,7 +51,7 @@ func TestRecordsGetATime(t *testing.T) {
 	assert.Equal(t, pcommon.NewTimestampFromTime(b.clock), lr.At(2).Timestamp())
 }
 
-func TestRecordsGetAnID(t *testing.T) {
+func TestRecordsGetAUID(t *testing.T) {
 	same := func(r plog.LogRecord) { r.SetTimestamp(aTime); r.Body().SetStr("x"); r.Attributes().PutStr("a", "1") }
 	batch := func() plog.Logs {
 		return records(
@@ -64,18 +64,18 @@ func TestRecordsGetAnID(t *testing.T) {
 			func(r plog.LogRecord) { same(r); r.SetTimestamp(pcommon.Timestamp(7 * time.Second)) },
 		)
 	}
-	first, again := uids(t, newBench(t).logs(t, batch())), uids(t, newBench(t).logs(t, batch()))
-	assert.Equal(t, first[:5], again[:5], "the same when a batch comes again")
-	assert.NotEqual(t, first[5], again[5], "without a time, two equal records may be two")
-	assert.NotEqual(t, first[6], again[6], "nor is a whole second enough")
+	first, again := uids(t, newHarness(t).logs(t, batch())), uids(t, newHarness(t).logs(t, batch()))
+	assert.Equal(t, first[:5], again[:5], "equal if a batch is sent again")
+	assert.NotEqual(t, first[5], again[5], "without a time, equal records are distinct")
+	assert.NotEqual(t, first[6], again[6], "a whole second does not distinguish records either")
 	distinct := map[string]bool{}
 	for _, uid := range first {
 		distinct[uid] = true
 	}
-	assert.Len(t, distinct, len(first), "no two records share one")
+	assert.Len(t, distinct, len(first), "every record has its own")
 }
 
-func TestWhatRecordsHaveStays(t *testing.T) {
+func TestExistingFieldsAreKept(t *testing.T) {
 	ld := records(func(r plog.LogRecord) {
 		r.SetTimestamp(aTime)
 		r.SetSeverityNumber(plog.SeverityNumberWarn)
@@ -83,5 +83,5 @@ func TestWhatRecordsHaveStays(t *testing.T) {
 		r.Attributes().PutStr(difysemconv.AttrLogRecordUID, "mine")
 	})
 	want := wireLogs(t, ld)
-	assert.JSONEq(t, want, wireLogs(t, newBench(t).logs(t, ld)))
+	assert.JSONEq(t, want, wireLogs(t, newHarness(t).logs(t, ld)))
 }

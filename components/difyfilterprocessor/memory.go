@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// memory is what the processor knows from earlier batches. Everything in it is bounded and forgotten after a time, and
-// everything can be lost: what a batch tells by itself is repaired without it.
+// memory is the state from earlier batches. All of it is bounded, expires and may be lost: a batch that is complete in
+// itself is repaired without it.
 type memory struct {
 	now func() time.Time
 
@@ -32,7 +32,7 @@ func newMemory(cfg MemoryConfig) *memory {
 	}
 }
 
-// spanKey names a span for ever: a span id alone is unique within its trace only.
+// spanKey identifies a span: a span ID alone is unique only within its trace.
 type spanKey struct {
 	trace pcommon.TraceID
 	span  pcommon.SpanID

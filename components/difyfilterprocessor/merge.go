@@ -11,9 +11,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// narrow takes labels off all points of a metric and adds up the points that become equal by that: cumulative or delta, the
-// sum of the parts is exact, as all series of a process come in one export. Where points can't be added up exactly (other
-// bounds, gauges), the metric keeps its labels. It answers by how many points the metric has shrunk.
+// narrow removes labels from all points of a metric and adds up the points that become equal. The sums are exact for
+// cumulative and delta temporality, since all series of a process arrive in one export. If points can't be added up
+// exactly (different bounds, gauges), the metric keeps its labels. narrow returns the number of points that it removed.
 func narrow(m pmetric.Metric, labels map[string]bool) int {
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
@@ -33,8 +33,8 @@ type pointSlice[P any] interface {
 }
 
 func narrowPoints[P point, S pointSlice[P]](points S, labels map[string]bool, can func(a, b P) bool, add func(to, from P)) int {
-	first := map[string]int{}         // identity without the labels -> place of the first point that has it
-	into := make([]int, points.Len()) // place -> place of the point it is added to
+	first := map[string]int{}         // identity without the labels -> position of the first point with it
+	into := make([]int, points.Len()) // position -> position of the point that it is added to
 	for i := range points.Len() {
 		id := identity(points.At(i).Attributes(), labels)
 		at, ok := first[id]
@@ -60,7 +60,7 @@ func narrowPoints[P point, S pointSlice[P]](points S, labels map[string]bool, ca
 	return len(into) - points.Len()
 }
 
-// identity is the same for two points if and only if their attributes are, but for the labels.
+// identity is equal for two points if and only if their attributes without the labels are equal.
 func identity(attrs pcommon.Map, labels map[string]bool) string {
 	parts := make([]string, 0, attrs.Len())
 	for key, v := range attrs.All() {

@@ -9,7 +9,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// isMessage says whether an attribute holds text that a program writes about what happened, in which it may quote content.
+// isMessage reports whether an attribute is a text that a program writes about an event, which may quote content.
 func isMessage(key string) bool {
 	switch key {
 	case attrExceptionMessage, attrExceptionStacktrace, attrLogMessage, "message", "error.message", "error",
@@ -19,8 +19,8 @@ func isMessage(key string) bool {
 	return false
 }
 
-// findContent finds what messages quote of users' content: whole bodies, the arguments of a run, rejected values, rows and
-// statements in the words of a database, and the queries of URLs.
+// findContent appends the content of users that a message quotes to cuts: whole bodies, the arguments of a run, rejected
+// values, rows and statements in the error messages of databases, and the queries of URLs.
 func findContent(cuts []cut, text string, queries bool) []cut {
 	for _, opening := range [...]string{"Request Body:", "Response Body:"} {
 		if at := strings.Index(text, opening); at >= 0 && strings.TrimSpace(text[at+len(opening):]) != mask {
@@ -36,14 +36,14 @@ func findContent(cuts []cut, text string, queries bool) []cut {
 	return cuts
 }
 
-// contentWords are names of what holds content, in calls, in Python's text of objects and in JSON.
+// contentWords are names of variables with content, in calls, in the representation of Python objects and in JSON.
 var contentWords = map[string]bool{
 	"args": true, "inputs": true, "input": true, "outputs": true, "output": true, "query": true, "prompt": true, "completion": true,
 	"answer": true, "files": true, "arguments": true, "tool_parameters": true, "payload": true, "prompt_messages": true,
 	"input_value": true, "content": true,
 }
 
-// findArguments takes the value behind such a name where it is a quoted text or has brackets, as in args={'inputs': ...}.
+// findArguments finds the value after one of contentWords if it is quoted or in brackets, as in args={'inputs': ...}.
 func findArguments(cuts []cut, text string) []cut {
 	done := 0
 	for at := strings.IndexAny(text, "=:"); at >= 0; {
@@ -64,7 +64,7 @@ func findArguments(cuts []cut, text string) []cut {
 	return cuts
 }
 
-// nameBefore is the name that ends before this place, past quotes.
+// nameBefore returns the name that ends before this position, ignoring quotes.
 func nameBefore(text string, at int) string {
 	const longest = 24
 	end := at
@@ -78,7 +78,8 @@ func nameBefore(text string, at int) string {
 	return text[begin:end]
 }
 
-// valueSpan is the quoted text or the brackets that begin at this place, to the end of the text where they are not closed.
+// valueSpan returns the quoted or bracketed text that begins at this position. Without a closing quote or bracket it ends
+// with the text.
 func valueSpan(text string, at int) (from, to int) {
 	for at < len(text) && (text[at] == ' ' || text[at] == '\\') {
 		at++
@@ -104,7 +105,7 @@ func slashesBefore(text string, at int) int {
 	return n
 }
 
-// bracketEnd is past the bracket that closes the one at this place; brackets in quotes do not count.
+// bracketEnd returns the position after the bracket that closes the one at this position, ignoring brackets in quotes.
 func bracketEnd(text string, at int) int {
 	depth := 0
 	for at < len(text) {
@@ -125,7 +126,7 @@ func bracketEnd(text string, at int) int {
 	return len(text)
 }
 
-// findRows takes the values that databases quote when they refuse a statement.
+// findRows finds the values that databases quote when they reject a statement.
 func findRows(cuts []cut, text string) []cut {
 	for _, quote := range [...]struct{ opening, closing string }{
 		{"Failing row contains (", ")."}, {")=(", ")"}, {"Duplicate entry '", "' for key"}, {"Incorrect string value: '", "' for column"},
@@ -145,8 +146,8 @@ func findRows(cuts []cut, text string) []cut {
 	return cuts
 }
 
-// findStatements takes the line of the statement that PostgreSQL shows (LINE 1: ...), and the literals of the one that
-// SQLAlchemy shows ([SQL: ...]).
+// findStatements finds the line of the statement that PostgreSQL quotes (LINE 1: ...), and the literals in the statement
+// that SQLAlchemy quotes ([SQL: ...]).
 func findStatements(cuts []cut, text string) []cut {
 	for at := strings.Index(text, "LINE "); at >= 0; at = index(text, "LINE ", at) {
 		at += len("LINE ")
@@ -177,7 +178,7 @@ func findStatements(cuts []cut, text string) []cut {
 	return cuts
 }
 
-// longestStatement and longestAddress bound how far one look goes, so that all looks together are linear in the text.
+// longestStatement and longestAddress bound the length of one search, so that all searches together are linear.
 const (
 	longestStatement = 16 << 10
 	longestAddress   = 4 << 10
@@ -194,7 +195,8 @@ func quotedIn(cuts []cut, text string, at, end int) []cut {
 	return cuts
 }
 
-// endOfLine is the next newline, or the two characters that stand for one in the text of a Python object.
+// endOfLine returns the position of the next newline, or of the two characters \n in the representation of a Python
+// object.
 func endOfLine(text string, at int) int {
 	for at < len(text) {
 		n := strings.IndexAny(text[at:], "\n\\")
@@ -210,11 +212,11 @@ func endOfLine(text string, at int) int {
 	return len(text)
 }
 
-// findQueries takes what stands behind the question mark of a path or URL.
+// findQueries finds the queries of paths and URLs.
 func findQueries(cuts []cut, text string) []cut {
 	const (
 		before = " \t\r\n\"'`()<>[]{},"
-		ends   = " \t\r\n\"`<>\\" // a query may hold the others, a user's commas and quotes
+		ends   = " \t\r\n\"`<>\\" // a query may contain the other characters, such as commas and quotes of a user
 	)
 	last := 0
 	for at := strings.IndexByte(text, '?'); at >= 0; at = indexByte(text, '?', at+1) {

@@ -9,7 +9,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// nameNode names a node span by the node's type. Dify names it by the title, which users write in any language; the title
+// nameNode names a node span by the type of the node. Dify uses the title, which users write in any language. The title
 // is kept as an attribute.
 func nameNode(span ptrace.Span) {
 	attrs := span.Attributes()
@@ -21,9 +21,9 @@ func nameNode(span ptrace.Span) {
 	span.SetName(nodeType)
 }
 
-// setIDs gives a node span the ids of its app. Ancestors in the batch know best, then the run that the node belongs to, then
-// for the tenant the app. The trace is not asked: a node may call another workspace's app in it. Nothing is set that could
-// be another's.
+// setIDs sets the IDs of its app on a node span: from ancestors in the batch, else from the run that the node belongs
+// to, else, for the tenant, from the app. Other spans of the trace are not a source, since a node may call an app of
+// another workspace. No ID is set that could belong to another app.
 func (l *links) setIDs(i int) {
 	s := &l.spans[i]
 	found := s.source
@@ -47,8 +47,8 @@ func (l *links) setIDs(i int) {
 	}
 }
 
-// inherit takes each id from the nearest ancestor that has it. An ancestor of another run (a workflow that was called as a
-// tool) lends only its tenant.
+// inherit copies each ID from the nearest ancestor that has it. From an ancestor of another run, which called this
+// workflow as a tool, it copies only the tenant.
 func (l *links) inherit(i int, found *ids) {
 	run := l.spans[i].run
 	for range maxChain {

@@ -12,11 +12,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// What is promised of one trace whose batches come in any order, and at once: a span that one batch with the whole trace would
-// keep is kept, and whatever is told of a run, of an app, or of a parent that moved, is what that one batch would tell. Less may
-// be told. (Spans above a run, and within a run that is within another, are apart: see the README.)
+// The batches of one trace may arrive in any order, and concurrently: a span that is kept if the whole trace arrives in one
+// batch is kept, and its run, app and new parent are the same as in that case, or absent. (Spans above a run, and within a
+// nested run, are exceptions: see the README.)
 
-// aTrace is a request with a run in it, a run within that one, calls, and noise in between.
+// aTrace returns a request with a run, a nested run, calls, and noise in between.
 func aTrace(random chaos) []spanSpec {
 	specs := []spanSpec{
 		{id: 1, scope: scopeFlask, name: "POST /v1/workflows/run", kind: serverSpan},
@@ -46,14 +46,14 @@ func aTrace(random chaos) []spanSpec {
 	return specs
 }
 
-func orderBench(t *testing.T) *bench {
+func orderHarness(t *testing.T) *harness {
 	t.Helper()
-	return newBench(t, func(c *Config) {
+	return newHarness(t, func(c *Config) {
 		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}}
 	})
 }
 
-// split deals spans into batches; those of one batch stay in order.
+// split distributes spans over batches, in order within each batch.
 func split(random chaos, specs []spanSpec) [][]spanSpec {
 	batches := make([][]spanSpec, 1+random.IntN(8))
 	for _, s := range specs {
@@ -64,8 +64,8 @@ func split(random chaos, specs []spanSpec) [][]spanSpec {
 	return batches
 }
 
-// atOnce processes batches from as many goroutines.
-func (b *bench) atOnce(t *testing.T, batches [][]spanSpec) map[byte]placed {
+// atOnce processes batches concurrently.
+func (b *harness) atOnce(t *testing.T, batches [][]spanSpec) map[byte]placed {
 	t.Helper()
 	var mu sync.Mutex
 	left := map[byte]placed{}
@@ -88,12 +88,12 @@ func TestBatchesOfATraceInAnyOrder(t *testing.T) {
 	random := chaos{newRandom(t)}
 	for range 200 {
 		specs := aTrace(random)
-		whole := orderBench(t).atOnce(t, [][]spanSpec{specs})
+		whole := orderHarness(t).atOnce(t, [][]spanSpec{specs})
 		parents := map[byte]byte{}
 		for _, s := range specs {
 			parents[s.id] = s.parent
 		}
-		b, batches := orderBench(t), split(random, specs)
+		b, batches := orderHarness(t), split(random, specs)
 		first := b.atOnce(t, batches)
 		for id, want := range whole {
 			got, kept := first[id]
@@ -101,7 +101,7 @@ func TestBatchesOfATraceInAnyOrder(t *testing.T) {
 				continue
 			}
 			assertSameOrLess(t, want, got)
-			assert.True(t, liftedTo(parents, got.ParentSpanID()[7], id, want.ParentSpanID()[7]), "span %d hangs on its way up", id)
+			assert.True(t, isBetween(parents, got.ParentSpanID()[7], id, want.ParentSpanID()[7]), "the parent of span %d is on its path to the root", id)
 		}
 		assert.Len(t, first, len(whole))
 	}
@@ -122,8 +122,8 @@ func assertSameOrLess(t *testing.T, want, got placed) {
 	}
 }
 
-// liftedTo says whether a parent stands on the way from a span up to the one that it hangs on when all is known.
-func liftedTo(parents map[byte]byte, parent, id, top byte) bool {
+// isBetween reports whether parent is on the path from a span up to top, its parent once everything is known.
+func isBetween(parents map[byte]byte, parent, id, top byte) bool {
 	for at := parents[id]; ; at = parents[at] {
 		if at == parent {
 			return true

@@ -9,15 +9,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// sortScopes is for the processor behind Kafka: the exporter makes a message of each scope of a trace, in their order. So Dify's
-// own work goes first, which tells the runs; then the requests and tasks that they are in; then calls, which hang on all of them.
+// sortScopes orders the scopes for a processor that follows Kafka: the Kafka exporter writes one message for each scope
+// of a trace, in this order. Dify's own spans come first, since they carry the runs; then the requests and tasks around
+// the runs; then calls, which descend from all of them.
 func sortScopes(td ptrace.Traces) {
 	for _, rs := range td.ResourceSpans().All() {
-		rs.ScopeSpans().Sort(func(a, b ptrace.ScopeSpans) bool { return turn(a.Scope().Name()) < turn(b.Scope().Name()) })
+		rs.ScopeSpans().Sort(func(a, b ptrace.ScopeSpans) bool { return scopeRank(a.Scope().Name()) < scopeRank(b.Scope().Name()) })
 	}
 }
 
-func turn(scope string) int {
+func scopeRank(scope string) int {
 	switch {
 	case scope == scopeFlask, scope == scopeCelery:
 		return 1

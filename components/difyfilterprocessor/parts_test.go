@@ -20,22 +20,22 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// What is promised of gateways that see parts of traces, and a writer behind Kafka that sees all of each: together they do what
-// one processor does that gets the same requests.
+// Gateways that see parts of traces, and a writer after Kafka that sees all parts of each trace, together do what one
+// processor does with the same requests.
 
 // chain is two gateways and a writer.
 type chain struct {
-	gateways [2]*bench
-	writer   *bench
+	gateways [2]*harness
+	writer   *harness
 }
 
 func newChain(tb testing.TB, change ...func(*Config)) chain {
 	tb.Helper()
 	part := append(slices.Clone(change), func(c *Config) { c.WholeTraces = false })
-	return chain{[2]*bench{newBench(tb, part...), newBench(tb, part...)}, newBench(tb, change...)}
+	return chain{[2]*harness{newHarness(tb, part...), newHarness(tb, part...)}, newHarness(tb, change...)}
 }
 
-// atGateway processes a request at the gateway that chance gave it to.
+// atGateway processes a request at a random gateway.
 func (c *chain) atGateway(tb testing.TB, random chaos, td ptrace.Traces) []ptrace.Traces {
 	tb.Helper()
 	return messages(c.gateways[random.IntN(2)].traces(tb, td))
@@ -48,8 +48,8 @@ func (c *chain) assertGatewaysDropNothing(t *testing.T) {
 	}
 }
 
-// messages are what the Kafka exporter makes of a request when it partitions by trace id (pkg/batchpersignal): one for each
-// scope of each trace.
+// messages returns the messages that the Kafka exporter makes of a request if it partitions by trace ID
+// (pkg/batchpersignal): one for each scope of each trace.
 func messages(td ptrace.Traces) []ptrace.Traces {
 	var all []ptrace.Traces
 	for _, rs := range td.ResourceSpans().All() {
@@ -71,7 +71,7 @@ func messages(td ptrace.Traces) []ptrace.Traces {
 	return all
 }
 
-// shown tells all of each span, but the role of its process, which is learned with time. The order of spans and attributes is none.
+// shown returns all of each span except the role of its process, which is learned over time, in a canonical order.
 func shown(batches ...ptrace.Traces) []string {
 	var all []string
 	for _, td := range batches {
@@ -95,7 +95,7 @@ func shown(batches ...ptrace.Traces) []string {
 	return all
 }
 
-// difyRequests are the recordings, and what each version of Dify sends.
+// difyRequests returns the recordings and the requests of each version of Dify.
 func difyRequests(t *testing.T) map[string][]ptrace.Traces {
 	t.Helper()
 	requests := map[string][]ptrace.Traces{"all recordings": recordedTraces(t)}
@@ -111,11 +111,11 @@ func difyRequests(t *testing.T) map[string][]ptrace.Traces {
 	return requests
 }
 
-func TestGatewaysAndWriterDoWhatOneDoes(t *testing.T) {
+func TestGatewaysAndWriterEqualOneProcessor(t *testing.T) {
 	for name, requests := range difyRequests(t) {
 		t.Run(name, func(t *testing.T) {
 			random := chaos{newRandom(t)}
-			single, c := newBench(t), newChain(t)
+			single, c := newHarness(t), newChain(t)
 			var want, got []ptrace.Traces
 			for _, td := range requests {
 				for _, message := range c.atGateway(t, random, copyTraces(td)) {
@@ -131,10 +131,10 @@ func TestGatewaysAndWriterDoWhatOneDoes(t *testing.T) {
 	}
 }
 
-// Kafka keeps the order of one gateway's messages, not that of two; after a rebalance some come again.
-func TestMessagesInAnyOrderAndAgain(t *testing.T) {
+// Kafka keeps the order of the messages of one gateway, not of two. After a rebalance, some arrive again.
+func TestMessagesInAnyOrderAndRepeated(t *testing.T) {
 	random := chaos{newRandom(t)}
-	single, c := newBench(t), newChain(t)
+	single, c := newHarness(t), newChain(t)
 	want := map[spanKey]placed{}
 	var queue []ptrace.Traces
 	for _, td := range recordedTraces(t) {
@@ -164,7 +164,7 @@ func TestMessagesInAnyOrderAndAgain(t *testing.T) {
 	c.assertGatewaysDropNothing(t)
 }
 
-// assertNoOther takes that one was told more than the other, as with another order.
+// assertNoOther asserts that no ID differs. One span may have IDs that the other lacks, since the order differs.
 func assertNoOther(t *testing.T, want, got placed) {
 	t.Helper()
 	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
@@ -182,7 +182,7 @@ func TestPartsOfATraceInAnyOrder(t *testing.T) {
 	noise := func(c *Config) { c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}} }
 	for range 100 {
 		specs := aTrace(random)
-		whole := orderBench(t).atOnce(t, [][]spanSpec{specs})
+		whole := orderHarness(t).atOnce(t, [][]spanSpec{specs})
 		parents := map[byte]byte{}
 		for _, s := range specs {
 			parents[s.id] = s.parent
@@ -204,7 +204,7 @@ func TestPartsOfATraceInAnyOrder(t *testing.T) {
 				want, kept := whole[s.SpanID()[7]]
 				require.True(t, kept, "span %d", s.SpanID()[7])
 				assertSameOrLess(t, want, s)
-				assert.True(t, liftedTo(parents, s.ParentSpanID()[7], s.SpanID()[7], want.ParentSpanID()[7]))
+				assert.True(t, isBetween(parents, s.ParentSpanID()[7], s.SpanID()[7], want.ParentSpanID()[7]))
 			}
 		}
 		assert.Len(t, got, len(whole))
@@ -212,7 +212,7 @@ func TestPartsOfATraceInAnyOrder(t *testing.T) {
 	}
 }
 
-func (b *bench) allAtOnce(t *testing.T, batches []ptrace.Traces) []ptrace.Traces {
+func (b *harness) allAtOnce(t *testing.T, batches []ptrace.Traces) []ptrace.Traces {
 	t.Helper()
 	var wg sync.WaitGroup
 	for _, td := range batches {
@@ -222,8 +222,8 @@ func (b *bench) allAtOnce(t *testing.T, batches []ptrace.Traces) []ptrace.Traces
 	return batches
 }
 
-// A span and what hung on it come to different gateways, in one order at the writer.
-func TestParentFallsInAnotherPart(t *testing.T) {
+// A dropped span and its children arrive at different gateways, and in order at the writer.
+func TestParentIsDroppedInAnotherPart(t *testing.T) {
 	rules := func(c *Config) {
 		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}, {Name: "probe", Drops: dropsSubtree, SpanName: "GET /probe"}}
 	}
@@ -244,32 +244,32 @@ func TestParentFallsInAnotherPart(t *testing.T) {
 	c.assertGatewaysDropNothing(t)
 }
 
-// What stands above a run may have others, of which another gateway knows.
-func TestGatewayTellsRunsAndNothingAbove(t *testing.T) {
+// The ancestors of a run may have other runs, which another gateway knows.
+func TestGatewaySetsRunsButNotOnAncestors(t *testing.T) {
 	c := newChain(t)
 	batch := []spanSpec{
 		request(), generate(2), sqlCall(3, 5), runner(4, 2, appA, workflowA), startNode(5, 4, runA, appA, workflowA), node(6, 4, "iteration"),
 		node(7, 6, "code"),
 	}
 	td := c.gateways[0].traces(t, batchOf(difyProcess(1), batch...))
-	told := map[byte]string{}
+	runs := map[byte]string{}
 	for _, s := range spansOf(td) {
 		if id := text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
-			told[s.SpanID()[7]] = id
+			runs[s.SpanID()[7]] = id
 		}
 	}
-	assert.Equal(t, map[byte]string{3: runA, 4: runA, 5: runA, 6: runA, 7: runA}, told)
+	assert.Equal(t, map[byte]string{3: runA, 4: runA, 5: runA, 6: runA, 7: runA}, runs)
 	assert.True(t, c.gateways[0].memory.traces.empty())
 }
 
-// What ends later comes in a later request. A node within a node is of the same run, though it bears the id when it comes to the
-// writer, as start nodes do.
+// Spans that end later arrive in a later request. A node within a node belongs to the same run, although it already has the
+// ID when it arrives at the writer, as start nodes do.
 func TestRunOverTwoRequests(t *testing.T) {
 	requests := [][]spanSpec{
 		{startNode(5, 4, runA, appA, workflowA), node(6, 4, "iteration"), node(7, 6, "code"), sqlCall(8, 7)},
 		{runner(4, 2, appA, workflowA), generate(2), sqlCall(3, 2), request()},
 	}
-	single, c := newBench(t), newChain(t)
+	single, c := newHarness(t), newChain(t)
 	var want, got []ptrace.Traces
 	for i, specs := range requests {
 		want = append(want, single.traces(t, batchOf(difyProcess(1), specs...)))
@@ -281,7 +281,8 @@ func TestRunOverTwoRequests(t *testing.T) {
 	assert.Equal(t, shown(want...), shown(got...))
 }
 
-// The gateway must not rely on the writer: what will fall there passes Kafka, and logged exceptions do so in their old shape.
+// The gateway must not rely on the writer: spans that the writer drops pass Kafka, and so do logged exceptions in their old
+// form.
 func TestNoCanaryLeavesAGateway(t *testing.T) {
 	g := newChain(t).gateways[0]
 	td := batchOf(difyProcess(1),
@@ -299,12 +300,13 @@ func TestNoCanaryLeavesAGateway(t *testing.T) {
 	assert.NotContains(t, wireTraces(t, out), mark)
 }
 
-// checkParts holds the promise for anything. The one processor gets the scopes in the same order: where bad input names two spans
-// alike, order decides. What messages hide is left out: there the writer judges by less, as the README says.
+// checkParts checks the equivalence for any input. The single processor gets the scopes in the same order, since the order
+// decides if invalid input repeats span IDs. Redaction of messages is off, since it removes text that the writer's noise
+// rules would match, as the README documents.
 func checkParts(t *testing.T, td ptrace.Traces) {
 	t.Helper()
 	plain := func(c *Config) { c.Redaction.Messages = false }
-	single, c := newBench(t, plain), newChain(t, plain)
+	single, c := newHarness(t, plain), newChain(t, plain)
 	in := td.SpanCount()
 	for _, s := range spansOf(td) {
 		for _, key := range []string{"password", "api_key"} {
@@ -322,7 +324,7 @@ func checkParts(t *testing.T, td ptrace.Traces) {
 		return
 	}
 	again := copyTraces(part)
-	assert.Equal(t, wireTraces(t, part), wireTraces(t, c.gateways[1].traces(t, again)), "twice is once")
+	assert.Equal(t, wireTraces(t, part), wireTraces(t, c.gateways[1].traces(t, again)), "idempotent")
 	assert.Equal(t, shown(single.traces(t, alike)), shown(c.writer.traces(t, part)))
 	assert.Equal(t, single.dropped(t), c.writer.dropped(t))
 	c.assertGatewaysDropNothing(t)
@@ -337,8 +339,8 @@ func TestPartsOfChaos(t *testing.T) {
 	}
 }
 
-// The writer of config/scale remembers no process and no app: partitions that are read in another order give the same.
-func TestPartitionsReadInAnotherOrderGiveTheSame(t *testing.T) {
+// The writer of config/scale remembers no process and no app: partitions that are read in another order give the same result.
+func TestPartitionsInAnotherOrderGiveTheSameResult(t *testing.T) {
 	random := chaos{newRandom(t)}
 	gateway := newChain(t).gateways[0]
 	var partitions [4][]ptrace.Traces
@@ -349,7 +351,7 @@ func TestPartitionsReadInAnotherOrderGiveTheSame(t *testing.T) {
 		}
 	}
 	read := func() []string {
-		writer := newBench(t, func(c *Config) { c.Memory.MaxProcesses = 0 })
+		writer := newHarness(t, func(c *Config) { c.Memory.MaxProcesses = 0 })
 		var left [4][]ptrace.Traces
 		copy(left[:], partitions[:])
 		var out []ptrace.Traces
@@ -365,8 +367,8 @@ func TestPartitionsReadInAnotherOrderGiveTheSame(t *testing.T) {
 	assert.Equal(t, first, read())
 }
 
-// An app never changes its tenant, so a gateway need not see the trace to tell it.
-func TestGatewayTellsTheTenantOfAnApp(t *testing.T) {
+// An app never changes its tenant, so that a gateway knows it without the trace.
+func TestGatewaySetsTheTenantOfAnApp(t *testing.T) {
 	gateway := newChain(t).gateways[0]
 	first := gateway.traces(t, batchOf(difyProcess(1), runner(4, 2, appA, workflowA)))
 	tenant := text(byID(first, 4).Attributes(), difysemconv.AttrTenantID)

@@ -17,7 +17,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 )
 
-// filter is the processor: the passes over one batch, in their order. It keeps nothing of a batch but what memory holds.
+// filter is the processor: it runs its passes over each batch, in a fixed order.
 type filter struct {
 	cfg       *Config
 	memory    *memory
@@ -48,14 +48,15 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 	}, nil
 }
 
-// processTraces: first who speaks, since rules ask for the role; then what the spans mean (their status decides whether
-// they may fall), and the ids, which come from values that redaction removes and from spans that may fall; then noise, and the
-// older shape of logged exceptions, in which noise is known as it was sent; last redaction, when nothing needs the content
-// anymore. With a part of each trace, what needs all of it is left to the next.
+// processTraces runs the passes in this order: recognition of the emitter and its role, which the noise rules need;
+// repairs, since the status decides whether a span may be dropped; IDs, which come from values that redaction removes
+// and from spans that may be dropped; noise; logged exceptions of older versions, whose noise is recognized in its
+// original form; redaction, when no pass needs the content any more. If the processor sees only a part of each trace,
+// the passes that need the whole trace are left to the processor that follows.
 func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var t tally
 	now := f.memory.now()
-	origins, roles := f.speakers(td, now)
+	origins, roles := f.recognize(td, now)
 	f.repairSpans(td, origins)
 	f.link(td, origins, now)
 	if f.cfg.WholeTraces {
@@ -84,8 +85,8 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	return td, nil
 }
 
-// speakers repairs the resources, and tells of each what it is.
-func (f *filter) speakers(td ptrace.Traces, now time.Time) ([]origin, []string) {
+// recognize repairs the resources and returns the origin and the role of each.
+func (f *filter) recognize(td ptrace.Traces, now time.Time) ([]origin, []string) {
 	n := td.ResourceSpans().Len()
 	origins, roles := make([]origin, n), make([]string, n)
 	for i, rs := range td.ResourceSpans().All() {
@@ -138,8 +139,9 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 	}
 }
 
-// processMetrics: identity first, from all points, also those that are dropped then; the labels before the counts that are
-// made from them; last the role on every point, since Prometheus shows the resource's attributes apart.
+// processMetrics derives the identity first, from all points, including those that are dropped later. Labels are
+// repaired before counters are derived from them. The role is set on every point, since Prometheus has the attributes
+// of a resource on a separate series.
 func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	var t tally
 	now := f.memory.now()
@@ -177,12 +179,12 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 			for _, m := range sm.Metrics().All() {
 				t.drop(ruleMergedSeries, kindDataPoint, modernizeMetric(m))
 			}
-			if sm.Scope().Name() != scopeResponseCount { // what it counts itself is not ours to count
+			if sm.Scope().Name() != scopeResponseCount { // it counts by itself
 				t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
 			}
 		}
 	}
-	tellRole(rm, setRole(res, roleByNames(res, from)), from)
+	setPointRoles(rm, setRole(res, roleByNames(res, from)), from)
 }
 
 func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
@@ -194,20 +196,21 @@ func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
 	return false
 }
 
-// processLogs makes records of lines, then treats all alike.
+// processLogs turns lines into records, then processes all records.
 func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	var t tally
-	f.joiner.take(ld, f.memory.now(), &t)
+	f.joiner.process(ld, f.memory.now(), &t)
 	return f.processRecords(ctx, ld, &t)
 }
 
-// flushLogs processes what was held for lines that did not come.
+// flushLogs processes the entries whose further lines did not arrive in time, or all pending entries.
 func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
 	var t tally
 	return f.processRecords(ctx, f.joiner.flush(f.memory.now(), all, &t), &t)
 }
 
-// processRecords: ids after noise, so that what falls costs no hash, and before redaction, which makes different records alike.
+// processRecords sets record IDs after noise is dropped, which saves hashes, and before redaction, which can make
+// different records equal.
 func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (plog.Logs, error) {
 	now := f.memory.now()
 	s := stamper{now: now}

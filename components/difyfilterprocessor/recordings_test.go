@@ -16,10 +16,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// The recordings are what a real Dify sent: three API processes, later one, and a worker.
+// The recordings are from a real Dify: three API processes, later one, and a worker.
 
-func TestRecordedTracesLoseOnlyNamedNoise(t *testing.T) {
-	b := newBench(t)
+func TestRecordedTracesLoseOnlyNoise(t *testing.T) {
+	b := newHarness(t)
 	in, out := 0, 0
 	parents := map[spanKey]pcommon.SpanID{}
 	left := map[spanKey]pcommon.SpanID{}
@@ -42,12 +42,12 @@ func TestRecordedTracesLoseOnlyNamedNoise(t *testing.T) {
 		{ruleNoScript, kindEvent}:     1,
 	}, b.dropped(t))
 	for key, parent := range left {
-		assert.Equal(t, parents[key], parent, "nothing hung below the noise, so nothing moved")
+		assert.Equal(t, parents[key], parent, "the noise has no children, so that no span is re-parented")
 	}
 }
 
 func TestRecordedRunsAreLinked(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	runs := map[string]map[string]bool{} // run -> traces
 	nodes, unlinked := 0, 0
 	for _, td := range recordedTraces(t) {
@@ -80,8 +80,8 @@ func TestRecordedRunsAreLinked(t *testing.T) {
 	assert.Zero(t, unlinked)
 }
 
-func TestRecordedResourcesAreTold(t *testing.T) {
-	b := newBench(t)
+func TestRecordedResources(t *testing.T) {
+	b := newHarness(t)
 	roles := map[string]string{}
 	for _, td := range recordedTraces(t) {
 		for _, rs := range b.traces(t, td).ResourceSpans().All() {
@@ -102,8 +102,8 @@ func TestRecordedResourcesAreTold(t *testing.T) {
 	}, roles)
 }
 
-func TestRecordedErrorsStayErrors(t *testing.T) {
-	b := newBench(t)
+func TestRecordedErrorsRemainErrors(t *testing.T) {
+	b := newHarness(t)
 	exceptions, failed := map[string]int{}, 0
 	for _, td := range recordedTraces(t) {
 		for _, s := range spansOf(b.traces(t, td)) {
@@ -116,11 +116,11 @@ func TestRecordedErrorsStayErrors(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[string]int{"exception": 86, "log.exception": 36}, exceptions, "one of 87 was redis-py's NoScriptError")
-	assert.Equal(t, 24+1+6, failed, "httpx, httpx 404, the runner that could not reach the plugin daemon; all else was ValueErrors and answers below 500")
+	assert.Equal(t, 24+1+6, failed, "httpx, httpx 404, the runner that could not reach the plugin daemon; all others were ValueErrors and responses below 500")
 }
 
-func TestRecordedContentIsGone(t *testing.T) {
-	b := newBench(t)
+func TestRecordedContentIsRemoved(t *testing.T) {
+	b := newHarness(t)
 	for _, td := range recordedTraces(t) {
 		for _, s := range spansOf(b.traces(t, td)) {
 			for key, action := range contentKeys {
@@ -133,14 +133,14 @@ func TestRecordedContentIsGone(t *testing.T) {
 	}
 }
 
-// lastCounts follows a metric's series to their last points: process, route, status -> count.
+// seriesKey identifies a series by process, method, route and status.
 type seriesKey struct {
 	instance, method, route string
 	status                  int64
 }
 
 func TestRecordedRequestsAddUp(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	durations, responses, errors := map[seriesKey]int64{}, map[seriesKey]int64{}, map[seriesKey]int64{}
 	starts := map[seriesKey]pcommon.Timestamp{}
 	in, out := 0, 0
@@ -213,9 +213,9 @@ func sum[K comparable](counts map[K]int64) int64 {
 	return total
 }
 
-// Without process.pid, as in older Dify, the processes must stay as far apart.
+// Without process.pid, as in older Dify, the processes must still be distinguished.
 func TestRecordedProcessesWithoutPID(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	ids := map[string]string{} // pid -> id
 	for _, md := range recordedMetrics(t) {
 		res := md.ResourceMetrics().At(0).Resource().Attributes()
@@ -237,9 +237,9 @@ func TestRecordedProcessesWithoutPID(t *testing.T) {
 	assert.Len(t, distinct, 5)
 }
 
-// Twice is once: in front of Kafka and behind it stands the same processor.
+// Processing is idempotent, since the same processor runs before and after Kafka.
 func TestRecordedTracesTwice(t *testing.T) {
-	first, second := newBench(t), newBench(t)
+	first, second := newHarness(t), newHarness(t)
 	for i, td := range recordedTraces(t) {
 		once := first.traces(t, td)
 		if once.SpanCount() == 0 {
@@ -254,7 +254,7 @@ func TestRecordedTracesTwice(t *testing.T) {
 
 // A batch that comes again, as after a timeout, comes out as it did, with what was learned since.
 func TestRecordedTracesRedelivered(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	for i, td := range recordedTraces(t) {
 		again := copyTraces(td)
 		once := spansOf(b.traces(t, td))
@@ -271,7 +271,7 @@ func TestRecordedTracesRedelivered(t *testing.T) {
 }
 
 func TestRecordedMetricsTwice(t *testing.T) {
-	first, second := newBench(t), newBench(t)
+	first, second := newHarness(t), newHarness(t)
 	for i, md := range recordedMetrics(t) {
 		once := first.metrics(t, md)
 		want := wireMetrics(t, once)
@@ -281,9 +281,9 @@ func TestRecordedMetricsTwice(t *testing.T) {
 	assert.Empty(t, second.counter(t, "otelcol_dify_filter_derived_data_points"))
 }
 
-// The recordings hold no logs: Dify sends none. Its spans' events stand in for them.
+// The recordings have no logs, since Dify sends none. The events of its spans are used instead.
 func TestRecordedEventsAsLogsTwice(t *testing.T) {
-	first, second := newBench(t), newBench(t)
+	first, second := newHarness(t), newHarness(t)
 	in, out := 0, 0
 	for _, td := range recordedTraces(t) {
 		ld := eventsAsLogs(td)

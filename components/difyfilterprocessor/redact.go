@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// contentKeys hold what users and models write. Dify's community edition has no switch for them.
+// contentKeys are the attributes with content of users and models. Dify's community edition has no switch for them.
 var contentKeys = map[string]string{
 	"gen_ai.prompt":              actionDrop,
 	"gen_ai.prompt.*":            actionDrop,
@@ -41,7 +41,7 @@ var contentKeys = map[string]string{
 	"http.response.body":         actionDrop,
 	"messaging.message.body":     actionDrop,
 	"db.query.parameter.*":       actionDrop,
-	"inputs":                     actionDrop, // these of Dify's JSON log lines
+	"inputs":                     actionDrop, // this and the following ones are from Dify's JSON log lines
 	"outputs":                    actionDrop,
 	"query":                      actionDrop,
 	"prompt":                     actionDrop,
@@ -53,16 +53,16 @@ const (
 	hashMark      = "sha256:"
 )
 
-// redactor removes content by key and secrets wherever they stand.
+// redactor removes content by key, and secrets from every text.
 type redactor struct {
 	cfg      *RedactionConfig
 	exact    map[string]string
 	prefixes []prefixAction
-	lengths  [256]uint64 // by first byte, the lengths that exact keys have: rules most keys out
-	starts   [256]bool   // the first bytes of prefixes
+	lengths  [256]uint64 // by first byte, the lengths of the exact keys: excludes most keys
+	starts   [256]bool   // first bytes of prefixes
 	scrubber scrubber
 	pool     *cleanPool
-	clean    *cleanMemory // of the batch at hand, as the tally; see with
+	clean    *cleanMemory // of the current batch, like tally; see with
 	tally    *tally
 }
 
@@ -86,7 +86,7 @@ func newRedactor(cfg *RedactionConfig) *redactor {
 	return r
 }
 
-// with returns the redactor of one batch, which counts into t. Its done must be called.
+// with returns the redactor of one batch, which counts into t. The caller must call done.
 func (r *redactor) with(t *tally) *redactor {
 	counting := *r
 	counting.tally, counting.clean = t, r.pool.get()
@@ -124,7 +124,7 @@ func (r *redactor) records(sl plog.ScopeLogs) {
 	}
 }
 
-// metrics redacts the labels too. Points that become equal by that are added up, where they can be.
+// metrics redacts labels too. Points that become equal are added up if possible.
 func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 	r.attributes(rm.Resource().Attributes())
 	r.set(rm.SchemaUrl(), rm.SetSchemaUrl)
@@ -146,11 +146,11 @@ func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 }
 
 func (r *redactor) exemplars(p point) {
-	bearer, ok := p.(interface{ Exemplars() pmetric.ExemplarSlice })
+	carrier, ok := p.(interface{ Exemplars() pmetric.ExemplarSlice })
 	if !ok {
 		return
 	}
-	for _, e := range bearer.Exemplars().All() {
+	for _, e := range carrier.Exemplars().All() {
 		r.attributes(e.FilteredAttributes())
 	}
 }
@@ -161,7 +161,7 @@ func (r *redactor) scope(scope pcommon.InstrumentationScope) {
 	r.attributes(scope.Attributes())
 }
 
-// set scrubs a text that stands outside attributes.
+// set scrubs a text outside of attributes.
 func (r *redactor) set(value string, to func(string)) {
 	if !r.cfg.Secrets || value == "" {
 		return
@@ -172,7 +172,7 @@ func (r *redactor) set(value string, to func(string)) {
 	}
 }
 
-// body redacts the body of a record, which is a message. One with parts is read like attributes.
+// body redacts the body of a record: a string as a message, a map or slice like attributes.
 func (r *redactor) body(v pcommon.Value) {
 	if v.Type() == pcommon.ValueTypeStr {
 		r.message(v.Str(), v.SetStr)
@@ -180,7 +180,7 @@ func (r *redactor) body(v pcommon.Value) {
 	r.value("", v)
 }
 
-// message takes content out of a text about what happened, and scrubs it.
+// message removes the content that a text about an event quotes, and scrubs it.
 func (r *redactor) message(value string, to func(string)) {
 	if r.cfg.Messages && value != "" {
 		clean, found := repeat(value, func(text string) (string, bool) {
@@ -199,14 +199,14 @@ func (r *redactor) message(value string, to func(string)) {
 	r.set(value, to)
 }
 
-// attributes redacts a map of attributes, and says whether it changed one.
+// attributes redacts a map of attributes and reports whether it changed it.
 func (r *redactor) attributes(attrs pcommon.Map) bool {
 	before := r.tally.redacted
-	gone := false
+	dropped := false
 	for key, v := range attrs.All() {
-		gone = r.attribute(key, v, attrs) || gone
+		dropped = r.attribute(key, v, attrs) || dropped
 	}
-	if gone {
+	if dropped {
 		attrs.RemoveIf(func(key string, _ pcommon.Value) bool { return r.drops(key) })
 	}
 	return before != r.tally.redacted
@@ -217,7 +217,7 @@ func (r *redactor) drops(key string) bool {
 	return action == actionDrop || (action == "" && key == attrQuery && r.cfg.URLQueries)
 }
 
-// attribute redacts one attribute. It answers whether the attribute goes.
+// attribute redacts one attribute and reports whether the caller must remove it.
 func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) bool {
 	switch r.action(key) {
 	case actionDrop:
@@ -227,7 +227,7 @@ func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) boo
 		r.hash(v)
 		return false
 	case actionTruncate:
-		r.value(key, v) // first, lest half a secret be left that nothing recognizes
+		r.value(key, v) // before truncation, which could leave an unrecognizable half of a secret
 		r.truncate(v)
 	case "":
 		if key == attrQuery && r.cfg.URLQueries {
@@ -242,7 +242,7 @@ func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) boo
 	return false
 }
 
-// byMeaning takes out what the key says that it holds: literals of a statement, the query of a URL.
+// byMeaning removes what is content by the meaning of the key: literals of a statement, the query of a URL.
 func (r *redactor) byMeaning(key string, v pcommon.Value, attrs pcommon.Map) {
 	switch key {
 	case "db.statement", "db.query.text":
@@ -284,7 +284,7 @@ func (r *redactor) action(key string) string {
 	return action
 }
 
-// value scrubs a value and what is in it. Under a key that is itself the name of a secret, every text is one.
+// value scrubs a value and everything in it. If the key itself is the name of a secret, every text is a secret.
 func (r *redactor) value(key string, v pcommon.Value) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
@@ -307,11 +307,12 @@ func (r *redactor) value(key string, v pcommon.Value) {
 		if r.number(v) {
 			r.str(key, v)
 		}
-	default: // other numbers and booleans hold no secret
+	default: // other numbers and booleans can't contain a secret
 	}
 }
 
-// number tells what JSON has no number for as text. The stock OpenSearch exporter drops a whole span or record for one.
+// number converts a number that JSON can't represent to text. The stock OpenSearch exporter drops the whole span or
+// record because of such a number.
 func (r *redactor) number(v pcommon.Value) bool {
 	word := ""
 	switch d := v.Double(); {
@@ -329,7 +330,7 @@ func (r *redactor) number(v pcommon.Value) bool {
 	return true
 }
 
-// bytes never writes into those that it was given: a copy of the data, as another pipeline has, shares them.
+// bytes never modifies the bytes in place, since a copy of the data in another pipeline shares them.
 func (r *redactor) bytes(key string, v pcommon.Value) {
 	text := pcommon.NewValueStr(string(v.Bytes().AsRaw()))
 	before := text.Str()
@@ -349,7 +350,7 @@ func (r *redactor) str(key string, v pcommon.Value) {
 		return
 	}
 	if secretWord(key) != "" {
-		if value != mask && !saysNothing(value) && !isPlaceholder(value) {
+		if value != mask && !isHarmless(value) && !isPlaceholder(value) {
 			v.SetStr(mask)
 			r.tally.redacted[reasonSecret]++
 		}
@@ -361,11 +362,11 @@ func (r *redactor) str(key string, v pcommon.Value) {
 	}
 }
 
-// hash lets equal values be recognized without showing them.
+// hash replaces a value with its hash, so that equal values can be recognized.
 func (r *redactor) hash(v pcommon.Value) {
 	value := v.AsString()
 	if digest, ok := strings.CutPrefix(value, hashMark); ok && len(digest) == hex.EncodedLen(sha256.Size) && isHex(digest) {
-		return // hashed before
+		return // already hashed
 	}
 	h := sha256.New()
 	if r.cfg.HashKey != "" {
@@ -376,7 +377,7 @@ func (r *redactor) hash(v pcommon.Value) {
 	r.tally.redacted[reasonKey]++
 }
 
-// truncate cuts after TruncateTo bytes, never within a letter. A value that it cut before comes out the same.
+// truncate cuts a value after TruncateTo bytes, never within a character. A value that is already cut is left alone.
 func (r *redactor) truncate(v pcommon.Value) {
 	value := v.AsString()
 	if len(value) <= r.cfg.TruncateTo {
@@ -388,7 +389,7 @@ func (r *redactor) truncate(v pcommon.Value) {
 	}
 }
 
-// firstBytes are at most so many of a longer text, up to the end of a letter.
+// firstBytes returns at most the first n bytes of a longer text, without an incomplete character at the end.
 func firstBytes(text string, n int) string {
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--

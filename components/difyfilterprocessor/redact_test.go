@@ -17,13 +17,13 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// canary is a secret with a mark; nothing that leaves may show the mark.
+// canary is a secret that contains mark. No output may contain mark.
 const (
 	mark   = "CANARY7Zk3v9QwX7LmN2pR8"
 	canary = "app-" + mark
 )
 
-// ways are the shapes in which a secret can stand in a text.
+// ways are the forms in which a secret can occur in a text.
 var ways = []string{
 	canary, "dataset-" + mark, "sk-" + mark, "Bearer " + mark, "redis://:" + mark + "@redis:6379/1", "api_key=" + mark,
 	`{"password": "` + mark + `"}`, "Authorization: Basic " + mark, "https://x/y?access_token=" + mark,
@@ -54,7 +54,7 @@ func fillWithCanaries(m pcommon.Map) {
 }
 
 func TestNoCanaryLeavesTraces(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	td := batchOf(difyProcess(1), startNode(1, 2, runA, appA, workflowA), spanSpec{id: 3, name: canaries(), err: canaries()})
 	fillWithCanaries(td.ResourceSpans().At(0).Resource().Attributes())
 	td.ResourceSpans().At(0).SetSchemaUrl(canary)
@@ -92,7 +92,7 @@ func TestNoCanaryLeavesMetrics(t *testing.T) {
 	fillWithCanaries(metrics.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
 	fillWithCanaries(metrics.AppendEmpty().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
 	fillWithCanaries(metrics.AppendEmpty().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
-	assert.NotContains(t, wireMetrics(t, newBench(t).metrics(t, md)), mark)
+	assert.NotContains(t, wireMetrics(t, newHarness(t).metrics(t, md)), mark)
 }
 
 func TestNoCanaryLeavesLogs(t *testing.T) {
@@ -108,11 +108,11 @@ func TestNoCanaryLeavesLogs(t *testing.T) {
 	record.Body().SetStr(canaries())
 	fillWithCanaries(record.Attributes())
 	fillWithCanaries(sl.LogRecords().AppendEmpty().Body().SetEmptyMap())
-	assert.NotContains(t, wireLogs(t, newBench(t).logs(t, ld)), mark)
+	assert.NotContains(t, wireLogs(t, newHarness(t).logs(t, ld)), mark)
 }
 
 func TestRedactionOff(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Redaction.Enabled = false })
+	b := newHarness(t, func(c *Config) { c.Redaction.Enabled = false })
 	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1, name: canary, attrs: attrs{"gen_ai.prompt": mark}}))
 	span := byID(td, 1)
 	assert.Equal(t, canary, span.Name())
@@ -121,7 +121,7 @@ func TestRedactionOff(t *testing.T) {
 
 func TestEachRedactionCanBeOff(t *testing.T) {
 	in := attrs{"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "url.query": "q=1", "x": canary}
-	b := newBench(t, func(c *Config) {
+	b := newHarness(t, func(c *Config) {
 		c.Redaction.SQL, c.Redaction.URLQueries, c.Redaction.Secrets = false, false, false
 	})
 	assert.Equal(t, in, byID(b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: in})), 1).Attributes().AsRaw())
@@ -143,17 +143,17 @@ func TestActionsByKey(t *testing.T) {
 				c.Redaction.Keys = map[string]string{"gen_ai.prompt": tt.action}
 				c.Redaction.TruncateTo = 8
 			}
-			td := newBench(t, config).traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"gen_ai.prompt": tt.in}}))
+			td := newHarness(t, config).traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"gen_ai.prompt": tt.in}}))
 			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"))
-			td = newBench(t, config).traces(t, td)
-			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"), "twice is once")
+			td = newHarness(t, config).traces(t, td)
+			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"), "idempotent")
 		})
 	}
 }
 
 func TestHashWithKey(t *testing.T) {
 	hashed := func(key configopaque.String) string {
-		b := newBench(t, func(c *Config) {
+		b := newHarness(t, func(c *Config) {
 			c.Redaction.Keys = map[string]string{"user.*": actionHash}
 			c.Redaction.HashKey = key
 		})
@@ -166,7 +166,7 @@ func TestHashWithKey(t *testing.T) {
 }
 
 func TestLongestPrefixWins(t *testing.T) {
-	b := newBench(t, func(c *Config) {
+	b := newHarness(t, func(c *Config) {
 		c.Redaction.Keys = map[string]string{"a.*": actionDrop, "a.b.*": actionKeep, "a.b.c": actionDrop}
 	})
 	td := b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"a.x": "1", "a.b.x": "2", "a.b.c": "3", "b": "4"}}))
@@ -174,7 +174,7 @@ func TestLongestPrefixWins(t *testing.T) {
 }
 
 func TestRedactionIsCountedByReason(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	b.traces(t, batchOf(attrs{}, spanSpec{id: 1, name: canary, attrs: attrs{
 		"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "gen_ai.prompt": "x", "gen_ai.completion": "y",
 	}}))
@@ -186,27 +186,27 @@ func TestRedactionIsCountedByReason(t *testing.T) {
 	assert.Equal(t, map[string]int64{"key": 2, "sql": 1, "query": 1, "secret": 1}, counts)
 }
 
-// Ids and times are no place for secrets, and must come out as they went in.
-func TestRedactionTouchesNoStructure(t *testing.T) {
+// IDs and times can't contain secrets and must not change.
+func TestRedactionDoesNotChangeStructure(t *testing.T) {
 	in := batchOf(attrs{"service.name": "x"}, spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, attrs: attrs{"n": 7, "b": true, "f": 1.5}})
 	in.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetStartTimestamp(5)
 	want := wireTraces(t, in)
-	assert.JSONEq(t, want, wireTraces(t, newBench(t).traces(t, in)))
+	assert.JSONEq(t, want, wireTraces(t, newHarness(t).traces(t, in)))
 	require.NotEmpty(t, want)
 }
 
-// Another pipeline has a copy, which shares its bytes.
-func TestRedactionLeavesACopyAlone(t *testing.T) {
+// A copy in another pipeline shares the bytes.
+func TestRedactionDoesNotChangeACopy(t *testing.T) {
 	td := batchOf(nil, spanSpec{id: 1, name: "x"})
 	byID(td, 1).Attributes().PutEmptyBytes("bytes").FromRaw([]byte("key=" + canary))
 	before := copyTraces(td)
 	want := wireTraces(t, before)
-	assert.NotEqual(t, want, wireTraces(t, newBench(t).traces(t, td)))
+	assert.NotEqual(t, want, wireTraces(t, newHarness(t).traces(t, td)))
 	assert.Equal(t, want, wireTraces(t, before))
 }
 
-// JSON has no such numbers: who writes JSON would have to drop the whole span or record.
-func TestNumbersThatJSONDoesNotKnow(t *testing.T) {
+// JSON can't represent these numbers: an exporter that writes JSON would have to drop the whole span or record.
+func TestNumbersThatJSONCannotRepresent(t *testing.T) {
 	fill := func(m pcommon.Map) {
 		m.PutDouble("nan", math.NaN())
 		m.PutDouble("up", math.Inf(1))
@@ -217,7 +217,7 @@ func TestNumbersThatJSONDoesNotKnow(t *testing.T) {
 	want := map[string]any{
 		"nan": "NaN", "up": "Infinity", "score": 0.5, "map": map[string]any{"list": []any{"-Infinity"}}, "password": map[string]any{"x": mask},
 	}
-	b := newBench(t)
+	b := newHarness(t)
 	td := batchOf(nil, spanSpec{id: 1, name: "x"})
 	for _, s := range spansOf(td) {
 		fill(s.res)

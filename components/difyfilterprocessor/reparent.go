@@ -10,25 +10,25 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// droppedSpan is what the children of a dropped span must know.
+// droppedSpan is what is remembered of a dropped span for its children.
 type droppedSpan struct {
 	parent  pcommon.SpanID
 	rule    string
-	subtree bool // they fall too
+	subtree bool // the children are dropped too
 }
 
-// maxChain bounds a walk through parents, so that a cycle in bad input ends.
+// maxChain bounds the walk along parents, so that it ends on cycles in invalid input.
 const maxChain = 1024
 
-// pruning drops the spans of one batch. Spans are told apart by their place, not by their id: bad input repeats ids.
+// pruning drops the spans of one batch. It identifies spans by their position, since invalid input repeats span IDs.
 type pruning struct {
 	f     *filter
 	now   time.Time
 	t     *tally
 	spans []spanAt // in the order of the batch
 
-	byRule  []*rule                 // why the span at this place falls; nil: it stays
-	inherit []string                // the rule of the subtree that it falls with; empty: none
+	byRule  []*rule                 // the rule that drops the span at this position; nil: kept
+	inherit []string                // the rule of the dropped subtree that it is in; empty: none
 	gone    map[spanKey]droppedSpan // dropped spans, by id
 	any     bool
 	memory  bool // earlier batches dropped spans too
@@ -39,12 +39,12 @@ type spanAt struct {
 	role string
 }
 
-// prune drops noise from td, and re-parents what it leaves behind. roles has the role of each resource.
+// prune drops noise from td and re-parents the children of dropped spans. roles has the role of each resource.
 func (f *filter) prune(td ptrace.Traces, roles []string, now time.Time, t *tally) {
 	p := &pruning{f: f, now: now, t: t}
-	judged := p.judgeAll(td, roles)
+	matched := p.matchAll(td, roles)
 	p.memory = f.anyOrphan(td, now)
-	if !judged && !p.memory {
+	if !matched && !p.memory {
 		return
 	}
 	p.collect(td, roles)
@@ -55,8 +55,8 @@ func (f *filter) prune(td ptrace.Traces, roles []string, now time.Time, t *tally
 	}
 }
 
-// judgeAll asks the rules about every span, and is the whole cost where nothing falls.
-func (p *pruning) judgeAll(td ptrace.Traces, roles []string) bool {
+// matchAll matches every span against the rules. It is the whole cost if nothing is dropped.
+func (p *pruning) matchAll(td ptrace.Traces, roles []string) bool {
 	place := 0
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
@@ -106,44 +106,44 @@ func (p *pruning) note(span ptrace.Span, rule string, subtree bool) {
 	}
 }
 
-func (p *pruning) falls(place int) bool {
+func (p *pruning) dropped(place int) bool {
 	return p.byRule[place] != nil || p.inherit[place] != ""
 }
 
-// settle looks at every span, and again at those below one that falls by that: each as often as what is above it falls,
-// whatever order they came in.
+// settle decides about every span, and again about the children of a span that it drops. So each span is visited once,
+// plus once for each of its ancestors that is dropped, in whatever order the spans arrived.
 func (p *pruning) settle() {
-	waiting := map[spanKey][]int{} // places of spans that stay, by their parent
-	look := make([]int, len(p.spans))
-	for place := range look {
-		look[place] = len(look) - 1 - place // taken from the end
+	children := map[spanKey][]int{} // positions of kept spans, by their parent
+	stack := make([]int, len(p.spans))
+	for place := range stack {
+		stack[place] = len(stack) - 1 - place // the first span on top
 	}
-	for len(look) > 0 {
-		place := look[len(look)-1]
-		look = look[:len(look)-1]
+	for len(stack) > 0 {
+		place := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
 		s := p.spans[place]
-		if !p.falls(place) && !p.settleSpan(place) {
+		if !p.dropped(place) && !p.settleSpan(place) {
 			if parent := s.span.ParentSpanID(); !parent.IsEmpty() {
 				key := spanKey{s.span.TraceID(), parent}
-				waiting[key] = append(waiting[key], place)
+				children[key] = append(children[key], place)
 			}
 			continue
 		}
 		key := spanKey{s.span.TraceID(), s.span.SpanID()}
-		look = append(look, waiting[key]...)
-		delete(waiting, key)
+		stack = append(stack, children[key]...)
+		delete(children, key)
 	}
 }
 
-// settleSpan says whether a span falls with what is above it. A child of a dropped subtree does, unless it has an error of
-// its own; what hangs below that stays with it. One that stays hangs below the nearest ancestor that stays, and when that
-// makes it a root it is judged again, for the rules that ask for one.
+// settleSpan reports whether a span is dropped because of its ancestors. A child of a dropped subtree is, unless it has
+// an error of its own; its descendants are then kept with it. The parent of a kept span becomes its nearest ancestor
+// that is kept. If that makes the span a root, it is matched again, for the rules that require a root.
 func (p *pruning) settleSpan(place int) bool {
-	s, lifted := p.spans[place], false
+	s, reparented := p.spans[place], false
 	for range maxChain {
 		d, ok := p.droppedParent(s.span)
 		if !ok {
-			return lifted && s.span.ParentSpanID().IsEmpty() && p.fallsAsRoot(place)
+			return reparented && s.span.ParentSpanID().IsEmpty() && p.droppedAsRoot(place)
 		}
 		if d.subtree && s.span.Status().Code() != ptrace.StatusCodeError {
 			p.inherit[place] = d.rule
@@ -152,13 +152,13 @@ func (p *pruning) settleSpan(place int) bool {
 			return true
 		}
 		s.span.SetParentSpanID(d.parent)
-		lifted = true
+		reparented = true
 	}
-	s.span.SetParentSpanID(pcommon.SpanID{}) // a cycle of dropped spans hangs nowhere
-	return p.fallsAsRoot(place)
+	s.span.SetParentSpanID(pcommon.SpanID{}) // a cycle of dropped spans has no parent
+	return p.droppedAsRoot(place)
 }
 
-func (p *pruning) fallsAsRoot(place int) bool {
+func (p *pruning) droppedAsRoot(place int) bool {
 	s := p.spans[place]
 	r := p.f.noise.spanRule(s.span, s.role, p.t)
 	if r == nil {
@@ -184,7 +184,7 @@ func (p *pruning) droppedParent(span ptrace.Span) (droppedSpan, bool) {
 	return p.f.memory.dropped.get(key, p.now)
 }
 
-// anyOrphan says whether a span of td lost its parent in an earlier batch.
+// anyOrphan reports whether the parent of a span of td was dropped in an earlier batch.
 func (f *filter) anyOrphan(td ptrace.Traces, now time.Time) bool {
 	f.memory.mu.Lock()
 	defer f.memory.mu.Unlock()
@@ -205,12 +205,12 @@ func (f *filter) anyOrphan(td ptrace.Traces, now time.Time) bool {
 	return false
 }
 
-// remember keeps the dropped spans whose children may still come. A database call has none.
+// remember stores the dropped spans whose children may still arrive. Database calls have none.
 func (p *pruning) remember() {
 	p.f.memory.mu.Lock()
 	defer p.f.memory.mu.Unlock()
 	for place, s := range p.spans {
-		if !p.falls(place) || s.span.SpanID().IsEmpty() || has(s.span.Attributes(), attrDBSystem) {
+		if !p.dropped(place) || s.span.SpanID().IsEmpty() || has(s.span.Attributes(), attrDBSystem) {
 			continue
 		}
 		key := spanKey{s.span.TraceID(), s.span.SpanID()}

@@ -31,28 +31,29 @@ const (
 	versionPrefix       = "dify-"
 )
 
-// origin is who made a resource. Meaning is repaired for Dify only; noise and redaction know no origin.
+// origin is the kind of process or container that a resource describes. Repairs apply to Dify only; noise rules and
+// redaction apply to every origin.
 type origin int
 
 const (
 	originOther origin = iota
 	originSDK          // Dify's api, worker or beat, through its Python SDK
 	originPluginDaemon
-	originContainer // a container as docker_stats tells it
+	originContainer // a container as the docker_stats receiver reports it
 )
 
 func (o origin) dify() bool { return o == originSDK || o == originPluginDaemon }
 
-// ownWork says whether a scope is of Dify's own code, and not of an instrumentation.
+// ownWork reports whether a scope belongs to Dify's own code, not to an instrumentation.
 func (o origin) ownWork(scope pcommon.InstrumentationScope) bool {
 	return o == originSDK && !strings.HasPrefix(scope.Name(), scopeInstrumentation)
 }
 
-// originOf recognizes Dify's Python processes by the one thing that its set-up does unlike others: it builds the
-// resource with the bare constructor, so that there is a service.name and no telemetry.sdk.*. To tell it from other bare
-// resources, one of Dify's own marks must stand beside it: the commit, a version that begins with dify-, the enterprise
-// edition's scope, or process id and host name, which together name a process (hostmetrics' process scraper also tells
-// the executable's name; an instance id must be missing or be the one that identify gave).
+// originOf returns the origin of a resource. Dify's Python processes differ from others in one way: their setup builds
+// the resource with the bare constructor, so that it has a service.name but no telemetry.sdk.*. To distinguish it from
+// other bare resources, one more mark of Dify is required: the commit, a version that begins with dify-, the scope of
+// the enterprise edition, or process ID and host name. The process scraper of hostmetrics has the latter too, but also
+// the executable's name, and an instance ID must be absent or the one that identify sets.
 func originOf(res pcommon.Map, enterprise bool) origin {
 	name, named := res.Get(attrServiceName)
 	if !named {
@@ -77,7 +78,7 @@ func originOf(res pcommon.Map, enterprise bool) origin {
 	}
 }
 
-// enrich sets the namespace and takes version, commit, edition and environment apart. What the operator set stays.
+// enrich sets the namespace and splits version, commit, edition and environment. It never changes what the operator set.
 func (f *filter) enrich(res pcommon.Map) {
 	if f.cfg.ServiceNamespace != "" {
 		putAbsent(res, attrServiceNamespace, f.cfg.ServiceNamespace)
@@ -86,7 +87,7 @@ func (f *filter) enrich(res pcommon.Map) {
 	splitEnvironment(res)
 }
 
-// splitVersion reads dify-<version>-<commit>. The text itself stays whole: Sentry joins releases by it.
+// splitVersion reads dify-<version>-<commit>. The original attribute is kept: Sentry matches releases by it.
 func splitVersion(res pcommon.Map) {
 	v, ok := res.Get(attrServiceVersion)
 	if !ok {
@@ -112,7 +113,7 @@ func splitVersion(res pcommon.Map) {
 	}
 }
 
-// editions maps the end of Dify's environment name to the edition. Up to 1.16.1 a self-hosted Dify said SELF_HOSTED.
+// editions maps the suffix of Dify's environment name to the edition. Up to 1.16.1, a self-hosted Dify uses SELF_HOSTED.
 var editions = []struct{ suffix, edition string }{
 	{"-SELF_HOSTED", "COMMUNITY"},
 	{"-COMMUNITY", "COMMUNITY"},
@@ -120,7 +121,7 @@ var editions = []struct{ suffix, edition string }{
 	{"-CLOUD", "CLOUD"},
 }
 
-// splitEnvironment reads <environment>-<edition> under today's key or the one up to 1.13.0.
+// splitEnvironment reads <environment>-<edition> from the current key, or from the key of Dify up to 1.13.0.
 func splitEnvironment(res pcommon.Map) {
 	if old, ok := res.Get(difysemconv.AttrOldEnvironment); ok && !has(res, difysemconv.AttrEnvironment) {
 		value := old.AsString()
@@ -129,7 +130,7 @@ func splitEnvironment(res pcommon.Map) {
 	}
 	env, ok := res.Get(difysemconv.AttrEnvironment)
 	if !ok || has(res, difysemconv.AttrEdition) {
-		return // taken apart before, or by the operator
+		return // already split, or set by the operator
 	}
 	for _, e := range editions {
 		name, found := strings.CutSuffix(env.AsString(), e.suffix)
@@ -157,7 +158,7 @@ func has(m pcommon.Map, key string) bool {
 	return ok
 }
 
-// str is empty for a value that is no string.
+// str returns a string value, and "" for a value of another type.
 func str(v pcommon.Value) string {
 	if v.Type() != pcommon.ValueTypeStr {
 		return ""
@@ -165,7 +166,7 @@ func str(v pcommon.Value) string {
 	return v.Str()
 }
 
-// text is the value of a string attribute, empty without one.
+// text returns the value of a string attribute, and "" if there is none.
 func text(m pcommon.Map, key string) string {
 	if v, ok := m.Get(key); ok {
 		return str(v)
@@ -179,7 +180,8 @@ func putAbsent(m pcommon.Map, key, value string) {
 	}
 }
 
-// rename moves a value to its key of today, or only removes it where that is already set. What is no string stays.
+// rename moves a string value to another key. If that key is already set, it only removes the old one. A value of
+// another type is left alone.
 func rename(m pcommon.Map, from, to string) {
 	v, ok := m.Get(from)
 	if !ok || v.Type() != pcommon.ValueTypeStr {

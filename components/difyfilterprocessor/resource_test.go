@@ -17,12 +17,12 @@ import (
 )
 
 func TestResources(t *testing.T) {
-	// added is what a resource gains or changes; nil is what it loses.
+	// added has the attributes that are added or changed; nil marks removed ones.
 	for name, tt := range map[string]struct {
 		res   attrs
 		added attrs
 	}{
-		"today's": {
+		"current": {
 			difyProcess(7),
 			attrs{
 				"service.instance.id": "vm:7", "service.namespace": "dify", "dify.version": "1.16.1", "dify.commit": "0123abc",
@@ -40,25 +40,25 @@ func TestResources(t *testing.T) {
 			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.17.0-rc1", "deployment.environment.name": "PRODUCTION-CLOUD"},
 			attrs{"service.namespace": "dify", "dify.version": "1.17.0-rc1", "dify.edition": "CLOUD", "deployment.environment.name": "PRODUCTION"},
 		},
-		"what the operator set stays": {
+		"attributes of the operator are kept": {
 			difyProcess(7, attrs{
 				"service.instance.id": "mine", "service.namespace": "ns", "dify.version": "v", "dify.commit": "c", "dify.edition": "e", "dify.role": "r",
 				"deployment.environment": "old", "deployment.environment.name": "prod",
 			}),
 			attrs{},
 		},
-		"an environment that ends like an edition itself": {
+		"an environment that itself ends like an edition": {
 			attrs{"service.name": "langgenius/dify", "custom.deployment.git_commit": "", "deployment.environment.name": "DE-CLOUD-COMMUNITY"},
 			attrs{"service.namespace": "dify", "dify.edition": "COMMUNITY", "deployment.environment.name": "DE-CLOUD"},
 		},
-		"names tell the role": {
+		"role by names": {
 			difyProcess(7, attrs{"service.name": "dify-worker-beat", "host.name": "api-1"}),
 			attrs{
 				"service.instance.id": "api-1:7", "service.namespace": "dify", "dify.version": "1.16.1", "dify.commit": "0123abc",
 				"dify.edition": "COMMUNITY", "deployment.environment.name": "PRODUCTION", "dify.role": "beat",
 			},
 		},
-		"the host's name tells the role": {
+		"role by the name of the host": {
 			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "dify-worker-6d5f7c9b8d-x2k4z", "process.pid": 1},
 			attrs{
 				"service.instance.id": "dify-worker-6d5f7c9b8d-x2k4z:1", "service.namespace": "dify", "dify.version": "1.16.1",
@@ -91,15 +91,15 @@ func TestResources(t *testing.T) {
 					delete(want, key)
 				}
 			}
-			b := newBench(t)
+			b := newHarness(t)
 			got := b.traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x"})).ResourceSpans().At(0).Resource().Attributes()
 			assert.Equal(t, normal(t, want), got.AsRaw())
-			assert.Equal(t, got.AsRaw(), b.traces(t, batchOf(got.AsRaw(), spanSpec{id: 1, name: "x"})).ResourceSpans().At(0).Resource().Attributes().AsRaw(), "twice is once")
+			assert.Equal(t, got.AsRaw(), b.traces(t, batchOf(got.AsRaw(), spanSpec{id: 1, name: "x"})).ResourceSpans().At(0).Resource().Attributes().AsRaw(), "idempotent")
 		})
 	}
 }
 
-// normal has the number types that pdata has.
+// normal converts numbers to the types of pdata.
 func normal(t *testing.T, raw attrs) attrs {
 	t.Helper()
 	m := pcommon.NewMap()
@@ -108,16 +108,16 @@ func normal(t *testing.T, raw attrs) attrs {
 }
 
 func TestNamespaceOff(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.ServiceNamespace = "" })
+	b := newHarness(t, func(c *Config) { c.ServiceNamespace = "" })
 	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1}))
 	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceNamespace))
 }
 
 func TestEnterpriseTelemetryIsDify(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	td := b.traces(t, batchOf(attrs{"service.name": "dify", "host.name": "h"}, spanSpec{id: 1, scope: scopeEnterprise, name: "dify.workflow.run"}))
 	assert.Equal(t, "dify", text(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceNamespace))
-	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceInstanceID), "spans tell no process without a pid")
+	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceInstanceID), "without a pid, spans do not identify a process")
 }
 
 func TestRolesAreRemembered(t *testing.T) {
@@ -126,7 +126,7 @@ func TestRolesAreRemembered(t *testing.T) {
 	call := spanSpec{id: 2, scope: scopeRedis, name: "GET", kind: clientSpan}
 	sends := spanSpec{id: 3, scope: scopeCelery, name: "apply_async/tasks.x", kind: producerSpan}
 
-	b := newBench(t)
+	b := newHarness(t)
 	role := func(pid int, spec spanSpec) string {
 		return text(b.traces(t, batchOf(difyProcess(pid), spec)).ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
 	}
@@ -138,34 +138,34 @@ func TestRolesAreRemembered(t *testing.T) {
 	assert.Equal(t, difysemconv.RoleWorker, role(2, call))
 	assert.Empty(t, role(3, call))
 	b.traces(t, batchOf(difyProcess(4), spanSpec{id: 1, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, attrs: attrs{"db.system": "redis"}}))
-	assert.Equal(t, difysemconv.RoleWorker, role(4, call), "who polls is a worker, though the polling falls")
+	assert.Equal(t, difysemconv.RoleWorker, role(4, call), "a process that polls is a worker, although the polling is dropped")
 	assert.Empty(t, role(5, spanSpec{id: 1, parent: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan}))
 
-	// What metrics told holds for traces.
+	// What metrics show is known to traces.
 	b.metrics(t, flower(3))
 	assert.Equal(t, difysemconv.RoleWorker, role(3, call))
 
 	b.clock = b.clock.Add(2 * b.cfg.Memory.TTL)
-	assert.Empty(t, role(1, call), "forgotten")
+	assert.Empty(t, role(1, call), "expired")
 }
 
-// A label that came later would begin a second series beside the first.
+// A label that is added later would start a second series.
 func TestRolesOfSeriesNeverChange(t *testing.T) {
 	pointRole := func(md pmetric.Metrics) string {
 		return text(md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).Attributes(), difysemconv.AttrRole)
 	}
-	b := newBench(t)
+	b := newHarness(t)
 	before := b.metrics(t, poolUsage(2))
 	assert.Equal(t, difysemconv.RoleWorker, pointRole(b.metrics(t, flower(2))))
 	b.traces(t, batchOf(difyProcess(2), spanSpec{id: 1, scope: scopeCelery, name: "run/tasks.x", kind: consumerSpan}))
 	after := b.metrics(t, poolUsage(2))
-	assert.Empty(t, pointRole(after), "what was learned since changes no series")
+	assert.Empty(t, pointRole(after), "roles that are learned later do not change a series")
 	assert.Equal(t, before.ResourceMetrics().At(0).Resource().Attributes().AsRaw(), after.ResourceMetrics().At(0).Resource().Attributes().AsRaw())
 	assert.Empty(t, pointRole(before))
 
 	named := poolUsage(2)
 	named.ResourceMetrics().At(0).Resource().Attributes().PutStr("host.name", "dify-worker-0")
-	assert.Equal(t, difysemconv.RoleWorker, pointRole(b.metrics(t, named)), "names are known from the start")
+	assert.Equal(t, difysemconv.RoleWorker, pointRole(b.metrics(t, named)), "names are known from the beginning")
 }
 
 func poolUsage(pid int) pmetric.Metrics {
@@ -194,26 +194,26 @@ func TestStatusRepair(t *testing.T) {
 		want     ptrace.StatusCode
 		original string
 	}{
-		"404":                            {spanSpec{kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND"},
-		"302, no message":                {spanSpec{kind: serverSpan, err: " ", attrs: attrs{"http.response.status_code": 302}}, ptrace.StatusCodeUnset, "ERROR:  "},
-		"400 with what the client broke": {spanSpec{kind: serverSpan, err: "400", attrs: attrs{"http.status_code": 400}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeUnset, "ERROR: 400"},
-		"500":                            {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
-		"200 with an exception":          {spanSpec{kind: serverSpan, err: "x", attrs: attrs{"http.status_code": 200}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
-		"a client's 404":                 {spanSpec{kind: clientSpan, err: "404", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeError, ""},
-		"a wrong request":                {spanSpec{err: "ValueError: x", attrs: attrs{"exception.type": "JSONDecodeError"}, events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")}}, ptrace.StatusCodeUnset, "ERROR: ValueError: x"},
-		"an HTTPException":               {spanSpec{err: "x", events: []eventSpec{exception("controllers.web.error.AppUnavailableError", "x"), exception("werkzeug.exceptions.NotFound", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
-		"expected and another":           {spanSpec{err: "x", events: []eventSpec{exception("ValueError", "x"), exception("httpx.ConnectError", "x")}}, ptrace.StatusCodeError, ""},
-		"another by the log":             {spanSpec{err: "x", attrs: attrs{"exception.type": "ConnectError"}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"expected, yet 500":              {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"a client's":                     {spanSpec{kind: clientSpan, err: "x", events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"a task's":                       {spanSpec{kind: consumerSpan, err: "x", events: []eventSpec{exception("graphon.model_runtime.errors.invoke.InvokeRateLimitError", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
-		"an error without an exception":  {spanSpec{err: "ValueError: x"}, ptrace.StatusCodeError, ""},
-		"no HTTP":                        {spanSpec{kind: serverSpan, err: "x"}, ptrace.StatusCodeError, ""},
-		"fine":                           {spanSpec{kind: serverSpan, attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, ""},
+		"404":                   {spanSpec{kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND"},
+		"302, no message":       {spanSpec{kind: serverSpan, err: " ", attrs: attrs{"http.response.status_code": 302}}, ptrace.StatusCodeUnset, "ERROR:  "},
+		"400 with an exception": {spanSpec{kind: serverSpan, err: "400", attrs: attrs{"http.status_code": 400}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeUnset, "ERROR: 400"},
+		"500":                   {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
+		"200 with an exception": {spanSpec{kind: serverSpan, err: "x", attrs: attrs{"http.status_code": 200}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
+		"404 of a client span":  {spanSpec{kind: clientSpan, err: "404", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeError, ""},
+		"a rejected request":    {spanSpec{err: "ValueError: x", attrs: attrs{"exception.type": "JSONDecodeError"}, events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")}}, ptrace.StatusCodeUnset, "ERROR: ValueError: x"},
+		"an HTTPException":      {spanSpec{err: "x", events: []eventSpec{exception("controllers.web.error.AppUnavailableError", "x"), exception("werkzeug.exceptions.NotFound", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
+		"an expected and an unexpected exception": {spanSpec{err: "x", events: []eventSpec{exception("ValueError", "x"), exception("httpx.ConnectError", "x")}}, ptrace.StatusCodeError, ""},
+		"an unexpected exception in the log":      {spanSpec{err: "x", attrs: attrs{"exception.type": "ConnectError"}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"expected, but 500":                       {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"a client span":                           {spanSpec{kind: clientSpan, err: "x", events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"a task":                                  {spanSpec{kind: consumerSpan, err: "x", events: []eventSpec{exception("graphon.model_runtime.errors.invoke.InvokeRateLimitError", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
+		"an error without an exception":           {spanSpec{err: "ValueError: x"}, ptrace.StatusCodeError, ""},
+		"no HTTP":                                 {spanSpec{kind: serverSpan, err: "x"}, ptrace.StatusCodeError, ""},
+		"no error":                                {spanSpec{kind: serverSpan, attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.spec.id, tt.spec.name = 1, "GET /x"
-			span := byID(newBench(t).traces(t, batchOf(difyProcess(1), tt.spec)), 1)
+			span := byID(newHarness(t).traces(t, batchOf(difyProcess(1), tt.spec)), 1)
 			assert.Equal(t, tt.want, span.Status().Code())
 			assert.Equal(t, tt.original, text(span.Attributes(), difysemconv.AttrOriginalStatus))
 			assert.Equal(t, len(tt.spec.events), span.Events().Len())
@@ -221,7 +221,7 @@ func TestStatusRepair(t *testing.T) {
 	}
 }
 
-func TestSpanAttributesOfToday(t *testing.T) {
+func TestCurrentSpanAttributes(t *testing.T) {
 	for name, tt := range map[string]struct {
 		res, in, want attrs
 	}{
@@ -233,7 +233,7 @@ func TestSpanAttributesOfToday(t *testing.T) {
 				"http.response.status_code": 200, "url.path": "/x",
 			},
 		},
-		"a client's URL": {
+		"URL of a client span": {
 			difyProcess(1),
 			attrs{"http.method": "GET", "http.url": "http://h/x?y=1"},
 			attrs{"http.method": "GET", "http.request.method": "GET", "http.url": "http://h/x", "url.full": "http://h/x"},
@@ -241,21 +241,21 @@ func TestSpanAttributesOfToday(t *testing.T) {
 		"ids up to 1.10.1": {
 			difyProcess(1), attrs{"service.tenant.id": "t", "service.user.id": "u"}, attrs{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
 		},
-		"today's win": {
+		"current names win": {
 			difyProcess(1), attrs{"service.tenant.id": "t", "dify.tenant_id": "today"}, attrs{"dify.tenant_id": "today"},
 		},
 		"the plugin daemon's tenant": {
 			attrs{"service.name": "dify-plugin-daemon"}, attrs{"tenant_id": "t"}, attrs{"dify.tenant_id": "t"},
 		},
-		"tenant_id elsewhere is no tenant of ours": {difyProcess(1), attrs{"tenant_id": "t"}, attrs{"tenant_id": "t"}},
-		"others' names stay": {
+		"tenant_id of other processes is not a tenant of Dify": {difyProcess(1), attrs{"tenant_id": "t"}, attrs{"tenant_id": "t"}},
+		"names of other processes are kept": {
 			attrs{"service.name": "shop", "telemetry.sdk.name": "x"},
 			attrs{"http.method": "GET", "service.tenant.id": "t"},
 			attrs{"http.method": "GET", "service.tenant.id": "t"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			span := byID(newBench(t).traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x", kind: serverSpan, attrs: tt.in})), 1)
+			span := byID(newHarness(t).traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x", kind: serverSpan, attrs: tt.in})), 1)
 			assert.Equal(t, normal(t, tt.want), span.Attributes().AsRaw())
 		})
 	}
@@ -272,7 +272,7 @@ func TestLogExceptionsOfOlderVersions(t *testing.T) {
 		"with an exception event": {[]eventSpec{exception("KeyError", "'k'")}, []eventSpec{exception("KeyError", "'k'"), logged}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			td := newBench(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeLogException, name: "log.exception", err: "x", attrs: old, events: tt.events}))
+			td := newHarness(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeLogException, name: "log.exception", err: "x", attrs: old, events: tt.events}))
 			span := byID(td, 1)
 			assert.Equal(t, attrs{"exception.type": "KeyError"}, span.Attributes().AsRaw())
 			require.Equal(t, len(tt.want), span.Events().Len())
@@ -280,15 +280,15 @@ func TestLogExceptionsOfOlderVersions(t *testing.T) {
 				assert.Equal(t, tt.want[i].name, event.Name())
 				assert.Equal(t, normal(t, tt.want[i].attrs), event.Attributes().AsRaw())
 			}
-			assert.Equal(t, wireTraces(t, td), wireTraces(t, newBench(t).traces(t, td)), "twice is once")
+			assert.Equal(t, wireTraces(t, td), wireTraces(t, newHarness(t).traces(t, td)), "idempotent")
 		})
 	}
 }
 
-// The list of expected errors is the one that the Sentry exporter has too.
+// The list of expected errors is shared with the Sentry exporter.
 func TestKnownSubclassesAreExpected(t *testing.T) {
 	for _, class := range []string{"core.errors.error.LLMError", "core.tools.errors.ToolInvokeError", "services.errors.app.MoreLikeThisDisabledError"} {
-		td := newBench(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, err: "x", events: []eventSpec{exception(class, "x")}}))
+		td := newHarness(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, err: "x", events: []eventSpec{exception(class, "x")}}))
 		assert.Equal(t, ptrace.StatusCodeUnset, byID(td, 1).Status().Code(), class)
 	}
 }

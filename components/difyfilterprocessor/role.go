@@ -25,8 +25,9 @@ const (
 	scopeResponseCount   = "http_metrics"
 )
 
-// role tells which part of Dify a resource is. What the operator set wins, then what the process does, now or in an
-// earlier batch, then what it is called. Only what it does is remembered: a host's name can mislead.
+// role returns the part of Dify that a resource describes: the role that the operator set, else the role by what the
+// process does in this or an earlier batch, else the role by its names. Only the role by what it does is remembered,
+// since the name of a host can mislead.
 func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) string {
 	role := ""
 	if from == originSDK && !has(res, difysemconv.AttrRole) {
@@ -38,7 +39,7 @@ func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) 
 	return setRole(res, role)
 }
 
-// setRole sets the role where none is set, and answers what it is then.
+// setRole sets the role if none is set, and returns the role that the resource has then.
 func setRole(res pcommon.Map, role string) string {
 	if role != "" {
 		putAbsent(res, difysemconv.AttrRole, role)
@@ -46,7 +47,7 @@ func setRole(res pcommon.Map, role string) string {
 	return text(res, difysemconv.AttrRole)
 }
 
-// roleByNames is the same as long as the process lives.
+// roleByNames returns the role by the names of a resource, which is constant for the lifetime of a process.
 func roleByNames(res pcommon.Map, from origin) string {
 	switch from {
 	case originPluginDaemon:
@@ -60,10 +61,11 @@ func roleByNames(res pcommon.Map, from origin) string {
 	return ""
 }
 
-// tellRole puts the role on data points. It must never change for a series, or a second one would begin beside it and be
-// counted again: so what is learned of a process with time does not count here. Where names tell nothing, the streams that
-// only an API or only a worker has do, from their first point on; the others have no role.
-func tellRole(rm pmetric.ResourceMetrics, role string, from origin) {
+// setPointRoles sets the role on data points. The role of a series must never change, since that would start a second
+// series that counts the same events again. So it does not use the role that is learned over time. If the names do not
+// give the role, streams that only an API or only a worker has give it from their first point on; other streams have
+// none.
+func setPointRoles(rm pmetric.ResourceMetrics, role string, from origin) {
 	if from == originOther {
 		return
 	}
@@ -80,7 +82,7 @@ func tellRole(rm pmetric.ResourceMetrics, role string, from origin) {
 	}
 }
 
-// rememberRole stores what was seen of a process, or tells what was seen of it before.
+// rememberRole stores the role that was seen, if any, and returns the current role of a process.
 func (f *filter) rememberRole(instance, seen string, now time.Time) string {
 	if instance == "" {
 		return seen
@@ -95,8 +97,8 @@ func (f *filter) rememberRole(instance, seen string, now time.Time) string {
 	return seen
 }
 
-// roleBySpans reads the role from what a process does: only the API serves requests with Flask, only a worker runs tasks or
-// polls queues, which it does from its first second on.
+// roleBySpans returns the role by what a process does: only the API serves requests with Flask, only a worker runs tasks
+// or polls queues. A worker polls from its first second on.
 func roleBySpans(rs ptrace.ResourceSpans) string {
 	role := ""
 	for _, ss := range rs.ScopeSpans().All() {
@@ -125,7 +127,7 @@ func runsTasks(spans ptrace.SpanSlice) bool {
 	return false
 }
 
-// pollsQueues asks for roots: within a request, the API looks at queues too.
+// pollsQueues looks only at root spans: within a request, the API reads queues too.
 func pollsQueues(spans ptrace.SpanSlice) bool {
 	for _, span := range spans.All() {
 		if span.ParentSpanID().IsEmpty() && isKombuCommand(span.Name()) {
@@ -155,8 +157,8 @@ func roleByMetric(scope string, m pmetric.Metric) string {
 	return ""
 }
 
-// roleByName reads names like dify-worker-beat-0 or worker. A beat and a plugin daemon may have worker or api in their
-// names too, so they come first.
+// roleByName returns the role for names like dify-worker-beat-0 or worker. The names of a beat and of a plugin daemon may
+// contain worker or api too, so these are checked first.
 func roleByName(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
 		return c == '-' || c == '_' || c == '.' || c == '/' || c == ' '
@@ -175,7 +177,7 @@ func roleByName(name string) string {
 	}
 }
 
-// roleByContainer knows the services of Dify's compose file by their label, or by the container's name.
+// roleByContainer returns the role of a service of Dify's compose file, by its label or by the name of the container.
 func roleByContainer(service, name string) string {
 	if service == "" {
 		service = composeService(name)
@@ -193,8 +195,8 @@ func roleByContainer(service, name string) string {
 	return roleByName(service)
 }
 
-// composeService cuts the service out of <project>-<service>-<number>, as docker compose names containers. The names of
-// Dify's services have no dash. Another name is answered whole.
+// composeService returns the service of <project>-<service>-<number>, the form in which docker compose names containers.
+// The names of Dify's services have no dash. Any other name is returned unchanged.
 func composeService(name string) string {
 	at := strings.LastIndexByte(name, '-')
 	if at < 0 || at == len(name)-1 || strings.Trim(name[at+1:], "0123456789") != "" {

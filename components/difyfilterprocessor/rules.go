@@ -23,8 +23,8 @@ const (
 	eventException          = "exception"
 )
 
-// rule is a RuleConfig made ready. Built-in and configured rules are the same thing; the built-in ones use a few
-// conditions that configuration does not offer.
+// rule is a compiled noise rule, built in or configured. Built-in rules use a few conditions that the configuration does
+// not offer.
 type rule struct {
 	name   string
 	drops  string
@@ -33,17 +33,17 @@ type rule struct {
 	spanName         string
 	spanNameRegexp   *regexp.Regexp
 	spanNameContains string
-	spanKind         ptrace.SpanKind // unspecified: any
+	spanKind         ptrace.SpanKind // unspecified matches any kind
 	root             bool
-	span             func(ptrace.Span) bool // a further condition of a built-in rule
+	span             func(ptrace.Span) bool // further condition of a built-in rule
 	record           func(plog.LogRecord) bool
-	notRole          string // does not hold in processes of this role
+	notRole          string // the rule does not apply to processes of this role
 
 	eventName     string
 	exceptionType string
-	texts         []string // any of them
+	texts         []string // any of them must be contained
 	textRegexp    *regexp.Regexp
-	ownText       bool // only what identifies the span itself: its name and attributes
+	ownText       bool // search only the span's name and attributes
 
 	attributes       map[string]string
 	attributesRegexp map[string]*regexp.Regexp
@@ -91,7 +91,7 @@ func parseKind(kind string) ptrace.SpanKind {
 	}
 }
 
-// spanHolds checks everything that a rule asks of a span but the text of its events.
+// spanHolds reports whether a span meets all conditions of the rule except those on its events.
 func (r *rule) spanHolds(span ptrace.Span, role string) bool {
 	switch {
 	case r.spanKind != ptrace.SpanKindUnspecified && span.Kind() != r.spanKind,
@@ -120,14 +120,14 @@ func (r *rule) attributesHold(attrs pcommon.Map) bool {
 	return true
 }
 
-// byError says whether the rule knows its noise by the error itself, and not only by where it happened.
+// byError reports whether the rule has a condition on the error itself, not only on where it happened.
 func (r *rule) byError() bool {
 	return r.eventName != "" || r.exceptionType != "" || r.hasText()
 }
 
 func (r *rule) hasText() bool { return len(r.texts) > 0 || r.textRegexp != nil }
 
-// matchesSpan decides for rules that drop a span or a subtree.
+// matchesSpan reports whether a rule that drops a span or a subtree matches a span.
 func (r *rule) matchesSpan(span ptrace.Span, role string) bool {
 	if !r.spanHolds(span, role) {
 		return false
@@ -156,7 +156,7 @@ func (r *rule) textInSpan(span ptrace.Span) bool {
 	return r.inText(span.Name()) || (!r.ownText && r.inText(span.Status().Message())) || r.inAttributes(span.Attributes())
 }
 
-// matchesEvent decides for rules that drop an event of a span.
+// matchesEvent reports whether a rule that drops events matches an event of a span.
 func (r *rule) matchesEvent(span ptrace.Span, event ptrace.SpanEvent, role string) bool {
 	return r.spanHolds(span, role) && r.attributesHold(event.Attributes()) && r.errorHolds(event)
 }
@@ -171,13 +171,13 @@ func (r *rule) errorHolds(event ptrace.SpanEvent) bool {
 	return !r.hasText() || r.inText(event.Name()) || r.inAttributes(event.Attributes())
 }
 
-// isType takes a type with its module or without.
+// isType reports whether a type, with or without its module, is the type of the rule.
 func (r *rule) isType(name string) bool {
 	return name == r.exceptionType || (strings.HasSuffix(name, r.exceptionType) &&
 		len(name) > len(r.exceptionType) && name[len(name)-len(r.exceptionType)-1] == '.')
 }
 
-// matchesRecord decides for rules that drop a log record.
+// matchesRecord reports whether a rule that drops log records matches a record.
 func (r *rule) matchesRecord(record plog.LogRecord) bool {
 	if (r.eventName != "" && recordEventName(record) != r.eventName) || (r.record != nil && !r.record(record)) {
 		return false
@@ -196,18 +196,18 @@ func recordEventName(record plog.LogRecord) string {
 	return text(record.Attributes(), difysemconv.AttrEventName)
 }
 
-// inAttributes leaves out what names no error: content that users write (a user may well ask about the Langfuse
-// error), stack traces (another exception may only have passed by), and what says where something happened.
+// inAttributes searches the attributes that can describe an error. It skips content that users write, who may ask about
+// the Langfuse error, stack traces, which may show an unrelated exception, and attributes about the infrastructure.
 func (r *rule) inAttributes(attrs pcommon.Map) bool {
 	for key, v := range attrs.All() {
-		if v.Type() == pcommon.ValueTypeStr && tellsError(key) && r.inText(v.Str()) {
+		if v.Type() == pcommon.ValueTypeStr && describesError(key) && r.inText(v.Str()) {
 			return true
 		}
 	}
 	return false
 }
 
-func tellsError(key string) bool {
+func describesError(key string) bool {
 	if key == attrExceptionStacktrace {
 		return false
 	}
@@ -226,7 +226,7 @@ func (r *rule) inValue(v pcommon.Value) bool {
 		return r.inText(v.Str())
 	case pcommon.ValueTypeMap:
 		for key, child := range v.Map().All() {
-			if tellsError(key) && r.inValue(child) {
+			if describesError(key) && r.inValue(child) {
 				return true
 			}
 		}

@@ -12,17 +12,17 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// Bounds of what one trace can make the processor remember.
+// Bounds of the state that one trace can create.
 const (
 	maxRunsPerTrace    = 64
 	maxMembersPerTrace = 1024
-	maxWay             = 128
+	maxPath            = 128
 )
 
-// ids are the ids that node spans lack.
+// ids are the IDs that node spans lack.
 type ids struct{ tenant, app, workflow string }
 
-// merge takes what is missing, unless the other's app is another.
+// merge sets the missing IDs from other, unless other belongs to another app.
 func (i *ids) merge(other ids) {
 	if i.app != "" && other.app != "" && i.app != other.app {
 		return
@@ -39,23 +39,23 @@ func (i *ids) merge(other ids) {
 
 func (i *ids) complete() bool { return i.tenant != "" && i.app != "" && i.workflow != "" }
 
-// run is one workflow run within a trace. Its spans are the root and what descends from it: the start node tells the
-// run's id, and the parent of the start node is the span of the run itself.
+// run is one workflow run within a trace. Its spans are the root and its descendants. The start node carries the ID of
+// the run; the parent of the start node is the span of the run itself.
 type run struct {
 	id   string // dify.workflow_run_id
 	root pcommon.SpanID
 	ids  ids
-	way  []pcommon.SpanID // from the root up as far as is known; the last may not have come yet
+	path []pcommon.SpanID // from the root up, as far as it is known; the last span may not have arrived yet
 }
 
-// traceRuns is what is remembered of a trace that has runs.
+// traceRuns is what is remembered of a trace with runs.
 type traceRuns struct {
 	runs    []run
-	members map[pcommon.SpanID]int // spans that belong to runs[i] and may have children
-	nested  bool                   // a run stands within another, of which nothing may be known yet
+	members map[pcommon.SpanID]int // span -> index in runs, for spans of a run that may have children
+	nested  bool                   // a run is within another run, which may not be known yet
 }
 
-// single says whether all the trace's runs are one.
+// single reports whether the trace has exactly one run.
 func (t *traceRuns) single() bool {
 	for i := range t.runs {
 		if t.runs[i].id != t.runs[0].id {
@@ -84,18 +84,18 @@ func (t *traceRuns) add(found run) {
 	}
 }
 
-// linkSpan is a span of a batch with what the link pass wants of it.
+// linkSpan is a span of a batch with what the linker needs to know about it.
 type linkSpan struct {
 	span   ptrace.Span
-	own    bool // Dify's own work, no call of an instrumentation
+	own    bool // a span of Dify's own code, not of an instrumentation
 	node   bool
 	source ids
-	run    int // index in the trace's runs; -1: none, unknown: not yet looked for
+	run    int // index in the trace's runs; -1: none; unresolved: not yet determined
 }
 
-const unknown = -2
+const unresolved = -2
 
-// links carries ids along the parents of one batch, and of what is remembered.
+// links propagates IDs along the parents within one batch, and from earlier batches.
 type links struct {
 	memory *memory
 	now    time.Time
@@ -109,11 +109,12 @@ type sourceRun struct {
 	run   run
 }
 
-// link sets dify.workflow_run_id on a run's spans, and app, tenant and workflow on node spans. It must see output.value
-// before redaction, and all spans before any is dropped. Of a part of the traces it tells what the batch itself tells, and the
-// tenant of an app: that is true of the whole, but for what stands above a run, where there may be others.
+// link sets dify.workflow_run_id on the spans of a run, and the app, tenant and workflow IDs on node spans. It must run
+// before redaction, since it reads output.value, and before any span is dropped. If the processor sees only a part of
+// each trace, link uses only the batch itself and the tenant of an app, and sets nothing on the ancestors of a run,
+// which may have other runs.
 func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
-	if !worthLinking(td, origins) && !f.remembersAny(td, now) {
+	if !hasOwnSpans(td, origins) && !f.knowsAny(td, now) {
 		return
 	}
 	mem := f.memory
@@ -139,8 +140,8 @@ func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 	}
 }
 
-// worthLinking says whether td has spans of Dify's own work, which alone bear ids.
-func worthLinking(td ptrace.Traces, origins []origin) bool {
+// hasOwnSpans reports whether td has spans of Dify's own code. Only these carry IDs.
+func hasOwnSpans(td ptrace.Traces, origins []origin) bool {
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			if origins[i].ownWork(ss.Scope()) {
@@ -151,7 +152,7 @@ func worthLinking(td ptrace.Traces, origins []origin) bool {
 	return false
 }
 
-func (f *filter) remembersAny(td ptrace.Traces, now time.Time) bool {
+func (f *filter) knowsAny(td ptrace.Traces, now time.Time) bool {
 	f.memory.mu.Lock()
 	defer f.memory.mu.Unlock()
 	if f.memory.traces.empty() {
@@ -185,7 +186,7 @@ func (l *links) read(td ptrace.Traces, origins []origin) {
 }
 
 func (l *links) readSpan(span ptrace.Span, own bool) {
-	s := linkSpan{span: span, own: own, run: unknown}
+	s := linkSpan{span: span, own: own, run: unresolved}
 	if own {
 		s.node = has(span.Attributes(), difysemconv.AttrNodeID)
 		s.source = idsOf(span.Attributes())
@@ -200,8 +201,8 @@ func (l *links) readSpan(span ptrace.Span, own bool) {
 	l.spans = append(l.spans, s)
 }
 
-// remember puts what the batch tells into the memory, before anything is read from it: so the order of the spans within a
-// batch does not matter.
+// remember stores what the batch reports before anything is looked up, so that the order of the spans within a batch
+// does not matter.
 func (l *links) remember() {
 	for i := range l.spans {
 		if source := l.spans[i].source; source.app != "" && source.tenant != "" {
@@ -222,7 +223,7 @@ func (l *links) trace(id pcommon.TraceID) *traceRuns {
 	return t
 }
 
-// setRun sets the run id of one span, when it belongs to a run.
+// setRun sets the run ID of a span that belongs to a run.
 func (l *links) setRun(i int) {
 	s := &l.spans[i]
 	t, ok := l.memory.traces.get(s.span.TraceID(), l.now)
@@ -242,13 +243,14 @@ func (l *links) setRun(i int) {
 	}
 }
 
-// resolve walks up from a span to the nearest root of a run; a run within a run thus keeps its own spans. A runner whose run
-// is not known yet ends the walk: what is below it does not belong to the run above.
+// resolve walks up from a span to the nearest root of a run, so that a nested run keeps its own spans. It returns the
+// index of the run, or -1. A runner whose run is not known yet ends the walk: its descendants do not belong to the run
+// above it.
 func (l *links) resolve(i int, t *traceRuns) int {
 	first, found := i, -1
 	for range maxChain {
 		s := &l.spans[i]
-		if s.run != unknown {
+		if s.run != unresolved {
 			found = s.run
 			break
 		}
@@ -277,8 +279,8 @@ func (l *links) resolve(i int, t *traceRuns) int {
 	return found
 }
 
-// climb gives the id of a trace's only run to the ancestors of that run: those that the batch has, on an unbroken way up
-// from the run or from where an earlier batch left off, and the request or task at the top.
+// climb sets the ID of a trace's only run on the ancestors of the run that are in the batch: those on an unbroken path
+// from the run, or from where an earlier batch ended, and the request or task at the top.
 func (l *links) climb() {
 	seen := map[pcommon.TraceID]bool{}
 	for i := range l.spans {
@@ -303,19 +305,19 @@ func (l *links) climb() {
 }
 
 func (l *links) climbFrom(trace pcommon.TraceID, t *traceRuns, r *run) {
-	for at := 0; at < len(r.way) && at < maxWay; at++ {
-		i, ok := l.index[spanKey{trace, r.way[at]}]
+	for at := 0; at < len(r.path) && at < maxPath; at++ {
+		i, ok := l.index[spanKey{trace, r.path[at]}]
 		if !ok {
 			continue
 		}
 		span := l.spans[i].span
 		if at > 0 && l.spans[i].own && (l.spans[i].node || isRunner(span)) && text(span.Attributes(), difysemconv.AttrWorkflowRunID) != r.id {
-			t.nested = true // it is another run's, or of one that is not known yet
+			t.nested = true // it belongs to another run, which may not be known yet
 			return
 		}
 		putAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, r.id)
-		if parent := span.ParentSpanID(); at == len(r.way)-1 && !parent.IsEmpty() {
-			r.way = append(r.way, parent)
+		if parent := span.ParentSpanID(); at == len(r.path)-1 && !parent.IsEmpty() {
+			r.path = append(r.path, parent)
 		}
 	}
 }

@@ -23,14 +23,14 @@ const (
 	tenant    = "4062b193-7acf-49d8-88fa-e1cb22331307"
 )
 
-func output(runID, app, workflow string) string {
+func startOutput(runID, app, workflow string) string {
 	return fmt.Sprintf(`{"sys.files": [], "sys.app_id": %q, "sys.workflow_id": %q, "sys.workflow_run_id": %q, "q": "x"}`, app, workflow, runID)
 }
 
 func startNode(id, parent byte, runID, app, workflow string) spanSpec {
 	return spanSpec{
 		id: id, parent: parent, scope: scopeNodes, name: "开始", kind: internalSpan,
-		attrs: attrs{"node.id": "start", "node.type": "start", "output.value": output(runID, app, workflow)},
+		attrs: attrs{"node.id": "start", "node.type": "start", "output.value": startOutput(runID, app, workflow)},
 	}
 }
 
@@ -60,8 +60,8 @@ func generate(id byte) spanSpec {
 	}
 }
 
-// linked runs batches of one trace through and tells which spans carry which run.
-func linked(t *testing.T, b *bench, batches ...[]spanSpec) map[byte]string {
+// linked processes batches of one trace and returns the run of each span that has one.
+func linked(t *testing.T, b *harness, batches ...[]spanSpec) map[byte]string {
 	t.Helper()
 	runs := map[byte]string{}
 	for _, specs := range batches {
@@ -83,15 +83,15 @@ func TestRunIDs(t *testing.T) {
 			[][]spanSpec{{request(), sqlCall(2, 1), generate(3), sqlCall(4, 3), runner(5, 3, appA, workflowA), sqlCall(6, 5), startNode(7, 5, runA, appA, workflowA), node(8, 5, "code"), sqlCall(9, 8)}},
 			map[byte]string{1: runA, 3: runA, 5: runA, 6: runA, 7: runA, 8: runA, 9: runA},
 		},
-		"parents come later, as they end later": {
+		"parents arrive later, since they end later": {
 			[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {sqlCall(9, 8)}, {node(8, 5, "code"), sqlCall(10, 8)}, {runner(5, 3, appA, workflowA)}, {sqlCall(4, 3), generate(3)}, {request(), sqlCall(2, 1)}},
 			map[byte]string{7: runA, 8: runA, 10: runA, 5: runA, 3: runA, 1: runA},
 		},
-		"the request comes before what lies between": {
+		"the request arrives before the spans between": {
 			[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {request()}, {runner(5, 3, appA, workflowA), generate(3)}},
 			map[byte]string{7: runA, 1: runA, 5: runA, 3: runA},
 		},
-		"a child of an asynchronous call comes last": {
+		"a child of an asynchronous call arrives last": {
 			[][]spanSpec{
 				{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA), {id: 8, parent: 5, name: "apply_async/x", kind: producerSpan, scope: scopeCelery}},
 				{{id: 9, parent: 8, name: "run/x", kind: consumerSpan, scope: scopeCelery}},
@@ -106,25 +106,25 @@ func TestRunIDs(t *testing.T) {
 			[][]spanSpec{{request(), runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"), runner(5, 4, appB, workflowB), startNode(6, 5, runB, appB, workflowB), sqlCall(7, 5), node(8, 2, "end")}},
 			map[byte]string{2: runA, 3: runA, 4: runA, 5: runB, 6: runB, 7: runB, 8: runA},
 		},
-		"spans that carry the id already": {
+		"spans that already have the ID": {
 			[][]spanSpec{{
 				{id: 5, scope: scopeRunners, name: "x.WorkflowAppRunner.run", attrs: attrs{"dify.workflow_run_id": runA}}, sqlCall(6, 5),
 			}},
 			map[byte]string{5: runA, 6: runA},
 		},
-		"an ancestor that carries it is no source": {
+		"an ancestor with the ID is not a source": {
 			[][]spanSpec{{{id: 1, scope: scopeFlask, name: "POST /x", kind: serverSpan, attrs: attrs{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
 			map[byte]string{1: runA},
 		},
-		"what a user's variable says is not believed": {
+		"variables of users are not a source": {
 			[][]spanSpec{{
-				{id: 1, scope: scopeNodes, name: "Code", attrs: attrs{"node.id": "c", "node.type": "code", "output.value": output(runA, appA, workflowA)}},
+				{id: 1, scope: scopeNodes, name: "Code", attrs: attrs{"node.id": "c", "node.type": "code", "output.value": startOutput(runA, appA, workflowA)}},
 				{id: 2, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"o": {"sys.workflow_run_id": "` + runA + `"}, "p": "\"sys.workflow_run_id\": \"` + runA + `\""}`}},
 				{id: 3, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "not an id"}`}},
 			}},
 			map[byte]string{},
 		},
-		"output that was cut off": {
+		"truncated output": {
 			[][]spanSpec{{{id: 1, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "` + runA + `", "q": "abc`}}}},
 			map[byte]string{1: runA},
 		},
@@ -134,17 +134,17 @@ func TestRunIDs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tt.want, linked(t, newBench(t), tt.batches...))
+			assert.Equal(t, tt.want, linked(t, newHarness(t), tt.batches...))
 			for _, specs := range tt.batches {
 				slices.Reverse(specs)
 			}
-			assert.Equal(t, tt.want, linked(t, newBench(t), tt.batches...), "the order within a batch does not matter")
+			assert.Equal(t, tt.want, linked(t, newHarness(t), tt.batches...), "the order within a batch does not matter")
 		})
 	}
 }
 
-func TestRunsAreForgotten(t *testing.T) {
-	b := newBench(t)
+func TestRunsExpire(t *testing.T) {
+	b := newHarness(t)
 	linked(t, b, []spanSpec{startNode(7, 5, runA, appA, workflowA)})
 	b.clock = b.clock.Add(2 * b.cfg.Memory.TTL)
 	assert.Empty(t, linked(t, b, []spanSpec{node(8, 5, "code")}))
@@ -156,20 +156,20 @@ func TestNodeIDs(t *testing.T) {
 		batches [][]spanSpec
 		want    map[byte]ids
 	}{
-		"from the parent":                         {[][]spanSpec{{runner(5, 1, appA, workflowA), node(6, 5, "code"), node(7, 6, "code")}}, map[byte]ids{6: full, 7: full}},
-		"workflow unknown":                        {[][]spanSpec{{generate(5), node(6, 5, "code")}}, map[byte]ids{6: {tenant: tenant, app: appA}}},
-		"before its parent, from the start node":  {[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: {app: appA, workflow: workflowA}, 7: {app: appA, workflow: workflowA}}},
-		"the tenant from an earlier run":          {[][]spanSpec{{runner(1, 0, appA, workflowA)}, {startNode(7, 5, runA, appA, workflowA)}}, map[byte]ids{7: full}},
-		"after its parent":                        {[][]spanSpec{{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: full, 7: full}},
-		"not of the trace: it may call another's": {[][]spanSpec{{generate(3), node(6, 5, "code")}}, map[byte]ids{6: {}}},
-		"of the inner run": {
+		"from the parent":                                {[][]spanSpec{{runner(5, 1, appA, workflowA), node(6, 5, "code"), node(7, 6, "code")}}, map[byte]ids{6: full, 7: full}},
+		"workflow unknown":                               {[][]spanSpec{{generate(5), node(6, 5, "code")}}, map[byte]ids{6: {tenant: tenant, app: appA}}},
+		"before its parent, from the start node":         {[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: {app: appA, workflow: workflowA}, 7: {app: appA, workflow: workflowA}}},
+		"the tenant from an earlier run":                 {[][]spanSpec{{runner(1, 0, appA, workflowA)}, {startNode(7, 5, runA, appA, workflowA)}}, map[byte]ids{7: full}},
+		"after its parent":                               {[][]spanSpec{{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: full, 7: full}},
+		"not from the trace, which may call another app": {[][]spanSpec{{generate(3), node(6, 5, "code")}}, map[byte]ids{6: {}}},
+		"from the inner run": {
 			[][]spanSpec{{runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"), startNode(6, 5, runB, appB, workflowB), node(8, 5, "end")}},
 			map[byte]ids{3: full, 4: full, 6: {app: appB, workflow: workflowB}, 8: {app: appB, workflow: workflowB}},
 		},
-		"its own stay": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", attrs: attrs{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]ids{6: {app: appB}}},
+		"its own are kept": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", attrs: attrs{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]ids{6: {app: appB}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newHarness(t)
 			got := map[byte]ids{}
 			for _, specs := range tt.batches {
 				for _, s := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
@@ -184,7 +184,7 @@ func TestNodeIDs(t *testing.T) {
 }
 
 func TestNodesAreNamedByType(t *testing.T) {
-	b := newBench(t)
+	b := newHarness(t)
 	td := b.traces(t, batchOf(difyProcess(1), startNode(7, 5, runA, appA, workflowA)))
 	span := byID(td, 7)
 	assert.Equal(t, "start", span.Name())
@@ -192,8 +192,8 @@ func TestNodesAreNamedByType(t *testing.T) {
 	assert.False(t, has(span.Attributes(), "output.value"))
 }
 
-// The bounds hold against input that is made to break them.
-func TestMemoryOfATraceIsBounded(t *testing.T) {
+// The bounds apply to hostile input.
+func TestRunsOfATraceAreBounded(t *testing.T) {
 	var trace traceRuns
 	for i := range 2 * maxRunsPerTrace {
 		trace.add(run{id: runA, root: spanID(byte(i + 1))})

@@ -5,19 +5,20 @@ package difyfilterprocessor
 
 import "strings"
 
-// trigger is a byte on which secrets of a kind hang. Most bytes are none, so that one pass over a text asks all questions.
+// trigger is a byte that every secret of a kind contains. Most bytes are not triggers, so that one pass over a text finds
+// secrets of all kinds.
 type trigger uint8
 
 const (
 	noTrigger  trigger = iota
-	dash               // a key's prefix ends in it, or a PEM block's first line
-	underscore         // a key's prefix ends in it
-	colon              // a value follows, or //user:password@
-	equals             // a value follows
-	bearer             // Bearer begins with it
-	webToken           // the third letter of eyJ
-	googleKey          // the third letter of AIza
-	bracket            // [parameters: begins with it
+	dash               // ends the prefix of a key, or the first line of a PEM block
+	underscore         // ends the prefix of a key
+	colon              // precedes a value, or //user:password@
+	equals             // precedes a value
+	bearer             // first character of Bearer
+	webToken           // third character of eyJ
+	googleKey          // third character of AIza
+	bracket            // first character of [parameters:
 	triggers
 )
 
@@ -25,16 +26,16 @@ var triggerOf = [256]trigger{
 	'-': dash, '_': underscore, ':': colon, '=': equals, 'B': bearer, 'b': bearer, 'J': webToken, 'z': googleKey, '[': bracket,
 }
 
-// findSecrets is linear in the text, also in one that is made to break it: what a kind has cut is not looked at again by that
-// kind, and what is not is looked at for a bounded length.
+// findSecrets appends the secrets in a text to cuts. It is linear in the length of any text: each kind skips what it has
+// already cut, and reads only a bounded length otherwise.
 func findSecrets(cuts []cut, text string) []cut {
-	var done [triggers]int // by kind, where its last cut or look ended
+	var done [triggers]int // by kind, where its last cut or search ended
 	for at := range len(text) {
 		kind := triggerOf[text[at]]
 		if kind == noTrigger || at < done[kind] {
 			continue
 		}
-		c, next := look(kind, text, at)
+		c, next := find(kind, text, at)
 		if next > at {
 			done[kind] = next
 		}
@@ -45,8 +46,8 @@ func findSecrets(cuts []cut, text string) []cut {
 	return cuts
 }
 
-// look says what is cut at a trigger, and where that kind goes on; 0 means at the next byte.
-func look(kind trigger, text string, at int) (cut, int) {
+// find returns the secret at a trigger, if any, and where the search for its kind continues; 0 is the next byte.
+func find(kind trigger, text string, at int) (cut, int) {
 	switch kind {
 	case dash, underscore:
 		if at == 0 {

@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// mask stands where a secret stood. Nothing below finds a secret in it, so that scrubbing twice is scrubbing once.
+// mask replaces a secret. It is never recognized as a secret itself, so that scrubbing is idempotent.
 const mask = "***"
 
-// scrubber removes secrets from text. It knows them by their shape (Dify's and the model providers' keys, JSON Web Tokens,
-// private keys) or by the word before them (password=, Authorization:, Bearer, user:password@). Each shape hangs on one
-// rare byte or word, which the standard library finds fast; only where that stands does any code look closer.
+// scrubber removes secrets from text. It recognizes them by their shape (keys of Dify and of model providers, JSON Web
+// Tokens, private keys) or by the word before them (password=, Authorization:, Bearer, user:password@). Each shape has one
+// trigger byte; only where that occurs does the scrubber look closer.
 type scrubber struct {
-	patterns []*regexp.Regexp // the operator's own
+	patterns []*regexp.Regexp // configured by the operator
 }
 
-// cut is a part of a text that goes.
+// cut is a part of a text that is replaced with the mask.
 type cut struct{ from, to int }
 
-// scrub returns text without secrets, and whether there were any. Without any, nothing is allocated.
+// scrub returns text without secrets and reports whether it had any. If not, it does not allocate.
 func (s *scrubber) scrub(text string) (string, bool) { return repeat(text, s.pass) }
 
-// repeat looks again as long as something was found: what is gone may have hidden more.
+// repeat calls pass until it finds nothing more, since one secret may hide another.
 func repeat(text string, pass func(string) (string, bool)) (string, bool) {
 	clean, found := pass(text)
 	for again, left := found, maxPasses; again && left > 0; left-- {
@@ -35,11 +35,11 @@ func repeat(text string, pass func(string) (string, bool)) (string, bool) {
 	return clean, found
 }
 
-// maxPasses is never needed but for an operator's pattern that matches the mask.
+// maxPasses is only reached if a pattern of the operator matches the mask.
 const maxPasses = 8
 
 func (s *scrubber) pass(text string) (string, bool) {
-	const shortest = 6 // secret with what announces it
+	const shortest = 6 // length of a secret with the word before it
 	var cuts []cut
 	if len(text) >= shortest {
 		cuts = findSecrets(cuts, text)
@@ -64,7 +64,7 @@ func apply(text string, cuts []cut) string {
 	at := 0
 	for _, c := range cuts {
 		if c.to <= at {
-			continue // within one that is gone
+			continue // within the cut before
 		}
 		if c.from >= at {
 			b.WriteString(text[at:c.from])
@@ -76,12 +76,12 @@ func apply(text string, cuts []cut) string {
 	return b.String()
 }
 
-// token is a key known by how it begins. What follows must be at least min long; after a prefix that occurs in prose, it
-// must hold a digit.
+// token is the shape of a key with a known prefix. What follows the prefix must have at least min characters and, after a
+// prefix that occurs in prose, a digit.
 type token struct {
 	prefix string
 	min    int
-	dashes bool // the key goes on after - and _
+	dashes bool // the key may contain - and _
 	digit  bool
 }
 
@@ -109,7 +109,7 @@ var tokens = []token{
 	{prefix: "sk_", min: 16, dashes: true, digit: true}, // ElevenLabs, Stripe
 }
 
-// tokensByLast sorts the prefixes by their last two bytes, the second of which is - or _: most places are ruled out by them.
+// tokensByLast has the prefixes by their last two bytes, the second of which is - or _. They exclude most positions.
 var tokensByLast = func() (by [2][256][]int) {
 	for i, t := range tokens {
 		last := t.prefix[len(t.prefix)-1]
@@ -127,7 +127,7 @@ func separator(c byte) int {
 	return 1
 }
 
-// tokenAt takes the key whose prefix ends at this place.
+// tokenAt finds the key whose prefix ends at this position.
 func tokenAt(text string, at int) (cut, int) {
 	for _, t := range tokensByLast[separator(text[at])][text[at-1]] {
 		if end := tokens[t].endAt(text, at+1); end > 0 {
@@ -137,9 +137,9 @@ func tokenAt(text string, at int) (cut, int) {
 	return cut{}, 0
 }
 
-// endAt is the end of a key whose prefix ends at this place; 0: there is none.
+// endAt returns the end of the key whose prefix ends at this position, or 0 if there is none.
 func (t *token) endAt(text string, at int) int {
-	const proof = 128 // within so many bytes a key shows that it is one
+	const proof = 128 // number of bytes that decide whether it is a key
 	if !strings.HasSuffix(text[:at], t.prefix) || !boundary(text, at-len(t.prefix)) {
 		return 0
 	}
@@ -151,7 +151,7 @@ func (t *token) endAt(text string, at int) int {
 	return runEnd(text, end, t.dashes)
 }
 
-// webTokenAt takes a JSON Web Token, which begins with eyJ.
+// webTokenAt finds a JSON Web Token, which begins with eyJ.
 func webTokenAt(text string, at int) (cut, int) {
 	if at < 0 || !strings.HasPrefix(text[at:], "eyJ") {
 		return cut{}, 0
@@ -163,7 +163,7 @@ func webTokenAt(text string, at int) (cut, int) {
 	return cut{}, run
 }
 
-// googleKeyAt takes a key of Google's, which begins with AIza.
+// googleKeyAt finds a Google API key, which begins with AIza.
 func googleKeyAt(text string, at int) (cut, int) {
 	const long = 34
 	if at < 0 || !strings.HasPrefix(text[at:], "AIza") {
@@ -176,8 +176,8 @@ func googleKeyAt(text string, at int) (cut, int) {
 	return cut{}, end
 }
 
-// boundary says whether a word can begin at this place: after nothing, after what is no letter or digit, or after a byte
-// that a URL has encoded (%20app-...).
+// boundary reports whether a word can begin at this position: at the start of the text, after a character that is not a
+// letter or digit, or after a percent-encoded byte (%20app-...).
 func boundary(text string, at int) bool {
 	if at == 0 || !isAlnum(text[at-1]) {
 		return true
@@ -195,7 +195,8 @@ func runEnd(text string, at int, dashes bool) int {
 	return at
 }
 
-// webTokenEnd is the end of a JSON Web Token, whose first part ends at run: base64url with dots. 0: it is none.
+// webTokenEnd returns the end of a JSON Web Token whose first part ends at run: base64url with dots. It returns 0 if
+// there is none.
 func webTokenEnd(text string, at, run int) int {
 	if run == len(text) || text[run] != '.' || run-at < 10 {
 		return 0
@@ -211,8 +212,8 @@ func webTokenEnd(text string, at, run int) int {
 	return end
 }
 
-// privateKeyAt takes what stands between the lines of a PEM block whose first line ends here, or all that follows where its
-// end was cut off.
+// privateKeyAt finds the content of a PEM block whose first line ends here. If the last line is missing, it is the rest
+// of the text.
 func privateKeyAt(text string, at int) (cut, int) {
 	from := at + len("-----")
 	if !strings.HasPrefix(text[at:], "-----") || !strings.HasSuffix(text[:at], "PRIVATE KEY") || !strings.Contains(text[max(0, at-35):at], "-----BEGIN ") {
@@ -228,7 +229,7 @@ func privateKeyAt(text string, at int) (cut, int) {
 	return cut{from, end}, min(end+len("-----END "), len(text))
 }
 
-// bearerAt takes the token after the word Bearer.
+// bearerAt finds the token after the word Bearer.
 func bearerAt(text string, at int) (cut, int) {
 	const word, shortest = "bearer", 6
 	after := at + len(word)
@@ -260,7 +261,7 @@ func bearerEnd(text string, at int) int {
 	return at
 }
 
-// parametersAt takes the values that SQLAlchemy writes below a failed statement.
+// parametersAt finds the values that SQLAlchemy writes below a failed statement.
 func parametersAt(text string, at int) (cut, int) {
 	const opening = "[parameters: "
 	if !strings.HasPrefix(text[at:], opening) {

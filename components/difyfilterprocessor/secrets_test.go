@@ -46,7 +46,7 @@ func TestScrubFindsSecrets(t *testing.T) {
 		"cookie":                   {"Set-Cookie: session=abc; Path=/", "Set-Cookie: ***"},
 		"SQLAlchemy parameters":    {"[SQL: INSERT ...]\n[parameters: {'email': 'a@b', 'password': 'x'}]\n(Background", "[SQL: INSERT ...]\n[parameters: ***]\n(Background"},
 		"private key":              {"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----"},
-		"private key, cut off":     {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "-----BEGIN PRIVATE KEY-----***"},
+		"private key, truncated":   {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "-----BEGIN PRIVATE KEY-----***"},
 		"password like a call":     {"password=Tr0ub4dor(3 for x, api_key=abc(def", "password=*** for x, api_key=***"},
 		"password that looks safe": {"password='(abc)'", "password='***'"},
 	} {
@@ -56,12 +56,12 @@ func TestScrubFindsSecrets(t *testing.T) {
 			assert.True(t, found)
 			assert.Equal(t, tt.want, got)
 			again, found := s.scrub(got)
-			assert.False(t, found, "twice is once: %q", again)
+			assert.False(t, found, "idempotent: %q", again)
 		})
 	}
 }
 
-func TestScrubLeavesTheRest(t *testing.T) {
+func TestScrubKeepsOtherText(t *testing.T) {
 	for _, text := range []string{
 		"", "GET", "POST /v1/workflows/run", "4062b193-7acf-49d8-88fa-e1cb22331307",
 		"postgresql://127.0.0.1:5432/dify", "http://[::1]:4318/a@b", "https://example.com/users/a@b.com", "user@example.com",
@@ -79,7 +79,7 @@ func TestScrubLeavesTheRest(t *testing.T) {
 	}
 }
 
-func TestScrubTakesPatterns(t *testing.T) {
+func TestScrubUsesPatterns(t *testing.T) {
 	s := scrubber{patterns: []*regexp.Regexp{regexp.MustCompile(`ACME-\d+`)}}
 	got, found := s.scrub("a ACME-42 b app-Zk3v9QwX7LmN2pR8sT1uVbYc")
 	assert.True(t, found)
@@ -92,7 +92,7 @@ func TestScrubAllocatesNothingWithoutSecrets(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { s.scrub(statement) }))
 }
 
-// A text that is made to cost much must not: each of these would take hours if a finder were quadratic.
+// A hostile text must not be expensive: each of these would take hours if a search were quadratic.
 func TestScrubIsLinear(t *testing.T) {
 	for _, part := range []string{
 		"sk-", "://", "authorization:", "token=${", "bearer%20", "bearer", "-eyJ", "eyJ", "AIza", "[parameters: ", "PRIVATE KEY-----",
@@ -108,7 +108,7 @@ func TestScrubIsLinear(t *testing.T) {
 	}
 }
 
-// Whatever the text is: scrubbing ends, and scrubbing twice is scrubbing once.
+// For any text, scrubbing terminates and is idempotent.
 func FuzzScrub(f *testing.F) {
 	for _, seed := range []string{
 		"password=app-Zk3v9QwX7LmN2pR8sT1uVbYc", "redis://:a@b:c@d", `{"token": "a\\"b"}`, "Bearer eyJhbGciOi.a.b",

@@ -7,19 +7,20 @@ import (
 	"strings"
 )
 
-// withoutLiterals takes the values out of a statement, in the language of its database.
+// withoutLiterals replaces the literals of a statement, in the dialect of its database system. It reports whether the
+// statement changed.
 func withoutLiterals(statement, system string) (string, bool) {
 	if system == "redis" {
 		return redisArguments(statement)
 	}
 	clean, found := literals(statement, system)
-	for again, left := found, maxPasses; again && left > 0; left-- { // a literal that is gone may have hidden another in text that is no SQL
+	for again, left := found, maxPasses; again && left > 0; left-- { // in text that is not SQL, one literal may hide another
 		clean, again = literals(clean, system)
 	}
 	return clean, found
 }
 
-// redisArguments leaves the command of each line. Today's instrumentation writes ? for the arguments by itself.
+// redisArguments keeps only the command of each line. Current instrumentations already write ? for the arguments.
 func redisArguments(statement string) (string, bool) {
 	if argumentless(statement) {
 		return statement, false
@@ -41,7 +42,7 @@ func redisArguments(statement string) (string, bool) {
 	return out.String(), true
 }
 
-// argumentless says whether every argument is a ? already.
+// argumentless reports whether every argument is already a ?.
 func argumentless(statement string) bool {
 	for line := range strings.Lines(statement) {
 		command, at := "", 0
@@ -65,8 +66,9 @@ func isSubcommand(command, word string) bool {
 	return false
 }
 
-// literals replaces the literals of a statement by ? and removes its comments. It reads SQL as far as that needs: quotes,
-// comments, numbers. Where it can't tell how a string ends, it takes all that follows: rather too much than a literal.
+// literals replaces the literals of a statement with ? and removes its comments. It understands only as much of SQL as
+// that requires: quotes, comments, numbers. If it can't determine where a string ends, it removes the rest of the
+// statement: removing too much is better than leaving a literal.
 func literals(statement, system string) (string, bool) {
 	s := sqlScan{text: statement, system: system}
 	for s.at < len(s.text) {
@@ -80,7 +82,7 @@ func literals(statement, system string) (string, bool) {
 	return clean, clean != statement
 }
 
-// plainSQL marks the bytes that mean nothing here.
+// plainSQL marks the bytes that have no meaning for the scanner.
 var plainSQL = func() (set [256]bool) {
 	for c := range set {
 		set[c] = true
@@ -95,7 +97,7 @@ type sqlScan struct {
 	text   string
 	system string
 	at     int
-	kept   int // what stands before is in out
+	kept   int // text before this position is in out
 	out    strings.Builder
 }
 
@@ -135,7 +137,7 @@ func (s *sqlScan) mysql() bool {
 	return false
 }
 
-// quotesNames says whether a double quote holds a name. Where that is not known, it is taken for a literal's.
+// quotesNames reports whether double quotes enclose a name. In an unknown dialect they enclose a literal.
 func (s *sqlScan) quotesNames() bool {
 	return s.postgres() || s.system == "sqlite" || s.system == "other_sql"
 }
@@ -148,8 +150,8 @@ func (s *sqlScan) replace(end int, by string) {
 	s.at, s.kept = end, end
 }
 
-// stringEnd finds the closing quote. In PostgreSQL a backslash is a letter, but in E'...'; in MySQL it escapes; of an
-// unknown system both can be, and the rest of the statement goes.
+// stringEnd returns the position after the closing quote. In PostgreSQL, a backslash is an ordinary character except in
+// E'...'; in MySQL it escapes. In an unknown dialect it could be either, so that the rest of the statement is removed.
 func (s *sqlScan) stringEnd(quote byte) int {
 	escapes := s.mysql() || (s.at > 0 && (s.text[s.at-1]|0x20) == 'e' && (s.at < 2 || !isWord(s.text[s.at-2])))
 	known := s.mysql() || s.postgres()
@@ -186,7 +188,7 @@ func (s *sqlScan) after(end string, from int) int {
 	return len(s.text)
 }
 
-// dollar knows PostgreSQL's $1, which stays, and $tag$text$tag$, which is a literal.
+// dollar handles PostgreSQL's $1, which is kept, and $tag$text$tag$, which is a literal.
 func (s *sqlScan) dollar() {
 	end := s.at + 1
 	for end < len(s.text) && isWord(s.text[end]) {
@@ -200,7 +202,7 @@ func (s *sqlScan) dollar() {
 	s.replace(s.after(tag, len(tag)), "?")
 }
 
-// number replaces a number that is no part of a name or of a parameter (%(id_1)s, :id_1, $1).
+// number replaces a number that is not part of a name or of a parameter (%(id_1)s, :id_1, $1).
 func (s *sqlScan) number() {
 	end := s.at
 	for end < len(s.text) && (isWord(s.text[end]) || s.text[end] == '.') {

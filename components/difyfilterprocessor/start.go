@@ -20,14 +20,14 @@ func idsOf(attrs pcommon.Map) ids {
 		app:      text(attrs, difysemconv.AttrAppID),
 		workflow: text(attrs, difysemconv.AttrWorkflowID),
 	}
-	if found.workflow == "unknown" { // Dify's word for none
+	if found.workflow == "unknown" { // Dify writes it for an absent ID
 		found.workflow = ""
 	}
 	return found
 }
 
-// runOf reads a run from a span: from the start node's output, or from the id that the span bears already. Only nodes and
-// runners are sources: an ancestor that was given the id has other descendants than the run.
+// runOf returns the run that a span identifies: by the output of a start node, or by the run ID that the span already
+// has. Only nodes and runners are sources, since an ancestor of a run has other descendants too.
 func runOf(span ptrace.Span, node bool) (run, bool) {
 	root := span.SpanID()
 	if node && !span.ParentSpanID().IsEmpty() {
@@ -38,7 +38,7 @@ func runOf(span ptrace.Span, node bool) (run, bool) {
 		if !node && !isRunner(span) {
 			return run{}, false
 		}
-		return run{id: id, root: root, way: []pcommon.SpanID{root}, ids: idsOf(attrs)}, true
+		return run{id: id, root: root, path: []pcommon.SpanID{root}, ids: idsOf(attrs)}, true
 	}
 	if !node || !startsRun(text(attrs, difysemconv.AttrNodeType)) {
 		return run{}, false
@@ -47,18 +47,18 @@ func runOf(span ptrace.Span, node bool) (run, bool) {
 	if id == "" {
 		return run{}, false
 	}
-	return run{id: id, root: root, way: []pcommon.SpanID{root}, ids: found}, true
+	return run{id: id, root: root, path: []pcommon.SpanID{root}, ids: found}, true
 }
 
-// isRunner is true for the span of a run itself.
+// isRunner reports whether a span is the span of a run itself.
 func isRunner(span ptrace.Span) bool { return strings.HasSuffix(span.Name(), "Runner.run") }
 
 func startsRun(nodeType string) bool {
 	return nodeType == "start" || strings.HasPrefix(nodeType, "trigger")
 }
 
-// readStart reads the system variables among the start node's outputs. It reads key by key, so that an output which was
-// cut off, or holds what JSON does not know, still tells what stands before.
+// readStart reads the system variables from the output of a start node. It decodes key by key, so that a truncated or
+// partly invalid output still yields the variables before the defect.
 func readStart(output string) (runID string, found ids) {
 	if !strings.Contains(output, `"sys.workflow_run_id"`) {
 		return "", ids{}

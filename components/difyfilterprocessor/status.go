@@ -11,20 +11,20 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// expected are the errors that Dify itself counts as none.
+// expected is the set of exceptions that Dify itself does not treat as errors.
 type expected struct{ classes *difysemconv.ErrorClasses }
 
 func newExpected(names []string) expected { return expected{difysemconv.NewErrorClasses(names)} }
 
 func (e *expected) has(exceptionType string) bool { return e.classes.Has(exceptionType) }
 
-// onlyExpected says whether a span tells exceptions and all of them are expected.
+// onlyExpected reports whether a span has exceptions and all of them are expected.
 func (e *expected) onlyExpected(span ptrace.Span) bool {
 	kind := text(span.Attributes(), attrExceptionType)
 	if kind != "" && !e.has(kind) {
 		return false
 	}
-	told := kind != ""
+	found := kind != ""
 	for _, event := range span.Events().All() {
 		if event.Name() != eventException {
 			continue
@@ -32,14 +32,14 @@ func (e *expected) onlyExpected(span ptrace.Span) bool {
 		if !e.has(text(event.Attributes(), attrExceptionType)) {
 			return false
 		}
-		told = true
+		found = true
 	}
-	return told
+	return found
 }
 
-// repairStatus takes the ERROR off a request that the server answered as it should: Dify's response hook marks every
-// answer that is not 2xx. As in OpenTelemetry's conventions, 3xx and 4xx are no errors of the server. It takes it off Dify's
-// own work too, where all that was raised is expected. What another answered to Dify stays as it is.
+// repairStatus unsets the status ERROR of a request that the server answered correctly: Dify's response hook sets ERROR
+// for every response that is not 2xx, but by OpenTelemetry's conventions 3xx and 4xx are not errors of the server. It
+// also unsets the status of Dify's own spans if all their exceptions are expected. Client spans are left alone.
 func (e *expected) repairStatus(span ptrace.Span) {
 	if span.Status().Code() != ptrace.StatusCodeError || span.Kind() == ptrace.SpanKindClient {
 		return
@@ -51,7 +51,7 @@ func (e *expected) repairStatus(span ptrace.Span) {
 	}
 }
 
-// unsetStatus keeps what Dify said beside the span.
+// unsetStatus unsets the status and keeps Dify's original as an attribute.
 func unsetStatus(span ptrace.Span) {
 	original := "ERROR"
 	if message := span.Status().Message(); message != "" {
@@ -62,13 +62,13 @@ func unsetStatus(span ptrace.Span) {
 	span.Status().SetMessage("")
 }
 
-// fallen collects what the dropped events of one span said, to tell whether the span's ERROR came from them.
-type fallen struct {
+// droppedEvents collects the texts of the dropped events of one span, to find out whether they caused its ERROR.
+type droppedEvents struct {
 	types []string
 	words []string
 }
 
-func (f *fallen) add(event ptrace.SpanEvent) {
+func (f *droppedEvents) add(event ptrace.SpanEvent) {
 	attrs := event.Attributes()
 	if t := text(attrs, attrExceptionType); t != "" {
 		f.types = append(f.types, t)
@@ -81,11 +81,11 @@ func (f *fallen) add(event ptrace.SpanEvent) {
 	}
 }
 
-// repairAfter undoes the ERROR that dropped events had caused, unless a real exception or a 5xx answer stands behind it too.
-func (f *fallen) repairAfter(span ptrace.Span) {
+// repairAfter unsets the ERROR that dropped events caused, unless the span has another exception or a 5xx response.
+func (f *droppedEvents) repairAfter(span ptrace.Span) {
 	attrs := span.Attributes()
 	if left := text(attrs, attrExceptionType); left != "" && f.caused(left) && !hasExceptionOf(span, left) {
-		attrs.Remove(attrExceptionType) // Dify's logging handler put it there with the event
+		attrs.Remove(attrExceptionType) // Dify's logging handler set it together with the event
 	}
 	if span.Status().Code() != ptrace.StatusCodeError || hasEvent(span, eventException) || statusCode(attrs) >= 500 {
 		return
@@ -103,7 +103,7 @@ func (f *fallen) repairAfter(span ptrace.Span) {
 	}
 }
 
-func (f *fallen) caused(exceptionType string) bool {
+func (f *droppedEvents) caused(exceptionType string) bool {
 	for _, t := range f.types {
 		if t == exceptionType || strings.HasSuffix(t, "."+exceptionType) {
 			return true

@@ -12,7 +12,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 )
 
-// Labels of the processor's own metrics.
+// Values of the attribute `kind` of the processor's own metrics.
 const (
 	kindSpan      = "span"
 	kindEvent     = "span_event"
@@ -20,7 +20,7 @@ const (
 	kindDataPoint = "data_point"
 )
 
-// reason says why redaction touched a value.
+// reason is why redaction changed a value.
 type reason int
 
 const (
@@ -37,7 +37,7 @@ var reasonNames = [reasons]string{"key", "sql", "query", "message", "secret", "n
 
 type droppedBy struct{ rule, kind string }
 
-// tally counts within one batch; the meter is told once at its end.
+// tally counts within one batch. report adds the counts to the metrics once, at the end of the batch.
 type tally struct {
 	dropped  map[droppedBy]int64
 	redacted [reasons]int64

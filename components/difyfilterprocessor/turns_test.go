@@ -23,9 +23,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 )
 
-// A full queue goes on when all that wait for it give up, again and again, as the partitions of a Kafka receiver do at each
-// rebalance. Without one_at_a_time it stops within the first of these rounds.
-func TestAFullQueueGoesOnWhenManyGiveUp(t *testing.T) {
+// A full queue continues after all senders that wait for it give up, as the partitions of a Kafka receiver do at each
+// rebalance. Up to v0.162 of the collector, it stops within the first of these rounds without one_at_a_time.
+func TestFullQueueContinuesAfterSendersGiveUp(t *testing.T) {
 	queue := exporterhelper.NewDefaultQueueConfig()
 	queue.QueueSize, queue.NumConsumers, queue.BlockOnOverflow = 200, 4, true
 	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 32, FlushTimeout: time.Second})
@@ -60,36 +60,37 @@ func TestAFullQueueGoesOnWhenManyGiveUp(t *testing.T) {
 		select {
 		case <-ended:
 		case <-time.After(time.Minute):
-			require.Fail(t, "what gave up does not end")
+			require.Fail(t, "a sender that gave up does not return")
 		}
 	}
 	require.NoError(t, filter.Shutdown(t.Context()))
 	require.NoError(t, exporter.Shutdown(t.Context()))
 }
 
-// Who waits for a turn gives up with its context, and has not gone on then.
-func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
-	turn := make(turns, 1)
+// A request that waits ends with its context and does not reach the next component.
+func TestSerializerWaitEndsWithContext(t *testing.T) {
+	s := make(serializer, 1)
 	begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		ended <- turn.take(t.Context(), func() error { close(begun); <-release; return nil })
+		ended <- s.do(t.Context(), func() error { close(begun); <-release; return nil })
 	}()
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := turn.take(ctx, func() error { assert.Fail(t, "another one has the turn"); return nil })
+	err := s.do(ctx, func() error { assert.Fail(t, "another call is in progress"); return nil })
 	require.ErrorIs(t, err, context.Canceled)
 	close(release)
 	require.NoError(t, <-ended)
-	require.NoError(t, turn.take(t.Context(), func() error { return nil }))
+	require.NoError(t, s.do(t.Context(), func() error { return nil }))
 }
 
-// What a Kafka receiver offers after its session has ended must not pass: it would commit an offset beyond what gave up.
-func TestNothingPassesWhenItsContextHasEnded(t *testing.T) {
+// A message that a Kafka receiver sends after its session ended must not pass: the receiver would commit an offset beyond
+// the message that gave up before.
+func TestSerializerRejectsEndedContext(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.OneAtATime = true
 	sink := &consumertest.TracesSink{}
-	next, err := newTurns(cfg).traces(sink)
+	next, err := newSerializer(cfg).traces(sink)
 	require.NoError(t, err)
 	ended, end := context.WithCancel(t.Context())
 	end()

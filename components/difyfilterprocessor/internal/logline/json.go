@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// jsonLine is a line of LOG_OUTPUT_FORMAT=json: Dify since 1.11.3, the plugin daemon and the sandbox.
+// jsonLine is a line with LOG_OUTPUT_FORMAT=json: of Dify since 1.11.3, the plugin daemon and the sandbox.
 type jsonLine struct {
 	TS       string `json:"ts"`
 	Severity string `json:"severity"`
@@ -33,7 +33,7 @@ func parseJSON(text string, zone *time.Location) (Line, bool) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	if err := decoder.Decode(&in); err != nil || strings.TrimSpace(text[decoder.InputOffset():]) != "" {
-		return Line{}, false // what stands behind it is not lost with it
+		return Line{}, false // text that follows the object must not be lost
 	}
 	name, ok := level(in.Severity)
 	if !ok || in.TS == "" {
@@ -51,7 +51,7 @@ func parseJSON(text string, zone *time.Location) (Line, bool) {
 	if len(in.SpanID) == 16 && isHex(in.SpanID) && l.TraceID != "" {
 		l.SpanID = strings.ToLower(in.SpanID)
 	}
-	// Dify's own tells a span only where one was active; the others make both ids up where no caller sent them.
+	// Dify writes a span ID only if a span was active. The others generate both IDs if the caller sent none.
 	if in.Service == "dify-plugin-daemon" || strings.Contains(in.Service, "sandbox") {
 		l.Unverified = l.TraceID != ""
 	} else if l.SpanID != "" {
@@ -63,7 +63,7 @@ func parseJSON(text string, zone *time.Location) (Line, bool) {
 	return l, true
 }
 
-// requestOf reads what the plugin daemon tells of an HTTP request.
+// requestOf returns the HTTP request in the attributes of a plugin daemon's line.
 func requestOf(attributes map[string]any) Request {
 	str := func(key string) string { s, _ := attributes[key].(string); return s }
 	number, _ := attributes["status"].(json.Number)

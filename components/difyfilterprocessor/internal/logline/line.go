@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logline reads the lines that Dify's containers write to their standard output: Dify's text and JSON formats of
-// all versions, its plugin daemon's, gunicorn's and nginx's. It knows nothing of the collector.
+// Package logline parses the lines that Dify's containers write to their standard output: the text and JSON formats of
+// all Dify versions, of its plugin daemon, of gunicorn and of nginx. It does not depend on the collector.
 package logline
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Line is what a line says. What it does not say is empty.
+// Line has the fields of a parsed line. Fields that the line does not have are empty.
 type Line struct {
 	Time    time.Time
 	Level   string // as written, in upper case
@@ -19,7 +19,7 @@ type Line struct {
 
 	TraceID    string // 32 hexadecimal digits
 	SpanID     string // 16
-	Unverified bool   // the trace id need not be that of a trace
+	Unverified bool   // the trace ID need not belong to a trace
 
 	Service  string
 	Thread   string
@@ -30,14 +30,14 @@ type Line struct {
 
 	Request    Request
 	Stack      string         // the stack trace that a JSON line carries
-	Attributes map[string]any // further ones of a JSON line, as encoding/json reads them
+	Attributes map[string]any // further attributes of a JSON line, as encoding/json decodes them
 
-	// Open says that lines without a head of their own may follow that belong to this one.
+	// Open is true if lines in no known format may follow that belong to this line.
 	Open bool
 }
 
-// Parse reads a line. Times without a zone are in zone. It is false for what is in none of the formats: the rest of an
-// entry that has several lines, or what something printed.
+// Parse parses a line. Times without a zone are in zone. It returns false for a line in no known format: a further line of
+// an entry, or unstructured output.
 func Parse(text string, zone *time.Location) (Line, bool) {
 	if text == "" {
 		return Line{}, false
@@ -56,7 +56,7 @@ func Parse(text string, zone *time.Location) (Line, bool) {
 	}
 }
 
-// levels are the words that stand for one, in any of the formats.
+// levels are the level names of all formats.
 var levels = map[string]bool{
 	"DEBUG": true, "INFO": true, "NOTICE": true, "WARN": true, "WARNING": true, "ERROR": true, "CRIT": true, "CRITICAL": true,
 	"ALERT": true, "EMERG": true, "FATAL": true, "PANIC": true,
@@ -67,7 +67,7 @@ func level(word string) (string, bool) {
 	return word, levels[word]
 }
 
-// setCaller reads file:line.
+// setCaller parses file:line.
 func (l *Line) setCaller(caller string) bool {
 	at := strings.LastIndexByte(caller, ':')
 	if at <= 0 {
@@ -81,8 +81,8 @@ func (l *Line) setCaller(caller string) bool {
 	return true
 }
 
-// setTrace takes a trace id. Outside spans, and where OpenTelemetry is off, Dify makes one up for each request: a UUID of
-// version 5, which its two fixed digits tell. One in 64 random ids looks the same.
+// setTrace sets the trace ID. Outside of spans, and if OpenTelemetry is off, Dify generates one for each request: a UUID of
+// version 5, which has two fixed digits. One in 64 random IDs has them too.
 func (l *Line) setTrace(id string) {
 	if len(id) != 32 || !isHex(id) || strings.Trim(id, "0") == "" {
 		return

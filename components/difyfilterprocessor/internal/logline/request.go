@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// Request is the HTTP request that a line tells of.
+// Request is the HTTP request that a line reports.
 type Request struct {
 	Method string
 	Target string // path or URL, as written
 	Status int
-	Client string // the client's address
-	Sent   bool   // Dify sent it, to another
+	Client string // address of the client
+	Sent   bool   // Dify sent it, as a client
 }
 
-// requestIn finds the request that a message tells of: the server's access line, the client's (httpx), or the one that
-// ENABLE_REQUEST_LOGGING writes.
+// requestIn returns the request that a message reports: in the access line of a server, in the line of a client (httpx),
+// or in the line that ENABLE_REQUEST_LOGGING enables.
 func requestIn(message, file string) Request {
 	if rest, ok := strings.CutPrefix(message, "HTTP Request: "); ok {
-		target, answer, _ := strings.Cut(rest, ` "`)
-		_, status, _ := strings.Cut(answer, " ")
+		target, response, _ := strings.Cut(rest, ` "`)
+		_, status, _ := strings.Cut(response, " ")
 		r := requestLine(target, status)
 		r.Sent = r.Method != ""
 		return r
@@ -37,7 +37,7 @@ func requestIn(message, file string) Request {
 	return Request{}
 }
 
-// parseAccess reads the access lines of nginx, gunicorn and gevent:
+// parseAccess parses the access lines of nginx, gunicorn and gevent:
 //
 //	172.18.0.1 - - [23/Nov/2026:09:35:19 +0000] "POST /v1/workflows/run HTTP/1.1" 200 744 "-" "curl/8" "-"
 //	127.0.0.1 - - [2026-11-23 09:34:46] "GET /health HTTP/1.1" 200 235 0.016423
@@ -50,7 +50,7 @@ func parseAccess(text string) (Line, bool) {
 	if !ok {
 		return Line{}, false
 	}
-	line, rest, ok := strings.Cut(rest, `" `) // nginx escapes those within
+	line, rest, ok := strings.Cut(rest, `" `) // nginx escapes quotes within the request
 	if !ok {
 		return Line{}, false
 	}
@@ -65,7 +65,7 @@ func parseAccess(text string) (Line, bool) {
 	return l, true
 }
 
-// requestLine reads GET /x HTTP/1.1, and the status that stands behind it.
+// requestLine parses GET /x HTTP/1.1, and the status that follows it.
 func requestLine(line, rest string) Request {
 	words := strings.Fields(line)
 	if len(words) < 2 {
@@ -81,7 +81,7 @@ func request(method, target, rest string) Request {
 		code = 0
 	}
 	if strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		method, target = "", "" // what a scanner sends that speaks no HTTP
+		method, target = "", "" // not HTTP, for example from a port scanner
 	}
 	return Request{Method: method, Target: target, Status: code}
 }

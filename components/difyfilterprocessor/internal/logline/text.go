@@ -15,12 +15,12 @@ const (
 	gin      = "2006/01/02 - 15:04:05"
 )
 
-// parseText reads Dify's text format:
+// parseText parses Dify's text format:
 //
 //	2026-11-23 08:37:53.893 INFO [MainThread] [x.py:6] <trace id> - hello
 //
-// The trace id may be empty; up to 1.10.x there is no field for it. Without LOG_DATEFORMAT the milliseconds come twice. The
-// format for installations from source has a request id, no thread and no dash.
+// The trace ID may be empty; up to 1.10.x there is no field for it. Without LOG_DATEFORMAT, the milliseconds occur twice.
+// The format of installations from source has a request ID, but no thread and no dash.
 func parseText(text string, zone *time.Location) (Line, bool) {
 	at, rest, ok := cutTime(text, zone)
 	if !ok {
@@ -50,7 +50,7 @@ func parseText(text string, zone *time.Location) (Line, bool) {
 	return l, true
 }
 
-// cutTime takes the time off, with what precision and zone it has.
+// cutTime parses the time at the beginning of a text, with any precision and with or without a zone.
 func cutTime(text string, zone *time.Location) (time.Time, string, bool) {
 	if len(text) < len(dashed) {
 		return time.Time{}, "", false
@@ -65,7 +65,7 @@ func cutTime(text string, zone *time.Location) (time.Time, string, bool) {
 	}
 	rest := text[len(dashed):]
 	nanos, rest := cutFraction(rest)
-	_, rest = cutFraction(rest) // the same once more
+	_, rest = cutFraction(rest) // repeated without LOG_DATEFORMAT
 	if end := strings.IndexByte(rest+" ", ' '); end > 0 {
 		offset, err := time.Parse("Z07:00", rest[:end])
 		if err != nil {
@@ -98,7 +98,7 @@ func cutBrackets(text string) (inside, after string, ok bool) {
 	return inside, after, ok
 }
 
-// setMessage takes what stands behind the brackets: [ <trace id>] - message, or [ <request id>] message.
+// setMessage parses what follows the brackets: [ <trace id>] - message, or [ <request id>] message.
 func (l *Line) setMessage(rest string) {
 	rest = strings.TrimPrefix(rest, " ")
 	if field, message, ok := strings.Cut(rest, " - "); ok && (field == "" || isHex(field)) {
@@ -117,7 +117,7 @@ func (l *Line) setMessage(rest string) {
 	l.Message = rest
 }
 
-// parseBracketed reads gunicorn's lines, and gin's of older plugin daemons:
+// parseBracketed parses the lines of gunicorn, and of gin in older plugin daemons:
 //
 //	[2026-11-23 09:33:42 +0000] [4977] [INFO] Listening at: ...
 //	[GIN] 2026/11/23 - 09:35:19 | 200 |  1.2ms |  172.18.0.5 | POST     "/plugin/..."
@@ -130,7 +130,7 @@ func parseBracketed(text string, zone *time.Location) (Line, bool) {
 	if err != nil {
 		return Line{}, false
 	}
-	_, rest, _ = cutBrackets(strings.TrimLeft(rest, " ")) // the process
+	_, rest, _ = cutBrackets(strings.TrimLeft(rest, " ")) // process ID
 	word, rest, _ := cutBrackets(strings.TrimLeft(rest, " "))
 	name, ok := level(word)
 	if !ok {
@@ -155,7 +155,7 @@ func parseGin(text string, zone *time.Location) (Line, bool) {
 	return l, true
 }
 
-// parseSlashed reads nginx's error lines, and those of older plugin daemons:
+// parseSlashed parses the error lines of nginx, and the lines of older plugin daemons:
 //
 //	2026/11/23 09:35:19 [error] 7#7: *1 connect() failed (111: Connection refused) ..., request: "GET / HTTP/1.1", ...
 //	2026/11/23 09:35:19 main.go:12: [INFO]started

@@ -5,20 +5,20 @@ package logline
 
 import "strings"
 
-// Exception is what a Python traceback tells.
+// Exception is the exception at the end of a Python traceback.
 type Exception struct {
 	Type, Message, Stack string
 }
 
 const tracebackHead = "Traceback (most recent call last):"
 
-// IsTraceback says whether a line begins one.
+// IsTraceback reports whether a line begins a traceback.
 func IsTraceback(line string) bool {
 	line = strings.TrimLeft(line, " +|")
 	return strings.HasPrefix(line, tracebackHead) || strings.HasPrefix(line, "Exception Group "+tracebackHead)
 }
 
-// SplitTraceback parts the message of an entry from the traceback below it.
+// SplitTraceback splits an entry into its message and the traceback that follows it.
 func SplitTraceback(text string) (message string, e Exception, found bool) {
 	at := 0
 	for line := range strings.Lines(text) {
@@ -31,8 +31,8 @@ func SplitTraceback(text string) (message string, e Exception, found bool) {
 	return text, Exception{}, false
 }
 
-// ReadTraceback reads the exception that a traceback ends in. Python writes causes first, so the last one is the one that
-// was raised in the end. Its message may have several lines.
+// ReadTraceback returns the exception that a traceback ends with. Python writes causes first, so the last exception is
+// the one that was raised last. Its message may have several lines.
 func ReadTraceback(stack string) Exception {
 	e := Exception{Stack: strings.TrimRight(stack, "\n")}
 	inside, at := false, 0
@@ -51,7 +51,7 @@ func ReadTraceback(stack string) Exception {
 	return e
 }
 
-// splitRaised reads `module.Type: message`, of which the message ends where Python goes on with another exception.
+// splitRaised parses `module.Type: message`. The message ends where Python continues with another exception.
 func splitRaised(text string) (kind, message string) {
 	for _, next := range [...]string{"\n\nThe above exception was the direct cause", "\n\nDuring handling of the above exception"} {
 		text, _, _ = strings.Cut(text, next)
