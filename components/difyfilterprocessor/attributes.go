@@ -9,54 +9,33 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
-)
-
-// HTTP attributes of the current and the old conventions. Dify's instrumentations still write the old ones.
-const (
-	attrMethod    = "http.request.method"
-	attrRoute     = "http.route"
-	attrStatus    = "http.response.status_code"
-	attrPath      = "url.path"
-	attrQuery     = "url.query"
-	attrFullURL   = "url.full"
-	attrURLScheme = "url.scheme"
-	attrProtocol  = "network.protocol.version"
-
-	attrOldMethod = "http.method"
-	attrOldTarget = "http.target"
-	attrOldStatus = "http.status_code"
-	attrOldURL    = "http.url"
-	attrOldScheme = "http.scheme"
-	attrOldFlavor = "http.flavor"
-
-	attrDBSystem = "db.system"
-	attrUserID   = "gen_ai.user.id"
 )
 
 // modernizeSpan sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes are
 // added and the old ones kept, so that queries for either continue to work.
 func modernizeSpan(span ptrace.Span, from origin) {
-	attrs := span.Attributes()
+	attributes := span.Attributes()
 	http, old := false, false
-	for key := range attrs.All() { // one pass over all keys, since most spans need no change
+	for key := range attributes.All() { // one pass over all keys, since most spans need no change
 		switch key {
-		case attrOldMethod:
+		case attrs.OldHTTPMethod:
 			http = true
 		case difysemconv.AttrOldTenantID, difysemconv.AttrOldUserID, difysemconv.AttrDaemonTenantID:
 			old = true
 		}
 	}
 	if http && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient) {
-		modernizeHTTP(attrs)
+		modernizeHTTP(attributes)
 	}
 	if !old {
 		return
 	}
-	rename(attrs, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
-	rename(attrs, difysemconv.AttrOldUserID, attrUserID)
+	attrs.Rename(attributes, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
+	attrs.Rename(attributes, difysemconv.AttrOldUserID, attrs.UserID)
 	if from == originPluginDaemon {
-		rename(attrs, difysemconv.AttrDaemonTenantID, difysemconv.AttrTenantID)
+		attrs.Rename(attributes, difysemconv.AttrDaemonTenantID, difysemconv.AttrTenantID)
 	}
 }
 
@@ -64,32 +43,22 @@ func modernizeSpan(span ptrace.Span, from origin) {
 // write no attribute that is renamed here.
 func isDatabaseScope(scope string) bool { return scope == scopeRedis || scope == scopeSQL }
 
-func modernizeHTTP(attrs pcommon.Map) {
-	method, ok := attrs.Get(attrOldMethod)
+func modernizeHTTP(attributes pcommon.Map) {
+	method, ok := attributes.Get(attrs.OldHTTPMethod)
 	if !ok {
 		return
 	}
-	if value := str(method); value != "" {
-		putAbsent(attrs, attrMethod, value)
+	if value := attrs.Str(method); value != "" {
+		attrs.PutAbsent(attributes, attrs.HTTPMethod, value)
 	}
-	if url := text(attrs, attrOldURL); url != "" {
-		putAbsent(attrs, attrFullURL, url)
+	if url := attrs.Text(attributes, attrs.OldHTTPURL); url != "" {
+		attrs.PutAbsent(attributes, attrs.URLFull, url)
 	}
-	if status, ok := attrs.Get(attrOldStatus); ok && !has(attrs, attrStatus) && status.Type() == pcommon.ValueTypeInt {
-		attrs.PutInt(attrStatus, status.Int())
+	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && !attrs.Has(attributes, attrs.HTTPStatusCode) && status.Type() == pcommon.ValueTypeInt {
+		attributes.PutInt(attrs.HTTPStatusCode, status.Int())
 	}
 	// On spans, http.target is the raw path, not the route.
-	if path, _, _ := strings.Cut(text(attrs, attrOldTarget), "?"); path != "" {
-		putAbsent(attrs, attrPath, path)
+	if path, _, _ := strings.Cut(attrs.Text(attributes, attrs.OldHTTPTarget), "?"); path != "" {
+		attrs.PutAbsent(attributes, attrs.URLPath, path)
 	}
-}
-
-// statusCode returns the HTTP status code of a span or a data point, and 0 if it has none.
-func statusCode(attrs pcommon.Map) int64 {
-	for _, key := range [...]string{attrStatus, attrOldStatus} {
-		if v, ok := attrs.Get(key); ok && v.Type() == pcommon.ValueTypeInt {
-			return v.Int()
-		}
-	}
-	return 0
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 // settled returns a batch that needs no change: spans of the instrumentations of a real Dify, already processed once and
@@ -27,7 +29,7 @@ func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
 			if !strings.HasPrefix(s.scope, scopeInstrumentation) || own.SpanCount() == spans {
 				continue
 			}
-			instance := text(s.res, attrServiceInstanceID)
+			instance := attrs.Text(s.res, attrs.ServiceInstanceID)
 			rs, ok := processes[instance]
 			if !ok {
 				rs = own.ResourceSpans().AppendEmpty()
@@ -47,7 +49,7 @@ func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
 	require.Equal(tb, spans, own.SpanCount())
 	others = copyTraces(own)
 	for _, rs := range others.ResourceSpans().All() {
-		rs.Resource().Attributes().PutStr(attrSDKName, "opentelemetry")
+		rs.Resource().Attributes().PutStr(attrs.TelemetrySDKName, "opentelemetry")
 	}
 	return own, others
 }

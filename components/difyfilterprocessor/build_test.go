@@ -13,11 +13,11 @@ import (
 
 // The following functions build small batches in the form of Dify's.
 
-type attrs = map[string]any
+type kv = map[string]any
 
 // difyProcess returns the resource of a current Dify process.
-func difyProcess(pid int, more ...attrs) attrs {
-	res := attrs{
+func difyProcess(pid int, more ...kv) kv {
+	res := kv{
 		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "vm", "process.pid": pid,
 		"deployment.environment.name": "PRODUCTION-COMMUNITY", "custom.deployment.git_commit": "0123abc",
 	}
@@ -33,18 +33,18 @@ type spanSpec struct {
 	scope      string
 	name       string
 	kind       ptrace.SpanKind
-	attrs      attrs
+	kv         kv
 	err        string // status ERROR with this message
 	events     []eventSpec
 }
 
 type eventSpec struct {
-	name  string
-	attrs attrs
+	name string
+	kv   kv
 }
 
 func exception(kind, message string) eventSpec {
-	return eventSpec{"exception", attrs{"exception.type": kind, "exception.message": message}}
+	return eventSpec{"exception", kv{"exception.type": kind, "exception.message": message}}
 }
 
 const (
@@ -52,7 +52,7 @@ const (
 	scopeRunners = "extensions.otel.decorators.base"
 )
 
-func batchOf(res attrs, specs ...spanSpec) ptrace.Traces {
+func batchOf(res kv, specs ...spanSpec) ptrace.Traces {
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
 	_ = rs.Resource().Attributes().FromRaw(res)
@@ -75,7 +75,7 @@ func fill(span ptrace.Span, spec spanSpec) {
 	span.SetParentSpanID(spanID(spec.parent))
 	span.SetName(spec.name)
 	span.SetKind(spec.kind)
-	_ = span.Attributes().FromRaw(spec.attrs)
+	_ = span.Attributes().FromRaw(spec.kv)
 	if spec.err != "" {
 		span.Status().SetCode(ptrace.StatusCodeError)
 		span.Status().SetMessage(spec.err)
@@ -87,7 +87,7 @@ func fill(span ptrace.Span, spec spanSpec) {
 
 func fillEvent(event ptrace.SpanEvent, spec eventSpec) {
 	event.SetName(spec.name)
-	_ = event.Attributes().FromRaw(spec.attrs)
+	_ = event.Attributes().FromRaw(spec.kv)
 }
 
 func spanID(id byte) pcommon.SpanID {
@@ -117,7 +117,7 @@ func byID(td ptrace.Traces, id byte) placed {
 
 // durations returns an http.server.duration as Dify's Flask sends it. A series is given by its labels; its count is its
 // position, from 1.
-func durations(res attrs, series ...attrs) pmetric.Metrics {
+func durations(res kv, series ...kv) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	_ = rm.Resource().Attributes().FromRaw(res)

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -68,15 +69,15 @@ func textNoise(name string, texts ...string) []*rule {
 }
 
 func isHealthCheck(span ptrace.Span) bool {
-	attrs := span.Attributes()
-	if statusCode(attrs) >= 400 {
+	attributes := span.Attributes()
+	if attrs.StatusCode(attributes) >= 400 {
 		return false // failed; a 4xx is not an error of the server, but for a health check it is unexpected
 	}
 	if method, path, ok := strings.Cut(span.Name(), " "); ok && (method == "GET" || method == "HEAD") && isHealthPath(path) {
 		return true
 	}
-	for _, key := range [...]string{attrRoute, attrOldTarget, attrPath} {
-		if path, _, _ := strings.Cut(text(attrs, key), "?"); isHealthPath(path) {
+	for _, key := range [...]string{attrs.HTTPRoute, attrs.OldHTTPTarget, attrs.URLPath} {
+		if path, _, _ := strings.Cut(attrs.Text(attributes, key), "?"); isHealthPath(path) {
 			return true
 		}
 	}
@@ -85,9 +86,9 @@ func isHealthCheck(span ptrace.Span) bool {
 
 // isHealthLine recognizes the access line of a successful health check.
 func isHealthLine(record plog.LogRecord) bool {
-	attrs := record.Attributes()
-	status := statusCode(attrs)
-	return status >= 200 && status < 400 && isHealthPath(text(attrs, attrPath))
+	attributes := record.Attributes()
+	status := attrs.StatusCode(attributes)
+	return status >= 200 && status < 400 && isHealthPath(attrs.Text(attributes, attrs.URLPath))
 }
 
 func isHealthPath(path string) bool {
@@ -105,11 +106,11 @@ func brokerPolling(database int64) *rule {
 	return &rule{
 		name: ruleBrokerPolling, drops: dropsSpan, root: true, spanKind: ptrace.SpanKindClient, notRole: difysemconv.RoleAPI,
 		span: func(span ptrace.Span) bool {
-			attrs := span.Attributes()
-			if text(attrs, attrDBSystem) != "redis" {
+			attributes := span.Attributes()
+			if attrs.Text(attributes, attrs.OldDBSystem) != "redis" {
 				return false
 			}
-			index, ok := attrs.Get("db.redis.database_index")
+			index, ok := attributes.Get("db.redis.database_index")
 			return (ok && index.Type() == pcommon.ValueTypeInt && index.Int() == database) || isKombuCommand(span.Name())
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -117,7 +118,7 @@ func (c chaos) span(span ptrace.Span) {
 		span.SetName("BRPOP")
 		span.SetKind(clientSpan)
 		span.SetParentSpanID(pcommon.SpanID{})
-		span.Attributes().PutStr(attrDBSystem, "redis")
+		span.Attributes().PutStr(attrs.OldDBSystem, "redis")
 	case 1:
 		span.SetName("EVALSHA")
 		fillEvent(span.Events().AppendEmpty(), exception("redis.exceptions.NoScriptError", "x"))

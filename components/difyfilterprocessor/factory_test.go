@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processortest"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -74,7 +75,7 @@ func TestPipelinesShareCaches(t *testing.T) {
 	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
 	require.NoError(t, others.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
 	role := func(sink *consumertest.TracesSink) string {
-		return text(sink.AllTraces()[0].ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
+		return attrs.Text(sink.AllTraces()[0].ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
 	}
 	assert.Equal(t, difysemconv.RoleWorker, role(shared))
 	assert.Empty(t, role(separate))

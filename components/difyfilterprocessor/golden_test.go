@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -102,28 +103,28 @@ func checkOneTraces(t *testing.T, traces ptrace.Traces) {
 	names, known := map[string]bool{}, 0
 	for _, s := range spansOf(traces) {
 		names[s.Name()] = true
-		if has(s.Attributes(), difysemconv.AttrTenantID) && has(s.Attributes(), "gen_ai.user.id") && s.Kind() == ptrace.SpanKindServer {
+		if attrs.Has(s.Attributes(), difysemconv.AttrTenantID) && attrs.Has(s.Attributes(), "gen_ai.user.id") && s.Kind() == ptrace.SpanKindServer {
 			known++
 		}
-		assert.False(t, has(s.res, "deployment.environment"))
-		assert.False(t, has(s.Attributes(), "service.tenant.id"))
-		assert.False(t, has(s.Attributes(), "service.user.id"))
-		assert.Equal(t, "PRODUCTION", text(s.res, difysemconv.AttrEnvironment))
-		assert.Equal(t, "COMMUNITY", text(s.res, difysemconv.AttrEdition))
-		assert.NotEmpty(t, text(s.res, attrServiceInstanceID))
+		assert.False(t, attrs.Has(s.res, "deployment.environment"))
+		assert.False(t, attrs.Has(s.Attributes(), "service.tenant.id"))
+		assert.False(t, attrs.Has(s.Attributes(), "service.user.id"))
+		assert.Equal(t, "PRODUCTION", attrs.Text(s.res, difysemconv.AttrEnvironment))
+		assert.Equal(t, "COMMUNITY", attrs.Text(s.res, difysemconv.AttrEdition))
+		assert.NotEmpty(t, attrs.Text(s.res, attrs.ServiceInstanceID))
 		switch s.Kind() {
 		case ptrace.SpanKindConsumer:
-			assert.Equal(t, "worker", text(s.res, difysemconv.AttrRole))
+			assert.Equal(t, "worker", attrs.Text(s.res, difysemconv.AttrRole))
 		case ptrace.SpanKindServer:
-			assert.Equal(t, "api", text(s.res, difysemconv.AttrRole))
-			code := statusCode(s.Attributes())
+			assert.Equal(t, "api", attrs.Text(s.res, difysemconv.AttrRole))
+			code := attrs.StatusCode(s.Attributes())
 			assert.Equal(t, code >= 500, s.Status().Code() == ptrace.StatusCodeError, "%s: %d", s.Name(), code)
 		}
 		for _, e := range s.Events().All() {
-			message := text(e.Attributes(), attrExceptionMessage)
+			message := attrs.Text(e.Attributes(), attrs.ExceptionMessage)
 			assert.NotContains(t, message, "langfuse.com/support")
 			assert.NotContains(t, message, "was created in a different Context")
-			assert.NotContains(t, text(e.Attributes(), attrExceptionType), "NoScriptError")
+			assert.NotContains(t, attrs.Text(e.Attributes(), attrs.ExceptionType), "NoScriptError")
 		}
 	}
 	assert.NotContains(t, names, "GET /health")
@@ -136,7 +137,7 @@ func checkOneMetrics(t *testing.T, metrics pmetric.Metrics) {
 	t.Helper()
 	durations, responses := map[seriesKey]int64{}, map[seriesKey]int64{}
 	for _, rm := range metrics.ResourceMetrics().All() {
-		instance := text(rm.Resource().Attributes(), attrServiceInstanceID)
+		instance := attrs.Text(rm.Resource().Attributes(), attrs.ServiceInstanceID)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				switch m.Name() {

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -27,18 +28,18 @@ func modernizeMetric(m pmetric.Metric) int {
 		return 0
 	}
 	wide := false
-	eachPointOf(m, func(p point) {
+	attrs.EachPointOf(m, func(p attrs.Point) {
 		modernizeLabels(p.Attributes(), m.Name())
 		wide = wide || hasAny(p.Attributes(), hostLabels)
 	})
 	if !wide {
 		return 0
 	}
-	return narrow(m, hostLabels)
+	return attrs.Narrow(m, hostLabels)
 }
 
-func hasAny(attrs pcommon.Map, labels map[string]bool) bool {
-	for key := range attrs.All() {
+func hasAny(attributes pcommon.Map, labels map[string]bool) bool {
+	for key := range attributes.All() {
 		if labels[key] {
 			return true
 		}
@@ -46,19 +47,19 @@ func hasAny(attrs pcommon.Map, labels map[string]bool) bool {
 	return false
 }
 
-func modernizeLabels(attrs pcommon.Map, metric string) {
-	rename(attrs, attrOldMethod, attrMethod)
-	rename(attrs, attrOldScheme, attrURLScheme)
-	rename(attrs, attrOldFlavor, attrProtocol)
-	if status, ok := attrs.Get(attrOldStatus); ok && status.Type() == pcommon.ValueTypeInt {
+func modernizeLabels(attributes pcommon.Map, metric string) {
+	attrs.Rename(attributes, attrs.OldHTTPMethod, attrs.HTTPMethod)
+	attrs.Rename(attributes, attrs.OldHTTPScheme, attrs.URLScheme)
+	attrs.Rename(attributes, attrs.OldHTTPFlavor, attrs.ProtocolVersion)
+	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && status.Type() == pcommon.ValueTypeInt {
 		code := status.Int()
-		attrs.Remove(attrOldStatus)
-		if !has(attrs, attrStatus) {
-			attrs.PutInt(attrStatus, code)
+		attributes.Remove(attrs.OldHTTPStatusCode)
+		if !attrs.Has(attributes, attrs.HTTPStatusCode) {
+			attributes.PutInt(attrs.HTTPStatusCode, code)
 		}
 	}
 	if strings.HasPrefix(metric, "http.server.") {
-		rename(attrs, attrOldTarget, attrRoute) // on metrics, it is the template of the route
+		attrs.Rename(attributes, attrs.OldHTTPTarget, attrs.HTTPRoute) // on metrics, it is the template of the route
 	}
 }
 
@@ -77,7 +78,7 @@ func dropSampledCount(md pmetric.Metrics, t *tally) {
 					return false
 				}
 				n := 0
-				eachPointOf(m, func(point) { n++ })
+				attrs.EachPointOf(m, func(attrs.Point) { n++ })
 				t.drop(ruleSampledResponseCount, kindDataPoint, n)
 				return true
 			})
@@ -107,7 +108,7 @@ func deriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	}
 	added := 0
 	for _, m := range [...]pmetric.Metric{responses, failures} {
-		narrow(m, hostLabels) // counts can be added where the histogram could not
+		attrs.Narrow(m, hostLabels) // counts can be added where the histogram could not
 		n := m.Sum().DataPoints().Len()
 		if n == 0 || (!all && m.Name() == difysemconv.MetricServerResponseCount) {
 			continue
@@ -162,7 +163,7 @@ func derive[P countedPoint, S interface {
 	for i := range from.Len() {
 		p := from.At(i)
 		copyCount(p, responses.DataPoints().AppendEmpty())
-		if statusCode(p.Attributes()) >= 400 {
+		if attrs.StatusCode(p.Attributes()) >= 400 {
 			copyCount(p, failures.DataPoints().AppendEmpty())
 		}
 	}

@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-func flaskLabels(host, route string, status int) attrs {
-	return attrs{
+func flaskLabels(host, route string, status int) kv {
+	return kv{
 		"http.method": "GET", "http.scheme": "http", "http.host": host, "http.flavor": "1.1", "http.server_name": "localhost",
 		"net.host.name": host, "net.host.port": 5001, "http.status_code": status, "http.target": route,
 	}
@@ -38,7 +39,7 @@ func metricByName(t *testing.T, md pmetric.Metrics, name string) pmetric.Metric 
 func TestDurationLabelsAreCurrent(t *testing.T) {
 	md := newHarness(t).metrics(t, durations(difyProcess(1), flaskLabels("a:1", "/x", 200)))
 	p := metricByName(t, md, "http.server.duration").Histogram().DataPoints().At(0)
-	assert.Equal(t, normal(t, attrs{
+	assert.Equal(t, normal(t, kv{
 		"http.request.method": "GET", "http.route": "/x", "http.response.status_code": 200, "url.scheme": "http",
 		"network.protocol.version": "1.1", "dify.role": "api",
 	}), p.Attributes().AsRaw())
@@ -69,7 +70,7 @@ func TestSeriesThatCannotBeAddedUpKeepTheirLabels(t *testing.T) {
 	out := b.metrics(t, in)
 	points := metricByName(t, out, "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 2, points.Len())
-	assert.Equal(t, "b:1", text(points.At(1).Attributes(), "http.host"))
+	assert.Equal(t, "b:1", attrs.Text(points.At(1).Attributes(), "http.host"))
 	assert.Empty(t, b.dropped(t))
 
 	counts := metricByName(t, out, difysemconv.MetricServerResponseCount).Sum().DataPoints()
@@ -116,7 +117,7 @@ func TestCountsAreDerived(t *testing.T) {
 	assert.EqualValues(t, 2, errors.At(0).IntValue())
 	assert.EqualValues(t, 1002, errors.At(0).StartTimestamp())
 	assert.EqualValues(t, 2000, errors.At(0).Timestamp())
-	assert.EqualValues(t, 503, statusCode(errors.At(1).Attributes()))
+	assert.EqualValues(t, 503, attrs.StatusCode(errors.At(1).Attributes()))
 	assert.Equal(t, map[droppedBy]int{{ruleSampledResponseCount, kindDataPoint}: 1}, b.dropped(t))
 	assert.EqualValues(t, 5, sum(b.counter(t, "otelcol_dify_filter_derived_data_points")))
 }
@@ -129,12 +130,12 @@ func TestSampledCountKept(t *testing.T) {
 
 func TestOtherMetricsPassUntouched(t *testing.T) {
 	b := newHarness(t)
-	in := durations(attrs{"service.name": "shop", "telemetry.sdk.name": "opentelemetry"}, flaskLabels("a", "/x", 500))
+	in := durations(kv{"service.name": "shop", "telemetry.sdk.name": "opentelemetry"}, flaskLabels("a", "/x", 500))
 	want := wireMetrics(t, in)
 	got := b.metrics(t, in)
 	m := metricByName(t, got, "http.server.duration")
 	assert.Equal(t, 1, got.MetricCount())
-	assert.Equal(t, "a", text(m.Histogram().DataPoints().At(0).Attributes(), "http.host"))
+	assert.Equal(t, "a", attrs.Text(m.Histogram().DataPoints().At(0).Attributes(), "http.host"))
 	assert.JSONEq(t, want, wireMetrics(t, got))
 }
 
@@ -143,7 +144,7 @@ func TestIdentityByStartIsOneProcess(t *testing.T) {
 	delete(res, "process.pid")
 	b := newHarness(t)
 	id := func(md pmetric.Metrics) string {
-		return text(b.metrics(t, md).ResourceMetrics().At(0).Resource().Attributes(), attrServiceInstanceID)
+		return attrs.Text(b.metrics(t, md).ResourceMetrics().At(0).Resource().Attributes(), attrs.ServiceInstanceID)
 	}
 	assert.Equal(t, "vm@1001", id(durations(res, flaskLabels("a", "/x", 200))))
 	assert.Equal(t, "vm@1001", id(durations(res, flaskLabels("a", "/x", 200), flaskLabels("b", "/y", 200))))
@@ -152,9 +153,9 @@ func TestIdentityByStartIsOneProcess(t *testing.T) {
 // Labels that redaction makes equal would be one series with two values.
 func TestRedactedLabelsAreAddedUp(t *testing.T) {
 	b := newHarness(t)
-	md := durations(attrs{"service.name": "x"}, attrs{"key": "app-Zk3v9QwX7LmN2pR8sT1uVbYc"}, attrs{"key": "app-Ak3v9QwX7LmN2pR8sT1uVbYc"})
+	md := durations(kv{"service.name": "x"}, kv{"key": "app-Zk3v9QwX7LmN2pR8sT1uVbYc"}, kv{"key": "app-Ak3v9QwX7LmN2pR8sT1uVbYc"})
 	points := metricByName(t, b.metrics(t, md), "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 1, points.Len())
-	assert.Equal(t, "app-***", text(points.At(0).Attributes(), "key"))
+	assert.Equal(t, "app-***", attrs.Text(points.At(0).Attributes(), "key"))
 	assert.Equal(t, uint64(3), points.At(0).Count())
 }

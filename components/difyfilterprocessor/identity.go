@@ -8,29 +8,31 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 // identify sets service.instance.id. Without it, the cumulative series of several processes have the same identity and
 // overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
 func identify(res pcommon.Map, from origin) {
-	if has(res, attrServiceInstanceID) {
+	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return
 	}
 	switch from {
 	case originContainer:
-		id, _ := res.Get(attrContainerID)
-		res.PutStr(attrServiceInstanceID, id.AsString())
+		id, _ := res.Get(attrs.ContainerID)
+		res.PutStr(attrs.ServiceInstanceID, id.AsString())
 	case originSDK:
 		if id := processID(res); id != "" {
-			res.PutStr(attrServiceInstanceID, id)
+			res.PutStr(attrs.ServiceInstanceID, id)
 		}
 	default: // other resources are left alone
 	}
 }
 
 func processID(res pcommon.Map) string {
-	host, hasHost := res.Get(attrHostName)
-	pid, hasPID := res.Get(attrProcessPID)
+	host, hasHost := res.Get(attrs.HostName)
+	pid, hasPID := res.Get(attrs.ProcessPID)
 	if !hasHost || !hasPID {
 		return ""
 	}
@@ -39,7 +41,7 @@ func processID(res pcommon.Map) string {
 
 // identified reports whether the resource has the instance ID that identify sets.
 func identified(res pcommon.Map) bool {
-	id := text(res, attrServiceInstanceID)
+	id := attrs.Text(res, attrs.ServiceInstanceID)
 	return id != "" && id == processID(res)
 }
 
@@ -48,10 +50,10 @@ func identified(res pcommon.Map) bool {
 // ResourceMetrics is the export of one process, even if a gateway merged several into one request.
 func identifyByStart(rm pmetric.ResourceMetrics) {
 	res := rm.Resource().Attributes()
-	if has(res, attrServiceInstanceID) {
+	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return
 	}
-	host, ok := res.Get(attrHostName)
+	host, ok := res.Get(attrs.HostName)
 	if !ok {
 		return
 	}
@@ -59,54 +61,15 @@ func identifyByStart(rm pmetric.ResourceMetrics) {
 	if start == 0 {
 		return
 	}
-	res.PutStr(attrServiceInstanceID, host.AsString()+"@"+strconv.FormatUint(uint64(start), 10))
+	res.PutStr(attrs.ServiceInstanceID, host.AsString()+"@"+strconv.FormatUint(uint64(start), 10))
 }
 
 func earliestStart(rm pmetric.ResourceMetrics) pcommon.Timestamp {
 	var earliest pcommon.Timestamp
-	eachPoint(rm, func(p point) {
+	attrs.EachPoint(rm, func(p attrs.Point) {
 		if start := p.StartTimestamp(); start != 0 && (earliest == 0 || start < earliest) {
 			earliest = start
 		}
 	})
 	return earliest
-}
-
-// point is the common interface of data points of every type.
-type point interface {
-	Attributes() pcommon.Map
-	StartTimestamp() pcommon.Timestamp
-}
-
-func eachPoint(rm pmetric.ResourceMetrics, do func(point)) {
-	for _, sm := range rm.ScopeMetrics().All() {
-		for _, m := range sm.Metrics().All() {
-			eachPointOf(m, do)
-		}
-	}
-}
-
-func eachPointOf(m pmetric.Metric, do func(point)) {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		eachOf(m.Gauge().DataPoints(), do)
-	case pmetric.MetricTypeSum:
-		eachOf(m.Sum().DataPoints(), do)
-	case pmetric.MetricTypeHistogram:
-		eachOf(m.Histogram().DataPoints(), do)
-	case pmetric.MetricTypeExponentialHistogram:
-		eachOf(m.ExponentialHistogram().DataPoints(), do)
-	case pmetric.MetricTypeSummary:
-		eachOf(m.Summary().DataPoints(), do)
-	case pmetric.MetricTypeEmpty:
-	}
-}
-
-func eachOf[P point, S interface {
-	Len() int
-	At(int) P
-}](points S, do func(point)) {
-	for i := range points.Len() {
-		do(points.At(i))
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -216,7 +217,7 @@ func (o *output) add(e *entry) {
 func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 	res := rl.Resource().Attributes()
 	e.raw.res.CopyTo(res)
-	service := text(e.raw.attrs, attrComposeService)
+	service := attrs.Text(e.raw.attributes, attrComposeService)
 	role := roleByContainer(service, e.raw.name)
 	name := e.line.Service
 	if name == "" {
@@ -229,15 +230,15 @@ func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 			name = cmp.Or(service, composeService(e.raw.name))
 		}
 	}
-	putAbsent(res, attrServiceName, name)
-	putAbsent(res, attrServiceInstanceID, e.raw.container)
-	putAbsent(res, attrContainerID, e.raw.container)
-	putAbsent(res, attrContainerName, e.raw.name)
+	attrs.PutAbsent(res, attrs.ServiceName, name)
+	attrs.PutAbsent(res, attrs.ServiceInstanceID, e.raw.container)
+	attrs.PutAbsent(res, attrs.ContainerID, e.raw.container)
+	attrs.PutAbsent(res, attrs.ContainerName, e.raw.name)
 	if role == "" {
 		return
 	}
-	putAbsent(res, difysemconv.AttrRole, role)
+	attrs.PutAbsent(res, difysemconv.AttrRole, role)
 	if o.cfg.ServiceNamespace != "" {
-		putAbsent(res, attrServiceNamespace, o.cfg.ServiceNamespace)
+		attrs.PutAbsent(res, attrs.ServiceNamespace, o.cfg.ServiceNamespace)
 	}
 }

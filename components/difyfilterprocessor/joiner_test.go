@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -28,7 +29,7 @@ const (
 type dockerLine struct {
 	container, name, source, text string
 	at                            time.Time
-	more                          attrs
+	more                          kv
 }
 
 func api(text string) dockerLine {
@@ -42,7 +43,7 @@ func dockerBatch(lines ...dockerLine) plog.Logs {
 		record := records.AppendEmpty()
 		record.SetTimestamp(pcommon.NewTimestampFromTime(l.at))
 		record.Body().SetStr(l.text)
-		_ = record.Attributes().FromRaw(attrs{"fluent.tag": l.container[:12], "container_id": l.container, "container_name": l.name, "source": l.source})
+		_ = record.Attributes().FromRaw(kv{"fluent.tag": l.container[:12], "container_id": l.container, "container_name": l.name, "source": l.source})
 		for key, v := range l.more {
 			_ = record.Attributes().PutEmpty(key).FromRaw(v)
 		}
@@ -52,12 +53,12 @@ func dockerBatch(lines ...dockerLine) plog.Logs {
 
 // outRecord is a processed record without its random UID.
 type outRecord struct {
-	res    attrs
+	res    kv
 	at     time.Time
 	level  string
 	body   string
 	trace  string
-	attrs  attrs
+	kv     kv
 	record plog.LogRecord
 }
 
@@ -129,14 +130,14 @@ func TestRecordedLines(t *testing.T) {
 	levels, exceptions, statuses := map[string]int{}, map[string]int{}, map[int64]int{}
 	for _, r := range got {
 		levels[r.level]++
-		if kind, ok := r.attrs["exception.type"]; ok {
+		if kind, ok := r.kv["exception.type"]; ok {
 			exceptions[kind.(string)]++
 			assert.Equal(t, "ERROR", r.level)
-			assert.Equal(t, kind, r.attrs["error.type"])
-			assert.True(t, strings.HasPrefix(r.attrs["exception.stacktrace"].(string), "Traceback (most recent call last):"))
+			assert.Equal(t, kind, r.kv["error.type"])
+			assert.True(t, strings.HasPrefix(r.kv["exception.stacktrace"].(string), "Traceback (most recent call last):"))
 			assert.NotContains(t, r.body, "Traceback")
 		}
-		if status, ok := r.attrs["http.response.status_code"]; ok {
+		if status, ok := r.kv["http.response.status_code"]; ok {
 			statuses[status.(int64)]++
 		}
 		assert.Contains(t, []any{"api", "worker"}, r.res["dify.role"])
@@ -199,7 +200,7 @@ func byContainer(records []outRecord) map[string][]string {
 	by := map[string][]string{}
 	for _, r := range records {
 		id := r.res["container.id"].(string)
-		by[id] = append(by[id], fmt.Sprint(r.at, r.level, r.body, r.trace, r.attrs, r.res))
+		by[id] = append(by[id], fmt.Sprint(r.at, r.level, r.body, r.trace, r.kv, r.res))
 	}
 	return by
 }
@@ -216,7 +217,7 @@ func TestLineToRecord(t *testing.T) {
 		api("printed"),
 	}, together)
 	require.Len(t, got, 4)
-	res := attrs{
+	res := kv{
 		"container.id": apiContainer, "container.name": "docker-api-1", "service.instance.id": apiContainer, "service.name": "langgenius/dify",
 		"service.namespace": "dify", "dify.role": "api",
 	}
@@ -227,18 +228,18 @@ func TestLineToRecord(t *testing.T) {
 	assert.Equal(t, plog.SeverityNumberError, failed.record.SeverityNumber())
 	assert.Equal(t, "it failed", failed.body)
 	assert.Equal(t, "0af7651916cd43dd8448eb211c80319c", failed.trace)
-	assert.Equal(t, attrs{
+	assert.Equal(t, kv{
 		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "x.py", "code.line.number": int64(6),
 		"exception.type": "acme.Failed", "exception.message": "no", "error.type": "acme.Failed",
 		"exception.stacktrace": "Traceback (most recent call last):\n  File \"/app/api/x.py\", line 1, in y\nacme.Failed: no",
-	}, failed.attrs)
+	}, failed.kv)
 
 	access := got[1]
-	assert.Equal(t, attrs{
+	assert.Equal(t, kv{
 		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "handler.py", "code.line.number": int64(2),
 		"dify.trace_id.unverified": true, "http.request.method": "POST", "url.path": "/v1/x", "http.response.status_code": int64(502),
 		"client.address": "172.18.0.9", "error.type": "502",
-	}, access.attrs)
+	}, access.kv)
 
 	printed := got[2]
 	assert.Equal(t, "printed", printed.body)
@@ -248,15 +249,15 @@ func TestLineToRecord(t *testing.T) {
 	nginx := got[3]
 	assert.Equal(t, "nginx", nginx.res["dify.role"])
 	assert.Equal(t, "nginx", nginx.res["service.name"])
-	assert.Equal(t, int64(404), nginx.attrs["http.response.status_code"])
-	assert.NotContains(t, nginx.attrs, "error.type", "an error of the client")
+	assert.Equal(t, int64(404), nginx.kv["http.response.status_code"])
+	assert.NotContains(t, nginx.kv, "error.type", "an error of the client")
 }
 
 func TestPartsOfALongLine(t *testing.T) {
 	head := api("2026-11-23 08:37:53.893 INFO [M] [x.py:6]  - ")
 	part := func(text, ordinal string, last bool) dockerLine {
 		l := api(text)
-		l.more = attrs{"partial_message": "true", "partial_id": "p", "partial_ordinal": ordinal, "partial_last": strconv.FormatBool(last)}
+		l.more = kv{"partial_message": "true", "partial_id": "p", "partial_ordinal": ordinal, "partial_last": strconv.FormatBool(last)}
 		return l
 	}
 	for name, lines := range map[string][]dockerLine{
@@ -271,7 +272,7 @@ func TestPartsOfALongLine(t *testing.T) {
 				got := b.through(t, lines, sizes)
 				require.Len(t, got, 1)
 				assert.Equal(t, "abc", got[0].body)
-				assert.NotContains(t, got[0].attrs, "partial_id")
+				assert.NotContains(t, got[0].kv, "partial_id")
 				assert.Equal(t, len(lines)-1, b.droppedOf(t, kindLogRecord))
 			}
 		})
@@ -320,7 +321,7 @@ func TestPendingEntriesAreBounded(t *testing.T) {
 	records := newHarness(t).through(t, lines, together)
 	require.Len(t, records, 1)
 	assert.LessOrEqual(t, len(records[0].body), maxEntry+len(truncatedEntry))
-	assert.True(t, strings.HasSuffix(records[0].body, truncatedMark))
+	assert.True(t, strings.HasSuffix(records[0].body, attrs.TruncatedMark))
 }
 
 // An entry that is too long keeps its beginning: as one line or in parts, with or without a known format.
@@ -335,7 +336,7 @@ func TestLongLinesKeepTheirBeginning(t *testing.T) {
 				n := len(text) / (parts - i)
 				l := api(text[:n])
 				if parts > 1 {
-					l.more = attrs{"partial_message": "true", "partial_last": strconv.FormatBool(i == parts-1)}
+					l.more = kv{"partial_message": "true", "partial_last": strconv.FormatBool(i == parts-1)}
 				}
 				lines, text = append(lines, l), text[n:]
 			}
@@ -373,6 +374,6 @@ func TestEqualLinesAreSeparateRecords(t *testing.T) {
 		l.at = at
 		got := recordsOf(newHarness(t).logs(t, dockerBatch(l, l)))
 		require.Len(t, got, 2)
-		assert.NotEqual(t, text(got[0].record.Attributes(), difysemconv.AttrLogRecordUID), text(got[1].record.Attributes(), difysemconv.AttrLogRecordUID))
+		assert.NotEqual(t, attrs.Text(got[0].record.Attributes(), difysemconv.AttrLogRecordUID), attrs.Text(got[1].record.Attributes(), difysemconv.AttrLogRecordUID))
 	}
 }

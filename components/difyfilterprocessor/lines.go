@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -28,15 +29,8 @@ const (
 	driverPartialLast   = "partial_last"
 )
 
-const (
-	attrIOStream   = "log.iostream"
-	attrThread     = "thread.name"
-	attrCodeFile   = "code.file.path"
-	attrCodeLine   = "code.line.number"
-	attrErrorType  = "error.type"
-	attrClient     = "client.address"
-	truncatedEntry = "\n" + truncatedMark
-)
+// truncatedEntry ends an entry that was cut.
+const truncatedEntry = "\n" + attrs.TruncatedMark
 
 // rawLine is a line as the driver sends it: one of a container's standard output or error, or a part of a long one.
 type rawLine struct {
@@ -45,21 +39,21 @@ type rawLine struct {
 	cut                     bool // its parts exceeded the size of an entry
 	partial, last           bool
 	at                      pcommon.Timestamp // when Docker read it, by default in whole seconds
-	attrs                   pcommon.Map       // all other attributes of the record
+	attributes              pcommon.Map       // all other attributes of the record
 	res                     pcommon.Map
 }
 
 func rawLineOf(res pcommon.Map, record plog.LogRecord) (rawLine, bool) {
-	attrs := record.Attributes()
-	id, name := text(attrs, driverContainerID), text(attrs, driverContainerName)
+	attributes := record.Attributes()
+	id, name := attrs.Text(attributes, driverContainerID), attrs.Text(attributes, driverContainerName)
 	if id == "" || name == "" || record.Body().Type() != pcommon.ValueTypeStr {
 		return rawLine{}, false
 	}
 	return rawLine{
-		container: id, name: strings.TrimPrefix(name, "/"), source: text(attrs, driverSource),
+		container: id, name: strings.TrimPrefix(name, "/"), source: attrs.Text(attributes, driverSource),
 		text:    strings.TrimRight(record.Body().Str(), "\r\n"),
-		partial: text(attrs, driverPartial) == "true", last: text(attrs, driverPartialLast) == "true",
-		at: record.Timestamp(), attrs: attrs, res: res,
+		partial: attrs.Text(attributes, driverPartial) == "true", last: attrs.Text(attributes, driverPartialLast) == "true",
+		at: record.Timestamp(), attributes: attributes, res: res,
 	}, true
 }
 
@@ -79,8 +73,8 @@ const maxEntry = 128 << 10
 
 func newEntry(raw rawLine, now time.Time) *entry {
 	e := &entry{raw: raw, last: raw.at, touched: now}
-	e.raw.attrs, e.raw.res = pcommon.NewMap(), pcommon.NewMap()
-	raw.attrs.CopyTo(e.raw.attrs)
+	e.raw.attributes, e.raw.res = pcommon.NewMap(), pcommon.NewMap()
+	raw.attributes.CopyTo(e.raw.attributes)
 	raw.res.CopyTo(e.raw.res)
 	return e
 }
@@ -91,7 +85,7 @@ func (e *entry) add(text string, at pcommon.Timestamp, now time.Time) {
 		return
 	}
 	if room := maxEntry - e.text.Len(); len(text) > room {
-		text, e.cut = firstBytes(text, room), true
+		text, e.cut = attrs.FirstBytes(text, room), true
 	}
 	e.text.WriteString(text)
 }
@@ -102,12 +96,12 @@ func (e *entry) write(record plog.LogRecord, now time.Time) {
 	if e.cut {
 		message += truncatedEntry
 	}
-	e.raw.attrs.RemoveIf(func(key string, _ pcommon.Value) bool {
+	e.raw.attributes.RemoveIf(func(key string, _ pcommon.Value) bool {
 		return key == driverContainerID || key == driverContainerName || key == driverSource || strings.HasPrefix(key, "partial_")
 	})
-	e.raw.attrs.MoveTo(record.Attributes())
+	e.raw.attributes.MoveTo(record.Attributes())
 	if e.raw.source != "" {
-		record.Attributes().PutStr(attrIOStream, e.raw.source)
+		record.Attributes().PutStr(attrs.LogIOStream, e.raw.source)
 	}
 	e.stamp(record, now)
 	message = e.writeException(record, message)
@@ -149,12 +143,12 @@ func (e *entry) writeException(record plog.LogRecord, message string) string {
 	} else {
 		return message
 	}
-	attrs := record.Attributes()
+	attributes := record.Attributes()
 	for _, a := range [...]struct{ key, value string }{
-		{attrExceptionType, raised.Type}, {attrExceptionMessage, raised.Message}, {attrExceptionStacktrace, raised.Stack}, {attrErrorType, raised.Type},
+		{attrs.ExceptionType, raised.Type}, {attrs.ExceptionMessage, raised.Message}, {attrs.ExceptionStacktrace, raised.Stack}, {attrs.ErrorType, raised.Type},
 	} {
 		if a.value != "" {
-			attrs.PutStr(a.key, a.value)
+			attributes.PutStr(a.key, a.value)
 		}
 	}
 	if !e.known {
@@ -198,36 +192,36 @@ func writeTrace(record plog.LogRecord, line *logline.Line) {
 	}
 }
 
-func writeWhere(attrs pcommon.Map, line *logline.Line) {
+func writeWhere(attributes pcommon.Map, line *logline.Line) {
 	if line.Thread != "" {
-		attrs.PutStr(attrThread, line.Thread)
+		attributes.PutStr(attrs.ThreadName, line.Thread)
 	}
 	if line.File != "" {
-		attrs.PutStr(attrCodeFile, line.File)
-		attrs.PutInt(attrCodeLine, int64(line.FileLine))
+		attributes.PutStr(attrs.CodeFilePath, line.File)
+		attributes.PutInt(attrs.CodeLineNumber, int64(line.FileLine))
 	}
 }
 
-func writeRequest(attrs pcommon.Map, r logline.Request) {
+func writeRequest(attributes pcommon.Map, r logline.Request) {
 	if r.Method != "" {
-		attrs.PutStr(attrMethod, r.Method)
+		attributes.PutStr(attrs.HTTPMethod, r.Method)
 	}
 	if path, query, _ := strings.Cut(r.Target, "?"); r.Sent {
-		attrs.PutStr(attrFullURL, r.Target)
+		attributes.PutStr(attrs.URLFull, r.Target)
 	} else if path != "" {
-		attrs.PutStr(attrPath, path)
+		attributes.PutStr(attrs.URLPath, path)
 		if query != "" {
-			attrs.PutStr(attrQuery, query)
+			attributes.PutStr(attrs.URLQuery, query)
 		}
 	}
 	if r.Client != "" {
-		attrs.PutStr(attrClient, r.Client)
+		attributes.PutStr(attrs.ClientAddress, r.Client)
 	}
 	if r.Status != 0 {
-		attrs.PutInt(attrStatus, int64(r.Status))
+		attributes.PutInt(attrs.HTTPStatusCode, int64(r.Status))
 	}
 	if r.Status >= 500 || (r.Sent && r.Status >= 400) {
-		putAbsent(attrs, attrErrorType, strconv.Itoa(r.Status))
+		attrs.PutAbsent(attributes, attrs.ErrorType, strconv.Itoa(r.Status))
 	}
 }
 
@@ -235,17 +229,17 @@ func writeRequest(attrs pcommon.Map, r logline.Request) {
 // names.
 var consumed = map[string]bool{"method": true, "path": true, "status": true, "client_ip": true}
 
-func writeIdentity(attrs pcommon.Map, line *logline.Line) {
+func writeIdentity(attributes pcommon.Map, line *logline.Line) {
 	for _, a := range [...]struct{ key, value string }{
-		{difysemconv.AttrTenantID, line.TenantID}, {attrUserID, line.UserID}, {difysemconv.AttrUserType, line.UserType},
+		{difysemconv.AttrTenantID, line.TenantID}, {attrs.UserID, line.UserID}, {difysemconv.AttrUserType, line.UserType},
 	} {
 		if a.value != "" {
-			attrs.PutStr(a.key, a.value)
+			attributes.PutStr(a.key, a.value)
 		}
 	}
 	for key, value := range line.Attributes {
-		if (line.Request.Status == 0 || !consumed[key]) && !has(attrs, key) {
-			putJSON(attrs.PutEmpty(key), value)
+		if (line.Request.Status == 0 || !consumed[key]) && !attrs.Has(attributes, key) {
+			putJSON(attributes.PutEmpty(key), value)
 		}
 	}
 }

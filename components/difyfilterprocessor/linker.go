@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -100,7 +101,7 @@ type links struct {
 	memory *memory
 	now    time.Time
 	spans  []linkSpan
-	index  map[spanKey]int
+	index  map[attrs.SpanKey]int
 	found  []sourceRun
 }
 
@@ -122,7 +123,7 @@ func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 		mem = newMemory(f.cfg.Memory)
 		mem.tenants = f.memory.tenants
 	}
-	l := &links{memory: mem, now: now, index: map[spanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount())}
+	l := &links{memory: mem, now: now, index: map[attrs.SpanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount())}
 	l.read(td, origins)
 	f.memory.mu.Lock()
 	defer f.memory.mu.Unlock()
@@ -188,7 +189,7 @@ func (l *links) read(td ptrace.Traces, origins []origin) {
 func (l *links) readSpan(span ptrace.Span, own bool) {
 	s := linkSpan{span: span, own: own, run: unresolved}
 	if own {
-		s.node = has(span.Attributes(), difysemconv.AttrNodeID)
+		s.node = attrs.Has(span.Attributes(), difysemconv.AttrNodeID)
 		s.source = idsOf(span.Attributes())
 		if found, ok := runOf(span, s.node); ok {
 			l.found = append(l.found, sourceRun{span.TraceID(), found})
@@ -196,7 +197,7 @@ func (l *links) readSpan(span ptrace.Span, own bool) {
 		}
 	}
 	if id := span.SpanID(); !id.IsEmpty() {
-		l.index[spanKey{span.TraceID(), id}] = len(l.spans)
+		l.index[attrs.SpanKey{Trace: span.TraceID(), Span: id}] = len(l.spans)
 	}
 	l.spans = append(l.spans, s)
 }
@@ -234,7 +235,7 @@ func (l *links) setRun(i int) {
 	if r < 0 {
 		return
 	}
-	putAbsent(s.span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[r].id)
+	attrs.PutAbsent(s.span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[r].id)
 	if s.span.SpanID() == t.runs[r].root {
 		t.runs[r].ids.merge(s.source)
 	}
@@ -266,7 +267,7 @@ func (l *links) resolve(i int, t *traceRuns) int {
 			found = r
 			break
 		}
-		above, ok := l.index[spanKey{s.span.TraceID(), parent}]
+		above, ok := l.index[attrs.SpanKey{Trace: s.span.TraceID(), Span: parent}]
 		if !ok {
 			if r, member := t.members[parent]; member {
 				found = r
@@ -299,23 +300,23 @@ func (l *links) climb() {
 			continue
 		}
 		if span.ParentSpanID().IsEmpty() && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindConsumer) {
-			putAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[0].id)
+			attrs.PutAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[0].id)
 		}
 	}
 }
 
 func (l *links) climbFrom(trace pcommon.TraceID, t *traceRuns, r *run) {
 	for at := 0; at < len(r.path) && at < maxPath; at++ {
-		i, ok := l.index[spanKey{trace, r.path[at]}]
+		i, ok := l.index[attrs.SpanKey{Trace: trace, Span: r.path[at]}]
 		if !ok {
 			continue
 		}
 		span := l.spans[i].span
-		if at > 0 && l.spans[i].own && (l.spans[i].node || isRunner(span)) && text(span.Attributes(), difysemconv.AttrWorkflowRunID) != r.id {
+		if at > 0 && l.spans[i].own && (l.spans[i].node || isRunner(span)) && attrs.Text(span.Attributes(), difysemconv.AttrWorkflowRunID) != r.id {
 			t.nested = true // it belongs to another run, which may not be known yet
 			return
 		}
-		putAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, r.id)
+		attrs.PutAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, r.id)
 		if parent := span.ParentSpanID(); at == len(r.path)-1 && !parent.IsEmpty() {
 			r.path = append(r.path, parent)
 		}

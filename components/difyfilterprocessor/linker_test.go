@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -30,23 +31,23 @@ func startOutput(runID, app, workflow string) string {
 func startNode(id, parent byte, runID, app, workflow string) spanSpec {
 	return spanSpec{
 		id: id, parent: parent, scope: scopeNodes, name: "开始", kind: internalSpan,
-		attrs: attrs{"node.id": "start", "node.type": "start", "output.value": startOutput(runID, app, workflow)},
+		kv: kv{"node.id": "start", "node.type": "start", "output.value": startOutput(runID, app, workflow)},
 	}
 }
 
 func node(id, parent byte, kind string) spanSpec {
-	return spanSpec{id: id, parent: parent, scope: scopeNodes, name: "My " + kind, kind: internalSpan, attrs: attrs{"node.id": "n", "node.type": kind}}
+	return spanSpec{id: id, parent: parent, scope: scopeNodes, name: "My " + kind, kind: internalSpan, kv: kv{"node.id": "n", "node.type": kind}}
 }
 
 func runner(id, parent byte, app, workflow string) spanSpec {
 	return spanSpec{
 		id: id, parent: parent, scope: scopeRunners, name: "core.app.apps.workflow.app_runner.WorkflowAppRunner.run", kind: internalSpan,
-		attrs: attrs{"dify.app_id": app, "dify.tenant_id": tenant, "dify.workflow_id": workflow},
+		kv: kv{"dify.app_id": app, "dify.tenant_id": tenant, "dify.workflow_id": workflow},
 	}
 }
 
 func sqlCall(id, parent byte) spanSpec {
-	return spanSpec{id: id, parent: parent, scope: scopeInstrumentation + "sqlalchemy", name: "SELECT dify", kind: clientSpan, attrs: attrs{"db.system": "postgresql"}}
+	return spanSpec{id: id, parent: parent, scope: scopeInstrumentation + "sqlalchemy", name: "SELECT dify", kind: clientSpan, kv: kv{"db.system": "postgresql"}}
 }
 
 func request() spanSpec {
@@ -56,7 +57,7 @@ func request() spanSpec {
 func generate(id byte) spanSpec {
 	return spanSpec{
 		id: id, parent: 1, scope: scopeRunners, name: "services.app_generate_service.AppGenerateService.generate", kind: internalSpan,
-		attrs: attrs{"dify.app_id": appA, "dify.tenant_id": tenant, "dify.workflow_id": "unknown"},
+		kv: kv{"dify.app_id": appA, "dify.tenant_id": tenant, "dify.workflow_id": "unknown"},
 	}
 }
 
@@ -66,7 +67,7 @@ func linked(t *testing.T, b *harness, batches ...[]spanSpec) map[byte]string {
 	runs := map[byte]string{}
 	for _, specs := range batches {
 		for _, s := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
-			if id := text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
+			if id := attrs.Text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
 				runs[s.SpanID()[7]] = id
 			}
 		}
@@ -108,24 +109,24 @@ func TestRunIDs(t *testing.T) {
 		},
 		"spans that already have the ID": {
 			[][]spanSpec{{
-				{id: 5, scope: scopeRunners, name: "x.WorkflowAppRunner.run", attrs: attrs{"dify.workflow_run_id": runA}}, sqlCall(6, 5),
+				{id: 5, scope: scopeRunners, name: "x.WorkflowAppRunner.run", kv: kv{"dify.workflow_run_id": runA}}, sqlCall(6, 5),
 			}},
 			map[byte]string{5: runA, 6: runA},
 		},
 		"an ancestor with the ID is not a source": {
-			[][]spanSpec{{{id: 1, scope: scopeFlask, name: "POST /x", kind: serverSpan, attrs: attrs{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
+			[][]spanSpec{{{id: 1, scope: scopeFlask, name: "POST /x", kind: serverSpan, kv: kv{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
 			map[byte]string{1: runA},
 		},
 		"variables of users are not a source": {
 			[][]spanSpec{{
-				{id: 1, scope: scopeNodes, name: "Code", attrs: attrs{"node.id": "c", "node.type": "code", "output.value": startOutput(runA, appA, workflowA)}},
-				{id: 2, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"o": {"sys.workflow_run_id": "` + runA + `"}, "p": "\"sys.workflow_run_id\": \"` + runA + `\""}`}},
-				{id: 3, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "not an id"}`}},
+				{id: 1, scope: scopeNodes, name: "Code", kv: kv{"node.id": "c", "node.type": "code", "output.value": startOutput(runA, appA, workflowA)}},
+				{id: 2, scope: scopeNodes, name: "Start", kv: kv{"node.id": "s", "node.type": "start", "output.value": `{"o": {"sys.workflow_run_id": "` + runA + `"}, "p": "\"sys.workflow_run_id\": \"` + runA + `\""}`}},
+				{id: 3, scope: scopeNodes, name: "Start", kv: kv{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "not an id"}`}},
 			}},
 			map[byte]string{},
 		},
 		"truncated output": {
-			[][]spanSpec{{{id: 1, scope: scopeNodes, name: "Start", attrs: attrs{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "` + runA + `", "q": "abc`}}}},
+			[][]spanSpec{{{id: 1, scope: scopeNodes, name: "Start", kv: kv{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "` + runA + `", "q": "abc`}}}},
 			map[byte]string{1: runA},
 		},
 		"a cycle of parents": {
@@ -166,14 +167,14 @@ func TestNodeIDs(t *testing.T) {
 			[][]spanSpec{{runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"), startNode(6, 5, runB, appB, workflowB), node(8, 5, "end")}},
 			map[byte]ids{3: full, 4: full, 6: {app: appB, workflow: workflowB}, 8: {app: appB, workflow: workflowB}},
 		},
-		"its own are kept": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", attrs: attrs{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]ids{6: {app: appB}}},
+		"its own are kept": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", kv: kv{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]ids{6: {app: appB}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newHarness(t)
 			got := map[byte]ids{}
 			for _, specs := range tt.batches {
 				for _, s := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
-					if has(s.Attributes(), difysemconv.AttrNodeID) {
+					if attrs.Has(s.Attributes(), difysemconv.AttrNodeID) {
 						got[s.SpanID()[7]] = idsOf(s.Attributes())
 					}
 				}
@@ -188,8 +189,8 @@ func TestNodesAreNamedByType(t *testing.T) {
 	td := b.traces(t, batchOf(difyProcess(1), startNode(7, 5, runA, appA, workflowA)))
 	span := byID(td, 7)
 	assert.Equal(t, "start", span.Name())
-	assert.Equal(t, "开始", text(span.Attributes(), difysemconv.AttrNodeTitle))
-	assert.False(t, has(span.Attributes(), "output.value"))
+	assert.Equal(t, "开始", attrs.Text(span.Attributes(), difysemconv.AttrNodeTitle))
+	assert.False(t, attrs.Has(span.Attributes(), "output.value"))
 }
 
 // The bounds apply to hostile input.

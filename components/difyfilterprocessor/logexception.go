@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 const (
@@ -30,15 +32,15 @@ func modernizeLogExceptions(rs ptrace.ResourceSpans) {
 }
 
 func moveToEvents(span ptrace.Span) {
-	attrs := span.Attributes()
+	attributes := span.Attributes()
 	if !hasEvent(span, eventLogException) {
 		moveToEvent(span, eventLogException, func(key string) bool { return strings.HasPrefix(key, "log.") })
 	}
-	if kind := text(attrs, attrExceptionType); kind != "" && !hasEvent(span, eventException) {
-		moveToEvent(span, eventException, func(key string) bool { return strings.HasPrefix(key, "exception.") })
-		attrs.PutStr(attrExceptionType, kind) // current spans have it too
+	if kind := attrs.Text(attributes, attrs.ExceptionType); kind != "" && !hasEvent(span, attrs.EventException) {
+		moveToEvent(span, attrs.EventException, func(key string) bool { return strings.HasPrefix(key, "exception.") })
+		attributes.PutStr(attrs.ExceptionType, kind) // current spans have it too
 	}
-	attrs.Remove(attrExceptionMessage) // it is in the event
+	attributes.Remove(attrs.ExceptionMessage) // it is in the event
 }
 
 func moveToEvent(span ptrace.Span, name string, moves func(key string) bool) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 // memory is the state from earlier batches. All of it is bounded, expires and may be lost: a batch that is complete in
@@ -19,7 +21,7 @@ type memory struct {
 	roles   *generations[string, string]              // service.instance.id -> role
 	tenants *generations[string, string]              // app id -> tenant id; an app never changes its tenant
 	traces  *generations[pcommon.TraceID, *traceRuns] // the runs of a trace
-	dropped *generations[spanKey, droppedSpan]        // where the children of a dropped span belong
+	dropped *generations[attrs.SpanKey, droppedSpan]  // where the children of a dropped span belong
 }
 
 func newMemory(cfg MemoryConfig) *memory {
@@ -28,14 +30,8 @@ func newMemory(cfg MemoryConfig) *memory {
 		roles:   newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
 		tenants: newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
 		traces:  newGenerations[pcommon.TraceID, *traceRuns](cfg.MaxTraces, cfg.TTL),
-		dropped: newGenerations[spanKey, droppedSpan](cfg.MaxDroppedSpans, cfg.TTL),
+		dropped: newGenerations[attrs.SpanKey, droppedSpan](cfg.MaxDroppedSpans, cfg.TTL),
 	}
-}
-
-// spanKey identifies a span: a span ID alone is unique only within its trace.
-type spanKey struct {
-	trace pcommon.TraceID
-	span  pcommon.SpanID
 }
 
 // generations is a map that forgets. It holds at most limit entries, none if that is 0, and an entry at least ttl

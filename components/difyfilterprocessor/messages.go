@@ -6,13 +6,14 @@ package difyfilterprocessor
 import (
 	"strings"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 // isMessage reports whether an attribute is a text that a program writes about an event, which may quote content.
 func isMessage(key string) bool {
 	switch key {
-	case attrExceptionMessage, attrExceptionStacktrace, attrLogMessage, "message", "error.message", "error",
+	case attrs.ExceptionMessage, attrs.ExceptionStacktrace, attrs.LogMessage, "message", "error.message", "error",
 		difysemconv.AttrRunError, difysemconv.AttrOriginalStatus, "dify.workflow.abort.reason":
 		return true
 	}

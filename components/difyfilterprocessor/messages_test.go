@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -47,11 +48,11 @@ func TestContentInMessagesIsRemoved(t *testing.T) {
 			}))
 			record := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 			assert.Equal(t, tt.want, record.Body().Str())
-			assert.Equal(t, tt.want, text(record.Attributes(), "exception.message"))
-			assert.Equal(t, tt.want, text(record.Attributes(), difysemconv.AttrRunError))
+			assert.Equal(t, tt.want, attrs.Text(record.Attributes(), "exception.message"))
+			assert.Equal(t, tt.want, attrs.Text(record.Attributes(), difysemconv.AttrRunError))
 			assert.Equal(t, tt.in == tt.want, len(b.counter(t, "otelcol_dify_filter_redacted_values")) == 0)
 
-			span := byID(b.traces(t, batchOf(attrs{}, spanSpec{id: 1, err: tt.in})), 1)
+			span := byID(b.traces(t, batchOf(kv{}, spanSpec{id: 1, err: tt.in})), 1)
 			assert.Equal(t, tt.want, span.Status().Message())
 			assert.NotContains(t, tt.want, content)
 			assert.Equal(t, wireLogs(t, ld), wireLogs(t, newHarness(t).logs(t, ld)), "idempotent")

@@ -6,18 +6,19 @@ package difyfilterprocessor
 import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 // nameNode names a node span by the type of the node. Dify uses the title, which users write in any language. The title
 // is kept as an attribute.
 func nameNode(span ptrace.Span) {
-	attrs := span.Attributes()
-	nodeType := text(attrs, difysemconv.AttrNodeType)
-	if nodeType == "" || !has(attrs, difysemconv.AttrNodeID) || has(attrs, difysemconv.AttrNodeTitle) {
+	attributes := span.Attributes()
+	nodeType := attrs.Text(attributes, difysemconv.AttrNodeType)
+	if nodeType == "" || !attrs.Has(attributes, difysemconv.AttrNodeID) || attrs.Has(attributes, difysemconv.AttrNodeTitle) {
 		return
 	}
-	attrs.PutStr(difysemconv.AttrNodeTitle, span.Name())
+	attributes.PutStr(difysemconv.AttrNodeTitle, span.Name())
 	span.SetName(nodeType)
 }
 
@@ -35,14 +36,14 @@ func (l *links) setIDs(i int) {
 	if found.tenant == "" && found.app != "" {
 		found.tenant, _ = l.memory.tenants.get(found.app, l.now)
 	}
-	attrs := s.span.Attributes()
+	attributes := s.span.Attributes()
 	for _, id := range [...]struct{ key, value string }{
 		{difysemconv.AttrAppID, found.app},
 		{difysemconv.AttrTenantID, found.tenant},
 		{difysemconv.AttrWorkflowID, found.workflow},
 	} {
 		if id.value != "" {
-			putAbsent(attrs, id.key, id.value)
+			attrs.PutAbsent(attributes, id.key, id.value)
 		}
 	}
 }
@@ -56,7 +57,7 @@ func (l *links) inherit(i int, found *ids) {
 			return
 		}
 		span := l.spans[i].span
-		above, ok := l.index[spanKey{span.TraceID(), span.ParentSpanID()}]
+		above, ok := l.index[attrs.SpanKey{Trace: span.TraceID(), Span: span.ParentSpanID()}]
 		if !ok || span.ParentSpanID().IsEmpty() {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -65,11 +66,11 @@ func (l *needles) in(text string) bool {
 	return len(text) >= l.shortest && slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
 }
 
-func (l *needles) inAttributes(attrs pcommon.Map) bool {
+func (l *needles) inAttributes(attributes pcommon.Map) bool {
 	if len(l.texts) == 0 {
 		return false
 	}
-	for key, v := range attrs.All() {
+	for key, v := range attributes.All() {
 		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && describesError(key) && l.in(v.Str()) {
 			return true
 		}
@@ -157,7 +158,7 @@ func (r *rule) spares(span ptrace.Span) bool {
 		return true
 	}
 	for _, event := range span.Events().All() {
-		if event.Name() == eventException && !r.errorHolds(event) {
+		if event.Name() == attrs.EventException && !r.errorHolds(event) {
 			return true
 		}
 	}

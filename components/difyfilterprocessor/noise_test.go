@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -25,7 +26,7 @@ const (
 )
 
 func TestNoiseInSpans(t *testing.T) {
-	redis := func(db int) attrs { return attrs{"db.system": "redis", "db.redis.database_index": db} }
+	redis := func(db int) kv { return kv{"db.system": "redis", "db.redis.database_index": db} }
 	langfuse := difysemconv.NoiseParseErrorText
 	for name, tt := range map[string]struct {
 		spans   []spanSpec
@@ -37,7 +38,7 @@ func TestNoiseInSpans(t *testing.T) {
 		"a log.exception span of older Dify is dropped": {
 			spans: []spanSpec{
 				{id: 1, name: "request", kind: serverSpan},
-				{id: 2, parent: 1, scope: "dify.exception.logging", name: "log.exception", err: langfuse, attrs: attrs{"exception.message": langfuse, "exception.type": "Exception"}},
+				{id: 2, parent: 1, scope: "dify.exception.logging", name: "log.exception", err: langfuse, kv: kv{"exception.message": langfuse, "exception.type": "Exception"}},
 				{id: 3, parent: 2, name: "child"},
 			},
 			want:    map[byte]byte{1: 0, 3: 1},
@@ -50,8 +51,8 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 		"of a request, only the event is dropped, and the ERROR that it caused": {
 			spans: []spanSpec{{
-				id: 1, name: "POST /x", kind: serverSpan, err: langfuse, attrs: attrs{"http.status_code": 200, "exception.type": "ApiError"},
-				events: []eventSpec{{"log.exception", attrs{"log.message": langfuse}}, exception("langfuse.ApiError", langfuse)},
+				id: 1, name: "POST /x", kind: serverSpan, err: langfuse, kv: kv{"http.status_code": 200, "exception.type": "ApiError"},
+				events: []eventSpec{{"log.exception", kv{"log.message": langfuse}}, exception("langfuse.ApiError", langfuse)},
 			}},
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{ruleParseError, kindEvent}: 2},
@@ -59,7 +60,7 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 		"another exception in addition to the noise remains an error": {
 			spans: []spanSpec{{
-				id: 1, name: "log.exception", err: "boom", attrs: attrs{"exception.message": langfuse},
+				id: 1, name: "log.exception", err: "boom", kv: kv{"exception.message": langfuse},
 				events: []eventSpec{exception("KeyError", "boom"), exception("ApiError", langfuse)},
 			}},
 			want:    map[byte]byte{1: 0},
@@ -67,13 +68,13 @@ func TestNoiseInSpans(t *testing.T) {
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
 		"a user who asks about the error is not noise": {
-			spans: []spanSpec{{id: 1, scope: scopeNodes, name: "LLM", attrs: attrs{"gen_ai.prompt": langfuse, "input.value": langfuse, "node.id": "1", "node.type": "llm"}}},
+			spans: []spanSpec{{id: 1, scope: scopeNodes, name: "LLM", kv: kv{"gen_ai.prompt": langfuse, "input.value": langfuse, "node.id": "1", "node.type": "llm"}}},
 			want:  map[byte]byte{1: 0},
 		},
 		"context detach": {
 			spans: []spanSpec{{
 				id: 1, name: "run", err: "Failed to detach context",
-				events: []eventSpec{{"log.exception", attrs{"log.message": "Failed to detach context"}}, exception("ValueError", "<Token> was created in a different Context")},
+				events: []eventSpec{{"log.exception", kv{"log.message": "Failed to detach context"}}, exception("ValueError", "<Token> was created in a different Context")},
 			}},
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{ruleContextDetach, kindEvent}: 2},
@@ -81,7 +82,7 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 		"NoScriptError of EVALSHA": {
 			spans: []spanSpec{{
-				id: 1, parent: 9, scope: scopeRedis, name: "EVALSHA", kind: clientSpan, attrs: redis(0), err: "NoScriptError: No matching script. Please use EVAL.",
+				id: 1, parent: 9, scope: scopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(0), err: "NoScriptError: No matching script. Please use EVAL.",
 				events: []eventSpec{exception("redis.exceptions.NoScriptError", "No matching script. Please use EVAL.")},
 			}},
 			want:    map[byte]byte{1: 9},
@@ -89,28 +90,28 @@ func TestNoiseInSpans(t *testing.T) {
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
 		"another error of EVALSHA": {
-			spans:  []spanSpec{{id: 1, scope: scopeRedis, name: "EVALSHA", kind: clientSpan, attrs: redis(1), err: "ConnectionError: x", events: []eventSpec{exception("redis.exceptions.ConnectionError", "x")}}},
+			spans:  []spanSpec{{id: 1, scope: scopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(1), err: "ConnectionError: x", events: []eventSpec{exception("redis.exceptions.ConnectionError", "x")}}},
 			want:   map[byte]byte{1: 0},
 			status: map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
 		"broker polling": {
 			spans: []spanSpec{
-				{id: 1, trace: 1, scope: scopeRedis, name: "BRPOP", kind: clientSpan, attrs: redis(0)},
-				{id: 2, trace: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, attrs: redis(1)},
-				{id: 3, trace: 3, scope: scopeRedis, name: "PUBLISH", kind: clientSpan, attrs: redis(1)},
-				{id: 4, trace: 4, scope: scopeRedis, name: "PUBLISH", kind: clientSpan, attrs: redis(0)},
-				{id: 5, trace: 5, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, attrs: redis(1), parent: 9},
-				{id: 6, trace: 6, scope: scopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan, attrs: attrs{"db.system": "postgresql"}},
+				{id: 1, trace: 1, scope: scopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(0)},
+				{id: 2, trace: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1)},
+				{id: 3, trace: 3, scope: scopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(1)},
+				{id: 4, trace: 4, scope: scopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(0)},
+				{id: 5, trace: 5, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1), parent: 9},
+				{id: 6, trace: 6, scope: scopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan, kv: kv{"db.system": "postgresql"}},
 			},
 			want:    map[byte]byte{4: 0, 5: 9, 6: 0},
 			dropped: map[droppedBy]int{{ruleBrokerPolling, kindSpan}: 3},
 		},
 		"the API does not poll": {
-			spans: []spanSpec{{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan}, {id: 2, trace: 2, scope: scopeRedis, name: "SET", kind: clientSpan, attrs: redis(1)}},
+			spans: []spanSpec{{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan}, {id: 2, trace: 2, scope: scopeRedis, name: "SET", kind: clientSpan, kv: redis(1)}},
 			want:  map[byte]byte{1: 0, 2: 0},
 		},
 		"the broker's database is configured": {
-			spans:   []spanSpec{{id: 1, scope: scopeRedis, name: "SADD", kind: clientSpan, attrs: redis(1)}, {id: 2, trace: 2, scope: scopeRedis, name: "SADD", kind: clientSpan, attrs: redis(5)}},
+			spans:   []spanSpec{{id: 1, scope: scopeRedis, name: "SADD", kind: clientSpan, kv: redis(1)}, {id: 2, trace: 2, scope: scopeRedis, name: "SADD", kind: clientSpan, kv: redis(5)}},
 			config:  func(c *Config) { c.Drop.BrokerDatabase = 5 },
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{ruleBrokerPolling, kindSpan}: 1},
@@ -119,9 +120,9 @@ func TestNoiseInSpans(t *testing.T) {
 			spans: []spanSpec{
 				{id: 3, parent: 2, name: "SELECT dify", kind: clientSpan},
 				{id: 2, parent: 1, name: "check"},
-				{id: 1, scope: scopeFlask, name: "GET /health", kind: serverSpan, attrs: attrs{"http.route": "/health", "http.status_code": 200}},
+				{id: 1, scope: scopeFlask, name: "GET /health", kind: serverSpan, kv: kv{"http.route": "/health", "http.status_code": 200}},
 				{id: 4, parent: 9, trace: 2, name: "GET /health/check", kind: serverSpan},
-				{id: 5, trace: 3, name: "GET", kind: serverSpan, attrs: attrs{"http.target": "/health?x=1"}},
+				{id: 5, trace: 3, name: "GET", kind: serverSpan, kv: kv{"http.target": "/health?x=1"}},
 				{id: 6, trace: 4, name: "GET /healthy-recipes", kind: serverSpan},
 				{id: 7, trace: 5, name: "GET /health", kind: clientSpan},
 			},
@@ -130,8 +131,8 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 		"but not one that fails, nor a failed descendant": {
 			spans: []spanSpec{
-				{id: 1, name: "GET /health", kind: serverSpan, err: "503", attrs: attrs{"http.status_code": 503}},
-				{id: 5, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}},
+				{id: 1, name: "GET /health", kind: serverSpan, err: "503", kv: kv{"http.status_code": 503}},
+				{id: 5, trace: 3, name: "GET /health", kind: serverSpan, err: "404 NOT FOUND", kv: kv{"http.status_code": 404}},
 				{id: 2, trace: 2, name: "GET /health", kind: serverSpan},
 				{id: 3, trace: 2, parent: 2, name: "SELECT", err: "x", events: []eventSpec{exception("OperationalError", "x")}},
 				{id: 4, trace: 2, parent: 3, name: "below"},
@@ -170,9 +171,9 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 		"rules by attribute, kind, event and text": {
 			spans: []spanSpec{
-				{id: 1, name: "a", attrs: attrs{"peer": "squid", "code": 7}},
-				{id: 2, name: "a", attrs: attrs{"peer": "squid", "code": 8}},
-				{id: 3, name: "a", attrs: attrs{"host": "probe-17"}},
+				{id: 1, name: "a", kv: kv{"peer": "squid", "code": 7}},
+				{id: 2, name: "a", kv: kv{"peer": "squid", "code": 8}},
+				{id: 3, name: "a", kv: kv{"host": "probe-17"}},
 				{id: 4, name: "b", kind: producerSpan, events: []eventSpec{{"tick", nil}}},
 				{id: 5, name: "b", kind: consumerSpan, events: []eventSpec{{"tick", nil}}},
 				{id: 6, name: "c", err: "E42: never mind", events: []eventSpec{exception("a.b.NeverMind", "E42")}},
@@ -198,7 +199,7 @@ func TestNoiseInSpans(t *testing.T) {
 			dropped: map[droppedBy]int{{"b", kindSpan}: 1},
 		},
 		"all rules off": {
-			spans: []spanSpec{{id: 1, name: "GET /health", kind: serverSpan}, {id: 2, scope: scopeRedis, name: "BRPOP", kind: clientSpan, attrs: redis(1)}, {id: 3, name: difysemconv.NoiseParseError}},
+			spans: []spanSpec{{id: 1, name: "GET /health", kind: serverSpan}, {id: 2, scope: scopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(1)}, {id: 3, name: difysemconv.NoiseParseError}},
 			config: func(c *Config) {
 				c.Drop = DropConfig{}
 			},
@@ -311,7 +312,7 @@ func TestPruningIsLinear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newHarness(t)
-			td := batchOf(attrs{})
+			td := batchOf(kv{})
 			spans := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty().Spans()
 			for i := uint64(n); i > 0; i-- {
 				span := spans.AppendEmpty()
@@ -321,7 +322,7 @@ func TestPruningIsLinear(t *testing.T) {
 				if i == 1 || noise.all {
 					span.SetName(noise.name)
 					span.SetKind(noise.kind)
-					span.Attributes().PutStr(attrDBSystem, "redis")
+					span.Attributes().PutStr(attrs.OldDBSystem, "redis")
 				}
 			}
 			assert.Zero(t, b.traces(t, td).SpanCount())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -116,8 +117,8 @@ func assertSameOrLess(t *testing.T, want, got placed) {
 		return
 	}
 	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
-		if value := text(got.Attributes(), key); value != "" {
-			assert.Equal(t, text(want.Attributes(), key), value, "span %d, %s", id, key)
+		if value := attrs.Text(got.Attributes(), key); value != "" {
+			assert.Equal(t, attrs.Text(want.Attributes(), key), value, "span %d, %s", id, key)
 		}
 	}
 }

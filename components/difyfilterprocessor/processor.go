@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 )
 
@@ -171,7 +172,7 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 	identify(res, from)
 	if from == originSDK {
 		identifyByStart(rm)
-		f.rememberRole(text(res, attrServiceInstanceID), roleByMetrics(rm), now)
+		f.rememberRole(attrs.Text(res, attrs.ServiceInstanceID), roleByMetrics(rm), now)
 	}
 	if from.dify() {
 		f.enrich(res)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -26,7 +27,7 @@ type stamper struct {
 }
 
 func (s *stamper) stamp(res pcommon.Map, record plog.LogRecord) {
-	if !has(record.Attributes(), difysemconv.AttrLogRecordUID) {
+	if !attrs.Has(record.Attributes(), difysemconv.AttrLogRecordUID) {
 		record.Attributes().PutStr(difysemconv.AttrLogRecordUID, s.uid(res, record))
 	}
 	if record.Timestamp() != 0 {
@@ -74,21 +75,10 @@ func writeMap(h hash.Hash, m pcommon.Map) {
 		if key == difysemconv.AttrRole {
 			continue // learned over time, so it may differ when the same record arrives again
 		}
-		parts = append(parts, fmt.Sprintf("%q=%d:%q", key, v.Type(), plain(v)))
+		parts = append(parts, fmt.Sprintf("%q=%d:%q", key, v.Type(), attrs.Plain(v)))
 	}
 	slices.Sort(parts)
 	fmt.Fprintf(h, "%q", parts)
 }
 
-func writeValue(h hash.Hash, v pcommon.Value) { fmt.Fprintf(h, "%d:%q ", v.Type(), plain(v)) }
-
-// plain returns a text that differs for different values. AsString encodes maps and slices as JSON, which is empty if they
-// contain a number that JSON can't represent.
-func plain(v pcommon.Value) string {
-	switch v.Type() {
-	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
-		return fmt.Sprintf("%#v", v.AsRaw())
-	default:
-		return v.AsString()
-	}
-}
+func writeValue(h hash.Hash, v pcommon.Value) { fmt.Fprintf(h, "%d:%q ", v.Type(), attrs.Plain(v)) }

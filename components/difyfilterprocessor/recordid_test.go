@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -31,7 +32,7 @@ func uids(t *testing.T, ld plog.Logs) []string {
 	t.Helper()
 	var found []string
 	for _, r := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
-		uid := text(r.Attributes(), difysemconv.AttrLogRecordUID)
+		uid := attrs.Text(r.Attributes(), difysemconv.AttrLogRecordUID)
 		require.NoError(t, uuid.Validate(uid))
 		found = append(found, uid)
 	}

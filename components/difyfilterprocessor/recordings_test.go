@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -21,17 +22,17 @@ import (
 func TestRecordedTracesLoseOnlyNoise(t *testing.T) {
 	b := newHarness(t)
 	in, out := 0, 0
-	parents := map[spanKey]pcommon.SpanID{}
-	left := map[spanKey]pcommon.SpanID{}
+	parents := map[attrs.SpanKey]pcommon.SpanID{}
+	left := map[attrs.SpanKey]pcommon.SpanID{}
 	for _, td := range recordedTraces(t) {
 		in += td.SpanCount()
 		for _, s := range spansOf(td) {
-			parents[spanKey{s.TraceID(), s.SpanID()}] = s.ParentSpanID()
+			parents[attrs.SpanKey{Trace: s.TraceID(), Span: s.SpanID()}] = s.ParentSpanID()
 		}
 		td = b.traces(t, td)
 		out += td.SpanCount()
 		for _, s := range spansOf(td) {
-			left[spanKey{s.TraceID(), s.SpanID()}] = s.ParentSpanID()
+			left[attrs.SpanKey{Trace: s.TraceID(), Span: s.SpanID()}] = s.ParentSpanID()
 		}
 	}
 	require.Equal(t, 7709, in)
@@ -52,24 +53,24 @@ func TestRecordedRunsAreLinked(t *testing.T) {
 	nodes, unlinked := 0, 0
 	for _, td := range recordedTraces(t) {
 		for _, s := range spansOf(b.traces(t, td)) {
-			id := text(s.Attributes(), difysemconv.AttrWorkflowRunID)
+			id := attrs.Text(s.Attributes(), difysemconv.AttrWorkflowRunID)
 			if id != "" {
 				if runs[id] == nil {
 					runs[id] = map[string]bool{}
 				}
 				runs[id][s.TraceID().String()] = true
 			}
-			if !has(s.Attributes(), difysemconv.AttrNodeID) {
+			if !attrs.Has(s.Attributes(), difysemconv.AttrNodeID) {
 				continue
 			}
 			nodes++
 			if id == "" {
 				unlinked++
 			}
-			assert.Equal(t, text(s.Attributes(), difysemconv.AttrNodeType), s.Name())
-			assert.True(t, has(s.Attributes(), difysemconv.AttrNodeTitle))
-			assert.True(t, has(s.Attributes(), difysemconv.AttrAppID))
-			assert.True(t, has(s.Attributes(), difysemconv.AttrWorkflowID))
+			assert.Equal(t, attrs.Text(s.Attributes(), difysemconv.AttrNodeType), s.Name())
+			assert.True(t, attrs.Has(s.Attributes(), difysemconv.AttrNodeTitle))
+			assert.True(t, attrs.Has(s.Attributes(), difysemconv.AttrAppID))
+			assert.True(t, attrs.Has(s.Attributes(), difysemconv.AttrWorkflowID))
 		}
 	}
 	assert.Len(t, runs, 22)
@@ -86,15 +87,15 @@ func TestRecordedResources(t *testing.T) {
 	for _, td := range recordedTraces(t) {
 		for _, rs := range b.traces(t, td).ResourceSpans().All() {
 			res := rs.Resource().Attributes()
-			if role := text(res, difysemconv.AttrRole); role != "" {
-				roles[text(res, attrServiceInstanceID)] = role
+			if role := attrs.Text(res, difysemconv.AttrRole); role != "" {
+				roles[attrs.Text(res, attrs.ServiceInstanceID)] = role
 			}
-			assert.Equal(t, "dify-1.16.1-0123abc", text(res, attrServiceVersion))
-			assert.Equal(t, "0123abc", text(res, difysemconv.AttrCommit))
-			assert.Equal(t, "1.16.1", text(res, difysemconv.AttrVersion))
-			assert.Equal(t, "PRODUCTION", text(res, difysemconv.AttrEnvironment))
-			assert.Equal(t, "COMMUNITY", text(res, difysemconv.AttrEdition))
-			assert.Equal(t, "dify", text(res, attrServiceNamespace))
+			assert.Equal(t, "dify-1.16.1-0123abc", attrs.Text(res, attrs.ServiceVersion))
+			assert.Equal(t, "0123abc", attrs.Text(res, difysemconv.AttrCommit))
+			assert.Equal(t, "1.16.1", attrs.Text(res, difysemconv.AttrVersion))
+			assert.Equal(t, "PRODUCTION", attrs.Text(res, difysemconv.AttrEnvironment))
+			assert.Equal(t, "COMMUNITY", attrs.Text(res, difysemconv.AttrEdition))
+			assert.Equal(t, "dify", attrs.Text(res, attrs.ServiceNamespace))
 		}
 	}
 	assert.Equal(t, map[string]string{
@@ -125,10 +126,10 @@ func TestRecordedContentIsRemoved(t *testing.T) {
 		for _, s := range spansOf(b.traces(t, td)) {
 			for key, action := range contentKeys {
 				if action == actionDrop {
-					assert.False(t, has(s.Attributes(), key), key)
+					assert.False(t, attrs.Has(s.Attributes(), key), key)
 				}
 			}
-			assert.NotContains(t, text(s.Attributes(), attrOldURL), "?")
+			assert.NotContains(t, attrs.Text(s.Attributes(), attrs.OldHTTPURL), "?")
 		}
 	}
 }
@@ -149,7 +150,7 @@ func TestRecordedRequestsAddUp(t *testing.T) {
 		md = b.metrics(t, md)
 		out += md.DataPointCount()
 		for _, rm := range md.ResourceMetrics().All() {
-			instance := text(rm.Resource().Attributes(), attrServiceInstanceID)
+			instance := attrs.Text(rm.Resource().Attributes(), attrs.ServiceInstanceID)
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
 					switch m.Name() {
@@ -191,8 +192,8 @@ func TestRecordedRequestsAddUp(t *testing.T) {
 	assert.Equal(t, map[droppedBy]int{{ruleSampledResponseCount, kindDataPoint}: 2088}, b.dropped(t))
 }
 
-func keyOf(instance string, attrs pcommon.Map) seriesKey {
-	return seriesKey{instance, text(attrs, attrMethod), text(attrs, attrRoute), statusCode(attrs)}
+func keyOf(instance string, kv pcommon.Map) seriesKey {
+	return seriesKey{instance, attrs.Text(kv, attrs.HTTPMethod), attrs.Text(kv, attrs.HTTPRoute), attrs.StatusCode(kv)}
 }
 
 func assertCounter(t *testing.T, m pmetric.Metric) {
@@ -201,7 +202,7 @@ func assertCounter(t *testing.T, m pmetric.Metric) {
 	assert.True(t, m.Sum().IsMonotonic())
 	assert.Equal(t, pmetric.AggregationTemporalityCumulative, m.Sum().AggregationTemporality())
 	for _, p := range m.Sum().DataPoints().All() {
-		assert.Equal(t, "api", text(p.Attributes(), difysemconv.AttrRole))
+		assert.Equal(t, "api", attrs.Text(p.Attributes(), difysemconv.AttrRole))
 	}
 }
 
@@ -219,11 +220,11 @@ func TestRecordedProcessesWithoutPID(t *testing.T) {
 	ids := map[string]string{} // pid -> id
 	for _, md := range recordedMetrics(t) {
 		res := md.ResourceMetrics().At(0).Resource().Attributes()
-		pid, _ := res.Get(attrProcessPID)
+		pid, _ := res.Get(attrs.ProcessPID)
 		of := pid.AsString()
-		res.Remove(attrProcessPID)
+		res.Remove(attrs.ProcessPID)
 		res = b.metrics(t, md).ResourceMetrics().At(0).Resource().Attributes()
-		id := text(res, attrServiceInstanceID)
+		id := attrs.Text(res, attrs.ServiceInstanceID)
 		require.NotEmpty(t, id)
 		if known, ok := ids[of]; ok {
 			assert.Equal(t, known, id, "one id for all exports of a process")
@@ -263,8 +264,8 @@ func TestRecordedTracesRedelivered(t *testing.T) {
 		for j, s := range once {
 			assert.Equal(t, s.SpanID(), twice[j].SpanID())
 			assert.Equal(t, s.ParentSpanID(), twice[j].ParentSpanID())
-			if id := text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
-				assert.Equal(t, id, text(twice[j].Attributes(), difysemconv.AttrWorkflowRunID))
+			if id := attrs.Text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
+				assert.Equal(t, id, attrs.Text(twice[j].Attributes(), difysemconv.AttrWorkflowRunID))
 			}
 		}
 	}

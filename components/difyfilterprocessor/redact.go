@@ -12,12 +12,13 @@ import (
 	"math"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 // contentKeys are the attributes with content of users and models. Dify's community edition has no switch for them.
@@ -48,10 +49,7 @@ var contentKeys = map[string]string{
 	"answer":                     actionDrop,
 }
 
-const (
-	truncatedMark = "…[truncated]"
-	hashMark      = "sha256:"
-)
+const hashMark = "sha256:"
 
 // redactor removes content by key, and secrets from every text.
 type redactor struct {
@@ -134,18 +132,18 @@ func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 		for _, m := range sm.Metrics().All() {
 			r.set(m.Description(), m.SetDescription)
 			changed := false
-			eachPointOf(m, func(p point) {
+			attrs.EachPointOf(m, func(p attrs.Point) {
 				changed = r.attributes(p.Attributes()) || changed
 				r.exemplars(p)
 			})
 			if changed {
-				r.tally.drop(ruleMergedSeries, kindDataPoint, narrow(m, nil))
+				r.tally.drop(ruleMergedSeries, kindDataPoint, attrs.Narrow(m, nil))
 			}
 		}
 	}
 }
 
-func (r *redactor) exemplars(p point) {
+func (r *redactor) exemplars(p attrs.Point) {
 	carrier, ok := p.(interface{ Exemplars() pmetric.ExemplarSlice })
 	if !ok {
 		return
@@ -200,25 +198,25 @@ func (r *redactor) message(value string, to func(string)) {
 }
 
 // attributes redacts a map of attributes and reports whether it changed it.
-func (r *redactor) attributes(attrs pcommon.Map) bool {
+func (r *redactor) attributes(attributes pcommon.Map) bool {
 	before := r.tally.redacted
 	dropped := false
-	for key, v := range attrs.All() {
-		dropped = r.attribute(key, v, attrs) || dropped
+	for key, v := range attributes.All() {
+		dropped = r.attribute(key, v, attributes) || dropped
 	}
 	if dropped {
-		attrs.RemoveIf(func(key string, _ pcommon.Value) bool { return r.drops(key) })
+		attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return r.drops(key) })
 	}
 	return before != r.tally.redacted
 }
 
 func (r *redactor) drops(key string) bool {
 	action := r.action(key)
-	return action == actionDrop || (action == "" && key == attrQuery && r.cfg.URLQueries)
+	return action == actionDrop || (action == "" && key == attrs.URLQuery && r.cfg.URLQueries)
 }
 
 // attribute redacts one attribute and reports whether the caller must remove it.
-func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) bool {
+func (r *redactor) attribute(key string, v pcommon.Value, attributes pcommon.Map) bool {
 	switch r.action(key) {
 	case actionDrop:
 		r.tally.redacted[reasonKey]++
@@ -230,30 +228,30 @@ func (r *redactor) attribute(key string, v pcommon.Value, attrs pcommon.Map) boo
 		r.value(key, v) // before truncation, which could leave an unrecognizable half of a secret
 		r.truncate(v)
 	case "":
-		if key == attrQuery && r.cfg.URLQueries {
+		if key == attrs.URLQuery && r.cfg.URLQueries {
 			r.tally.redacted[reasonQuery]++
 			return true
 		}
 	}
 	if v.Type() == pcommon.ValueTypeStr {
-		r.byMeaning(key, v, attrs)
+		r.byMeaning(key, v, attributes)
 	}
 	r.value(key, v)
 	return false
 }
 
 // byMeaning removes what is content by the meaning of the key: literals of a statement, the query of a URL.
-func (r *redactor) byMeaning(key string, v pcommon.Value, attrs pcommon.Map) {
+func (r *redactor) byMeaning(key string, v pcommon.Value, attributes pcommon.Map) {
 	switch key {
 	case "db.statement", "db.query.text":
 		if !r.cfg.SQL {
 			return
 		}
-		if clean, found := r.clean.withoutLiterals(v.Str(), cmp.Or(text(attrs, attrDBSystem), text(attrs, "db.system.name"))); found {
+		if clean, found := r.clean.withoutLiterals(v.Str(), cmp.Or(attrs.Text(attributes, attrs.OldDBSystem), attrs.Text(attributes, "db.system.name"))); found {
 			v.SetStr(clean)
 			r.tally.redacted[reasonSQL]++
 		}
-	case attrOldURL, attrOldTarget, attrRoute, attrPath, attrFullURL:
+	case attrs.OldHTTPURL, attrs.OldHTTPTarget, attrs.HTTPRoute, attrs.URLPath, attrs.URLFull:
 		if bare, _, found := strings.Cut(v.Str(), "?"); r.cfg.URLQueries && found {
 			v.SetStr(bare)
 			r.tally.redacted[reasonQuery]++
@@ -383,16 +381,8 @@ func (r *redactor) truncate(v pcommon.Value) {
 	if len(value) <= r.cfg.TruncateTo {
 		return
 	}
-	if cut := firstBytes(value, r.cfg.TruncateTo) + truncatedMark; cut != value {
+	if cut := attrs.FirstBytes(value, r.cfg.TruncateTo) + attrs.TruncatedMark; cut != value {
 		v.SetStr(cut)
 		r.tally.redacted[reasonKey]++
 	}
-}
-
-// firstBytes returns at most the first n bytes of a longer text, without an incomplete character at the end.
-func firstBytes(text string, n int) string {
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 // canary is a secret that contains mark. No output may contain mark.
@@ -113,18 +115,18 @@ func TestNoCanaryLeavesLogs(t *testing.T) {
 
 func TestRedactionOff(t *testing.T) {
 	b := newHarness(t, func(c *Config) { c.Redaction.Enabled = false })
-	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1, name: canary, attrs: attrs{"gen_ai.prompt": mark}}))
+	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1, name: canary, kv: kv{"gen_ai.prompt": mark}}))
 	span := byID(td, 1)
 	assert.Equal(t, canary, span.Name())
-	assert.Equal(t, mark, text(span.Attributes(), "gen_ai.prompt"))
+	assert.Equal(t, mark, attrs.Text(span.Attributes(), "gen_ai.prompt"))
 }
 
 func TestEachRedactionCanBeOff(t *testing.T) {
-	in := attrs{"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "url.query": "q=1", "x": canary}
+	in := kv{"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "url.query": "q=1", "x": canary}
 	b := newHarness(t, func(c *Config) {
 		c.Redaction.SQL, c.Redaction.URLQueries, c.Redaction.Secrets = false, false, false
 	})
-	assert.Equal(t, in, byID(b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: in})), 1).Attributes().AsRaw())
+	assert.Equal(t, in, byID(b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: in})), 1).Attributes().AsRaw())
 }
 
 func TestActionsByKey(t *testing.T) {
@@ -143,10 +145,10 @@ func TestActionsByKey(t *testing.T) {
 				c.Redaction.Keys = map[string]string{"gen_ai.prompt": tt.action}
 				c.Redaction.TruncateTo = 8
 			}
-			td := newHarness(t, config).traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"gen_ai.prompt": tt.in}}))
-			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"))
+			td := newHarness(t, config).traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"gen_ai.prompt": tt.in}}))
+			assert.Equal(t, tt.want, attrs.Text(byID(td, 1).Attributes(), "gen_ai.prompt"))
 			td = newHarness(t, config).traces(t, td)
-			assert.Equal(t, tt.want, text(byID(td, 1).Attributes(), "gen_ai.prompt"), "idempotent")
+			assert.Equal(t, tt.want, attrs.Text(byID(td, 1).Attributes(), "gen_ai.prompt"), "idempotent")
 		})
 	}
 }
@@ -157,7 +159,7 @@ func TestHashWithKey(t *testing.T) {
 			c.Redaction.Keys = map[string]string{"user.*": actionHash}
 			c.Redaction.HashKey = key
 		})
-		return text(byID(b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"user.email": "a@b"}})), 1).Attributes(), "user.email")
+		return attrs.Text(byID(b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"user.email": "a@b"}})), 1).Attributes(), "user.email")
 	}
 	assert.NotEqual(t, hashed(""), hashed("k"))
 	assert.NotEqual(t, hashed("k"), hashed("l"))
@@ -169,13 +171,13 @@ func TestLongestPrefixWins(t *testing.T) {
 	b := newHarness(t, func(c *Config) {
 		c.Redaction.Keys = map[string]string{"a.*": actionDrop, "a.b.*": actionKeep, "a.b.c": actionDrop}
 	})
-	td := b.traces(t, batchOf(attrs{}, spanSpec{id: 1, attrs: attrs{"a.x": "1", "a.b.x": "2", "a.b.c": "3", "b": "4"}}))
-	assert.Equal(t, attrs{"a.b.x": "2", "b": "4"}, byID(td, 1).Attributes().AsRaw())
+	td := b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"a.x": "1", "a.b.x": "2", "a.b.c": "3", "b": "4"}}))
+	assert.Equal(t, kv{"a.b.x": "2", "b": "4"}, byID(td, 1).Attributes().AsRaw())
 }
 
 func TestRedactionIsCountedByReason(t *testing.T) {
 	b := newHarness(t)
-	b.traces(t, batchOf(attrs{}, spanSpec{id: 1, name: canary, attrs: attrs{
+	b.traces(t, batchOf(kv{}, spanSpec{id: 1, name: canary, kv: kv{
 		"db.statement": "SELECT 'x'", "http.url": "http://h/p?q=1", "gen_ai.prompt": "x", "gen_ai.completion": "y",
 	}}))
 	counts := map[string]int64{}
@@ -188,7 +190,7 @@ func TestRedactionIsCountedByReason(t *testing.T) {
 
 // IDs and times can't contain secrets and must not change.
 func TestRedactionDoesNotChangeStructure(t *testing.T) {
-	in := batchOf(attrs{"service.name": "x"}, spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, attrs: attrs{"n": 7, "b": true, "f": 1.5}})
+	in := batchOf(kv{"service.name": "x"}, spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, kv: kv{"n": 7, "b": true, "f": 1.5}})
 	in.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetStartTimestamp(5)
 	want := wireTraces(t, in)
 	assert.JSONEq(t, want, wireTraces(t, newHarness(t).traces(t, in)))

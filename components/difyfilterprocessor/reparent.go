@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
 // droppedSpan is what is remembered of a dropped span for its children.
@@ -27,9 +29,9 @@ type pruning struct {
 	t     *tally
 	spans []spanAt // in the order of the batch
 
-	byRule  []*rule                 // the rule that drops the span at this position; nil: kept
-	inherit []string                // the rule of the dropped subtree that it is in; empty: none
-	gone    map[spanKey]droppedSpan // dropped spans, by id
+	byRule  []*rule                       // the rule that drops the span at this position; nil: kept
+	inherit []string                      // the rule of the dropped subtree that it is in; empty: none
+	gone    map[attrs.SpanKey]droppedSpan // dropped spans, by id
 	any     bool
 	memory  bool // earlier batches dropped spans too
 }
@@ -84,7 +86,7 @@ func (p *pruning) collect(td ptrace.Traces, roles []string) {
 	n := td.SpanCount()
 	p.spans = make([]spanAt, 0, n)
 	p.inherit = make([]string, n)
-	p.gone = map[spanKey]droppedSpan{}
+	p.gone = map[attrs.SpanKey]droppedSpan{}
 	if p.byRule == nil {
 		p.byRule = make([]*rule, n)
 	}
@@ -102,7 +104,7 @@ func (p *pruning) collect(td ptrace.Traces, roles []string) {
 
 func (p *pruning) note(span ptrace.Span, rule string, subtree bool) {
 	if id := span.SpanID(); !id.IsEmpty() {
-		p.gone[spanKey{span.TraceID(), id}] = droppedSpan{parent: span.ParentSpanID(), rule: rule, subtree: subtree}
+		p.gone[attrs.SpanKey{Trace: span.TraceID(), Span: id}] = droppedSpan{parent: span.ParentSpanID(), rule: rule, subtree: subtree}
 	}
 }
 
@@ -113,7 +115,7 @@ func (p *pruning) dropped(place int) bool {
 // settle decides about every span, and again about the children of a span that it drops. So each span is visited once,
 // plus once for each of its ancestors that is dropped, in whatever order the spans arrived.
 func (p *pruning) settle() {
-	children := map[spanKey][]int{} // positions of kept spans, by their parent
+	children := map[attrs.SpanKey][]int{} // positions of kept spans, by their parent
 	stack := make([]int, len(p.spans))
 	for place := range stack {
 		stack[place] = len(stack) - 1 - place // the first span on top
@@ -124,12 +126,12 @@ func (p *pruning) settle() {
 		s := p.spans[place]
 		if !p.dropped(place) && !p.settleSpan(place) {
 			if parent := s.span.ParentSpanID(); !parent.IsEmpty() {
-				key := spanKey{s.span.TraceID(), parent}
+				key := attrs.SpanKey{Trace: s.span.TraceID(), Span: parent}
 				children[key] = append(children[key], place)
 			}
 			continue
 		}
-		key := spanKey{s.span.TraceID(), s.span.SpanID()}
+		key := attrs.SpanKey{Trace: s.span.TraceID(), Span: s.span.SpanID()}
 		stack = append(stack, children[key]...)
 		delete(children, key)
 	}
@@ -175,7 +177,7 @@ func (p *pruning) droppedParent(span ptrace.Span) (droppedSpan, bool) {
 	if parent.IsEmpty() {
 		return droppedSpan{}, false
 	}
-	key := spanKey{span.TraceID(), parent}
+	key := attrs.SpanKey{Trace: span.TraceID(), Span: parent}
 	if d, ok := p.gone[key]; ok || !p.memory {
 		return d, ok
 	}
@@ -195,7 +197,7 @@ func (f *filter) anyOrphan(td ptrace.Traces, now time.Time) bool {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				if parent := span.ParentSpanID(); !parent.IsEmpty() {
-					if _, ok := f.memory.dropped.get(spanKey{span.TraceID(), parent}, now); ok {
+					if _, ok := f.memory.dropped.get(attrs.SpanKey{Trace: span.TraceID(), Span: parent}, now); ok {
 						return true
 					}
 				}
@@ -210,10 +212,10 @@ func (p *pruning) remember() {
 	p.f.memory.mu.Lock()
 	defer p.f.memory.mu.Unlock()
 	for place, s := range p.spans {
-		if !p.dropped(place) || s.span.SpanID().IsEmpty() || has(s.span.Attributes(), attrDBSystem) {
+		if !p.dropped(place) || s.span.SpanID().IsEmpty() || attrs.Has(s.span.Attributes(), attrs.OldDBSystem) {
 			continue
 		}
-		key := spanKey{s.span.TraceID(), s.span.SpanID()}
+		key := attrs.SpanKey{Trace: s.span.TraceID(), Span: s.span.SpanID()}
 		p.f.memory.dropped.set(key, p.gone[key], p.now)
 	}
 }

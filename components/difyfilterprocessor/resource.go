@@ -8,22 +8,13 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 const (
-	attrServiceName       = "service.name"
-	attrServiceVersion    = "service.version"
-	attrServiceNamespace  = "service.namespace"
-	attrServiceInstanceID = "service.instance.id"
-	attrHostName          = "host.name"
-	attrProcessPID        = "process.pid"
-	attrProcessName       = "process.executable.name"
-	attrSDKName           = "telemetry.sdk.name"
-	attrContainerID       = "container.id"
-	attrContainerName     = "container.name"
-	attrComposeService    = "com.docker.compose.service"
-	attrGitCommit         = "custom.deployment.git_commit"
+	attrComposeService = "com.docker.compose.service"
+	attrGitCommit      = "custom.deployment.git_commit"
 
 	serviceDify         = "langgenius/dify" // Dify's default for APPLICATION_NAME
 	servicePluginDaemon = "dify-plugin-daemon"
@@ -55,9 +46,9 @@ func (o origin) ownWork(scope pcommon.InstrumentationScope) bool {
 // the enterprise edition, or process ID and host name. The process scraper of hostmetrics has the latter too, but also
 // the executable's name, and an instance ID must be absent or the one that identify sets.
 func originOf(res pcommon.Map, enterprise bool) origin {
-	name, named := res.Get(attrServiceName)
+	name, named := res.Get(attrs.ServiceName)
 	if !named {
-		if has(res, attrContainerID) {
+		if attrs.Has(res, attrs.ContainerID) {
 			return originContainer
 		}
 		return originOther
@@ -65,13 +56,13 @@ func originOf(res pcommon.Map, enterprise bool) origin {
 	if name.AsString() == servicePluginDaemon {
 		return originPluginDaemon
 	}
-	if has(res, attrSDKName) {
+	if attrs.Has(res, attrs.TelemetrySDKName) {
 		return originOther
 	}
 	switch {
-	case enterprise, has(res, attrGitCommit), strings.HasPrefix(text(res, attrServiceVersion), versionPrefix):
+	case enterprise, attrs.Has(res, attrGitCommit), strings.HasPrefix(attrs.Text(res, attrs.ServiceVersion), versionPrefix):
 		return originSDK
-	case processID(res) != "" && !has(res, attrProcessName) && (!has(res, attrServiceInstanceID) || identified(res)):
+	case processID(res) != "" && !attrs.Has(res, attrs.ProcessExecutableName) && (!attrs.Has(res, attrs.ServiceInstanceID) || identified(res)):
 		return originSDK
 	default:
 		return originOther
@@ -81,7 +72,7 @@ func originOf(res pcommon.Map, enterprise bool) origin {
 // enrich sets the namespace and splits version, commit, edition and environment. It never changes what the operator set.
 func (f *filter) enrich(res pcommon.Map) {
 	if f.cfg.ServiceNamespace != "" {
-		putAbsent(res, attrServiceNamespace, f.cfg.ServiceNamespace)
+		attrs.PutAbsent(res, attrs.ServiceNamespace, f.cfg.ServiceNamespace)
 	}
 	splitVersion(res)
 	splitEnvironment(res)
@@ -89,7 +80,7 @@ func (f *filter) enrich(res pcommon.Map) {
 
 // splitVersion reads dify-<version>-<commit>. The original attribute is kept: Sentry matches releases by it.
 func splitVersion(res pcommon.Map) {
-	v, ok := res.Get(attrServiceVersion)
+	v, ok := res.Get(attrs.ServiceVersion)
 	if !ok {
 		return
 	}
@@ -106,10 +97,10 @@ func splitVersion(res pcommon.Map) {
 		version = strings.TrimSuffix(strings.TrimSuffix(rest, commit), "-")
 	}
 	if version != "" {
-		putAbsent(res, difysemconv.AttrVersion, version)
+		attrs.PutAbsent(res, difysemconv.AttrVersion, version)
 	}
 	if commit != "" {
-		putAbsent(res, difysemconv.AttrCommit, commit)
+		attrs.PutAbsent(res, difysemconv.AttrCommit, commit)
 	}
 }
 
@@ -123,13 +114,13 @@ var editions = []struct{ suffix, edition string }{
 
 // splitEnvironment reads <environment>-<edition> from the current key, or from the key of Dify up to 1.13.0.
 func splitEnvironment(res pcommon.Map) {
-	if old, ok := res.Get(difysemconv.AttrOldEnvironment); ok && !has(res, difysemconv.AttrEnvironment) {
+	if old, ok := res.Get(difysemconv.AttrOldEnvironment); ok && !attrs.Has(res, difysemconv.AttrEnvironment) {
 		value := old.AsString()
 		res.Remove(difysemconv.AttrOldEnvironment)
 		res.PutStr(difysemconv.AttrEnvironment, value)
 	}
 	env, ok := res.Get(difysemconv.AttrEnvironment)
-	if !ok || has(res, difysemconv.AttrEdition) {
+	if !ok || attrs.Has(res, difysemconv.AttrEdition) {
 		return // already split, or set by the operator
 	}
 	for _, e := range editions {
@@ -151,43 +142,4 @@ func isHex(s string) bool {
 		}
 	}
 	return len(s) >= 7
-}
-
-func has(m pcommon.Map, key string) bool {
-	_, ok := m.Get(key)
-	return ok
-}
-
-// str returns a string value, and "" for a value of another type.
-func str(v pcommon.Value) string {
-	if v.Type() != pcommon.ValueTypeStr {
-		return ""
-	}
-	return v.Str()
-}
-
-// text returns the value of a string attribute, and "" if there is none.
-func text(m pcommon.Map, key string) string {
-	if v, ok := m.Get(key); ok {
-		return str(v)
-	}
-	return ""
-}
-
-func putAbsent(m pcommon.Map, key, value string) {
-	if !has(m, key) {
-		m.PutStr(key, value)
-	}
-}
-
-// rename moves a string value to another key. If that key is already set, it only removes the old one. A value of
-// another type is left alone.
-func rename(m pcommon.Map, from, to string) {
-	v, ok := m.Get(from)
-	if !ok || v.Type() != pcommon.ValueTypeStr {
-		return
-	}
-	value := v.Str()
-	m.Remove(from)
-	putAbsent(m, to, value)
 }

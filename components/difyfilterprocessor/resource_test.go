@@ -13,76 +13,77 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 func TestResources(t *testing.T) {
 	// added has the attributes that are added or changed; nil marks removed ones.
 	for name, tt := range map[string]struct {
-		res   attrs
-		added attrs
+		res   kv
+		added kv
 	}{
 		"current": {
 			difyProcess(7),
-			attrs{
+			kv{
 				"service.instance.id": "vm:7", "service.namespace": "dify", "dify.version": "1.16.1", "dify.commit": "0123abc",
 				"dify.edition": "COMMUNITY", "deployment.environment.name": "PRODUCTION",
 			},
 		},
 		"up to 1.13.0": {
-			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.9.2-", "host.name": "h", "process.pid": "7", "deployment.environment": "STAGING-SELF_HOSTED"},
-			attrs{
+			kv{"service.name": "langgenius/dify", "service.version": "dify-1.9.2-", "host.name": "h", "process.pid": "7", "deployment.environment": "STAGING-SELF_HOSTED"},
+			kv{
 				"service.instance.id": "h:7", "service.namespace": "dify", "dify.version": "1.9.2", "dify.edition": "COMMUNITY",
 				"deployment.environment": nil, "deployment.environment.name": "STAGING",
 			},
 		},
 		"a release candidate without a commit": {
-			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.17.0-rc1", "deployment.environment.name": "PRODUCTION-CLOUD"},
-			attrs{"service.namespace": "dify", "dify.version": "1.17.0-rc1", "dify.edition": "CLOUD", "deployment.environment.name": "PRODUCTION"},
+			kv{"service.name": "langgenius/dify", "service.version": "dify-1.17.0-rc1", "deployment.environment.name": "PRODUCTION-CLOUD"},
+			kv{"service.namespace": "dify", "dify.version": "1.17.0-rc1", "dify.edition": "CLOUD", "deployment.environment.name": "PRODUCTION"},
 		},
 		"attributes of the operator are kept": {
-			difyProcess(7, attrs{
+			difyProcess(7, kv{
 				"service.instance.id": "mine", "service.namespace": "ns", "dify.version": "v", "dify.commit": "c", "dify.edition": "e", "dify.role": "r",
 				"deployment.environment": "old", "deployment.environment.name": "prod",
 			}),
-			attrs{},
+			kv{},
 		},
 		"an environment that itself ends like an edition": {
-			attrs{"service.name": "langgenius/dify", "custom.deployment.git_commit": "", "deployment.environment.name": "DE-CLOUD-COMMUNITY"},
-			attrs{"service.namespace": "dify", "dify.edition": "COMMUNITY", "deployment.environment.name": "DE-CLOUD"},
+			kv{"service.name": "langgenius/dify", "custom.deployment.git_commit": "", "deployment.environment.name": "DE-CLOUD-COMMUNITY"},
+			kv{"service.namespace": "dify", "dify.edition": "COMMUNITY", "deployment.environment.name": "DE-CLOUD"},
 		},
 		"role by names": {
-			difyProcess(7, attrs{"service.name": "dify-worker-beat", "host.name": "api-1"}),
-			attrs{
+			difyProcess(7, kv{"service.name": "dify-worker-beat", "host.name": "api-1"}),
+			kv{
 				"service.instance.id": "api-1:7", "service.namespace": "dify", "dify.version": "1.16.1", "dify.commit": "0123abc",
 				"dify.edition": "COMMUNITY", "deployment.environment.name": "PRODUCTION", "dify.role": "beat",
 			},
 		},
 		"role by the name of the host": {
-			attrs{"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "dify-worker-6d5f7c9b8d-x2k4z", "process.pid": 1},
-			attrs{
+			kv{"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "dify-worker-6d5f7c9b8d-x2k4z", "process.pid": 1},
+			kv{
 				"service.instance.id": "dify-worker-6d5f7c9b8d-x2k4z:1", "service.namespace": "dify", "dify.version": "1.16.1",
 				"dify.commit": "0123abc", "dify.role": "worker",
 			},
 		},
 		"plugin daemon": {
-			attrs{"service.name": "dify-plugin-daemon", "service.version": "unknown"},
-			attrs{"service.namespace": "dify", "dify.role": "plugin_daemon"},
+			kv{"service.name": "dify-plugin-daemon", "service.version": "unknown"},
+			kv{"service.namespace": "dify", "dify.role": "plugin_daemon"},
 		},
 		"container": {
-			attrs{"container.id": "abc", "container.name": "docker-worker_beat-1"},
-			attrs{"service.instance.id": "abc", "dify.role": "beat"},
+			kv{"container.id": "abc", "container.name": "docker-worker_beat-1"},
+			kv{"service.instance.id": "abc", "dify.role": "beat"},
 		},
 		"another SDK": {
-			attrs{"service.name": "shop-api", "telemetry.sdk.name": "opentelemetry", "host.name": "h", "process.pid": 1, "deployment.environment": "x-CLOUD"},
-			attrs{},
+			kv{"service.name": "shop-api", "telemetry.sdk.name": "opentelemetry", "host.name": "h", "process.pid": 1, "deployment.environment": "x-CLOUD"},
+			kv{},
 		},
 		"a process of hostmetrics": {
-			attrs{"service.name": "x", "host.name": "h", "process.pid": 1, "process.executable.name": "gunicorn"},
-			attrs{},
+			kv{"service.name": "x", "host.name": "h", "process.pid": 1, "process.executable.name": "gunicorn"},
+			kv{},
 		},
-		"another receiver's": {attrs{"service.name": "dify", "service.instance.id": "x"}, attrs{}},
-		"nothing":            {attrs{}, attrs{}},
+		"another receiver's": {kv{"service.name": "dify", "service.instance.id": "x"}, kv{}},
+		"nothing":            {kv{}, kv{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := maps.Clone(tt.res)
@@ -100,7 +101,7 @@ func TestResources(t *testing.T) {
 }
 
 // normal converts numbers to the types of pdata.
-func normal(t *testing.T, raw attrs) attrs {
+func normal(t *testing.T, raw kv) kv {
 	t.Helper()
 	m := pcommon.NewMap()
 	require.NoError(t, m.FromRaw(raw))
@@ -110,14 +111,14 @@ func normal(t *testing.T, raw attrs) attrs {
 func TestNamespaceOff(t *testing.T) {
 	b := newHarness(t, func(c *Config) { c.ServiceNamespace = "" })
 	td := b.traces(t, batchOf(difyProcess(1), spanSpec{id: 1}))
-	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceNamespace))
+	assert.False(t, attrs.Has(td.ResourceSpans().At(0).Resource().Attributes(), attrs.ServiceNamespace))
 }
 
 func TestEnterpriseTelemetryIsDify(t *testing.T) {
 	b := newHarness(t)
-	td := b.traces(t, batchOf(attrs{"service.name": "dify", "host.name": "h"}, spanSpec{id: 1, scope: scopeEnterprise, name: "dify.workflow.run"}))
-	assert.Equal(t, "dify", text(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceNamespace))
-	assert.False(t, has(td.ResourceSpans().At(0).Resource().Attributes(), attrServiceInstanceID), "without a pid, spans do not identify a process")
+	td := b.traces(t, batchOf(kv{"service.name": "dify", "host.name": "h"}, spanSpec{id: 1, scope: scopeEnterprise, name: "dify.workflow.run"}))
+	assert.Equal(t, "dify", attrs.Text(td.ResourceSpans().At(0).Resource().Attributes(), attrs.ServiceNamespace))
+	assert.False(t, attrs.Has(td.ResourceSpans().At(0).Resource().Attributes(), attrs.ServiceInstanceID), "without a pid, spans do not identify a process")
 }
 
 func TestRolesAreRemembered(t *testing.T) {
@@ -128,7 +129,7 @@ func TestRolesAreRemembered(t *testing.T) {
 
 	b := newHarness(t)
 	role := func(pid int, spec spanSpec) string {
-		return text(b.traces(t, batchOf(difyProcess(pid), spec)).ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
+		return attrs.Text(b.traces(t, batchOf(difyProcess(pid), spec)).ResourceSpans().At(0).Resource().Attributes(), difysemconv.AttrRole)
 	}
 	assert.Empty(t, role(1, call))
 	assert.Empty(t, role(1, sends), "both send tasks")
@@ -137,7 +138,7 @@ func TestRolesAreRemembered(t *testing.T) {
 	assert.Equal(t, difysemconv.RoleWorker, role(2, task))
 	assert.Equal(t, difysemconv.RoleWorker, role(2, call))
 	assert.Empty(t, role(3, call))
-	b.traces(t, batchOf(difyProcess(4), spanSpec{id: 1, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, attrs: attrs{"db.system": "redis"}}))
+	b.traces(t, batchOf(difyProcess(4), spanSpec{id: 1, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: kv{"db.system": "redis"}}))
 	assert.Equal(t, difysemconv.RoleWorker, role(4, call), "a process that polls is a worker, although the polling is dropped")
 	assert.Empty(t, role(5, spanSpec{id: 1, parent: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan}))
 
@@ -152,7 +153,7 @@ func TestRolesAreRemembered(t *testing.T) {
 // A label that is added later would start a second series.
 func TestRolesOfSeriesNeverChange(t *testing.T) {
 	pointRole := func(md pmetric.Metrics) string {
-		return text(md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).Attributes(), difysemconv.AttrRole)
+		return attrs.Text(md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).Attributes(), difysemconv.AttrRole)
 	}
 	b := newHarness(t)
 	before := b.metrics(t, poolUsage(2))
@@ -194,28 +195,28 @@ func TestStatusRepair(t *testing.T) {
 		want     ptrace.StatusCode
 		original string
 	}{
-		"404":                   {spanSpec{kind: serverSpan, err: "404 NOT FOUND", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND"},
-		"302, no message":       {spanSpec{kind: serverSpan, err: " ", attrs: attrs{"http.response.status_code": 302}}, ptrace.StatusCodeUnset, "ERROR:  "},
-		"400 with an exception": {spanSpec{kind: serverSpan, err: "400", attrs: attrs{"http.status_code": 400}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeUnset, "ERROR: 400"},
-		"500":                   {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
-		"200 with an exception": {spanSpec{kind: serverSpan, err: "x", attrs: attrs{"http.status_code": 200}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
-		"404 of a client span":  {spanSpec{kind: clientSpan, err: "404", attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeError, ""},
-		"a rejected request":    {spanSpec{err: "ValueError: x", attrs: attrs{"exception.type": "JSONDecodeError"}, events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")}}, ptrace.StatusCodeUnset, "ERROR: ValueError: x"},
+		"404":                   {spanSpec{kind: serverSpan, err: "404 NOT FOUND", kv: kv{"http.status_code": 404}}, ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND"},
+		"302, no message":       {spanSpec{kind: serverSpan, err: " ", kv: kv{"http.response.status_code": 302}}, ptrace.StatusCodeUnset, "ERROR:  "},
+		"400 with an exception": {spanSpec{kind: serverSpan, err: "400", kv: kv{"http.status_code": 400}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeUnset, "ERROR: 400"},
+		"500":                   {spanSpec{kind: serverSpan, err: "500", kv: kv{"http.status_code": 500}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
+		"200 with an exception": {spanSpec{kind: serverSpan, err: "x", kv: kv{"http.status_code": 200}, events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
+		"404 of a client span":  {spanSpec{kind: clientSpan, err: "404", kv: kv{"http.status_code": 404}}, ptrace.StatusCodeError, ""},
+		"a rejected request":    {spanSpec{err: "ValueError: x", kv: kv{"exception.type": "JSONDecodeError"}, events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")}}, ptrace.StatusCodeUnset, "ERROR: ValueError: x"},
 		"an HTTPException":      {spanSpec{err: "x", events: []eventSpec{exception("controllers.web.error.AppUnavailableError", "x"), exception("werkzeug.exceptions.NotFound", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
 		"an expected and an unexpected exception": {spanSpec{err: "x", events: []eventSpec{exception("ValueError", "x"), exception("httpx.ConnectError", "x")}}, ptrace.StatusCodeError, ""},
-		"an unexpected exception in the log":      {spanSpec{err: "x", attrs: attrs{"exception.type": "ConnectError"}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"expected, but 500":                       {spanSpec{kind: serverSpan, err: "500", attrs: attrs{"http.status_code": 500}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"an unexpected exception in the log":      {spanSpec{err: "x", kv: kv{"exception.type": "ConnectError"}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
+		"expected, but 500":                       {spanSpec{kind: serverSpan, err: "500", kv: kv{"http.status_code": 500}, events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
 		"a client span":                           {spanSpec{kind: clientSpan, err: "x", events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
 		"a task":                                  {spanSpec{kind: consumerSpan, err: "x", events: []eventSpec{exception("graphon.model_runtime.errors.invoke.InvokeRateLimitError", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
 		"an error without an exception":           {spanSpec{err: "ValueError: x"}, ptrace.StatusCodeError, ""},
 		"no HTTP":                                 {spanSpec{kind: serverSpan, err: "x"}, ptrace.StatusCodeError, ""},
-		"no error":                                {spanSpec{kind: serverSpan, attrs: attrs{"http.status_code": 404}}, ptrace.StatusCodeUnset, ""},
+		"no error":                                {spanSpec{kind: serverSpan, kv: kv{"http.status_code": 404}}, ptrace.StatusCodeUnset, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.spec.id, tt.spec.name = 1, "GET /x"
 			span := byID(newHarness(t).traces(t, batchOf(difyProcess(1), tt.spec)), 1)
 			assert.Equal(t, tt.want, span.Status().Code())
-			assert.Equal(t, tt.original, text(span.Attributes(), difysemconv.AttrOriginalStatus))
+			assert.Equal(t, tt.original, attrs.Text(span.Attributes(), difysemconv.AttrOriginalStatus))
 			assert.Equal(t, len(tt.spec.events), span.Events().Len())
 		})
 	}
@@ -223,62 +224,62 @@ func TestStatusRepair(t *testing.T) {
 
 func TestCurrentSpanAttributes(t *testing.T) {
 	for name, tt := range map[string]struct {
-		res, in, want attrs
+		res, in, want kv
 	}{
 		"HTTP names are added": {
 			difyProcess(1),
-			attrs{"http.method": "GET", "http.status_code": 200, "http.target": "/x?y=1"},
-			attrs{
+			kv{"http.method": "GET", "http.status_code": 200, "http.target": "/x?y=1"},
+			kv{
 				"http.method": "GET", "http.status_code": 200, "http.target": "/x", "http.request.method": "GET",
 				"http.response.status_code": 200, "url.path": "/x",
 			},
 		},
 		"URL of a client span": {
 			difyProcess(1),
-			attrs{"http.method": "GET", "http.url": "http://h/x?y=1"},
-			attrs{"http.method": "GET", "http.request.method": "GET", "http.url": "http://h/x", "url.full": "http://h/x"},
+			kv{"http.method": "GET", "http.url": "http://h/x?y=1"},
+			kv{"http.method": "GET", "http.request.method": "GET", "http.url": "http://h/x", "url.full": "http://h/x"},
 		},
 		"ids up to 1.10.1": {
-			difyProcess(1), attrs{"service.tenant.id": "t", "service.user.id": "u"}, attrs{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
+			difyProcess(1), kv{"service.tenant.id": "t", "service.user.id": "u"}, kv{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
 		},
 		"current names win": {
-			difyProcess(1), attrs{"service.tenant.id": "t", "dify.tenant_id": "today"}, attrs{"dify.tenant_id": "today"},
+			difyProcess(1), kv{"service.tenant.id": "t", "dify.tenant_id": "today"}, kv{"dify.tenant_id": "today"},
 		},
 		"the plugin daemon's tenant": {
-			attrs{"service.name": "dify-plugin-daemon"}, attrs{"tenant_id": "t"}, attrs{"dify.tenant_id": "t"},
+			kv{"service.name": "dify-plugin-daemon"}, kv{"tenant_id": "t"}, kv{"dify.tenant_id": "t"},
 		},
-		"tenant_id of other processes is not a tenant of Dify": {difyProcess(1), attrs{"tenant_id": "t"}, attrs{"tenant_id": "t"}},
+		"tenant_id of other processes is not a tenant of Dify": {difyProcess(1), kv{"tenant_id": "t"}, kv{"tenant_id": "t"}},
 		"names of other processes are kept": {
-			attrs{"service.name": "shop", "telemetry.sdk.name": "x"},
-			attrs{"http.method": "GET", "service.tenant.id": "t"},
-			attrs{"http.method": "GET", "service.tenant.id": "t"},
+			kv{"service.name": "shop", "telemetry.sdk.name": "x"},
+			kv{"http.method": "GET", "service.tenant.id": "t"},
+			kv{"http.method": "GET", "service.tenant.id": "t"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			span := byID(newHarness(t).traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x", kind: serverSpan, attrs: tt.in})), 1)
+			span := byID(newHarness(t).traces(t, batchOf(tt.res, spanSpec{id: 1, name: "x", kind: serverSpan, kv: tt.in})), 1)
 			assert.Equal(t, normal(t, tt.want), span.Attributes().AsRaw())
 		})
 	}
 }
 
 func TestLogExceptionsOfOlderVersions(t *testing.T) {
-	old := attrs{
+	old := kv{
 		"log.level": "ERROR", "log.message": "it failed", "log.logger": "x", "log.file.path": "/app/x.py", "log.file.line": 7,
 		"exception.type": "KeyError", "exception.message": "'k'",
 	}
-	logged := eventSpec{"log.exception", attrs{"log.level": "ERROR", "log.message": "it failed", "log.logger": "x", "log.file.path": "/app/x.py", "log.file.line": 7}}
+	logged := eventSpec{"log.exception", kv{"log.level": "ERROR", "log.message": "it failed", "log.logger": "x", "log.file.path": "/app/x.py", "log.file.line": 7}}
 	for name, tt := range map[string]struct{ events, want []eventSpec }{
 		"attributes only":         {nil, []eventSpec{logged, exception("KeyError", "'k'")}},
 		"with an exception event": {[]eventSpec{exception("KeyError", "'k'")}, []eventSpec{exception("KeyError", "'k'"), logged}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			td := newHarness(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeLogException, name: "log.exception", err: "x", attrs: old, events: tt.events}))
+			td := newHarness(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeLogException, name: "log.exception", err: "x", kv: old, events: tt.events}))
 			span := byID(td, 1)
-			assert.Equal(t, attrs{"exception.type": "KeyError"}, span.Attributes().AsRaw())
+			assert.Equal(t, kv{"exception.type": "KeyError"}, span.Attributes().AsRaw())
 			require.Equal(t, len(tt.want), span.Events().Len())
 			for i, event := range span.Events().All() {
 				assert.Equal(t, tt.want[i].name, event.Name())
-				assert.Equal(t, normal(t, tt.want[i].attrs), event.Attributes().AsRaw())
+				assert.Equal(t, normal(t, tt.want[i].kv), event.Attributes().AsRaw())
 			}
 			assert.Equal(t, wireTraces(t, td), wireTraces(t, newHarness(t).traces(t, td)), "idempotent")
 		})

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -30,10 +31,10 @@ const (
 // since the name of a host can mislead.
 func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) string {
 	role := ""
-	if from == originSDK && !has(res, difysemconv.AttrRole) {
-		role = f.rememberRole(text(res, attrServiceInstanceID), seen, now)
+	if from == originSDK && !attrs.Has(res, difysemconv.AttrRole) {
+		role = f.rememberRole(attrs.Text(res, attrs.ServiceInstanceID), seen, now)
 	}
-	if role == "" && !has(res, difysemconv.AttrRole) {
+	if role == "" && !attrs.Has(res, difysemconv.AttrRole) {
 		role = roleByNames(res, from)
 	}
 	return setRole(res, role)
@@ -42,9 +43,9 @@ func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) 
 // setRole sets the role if none is set, and returns the role that the resource has then.
 func setRole(res pcommon.Map, role string) string {
 	if role != "" {
-		putAbsent(res, difysemconv.AttrRole, role)
+		attrs.PutAbsent(res, difysemconv.AttrRole, role)
 	}
-	return text(res, difysemconv.AttrRole)
+	return attrs.Text(res, difysemconv.AttrRole)
 }
 
 // roleByNames returns the role by the names of a resource, which is constant for the lifetime of a process.
@@ -53,9 +54,9 @@ func roleByNames(res pcommon.Map, from origin) string {
 	case originPluginDaemon:
 		return difysemconv.RolePluginDaemon
 	case originSDK:
-		return cmp.Or(roleByName(text(res, attrServiceName)), roleByName(text(res, attrHostName)))
+		return cmp.Or(roleByName(attrs.Text(res, attrs.ServiceName)), roleByName(attrs.Text(res, attrs.HostName)))
 	case originContainer:
-		return roleByContainer(text(res, attrComposeService), text(res, attrContainerName))
+		return roleByContainer(attrs.Text(res, attrComposeService), attrs.Text(res, attrs.ContainerName))
 	case originOther:
 	}
 	return ""
@@ -76,7 +77,7 @@ func setPointRoles(rm pmetric.ResourceMetrics, role string, from origin) {
 				own = roleByMetric(sm.Scope().Name(), m)
 			}
 			if own != "" {
-				eachPointOf(m, func(p point) { putAbsent(p.Attributes(), difysemconv.AttrRole, own) })
+				attrs.EachPointOf(m, func(p attrs.Point) { attrs.PutAbsent(p.Attributes(), difysemconv.AttrRole, own) })
 			}
 		}
 	}

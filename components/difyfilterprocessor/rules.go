@@ -12,15 +12,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
-)
-
-const (
-	attrExceptionType       = "exception.type"
-	attrExceptionMessage    = "exception.message"
-	attrExceptionStacktrace = "exception.stacktrace"
-	attrLogMessage          = "log.message"
-	eventException          = "exception"
 )
 
 // rule is a compiled noise rule, built in or configured. Built-in rules use a few conditions that the configuration does
@@ -106,14 +99,14 @@ func (r *rule) spanHolds(span ptrace.Span, role string) bool {
 	return r.drops == dropsEvent || r.attributesHold(span.Attributes())
 }
 
-func (r *rule) attributesHold(attrs pcommon.Map) bool {
+func (r *rule) attributesHold(attributes pcommon.Map) bool {
 	for key, want := range r.attributes {
-		if v, ok := attrs.Get(key); !ok || v.AsString() != want {
+		if v, ok := attributes.Get(key); !ok || v.AsString() != want {
 			return false
 		}
 	}
 	for key, want := range r.attributesRegexp {
-		if v, ok := attrs.Get(key); !ok || !want.MatchString(v.AsString()) {
+		if v, ok := attributes.Get(key); !ok || !want.MatchString(v.AsString()) {
 			return false
 		}
 	}
@@ -135,7 +128,7 @@ func (r *rule) matchesSpan(span ptrace.Span, role string) bool {
 	if !r.byError() {
 		return true
 	}
-	if r.eventName == "" && (r.exceptionType == "" || r.isType(text(span.Attributes(), attrExceptionType))) && r.textInSpan(span) {
+	if r.eventName == "" && (r.exceptionType == "" || r.isType(attrs.Text(span.Attributes(), attrs.ExceptionType))) && r.textInSpan(span) {
 		return true
 	}
 	if r.ownText {
@@ -165,7 +158,7 @@ func (r *rule) errorHolds(event ptrace.SpanEvent) bool {
 	if r.eventName != "" && event.Name() != r.eventName {
 		return false
 	}
-	if r.exceptionType != "" && !r.isType(text(event.Attributes(), attrExceptionType)) {
+	if r.exceptionType != "" && !r.isType(attrs.Text(event.Attributes(), attrs.ExceptionType)) {
 		return false
 	}
 	return !r.hasText() || r.inText(event.Name()) || r.inAttributes(event.Attributes())
@@ -182,24 +175,24 @@ func (r *rule) matchesRecord(record plog.LogRecord) bool {
 	if (r.eventName != "" && recordEventName(record) != r.eventName) || (r.record != nil && !r.record(record)) {
 		return false
 	}
-	attrs := record.Attributes()
-	if r.exceptionType != "" && !r.isType(text(attrs, attrExceptionType)) {
+	attributes := record.Attributes()
+	if r.exceptionType != "" && !r.isType(attrs.Text(attributes, attrs.ExceptionType)) {
 		return false
 	}
-	return r.attributesHold(attrs) && (!r.hasText() || r.inValue(record.Body()) || r.inAttributes(attrs))
+	return r.attributesHold(attributes) && (!r.hasText() || r.inValue(record.Body()) || r.inAttributes(attributes))
 }
 
 func recordEventName(record plog.LogRecord) string {
 	if name := record.EventName(); name != "" {
 		return name
 	}
-	return text(record.Attributes(), difysemconv.AttrEventName)
+	return attrs.Text(record.Attributes(), difysemconv.AttrEventName)
 }
 
 // inAttributes searches the attributes that can describe an error. It skips content that users write, who may ask about
 // the Langfuse error, stack traces, which may show an unrelated exception, and attributes about the infrastructure.
-func (r *rule) inAttributes(attrs pcommon.Map) bool {
-	for key, v := range attrs.All() {
+func (r *rule) inAttributes(attributes pcommon.Map) bool {
+	for key, v := range attributes.All() {
 		if v.Type() == pcommon.ValueTypeStr && describesError(key) && r.inText(v.Str()) {
 			return true
 		}
@@ -208,7 +201,7 @@ func (r *rule) inAttributes(attrs pcommon.Map) bool {
 }
 
 func describesError(key string) bool {
-	if key == attrExceptionStacktrace {
+	if key == attrs.ExceptionStacktrace {
 		return false
 	}
 	prefix, _, _ := strings.Cut(key, ".")

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -135,12 +136,12 @@ func TestGatewaysAndWriterEqualOneProcessor(t *testing.T) {
 func TestMessagesInAnyOrderAndRepeated(t *testing.T) {
 	random := chaos{newRandom(t)}
 	single, c := newHarness(t), newChain(t)
-	want := map[spanKey]placed{}
+	want := map[attrs.SpanKey]placed{}
 	var queue []ptrace.Traces
 	for _, td := range recordedTraces(t) {
 		queue = append(queue, c.atGateway(t, random, copyTraces(td))...)
 		for _, s := range spansOf(single.traces(t, td)) {
-			want[spanKey{s.TraceID(), s.SpanID()}] = s
+			want[attrs.SpanKey{Trace: s.TraceID(), Span: s.SpanID()}] = s
 		}
 	}
 	for round := 1; round <= 2; round++ {
@@ -149,7 +150,7 @@ func TestMessagesInAnyOrderAndRepeated(t *testing.T) {
 		for _, message := range queue {
 			for _, s := range spansOf(c.writer.traces(t, copyTraces(message))) {
 				left++
-				w, kept := want[spanKey{s.TraceID(), s.SpanID()}]
+				w, kept := want[attrs.SpanKey{Trace: s.TraceID(), Span: s.SpanID()}]
 				require.True(t, kept, s.Name())
 				assert.Equal(t, w.ParentSpanID(), s.ParentSpanID())
 				assert.Equal(t, w.Events().Len(), s.Events().Len())
@@ -168,8 +169,8 @@ func TestMessagesInAnyOrderAndRepeated(t *testing.T) {
 func assertNoOther(t *testing.T, want, got placed) {
 	t.Helper()
 	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
-		if has(want.Attributes(), key) && has(got.Attributes(), key) {
-			assert.Equal(t, text(want.Attributes(), key), text(got.Attributes(), key))
+		if attrs.Has(want.Attributes(), key) && attrs.Has(got.Attributes(), key) {
+			assert.Equal(t, attrs.Text(want.Attributes(), key), attrs.Text(got.Attributes(), key))
 		}
 		got.Attributes().Remove(key)
 		want.Attributes().Remove(key)
@@ -254,7 +255,7 @@ func TestGatewaySetsRunsButNotOnAncestors(t *testing.T) {
 	td := c.gateways[0].traces(t, batchOf(difyProcess(1), batch...))
 	runs := map[byte]string{}
 	for _, s := range spansOf(td) {
-		if id := text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
+		if id := attrs.Text(s.Attributes(), difysemconv.AttrWorkflowRunID); id != "" {
 			runs[s.SpanID()[7]] = id
 		}
 	}
@@ -277,7 +278,7 @@ func TestRunOverTwoRequests(t *testing.T) {
 			got = append(got, c.writer.traces(t, message))
 		}
 	}
-	assert.Equal(t, runA, text(byID(want[1], 1).Attributes(), difysemconv.AttrWorkflowRunID))
+	assert.Equal(t, runA, attrs.Text(byID(want[1], 1).Attributes(), difysemconv.AttrWorkflowRunID))
 	assert.Equal(t, shown(want...), shown(got...))
 }
 
@@ -292,7 +293,7 @@ func TestNoCanaryLeavesAGateway(t *testing.T) {
 		spanSpec{id: 5, scope: scopeRedis, name: "BRPOP", kind: clientSpan, events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())}})
 	for _, s := range spansOf(td) {
 		fillWithCanaries(s.Attributes())
-		s.Attributes().PutStr(attrLogMessage, canaries())
+		s.Attributes().PutStr(attrs.LogMessage, canaries())
 	}
 	in := td.SpanCount()
 	out := g.traces(t, td)
@@ -371,8 +372,8 @@ func TestPartitionsInAnotherOrderGiveTheSameResult(t *testing.T) {
 func TestGatewaySetsTheTenantOfAnApp(t *testing.T) {
 	gateway := newChain(t).gateways[0]
 	first := gateway.traces(t, batchOf(difyProcess(1), runner(4, 2, appA, workflowA)))
-	tenant := text(byID(first, 4).Attributes(), difysemconv.AttrTenantID)
+	tenant := attrs.Text(byID(first, 4).Attributes(), difysemconv.AttrTenantID)
 	require.NotEmpty(t, tenant)
 	later := gateway.traces(t, batchOf(difyProcess(1), startNode(5, 9, runB, appA, workflowA)))
-	assert.Equal(t, tenant, text(byID(later, 5).Attributes(), difysemconv.AttrTenantID))
+	assert.Equal(t, tenant, attrs.Text(byID(later, 5).Attributes(), difysemconv.AttrTenantID))
 }

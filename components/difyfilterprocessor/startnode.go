@@ -11,14 +11,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-func idsOf(attrs pcommon.Map) ids {
+func idsOf(attributes pcommon.Map) ids {
 	found := ids{
-		tenant:   text(attrs, difysemconv.AttrTenantID),
-		app:      text(attrs, difysemconv.AttrAppID),
-		workflow: text(attrs, difysemconv.AttrWorkflowID),
+		tenant:   attrs.Text(attributes, difysemconv.AttrTenantID),
+		app:      attrs.Text(attributes, difysemconv.AttrAppID),
+		workflow: attrs.Text(attributes, difysemconv.AttrWorkflowID),
 	}
 	if found.workflow == "unknown" { // Dify writes it for an absent ID
 		found.workflow = ""
@@ -33,17 +34,17 @@ func runOf(span ptrace.Span, node bool) (run, bool) {
 	if node && !span.ParentSpanID().IsEmpty() {
 		root = span.ParentSpanID()
 	}
-	attrs := span.Attributes()
-	if id := text(attrs, difysemconv.AttrWorkflowRunID); id != "" {
+	attributes := span.Attributes()
+	if id := attrs.Text(attributes, difysemconv.AttrWorkflowRunID); id != "" {
 		if !node && !isRunner(span) {
 			return run{}, false
 		}
-		return run{id: id, root: root, path: []pcommon.SpanID{root}, ids: idsOf(attrs)}, true
+		return run{id: id, root: root, path: []pcommon.SpanID{root}, ids: idsOf(attributes)}, true
 	}
-	if !node || !startsRun(text(attrs, difysemconv.AttrNodeType)) {
+	if !node || !startsRun(attrs.Text(attributes, difysemconv.AttrNodeType)) {
 		return run{}, false
 	}
-	id, found := readStart(text(attrs, "output.value"))
+	id, found := readStart(attrs.Text(attributes, "output.value"))
 	if id == "" {
 		return run{}, false
 	}

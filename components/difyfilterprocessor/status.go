@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -20,16 +21,16 @@ func (e *expected) has(exceptionType string) bool { return e.classes.Has(excepti
 
 // onlyExpected reports whether a span has exceptions and all of them are expected.
 func (e *expected) onlyExpected(span ptrace.Span) bool {
-	kind := text(span.Attributes(), attrExceptionType)
+	kind := attrs.Text(span.Attributes(), attrs.ExceptionType)
 	if kind != "" && !e.has(kind) {
 		return false
 	}
 	found := kind != ""
 	for _, event := range span.Events().All() {
-		if event.Name() != eventException {
+		if event.Name() != attrs.EventException {
 			continue
 		}
-		if !e.has(text(event.Attributes(), attrExceptionType)) {
+		if !e.has(attrs.Text(event.Attributes(), attrs.ExceptionType)) {
 			return false
 		}
 		found = true
@@ -44,7 +45,7 @@ func (e *expected) repairStatus(span ptrace.Span) {
 	if span.Status().Code() != ptrace.StatusCodeError || span.Kind() == ptrace.SpanKindClient {
 		return
 	}
-	switch code := statusCode(span.Attributes()); {
+	switch code := attrs.StatusCode(span.Attributes()); {
 	case code >= 500:
 	case code >= 300 && span.Kind() == ptrace.SpanKindServer, e.onlyExpected(span):
 		unsetStatus(span)
@@ -57,7 +58,7 @@ func unsetStatus(span ptrace.Span) {
 	if message := span.Status().Message(); message != "" {
 		original += ": " + message
 	}
-	putAbsent(span.Attributes(), difysemconv.AttrOriginalStatus, original)
+	attrs.PutAbsent(span.Attributes(), difysemconv.AttrOriginalStatus, original)
 	span.Status().SetCode(ptrace.StatusCodeUnset)
 	span.Status().SetMessage("")
 }
@@ -69,13 +70,13 @@ type droppedEvents struct {
 }
 
 func (f *droppedEvents) add(event ptrace.SpanEvent) {
-	attrs := event.Attributes()
-	if t := text(attrs, attrExceptionType); t != "" {
+	attributes := event.Attributes()
+	if t := attrs.Text(attributes, attrs.ExceptionType); t != "" {
 		f.types = append(f.types, t)
 		f.words = append(f.words, t[strings.LastIndexByte(t, '.')+1:])
 	}
-	for _, key := range [...]string{attrExceptionMessage, attrLogMessage} {
-		if m := text(attrs, key); m != "" {
+	for _, key := range [...]string{attrs.ExceptionMessage, attrs.LogMessage} {
+		if m := attrs.Text(attributes, key); m != "" {
 			f.words = append(f.words, m)
 		}
 	}
@@ -83,11 +84,11 @@ func (f *droppedEvents) add(event ptrace.SpanEvent) {
 
 // repairAfter unsets the ERROR that dropped events caused, unless the span has another exception or a 5xx response.
 func (f *droppedEvents) repairAfter(span ptrace.Span) {
-	attrs := span.Attributes()
-	if left := text(attrs, attrExceptionType); left != "" && f.caused(left) && !hasExceptionOf(span, left) {
-		attrs.Remove(attrExceptionType) // Dify's logging handler set it together with the event
+	attributes := span.Attributes()
+	if left := attrs.Text(attributes, attrs.ExceptionType); left != "" && f.caused(left) && !hasExceptionOf(span, left) {
+		attributes.Remove(attrs.ExceptionType) // Dify's logging handler set it together with the event
 	}
-	if span.Status().Code() != ptrace.StatusCodeError || hasEvent(span, eventException) || statusCode(attrs) >= 500 {
+	if span.Status().Code() != ptrace.StatusCodeError || hasEvent(span, attrs.EventException) || attrs.StatusCode(attributes) >= 500 {
 		return
 	}
 	message := span.Status().Message()
@@ -114,7 +115,7 @@ func (f *droppedEvents) caused(exceptionType string) bool {
 
 func hasExceptionOf(span ptrace.Span, exceptionType string) bool {
 	for _, event := range span.Events().All() {
-		t := text(event.Attributes(), attrExceptionType)
+		t := attrs.Text(event.Attributes(), attrs.ExceptionType)
 		if t == exceptionType || strings.HasSuffix(t, "."+exceptionType) {
 			return true
 		}

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package attrs
 
 import (
 	"slices"
@@ -11,10 +11,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// narrow removes labels from all points of a metric and adds up the points that become equal. The sums are exact for
+// Narrow removes labels from all points of a metric and adds up the points that become equal. The sums are exact for
 // cumulative and delta temporality, since all series of a process arrive in one export. If points can't be added up
 // exactly (different bounds, gauges), the metric keeps its labels. narrow returns the number of points that it removed.
-func narrow(m pmetric.Metric, labels map[string]bool) int {
+func Narrow(m pmetric.Metric, labels map[string]bool) int {
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
 		return narrowPoints(m.Sum().DataPoints(), labels, canAdd, add)
@@ -32,11 +32,11 @@ type pointSlice[P any] interface {
 	RemoveIf(func(P) bool)
 }
 
-func narrowPoints[P point, S pointSlice[P]](points S, labels map[string]bool, can func(a, b P) bool, add func(to, from P)) int {
+func narrowPoints[P Point, S pointSlice[P]](points S, labels map[string]bool, can func(a, b P) bool, add func(to, from P)) int {
 	first := map[string]int{}         // identity without the labels -> position of the first point with it
 	into := make([]int, points.Len()) // position -> position of the point that it is added to
 	for i := range points.Len() {
-		id := identity(points.At(i).Attributes(), labels)
+		id := pointIdentity(points.At(i).Attributes(), labels)
 		at, ok := first[id]
 		if !ok {
 			at, first[id] = i, i
@@ -60,12 +60,12 @@ func narrowPoints[P point, S pointSlice[P]](points S, labels map[string]bool, ca
 	return len(into) - points.Len()
 }
 
-// identity is equal for two points if and only if their attributes without the labels are equal.
-func identity(attrs pcommon.Map, labels map[string]bool) string {
-	parts := make([]string, 0, attrs.Len())
-	for key, v := range attrs.All() {
+// pointIdentity is equal for two points if and only if their attributes without the labels are equal.
+func pointIdentity(attributes pcommon.Map, labels map[string]bool) string {
+	parts := make([]string, 0, attributes.Len())
+	for key, v := range attributes.All() {
 		if !labels[key] {
-			parts = append(parts, key+"\x00"+v.Type().String()+"\x00"+plain(v))
+			parts = append(parts, key+"\x00"+v.Type().String()+"\x00"+Plain(v))
 		}
 	}
 	slices.Sort(parts)
