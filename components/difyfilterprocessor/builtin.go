@@ -11,46 +11,28 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
-
-// Names of the built-in rules: values of the attribute `rule` of the processor's own metrics, and configuration keys.
-const (
-	ruleParseError           = "parse_error"
-	ruleContextDetach        = "context_detach"
-	ruleHealthCheck          = "health_check"
-	ruleBrokerPolling        = "broker_polling"
-	ruleNoScript             = "noscript"
-	ruleSampledResponseCount = "sampled_response_count"
-	// ruleMergedSeries is not a noise rule: it counts the points that were added to another when host labels were removed.
-	ruleMergedSeries = "merged_series"
-	// ruleJoinedLine is not a noise rule: it counts the lines that were added to the record of the line before.
-	ruleJoinedLine = "joined_line"
-)
-
-var builtinRuleNames = []string{
-	ruleParseError, ruleContextDetach, ruleHealthCheck, ruleBrokerPolling, ruleNoScript, ruleSampledResponseCount, ruleMergedSeries,
-	ruleJoinedLine,
-}
 
 // builtinRules returns the built-in rules for spans, events and records that are enabled.
 func builtinRules(cfg *DropConfig) []*rule {
 	var rules []*rule
 	if cfg.ParseError {
-		rules = append(rules, textNoise(ruleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
+		rules = append(rules, textNoise(tally.RuleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
 	}
 	if cfg.ContextDetach {
 		// OpenTelemetry for Python logs it with gevent and streaming, together with a ValueError about the token.
-		rules = append(rules, textNoise(ruleContextDetach, "Failed to detach context", "was created in a different Context")...)
+		rules = append(rules, textNoise(tally.RuleContextDetach, "Failed to detach context", "was created in a different Context")...)
 	}
 	if cfg.NoScript {
 		// redis-py tries EVALSHA first and sends the script if Redis does not have it yet.
-		rules = append(rules, &rule{name: ruleNoScript, drops: dropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
+		rules = append(rules, &rule{name: tally.RuleNoScript, drops: dropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
 	}
 	if cfg.HealthCheck {
 		rules = append(rules,
-			&rule{name: ruleHealthCheck, drops: dropsSubtree, spanKind: ptrace.SpanKindServer, span: isHealthCheck},
-			&rule{name: ruleHealthCheck, drops: dropsRecord, record: isHealthLine})
+			&rule{name: tally.RuleHealthCheck, drops: dropsSubtree, spanKind: ptrace.SpanKindServer, span: isHealthCheck},
+			&rule{name: tally.RuleHealthCheck, drops: dropsRecord, record: isHealthLine})
 	}
 	if cfg.BrokerPolling {
 		rules = append(rules, brokerPolling(int64(cfg.BrokerDatabase)))
@@ -104,7 +86,7 @@ func isHealthPath(path string) bool {
 // by the broker's database, which Dify uses for nothing else. The API never polls.
 func brokerPolling(database int64) *rule {
 	return &rule{
-		name: ruleBrokerPolling, drops: dropsSpan, root: true, spanKind: ptrace.SpanKindClient, notRole: difysemconv.RoleAPI,
+		name: tally.RuleBrokerPolling, drops: dropsSpan, root: true, spanKind: ptrace.SpanKindClient, notRole: difysemconv.RoleAPI,
 		span: func(span ptrace.Span) bool {
 			attributes := span.Attributes()
 			if attrs.Text(attributes, attrs.OldDBSystem) != "redis" {

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -293,7 +294,7 @@ func TestChaosReachesEveryRule(t *testing.T) {
 	for by := range b.dropped(t) {
 		reached[by.rule] = true
 	}
-	for _, rule := range builtinRuleNames {
+	for _, rule := range tally.BuiltinRules {
 		assert.True(t, reached[rule], rule)
 	}
 }
@@ -302,7 +303,7 @@ func checkTraces(t *testing.T, td ptrace.Traces) {
 	t.Helper()
 	in, b := td.SpanCount(), newHarness(t)
 	once := b.traces(t, td)
-	require.Equal(t, in, once.SpanCount()+b.droppedOf(t, kindSpan))
+	require.Equal(t, in, once.SpanCount()+b.droppedOf(t, tally.KindSpan))
 	if once.SpanCount() == 0 {
 		return
 	}
@@ -328,7 +329,7 @@ func checkMetrics(t *testing.T, md pmetric.Metrics) {
 	in, b := md.DataPointCount(), newHarness(t)
 	once := b.metrics(t, md)
 	derived := int(sum(b.counter(t, "otelcol_dify_filter_derived_data_points")))
-	require.Equal(t, in, once.DataPointCount()+b.droppedOf(t, kindDataPoint)-derived)
+	require.Equal(t, in, once.DataPointCount()+b.droppedOf(t, tally.KindDataPoint)-derived)
 	if once.DataPointCount() == 0 {
 		return
 	}
@@ -344,7 +345,7 @@ func checkLogs(t *testing.T, ld plog.Logs) {
 	once := b.logs(t, ld)
 	pending, err := b.flushLogs(t.Context(), true)
 	skipped(t, err, pending.LogRecordCount())
-	require.Equal(t, in, once.LogRecordCount()+pending.LogRecordCount()+b.droppedOf(t, kindLogRecord))
+	require.Equal(t, in, once.LogRecordCount()+pending.LogRecordCount()+b.droppedOf(t, tally.KindLogRecord))
 	for _, ld := range []plog.Logs{once, pending} {
 		if ld.LogRecordCount() == 0 {
 			continue

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -191,7 +192,7 @@ func (c *DropConfig) validate() error {
 	seen := map[string]bool{}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
-		if rule.Name != "" && (seen[rule.Name] || slices.Contains(builtinRuleNames, rule.Name)) {
+		if rule.Name != "" && (seen[rule.Name] || slices.Contains(tally.BuiltinRules, rule.Name)) {
 			errs = append(errs, fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name))
 		}
 		seen[rule.Name] = true

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -172,7 +173,7 @@ func checkCanariesGone(t *testing.T, out string) {
 func TestEachRuleIsDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "noise.md"))
 	require.NoError(t, err)
-	for _, rule := range builtinRuleNames {
+	for _, rule := range tally.BuiltinRules {
 		assert.Regexp(t, "(?m)^## .*\\b"+rule+"\\b", string(page))
 	}
 }

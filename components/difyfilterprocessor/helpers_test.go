@@ -84,6 +84,9 @@ func skipped(tb testing.TB, err error, left int) {
 	require.NoError(tb, err)
 }
 
+// droppedBy is a rule and the kind of item that it dropped.
+type droppedBy struct{ rule, kind string }
+
 // dropped returns the processor's counts of dropped items.
 func (b *harness) dropped(tb testing.TB) map[droppedBy]int {
 	tb.Helper()

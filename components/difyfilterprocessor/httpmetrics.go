@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -70,7 +71,7 @@ func isSampledCount(scope string, m pmetric.Metric) bool {
 }
 
 // dropSampledCount drops Dify's own http.server.response.count.
-func dropSampledCount(md pmetric.Metrics, t *tally) {
+func dropSampledCount(md pmetric.Metrics, t *tally.Tally) {
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
@@ -79,7 +80,7 @@ func dropSampledCount(md pmetric.Metrics, t *tally) {
 				}
 				n := 0
 				attrs.EachPointOf(m, func(attrs.Point) { n++ })
-				t.drop(ruleSampledResponseCount, kindDataPoint, n)
+				t.Drop(tally.RuleSampledResponseCount, tally.KindDataPoint, n)
 				return true
 			})
 			return sm.Metrics().Len() == 0

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -59,7 +60,7 @@ func TestHostLabelsAreRemovedAndNothingIsLost(t *testing.T) {
 	assert.InDelta(t, 12, p.Max(), 0)
 	assert.EqualValues(t, 1001, p.StartTimestamp(), "the earlier")
 	assert.Equal(t, uint64(3), points.At(1).Count())
-	assert.Equal(t, map[droppedBy]int{{ruleMergedSeries, kindDataPoint}: 1}, b.dropped(t))
+	assert.Equal(t, map[droppedBy]int{{tally.RuleMergedSeries, tally.KindDataPoint}: 1}, b.dropped(t))
 }
 
 func TestSeriesThatCannotBeAddedUpKeepTheirLabels(t *testing.T) {
@@ -94,7 +95,7 @@ func TestSumsAreAddedUp(t *testing.T) {
 	points := metricByName(t, b.metrics(t, md), "http.server.active_requests").Sum().DataPoints()
 	require.Equal(t, 1, points.Len())
 	assert.EqualValues(t, 6, points.At(0).IntValue())
-	assert.Equal(t, 2, b.droppedOf(t, kindDataPoint))
+	assert.Equal(t, 2, b.droppedOf(t, tally.KindDataPoint))
 }
 
 func TestCountsAreDerived(t *testing.T) {
@@ -118,7 +119,7 @@ func TestCountsAreDerived(t *testing.T) {
 	assert.EqualValues(t, 1002, errors.At(0).StartTimestamp())
 	assert.EqualValues(t, 2000, errors.At(0).Timestamp())
 	assert.EqualValues(t, 503, attrs.StatusCode(errors.At(1).Attributes()))
-	assert.Equal(t, map[droppedBy]int{{ruleSampledResponseCount, kindDataPoint}: 1}, b.dropped(t))
+	assert.Equal(t, map[droppedBy]int{{tally.RuleSampledResponseCount, tally.KindDataPoint}: 1}, b.dropped(t))
 	assert.EqualValues(t, 5, sum(b.counter(t, "otelcol_dify_filter_derived_data_points")))
 }
 

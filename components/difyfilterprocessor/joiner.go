@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -48,7 +49,7 @@ func newJoiner(cfg *Config) (*joiner, error) {
 }
 
 // process replaces the lines in ld with the records that are complete.
-func (j *joiner) process(ld plog.Logs, now time.Time, t *tally) {
+func (j *joiner) process(ld plog.Logs, now time.Time, t *tally.Tally) {
 	if !j.cfg.Logs.Lines {
 		return
 	}
@@ -69,7 +70,7 @@ func (j *joiner) process(ld plog.Logs, now time.Time, t *tally) {
 	out.logs.ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
 }
 
-func (j *joiner) line(raw rawLine, now time.Time, out *output, t *tally) {
+func (j *joiner) line(raw rawLine, now time.Time, out *output, t *tally.Tally) {
 	key := streamKey{raw.container, raw.source}
 	s, ok := j.streams[key]
 	if !ok {
@@ -91,7 +92,7 @@ func (j *joiner) line(raw rawLine, now time.Time, out *output, t *tally) {
 }
 
 // assemble joins the parts of a long line. It returns false until the last part has arrived.
-func (s *stream) assemble(raw rawLine, now time.Time, t *tally) (rawLine, bool) {
+func (s *stream) assemble(raw rawLine, now time.Time, t *tally.Tally) (rawLine, bool) {
 	if s.parts == nil {
 		if !raw.partial || raw.last {
 			return raw, true
@@ -100,7 +101,7 @@ func (s *stream) assemble(raw rawLine, now time.Time, t *tally) (rawLine, bool) 
 		s.parts.add(raw.text, raw.at, now)
 		return raw, false
 	}
-	t.drop(ruleJoinedLine, kindLogRecord, 1)
+	t.Drop(tally.RuleJoinedLine, tally.KindLogRecord, 1)
 	s.parts.add(raw.text, raw.at, now)
 	if raw.partial && !raw.last {
 		return raw, false
@@ -116,11 +117,11 @@ func (s *stream) whole() rawLine {
 }
 
 // add appends a line to the entry that it continues, or begins a new entry with it.
-func (j *joiner) add(s *stream, raw rawLine, now time.Time, out *output, t *tally) {
+func (j *joiner) add(s *stream, raw rawLine, now time.Time, out *output, t *tally.Tally) {
 	line, known := logline.Parse(raw.text, j.zone)
 	if !known && s.entry != nil && j.follows(s.entry, raw) {
 		s.entry.add("\n"+raw.text, raw.at, now)
-		t.drop(ruleJoinedLine, kindLogRecord, 1)
+		t.Drop(tally.RuleJoinedLine, tally.KindLogRecord, 1)
 		return
 	}
 	s.close(out)
@@ -155,7 +156,7 @@ func (s *stream) close(out *output) {
 }
 
 // flush returns the entries that were not continued within JoinWait, or all entries.
-func (j *joiner) flush(now time.Time, all bool, t *tally) plog.Logs {
+func (j *joiner) flush(now time.Time, all bool, t *tally.Tally) plog.Logs {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := newOutput(j.cfg, now)
@@ -163,7 +164,7 @@ func (j *joiner) flush(now time.Time, all bool, t *tally) plog.Logs {
 	return out.logs
 }
 
-func (j *joiner) release(now time.Time, all bool, out *output, t *tally) {
+func (j *joiner) release(now time.Time, all bool, out *output, t *tally.Tally) {
 	due := func(e *entry) bool { return e != nil && (all || now.Sub(e.touched) >= j.cfg.Logs.JoinWait) }
 	keys := make([]streamKey, 0, len(j.streams))
 	for key := range j.streams {

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -125,7 +126,7 @@ func TestRecordedLines(t *testing.T) {
 	b := newHarness(t)
 	lines := recordedLines(t)
 	got := b.through(t, lines, together)
-	assert.Equal(t, len(lines), len(got)+b.droppedOf(t, kindLogRecord))
+	assert.Equal(t, len(lines), len(got)+b.droppedOf(t, tally.KindLogRecord))
 
 	levels, exceptions, statuses := map[string]int{}, map[string]int{}, map[int64]int{}
 	for _, r := range got {
@@ -153,7 +154,7 @@ func TestRecordedLines(t *testing.T) {
 		}
 		return n
 	}
-	health := b.dropped(t)[droppedBy{ruleHealthCheck, kindLogRecord}]
+	health := b.dropped(t)[droppedBy{tally.RuleHealthCheck, tally.KindLogRecord}]
 	assert.Positive(t, health)
 	assert.Equal(t, heads("ERROR"), levels["ERROR"])
 	assert.Equal(t, heads("WARNING"), levels["WARN"])
@@ -190,7 +191,7 @@ func TestLinesInAnyBatches(t *testing.T) {
 			b := newHarness(t)
 			got := b.through(t, lines, sizes)
 			assert.Equal(t, byContainer(want), byContainer(got))
-			assert.Equal(t, len(lines), len(got)+b.droppedOf(t, kindLogRecord))
+			assert.Equal(t, len(lines), len(got)+b.droppedOf(t, tally.KindLogRecord))
 		})
 	}
 }
@@ -273,7 +274,7 @@ func TestPartsOfALongLine(t *testing.T) {
 				require.Len(t, got, 1)
 				assert.Equal(t, "abc", got[0].body)
 				assert.NotContains(t, got[0].kv, "partial_id")
-				assert.Equal(t, len(lines)-1, b.droppedOf(t, kindLogRecord))
+				assert.Equal(t, len(lines)-1, b.droppedOf(t, tally.KindLogRecord))
 			}
 		})
 	}

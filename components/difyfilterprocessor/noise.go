@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -79,7 +80,7 @@ func (l *needles) inAttributes(attributes pcommon.Map) bool {
 }
 
 // dropEvents removes the events that are noise, and the ERROR that they caused.
-func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
+func (n *noise) dropEvents(span ptrace.Span, role string, t *tally.Tally) {
 	if span.Events().Len() == 0 || len(n.events) == 0 {
 		return
 	}
@@ -89,7 +90,7 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 		for _, r := range n.events {
 			if r.matchesEvent(span, event, role) {
 				gone.add(event)
-				t.drop(r.name, kindEvent, 1)
+				t.Drop(r.name, tally.KindEvent, 1)
 				return true
 			}
 		}
@@ -102,7 +103,7 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally) {
 
 // spanRule returns the rule that drops a span, or nil. A span with an error other than the noise itself is kept; only
 // the events that a rule matches are dropped from it.
-func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
+func (n *noise) spanRule(span ptrace.Span, role string, t *tally.Tally) *rule {
 	if n.gate.in(span.Name()) || n.gate.inAttributes(span.Attributes()) {
 		if r := firstRule(n.literals, span, role, t); r != nil {
 			return r
@@ -112,7 +113,7 @@ func (n *noise) spanRule(span ptrace.Span, role string, t *tally) *rule {
 }
 
 // databaseSpanRule is spanRule for a span of a database instrumentation, whose attributes can't describe other errors.
-func (n *noise) databaseSpanRule(span ptrace.Span, role string, t *tally) *rule {
+func (n *noise) databaseSpanRule(span ptrace.Span, role string, t *tally.Tally) *rule {
 	return firstRule(n.spans[kindOf(span)], span, role, t)
 }
 
@@ -134,7 +135,7 @@ func (n *noise) addByKind(r *rule) {
 	}
 }
 
-func firstRule(rules []*rule, span ptrace.Span, role string, t *tally) *rule {
+func firstRule(rules []*rule, span ptrace.Span, role string, t *tally.Tally) *rule {
 	for _, r := range rules {
 		if !r.matchesSpan(span, role) {
 			continue
@@ -165,14 +166,14 @@ func (r *rule) spares(span ptrace.Span) bool {
 	return false
 }
 
-func dropMatchedEvents(span ptrace.Span, r *rule, t *tally) {
+func dropMatchedEvents(span ptrace.Span, r *rule, t *tally.Tally) {
 	var gone droppedEvents
 	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
 		if !r.errorHolds(event) {
 			return false
 		}
 		gone.add(event)
-		t.drop(r.name, kindEvent, 1)
+		t.Drop(r.name, tally.KindEvent, 1)
 		return true
 	})
 	gone.repairAfter(span)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -42,12 +43,12 @@ func TestNoiseInSpans(t *testing.T) {
 				{id: 3, parent: 2, name: "child"},
 			},
 			want:    map[byte]byte{1: 0, 3: 1},
-			dropped: map[droppedBy]int{{ruleParseError, kindSpan}: 1},
+			dropped: map[droppedBy]int{{tally.RuleParseError, tally.KindSpan}: 1},
 		},
 		"by the name of the function too": {
 			spans:   []spanSpec{{id: 1, name: "langfuse._utils.parse_error.defaultErrorResponse"}, {id: 2, name: "x"}},
 			want:    map[byte]byte{2: 0},
-			dropped: map[droppedBy]int{{ruleParseError, kindSpan}: 1},
+			dropped: map[droppedBy]int{{tally.RuleParseError, tally.KindSpan}: 1},
 		},
 		"of a request, only the event is dropped, and the ERROR that it caused": {
 			spans: []spanSpec{{
@@ -55,7 +56,7 @@ func TestNoiseInSpans(t *testing.T) {
 				events: []eventSpec{{"log.exception", kv{"log.message": langfuse}}, exception("langfuse.ApiError", langfuse)},
 			}},
 			want:    map[byte]byte{1: 0},
-			dropped: map[droppedBy]int{{ruleParseError, kindEvent}: 2},
+			dropped: map[droppedBy]int{{tally.RuleParseError, tally.KindEvent}: 2},
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
 		"another exception in addition to the noise remains an error": {
@@ -64,7 +65,7 @@ func TestNoiseInSpans(t *testing.T) {
 				events: []eventSpec{exception("KeyError", "boom"), exception("ApiError", langfuse)},
 			}},
 			want:    map[byte]byte{1: 0},
-			dropped: map[droppedBy]int{{ruleParseError, kindEvent}: 1},
+			dropped: map[droppedBy]int{{tally.RuleParseError, tally.KindEvent}: 1},
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
 		"a user who asks about the error is not noise": {
@@ -77,7 +78,7 @@ func TestNoiseInSpans(t *testing.T) {
 				events: []eventSpec{{"log.exception", kv{"log.message": "Failed to detach context"}}, exception("ValueError", "<Token> was created in a different Context")},
 			}},
 			want:    map[byte]byte{1: 0},
-			dropped: map[droppedBy]int{{ruleContextDetach, kindEvent}: 2},
+			dropped: map[droppedBy]int{{tally.RuleContextDetach, tally.KindEvent}: 2},
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
 		"NoScriptError of EVALSHA": {
@@ -86,7 +87,7 @@ func TestNoiseInSpans(t *testing.T) {
 				events: []eventSpec{exception("redis.exceptions.NoScriptError", "No matching script. Please use EVAL.")},
 			}},
 			want:    map[byte]byte{1: 9},
-			dropped: map[droppedBy]int{{ruleNoScript, kindEvent}: 1},
+			dropped: map[droppedBy]int{{tally.RuleNoScript, tally.KindEvent}: 1},
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
 		"another error of EVALSHA": {
@@ -104,7 +105,7 @@ func TestNoiseInSpans(t *testing.T) {
 				{id: 6, trace: 6, scope: scopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan, kv: kv{"db.system": "postgresql"}},
 			},
 			want:    map[byte]byte{4: 0, 5: 9, 6: 0},
-			dropped: map[droppedBy]int{{ruleBrokerPolling, kindSpan}: 3},
+			dropped: map[droppedBy]int{{tally.RuleBrokerPolling, tally.KindSpan}: 3},
 		},
 		"the API does not poll": {
 			spans: []spanSpec{{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan}, {id: 2, trace: 2, scope: scopeRedis, name: "SET", kind: clientSpan, kv: redis(1)}},
@@ -114,7 +115,7 @@ func TestNoiseInSpans(t *testing.T) {
 			spans:   []spanSpec{{id: 1, scope: scopeRedis, name: "SADD", kind: clientSpan, kv: redis(1)}, {id: 2, trace: 2, scope: scopeRedis, name: "SADD", kind: clientSpan, kv: redis(5)}},
 			config:  func(c *Config) { c.Drop.BrokerDatabase = 5 },
 			want:    map[byte]byte{1: 0},
-			dropped: map[droppedBy]int{{ruleBrokerPolling, kindSpan}: 1},
+			dropped: map[droppedBy]int{{tally.RuleBrokerPolling, tally.KindSpan}: 1},
 		},
 		"a health check is dropped with its descendants": {
 			spans: []spanSpec{
@@ -127,7 +128,7 @@ func TestNoiseInSpans(t *testing.T) {
 				{id: 7, trace: 5, name: "GET /health", kind: clientSpan},
 			},
 			want:    map[byte]byte{6: 0, 7: 0},
-			dropped: map[droppedBy]int{{ruleHealthCheck, kindSpan}: 5},
+			dropped: map[droppedBy]int{{tally.RuleHealthCheck, tally.KindSpan}: 5},
 		},
 		"but not one that fails, nor a failed descendant": {
 			spans: []spanSpec{
@@ -138,7 +139,7 @@ func TestNoiseInSpans(t *testing.T) {
 				{id: 4, trace: 2, parent: 3, name: "below"},
 			},
 			want:    map[byte]byte{1: 0, 3: 0, 4: 3, 5: 0},
-			dropped: map[droppedBy]int{{ruleHealthCheck, kindSpan}: 1},
+			dropped: map[droppedBy]int{{tally.RuleHealthCheck, tally.KindSpan}: 1},
 		},
 		"a chain of dropped spans": {
 			spans: []spanSpec{
@@ -151,7 +152,7 @@ func TestNoiseInSpans(t *testing.T) {
 				c.Drop.Rules = []RuleConfig{{Name: "mine", Drops: "span", SpanNameRegexp: "^noise "}}
 			},
 			want:    map[byte]byte{1: 0, 4: 1},
-			dropped: map[droppedBy]int{{"mine", kindSpan}: 2},
+			dropped: map[droppedBy]int{{"mine", tally.KindSpan}: 2},
 		},
 		"a cycle of dropped spans": {
 			spans: []spanSpec{{id: 1, parent: 2, name: "noise"}, {id: 2, parent: 1, name: "noise"}, {id: 3, parent: 1, name: "x"}},
@@ -159,7 +160,7 @@ func TestNoiseInSpans(t *testing.T) {
 				c.Drop.Rules = []RuleConfig{{Name: "mine", Drops: "span", SpanName: "noise"}}
 			},
 			want:    map[byte]byte{3: 0},
-			dropped: map[droppedBy]int{{"mine", kindSpan}: 2},
+			dropped: map[droppedBy]int{{"mine", tally.KindSpan}: 2},
 		},
 		"spans without IDs are distinguished": {
 			spans: []spanSpec{{name: "noise"}, {name: "x"}},
@@ -167,7 +168,7 @@ func TestNoiseInSpans(t *testing.T) {
 				c.Drop.Rules = []RuleConfig{{Name: "mine", Drops: "span", SpanName: "noise"}}
 			},
 			want:    map[byte]byte{0: 0},
-			dropped: map[droppedBy]int{{"mine", kindSpan}: 1},
+			dropped: map[droppedBy]int{{"mine", tally.KindSpan}: 1},
 		},
 		"rules by attribute, kind, event and text": {
 			spans: []spanSpec{
@@ -188,7 +189,7 @@ func TestNoiseInSpans(t *testing.T) {
 				}
 			},
 			want:    map[byte]byte{2: 0, 5: 0, 7: 0},
-			dropped: map[droppedBy]int{{"squid", kindSpan}: 1, {"probe", kindSpan}: 1, {"tick", kindSpan}: 1, {"never", kindSpan}: 1},
+			dropped: map[droppedBy]int{{"squid", tally.KindSpan}: 1, {"probe", tally.KindSpan}: 1, {"tick", tally.KindSpan}: 1, {"never", tally.KindSpan}: 1},
 		},
 		"errors are kept unless the rule includes them": {
 			spans: []spanSpec{{id: 1, name: "a", err: "x"}, {id: 2, name: "b", err: "x"}},
@@ -196,7 +197,7 @@ func TestNoiseInSpans(t *testing.T) {
 				c.Drop.Rules = []RuleConfig{{Name: "a", Drops: "span", SpanName: "a"}, {Name: "b", Drops: "span", SpanName: "b", Errors: true}}
 			},
 			want:    map[byte]byte{1: 0},
-			dropped: map[droppedBy]int{{"b", kindSpan}: 1},
+			dropped: map[droppedBy]int{{"b", tally.KindSpan}: 1},
 		},
 		"all rules off": {
 			spans: []spanSpec{{id: 1, name: "GET /health", kind: serverSpan}, {id: 2, scope: scopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(1)}, {id: 3, name: difysemconv.NoiseParseError}},
@@ -217,7 +218,7 @@ func TestNoiseInSpans(t *testing.T) {
 				tt.dropped = map[droppedBy]int{}
 			}
 			assert.Equal(t, tt.dropped, b.dropped(t))
-			assert.Equal(t, len(tt.spans), td.SpanCount()+b.droppedOf(t, kindSpan))
+			assert.Equal(t, len(tt.spans), td.SpanCount()+b.droppedOf(t, tally.KindSpan))
 			for id, code := range tt.status {
 				assert.Equal(t, code, byID(td, id).Status().Code())
 			}
@@ -252,7 +253,7 @@ func TestChildrenOfDroppedSpansInLaterBatches(t *testing.T) {
 	b.clock = b.clock.Add(2*b.cfg.Memory.TTL + 1)
 	td = b.traces(t, batchOf(difyProcess(1), spanSpec{id: 5, parent: 2, name: "too late"}))
 	assert.Equal(t, map[byte]byte{5: 2}, tree(td), "after expiry, spans are left unchanged")
-	assert.Equal(t, 2, b.droppedOf(t, kindSpan))
+	assert.Equal(t, 2, b.droppedOf(t, tally.KindSpan))
 }
 
 func TestNothingLeft(t *testing.T) {
@@ -267,10 +268,10 @@ func TestNoiseInRecords(t *testing.T) {
 		fill func(plog.LogRecord)
 		rule string
 	}{
-		"body":                  {func(r plog.LogRecord) { r.Body().SetStr("ERROR [parse_error.py:30] " + langfuse) }, ruleParseError},
-		"body, part of a map":   {func(r plog.LogRecord) { r.Body().SetEmptyMap().PutStr("message", langfuse) }, ruleParseError},
-		"attribute":             {func(r plog.LogRecord) { r.Attributes().PutStr("exception.message", difysemconv.NoiseParseError) }, ruleParseError},
-		"detach":                {func(r plog.LogRecord) { r.Body().SetStr("Failed to detach context") }, ruleContextDetach},
+		"body":                  {func(r plog.LogRecord) { r.Body().SetStr("ERROR [parse_error.py:30] " + langfuse) }, tally.RuleParseError},
+		"body, part of a map":   {func(r plog.LogRecord) { r.Body().SetEmptyMap().PutStr("message", langfuse) }, tally.RuleParseError},
+		"attribute":             {func(r plog.LogRecord) { r.Attributes().PutStr("exception.message", difysemconv.NoiseParseError) }, tally.RuleParseError},
+		"detach":                {func(r plog.LogRecord) { r.Body().SetStr("Failed to detach context") }, tally.RuleContextDetach},
 		"configured, by event":  {func(r plog.LogRecord) { r.SetEventName("tick") }, "ticks"},
 		"configured, attribute": {func(r plog.LogRecord) { r.Attributes().PutStr("event.name", "tick") }, "ticks"},
 		"other error":           {func(r plog.LogRecord) { r.Body().SetStr("Unexpected error occurred.") }, ""},
@@ -293,7 +294,7 @@ func TestNoiseInRecords(t *testing.T) {
 				return
 			}
 			assert.Zero(t, ld.ResourceLogs().Len())
-			assert.Equal(t, map[droppedBy]int{{tt.rule, kindLogRecord}: 1}, b.dropped(t))
+			assert.Equal(t, map[droppedBy]int{{tt.rule, tally.KindLogRecord}: 1}, b.dropped(t))
 		})
 	}
 }
@@ -326,7 +327,7 @@ func TestPruningIsLinear(t *testing.T) {
 				}
 			}
 			assert.Zero(t, b.traces(t, td).SpanCount())
-			assert.Equal(t, n, b.droppedOf(t, kindSpan))
+			assert.Equal(t, n, b.droppedOf(t, tally.KindSpan))
 		})
 	}
 }

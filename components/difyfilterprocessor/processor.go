@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
 // filter is the processor: it runs its passes over each batch, in a fixed order.
@@ -55,7 +56,7 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 // original form; redaction, when no pass needs the content any more. If the processor sees only a part of each trace,
 // the passes that need the whole trace are left to the processor that follows.
 func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	var t tally
+	var t tally.Tally
 	now := f.memory.now()
 	origins, roles := f.recognize(td, now)
 	f.repairSpans(td, origins)
@@ -79,7 +80,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 			}
 		}
 	}
-	t.report(ctx, f.telemetry)
+	t.Report(ctx, f.telemetry)
 	if td.SpanCount() == 0 {
 		return td, processorhelper.ErrSkipProcessingData
 	}
@@ -144,7 +145,7 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
 // repaired before counters are derived from them. The role is set on every point, since Prometheus has the attributes
 // of a resource on a separate series.
 func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	var t tally
+	var t tally.Tally
 	now := f.memory.now()
 	for _, rm := range md.ResourceMetrics().All() {
 		f.repairMetrics(rm, now, &t)
@@ -159,14 +160,14 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 			r.metrics(rm)
 		}
 	}
-	t.report(ctx, f.telemetry)
+	t.Report(ctx, f.telemetry)
 	if md.DataPointCount() == 0 {
 		return md, processorhelper.ErrSkipProcessingData
 	}
 	return md, nil
 }
 
-func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally) {
+func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally.Tally) {
 	res := rm.Resource().Attributes()
 	from := originOf(res, hasEnterpriseMetrics(rm))
 	identify(res, from)
@@ -178,10 +179,10 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 		f.enrich(res)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				t.drop(ruleMergedSeries, kindDataPoint, modernizeMetric(m))
+				t.Drop(tally.RuleMergedSeries, tally.KindDataPoint, modernizeMetric(m))
 			}
 			if sm.Scope().Name() != scopeResponseCount { // it counts by itself
-				t.derived += int64(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+				t.Derive(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
 			}
 		}
 	}
@@ -199,20 +200,20 @@ func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
 
 // processLogs turns lines into records, then processes all records.
 func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	var t tally
+	var t tally.Tally
 	f.joiner.process(ld, f.memory.now(), &t)
 	return f.processRecords(ctx, ld, &t)
 }
 
 // flushLogs processes the entries whose further lines did not arrive in time, or all pending entries.
 func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
-	var t tally
+	var t tally.Tally
 	return f.processRecords(ctx, f.joiner.flush(f.memory.now(), all, &t), &t)
 }
 
 // processRecords sets record IDs after noise is dropped, which saves hashes, and before redaction, which can make
 // different records equal.
-func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (plog.Logs, error) {
+func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally.Tally) (plog.Logs, error) {
 	now := f.memory.now()
 	s := stamper{now: now}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
@@ -235,17 +236,17 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally) (pl
 			}
 		}
 	}
-	t.report(ctx, f.telemetry)
+	t.Report(ctx, f.telemetry)
 	if ld.LogRecordCount() == 0 {
 		return ld, processorhelper.ErrSkipProcessingData
 	}
 	return ld, nil
 }
 
-func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *stamper, t *tally) {
+func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *stamper, t *tally.Tally) {
 	sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
 		if r := f.noise.recordRule(record); r != nil {
-			t.drop(r.name, kindLogRecord, 1)
+			t.Drop(r.name, tally.KindLogRecord, 1)
 			return true
 		}
 		s.stamp(res, record)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -36,11 +37,11 @@ func TestRecordedTracesLoseOnlyNoise(t *testing.T) {
 		}
 	}
 	require.Equal(t, 7709, in)
-	assert.Equal(t, in, out+b.droppedOf(t, kindSpan))
+	assert.Equal(t, in, out+b.droppedOf(t, tally.KindSpan))
 	assert.Equal(t, map[droppedBy]int{
-		{ruleBrokerPolling, kindSpan}: 236,
-		{ruleHealthCheck, kindSpan}:   4,
-		{ruleNoScript, kindEvent}:     1,
+		{tally.RuleBrokerPolling, tally.KindSpan}: 236,
+		{tally.RuleHealthCheck, tally.KindSpan}:   4,
+		{tally.RuleNoScript, tally.KindEvent}:     1,
 	}, b.dropped(t))
 	for key, parent := range left {
 		assert.Equal(t, parents[key], parent, "the noise has no children, so that no span is re-parented")
@@ -188,8 +189,8 @@ func TestRecordedRequestsAddUp(t *testing.T) {
 	}
 	assert.NotEmpty(t, want)
 	assert.Equal(t, want, errors)
-	assert.Equal(t, in, out+b.droppedOf(t, kindDataPoint)-int(sum(b.counter(t, "otelcol_dify_filter_derived_data_points"))))
-	assert.Equal(t, map[droppedBy]int{{ruleSampledResponseCount, kindDataPoint}: 2088}, b.dropped(t))
+	assert.Equal(t, in, out+b.droppedOf(t, tally.KindDataPoint)-int(sum(b.counter(t, "otelcol_dify_filter_derived_data_points"))))
+	assert.Equal(t, map[droppedBy]int{{tally.RuleSampledResponseCount, tally.KindDataPoint}: 2088}, b.dropped(t))
 }
 
 func keyOf(instance string, kv pcommon.Map) seriesKey {
@@ -298,7 +299,7 @@ func TestRecordedEventsAsLogsTwice(t *testing.T) {
 		require.Equal(t, want, wireLogs(t, second.logs(t, once)))
 	}
 	assert.Equal(t, 87+36, in)
-	assert.Equal(t, in, out+first.droppedOf(t, kindLogRecord))
+	assert.Equal(t, in, out+first.droppedOf(t, tally.KindLogRecord))
 	assert.Empty(t, second.dropped(t))
 }
 

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
 // contentKeys are the attributes with content of users and models. Dify's community edition has no switch for them.
@@ -61,7 +62,7 @@ type redactor struct {
 	scrubber scrubber
 	pool     *cleanPool
 	clean    *cleanMemory // of the current batch, like tally; see with
-	tally    *tally
+	tally    *tally.Tally
 }
 
 type prefixAction struct{ prefix, action string }
@@ -85,7 +86,7 @@ func newRedactor(cfg *RedactionConfig) *redactor {
 }
 
 // with returns the redactor of one batch, which counts into t. The caller must call done.
-func (r *redactor) with(t *tally) *redactor {
+func (r *redactor) with(t *tally.Tally) *redactor {
 	counting := *r
 	counting.tally, counting.clean = t, r.pool.get()
 	return &counting
@@ -137,7 +138,7 @@ func (r *redactor) metrics(rm pmetric.ResourceMetrics) {
 				r.exemplars(p)
 			})
 			if changed {
-				r.tally.drop(ruleMergedSeries, kindDataPoint, attrs.Narrow(m, nil))
+				r.tally.Drop(tally.RuleMergedSeries, tally.KindDataPoint, attrs.Narrow(m, nil))
 			}
 		}
 	}
@@ -166,7 +167,7 @@ func (r *redactor) set(value string, to func(string)) {
 	}
 	if clean, found := r.clean.scrub(&r.scrubber, value); found {
 		to(clean)
-		r.tally.redacted[reasonSecret]++
+		r.tally.Redact(tally.ReasonSecret)
 	}
 }
 
@@ -191,7 +192,7 @@ func (r *redactor) message(value string, to func(string)) {
 		if found {
 			to(clean)
 			value = clean
-			r.tally.redacted[reasonMessage]++
+			r.tally.Redact(tally.ReasonMessage)
 		}
 	}
 	r.set(value, to)
@@ -199,7 +200,7 @@ func (r *redactor) message(value string, to func(string)) {
 
 // attributes redacts a map of attributes and reports whether it changed it.
 func (r *redactor) attributes(attributes pcommon.Map) bool {
-	before := r.tally.redacted
+	before := r.tally.Redacted()
 	dropped := false
 	for key, v := range attributes.All() {
 		dropped = r.attribute(key, v, attributes) || dropped
@@ -207,7 +208,7 @@ func (r *redactor) attributes(attributes pcommon.Map) bool {
 	if dropped {
 		attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return r.drops(key) })
 	}
-	return before != r.tally.redacted
+	return before != r.tally.Redacted()
 }
 
 func (r *redactor) drops(key string) bool {
@@ -219,7 +220,7 @@ func (r *redactor) drops(key string) bool {
 func (r *redactor) attribute(key string, v pcommon.Value, attributes pcommon.Map) bool {
 	switch r.action(key) {
 	case actionDrop:
-		r.tally.redacted[reasonKey]++
+		r.tally.Redact(tally.ReasonKey)
 		return true
 	case actionHash:
 		r.hash(v)
@@ -229,7 +230,7 @@ func (r *redactor) attribute(key string, v pcommon.Value, attributes pcommon.Map
 		r.truncate(v)
 	case "":
 		if key == attrs.URLQuery && r.cfg.URLQueries {
-			r.tally.redacted[reasonQuery]++
+			r.tally.Redact(tally.ReasonQuery)
 			return true
 		}
 	}
@@ -249,12 +250,12 @@ func (r *redactor) byMeaning(key string, v pcommon.Value, attributes pcommon.Map
 		}
 		if clean, found := r.clean.withoutLiterals(v.Str(), cmp.Or(attrs.Text(attributes, attrs.OldDBSystem), attrs.Text(attributes, "db.system.name"))); found {
 			v.SetStr(clean)
-			r.tally.redacted[reasonSQL]++
+			r.tally.Redact(tally.ReasonSQL)
 		}
 	case attrs.OldHTTPURL, attrs.OldHTTPTarget, attrs.HTTPRoute, attrs.URLPath, attrs.URLFull:
 		if bare, _, found := strings.Cut(v.Str(), "?"); r.cfg.URLQueries && found {
 			v.SetStr(bare)
-			r.tally.redacted[reasonQuery]++
+			r.tally.Redact(tally.ReasonQuery)
 		}
 	}
 }
@@ -324,7 +325,7 @@ func (r *redactor) number(v pcommon.Value) bool {
 		return false
 	}
 	v.SetStr(word)
-	r.tally.redacted[reasonNumber]++
+	r.tally.Redact(tally.ReasonNumber)
 	return true
 }
 
@@ -350,13 +351,13 @@ func (r *redactor) str(key string, v pcommon.Value) {
 	if secretWord(key) != "" {
 		if value != mask && !isHarmless(value) && !isPlaceholder(value) {
 			v.SetStr(mask)
-			r.tally.redacted[reasonSecret]++
+			r.tally.Redact(tally.ReasonSecret)
 		}
 		return
 	}
 	if clean, found := r.clean.scrub(&r.scrubber, value); found {
 		v.SetStr(clean)
-		r.tally.redacted[reasonSecret]++
+		r.tally.Redact(tally.ReasonSecret)
 	}
 }
 
@@ -372,7 +373,7 @@ func (r *redactor) hash(v pcommon.Value) {
 	}
 	h.Write([]byte(value))
 	v.SetStr(hashMark + hex.EncodeToString(h.Sum(nil)))
-	r.tally.redacted[reasonKey]++
+	r.tally.Redact(tally.ReasonKey)
 }
 
 // truncate cuts a value after TruncateTo bytes, never within a character. A value that is already cut is left alone.
@@ -383,6 +384,6 @@ func (r *redactor) truncate(v pcommon.Value) {
 	}
 	if cut := attrs.FirstBytes(value, r.cfg.TruncateTo) + attrs.TruncatedMark; cut != value {
 		v.SetStr(cut)
-		r.tally.redacted[reasonKey]++
+		r.tally.Redact(tally.ReasonKey)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
 // droppedSpan is what is remembered of a dropped span for its children.
@@ -26,7 +27,7 @@ const maxChain = 1024
 type pruning struct {
 	f     *filter
 	now   time.Time
-	t     *tally
+	t     *tally.Tally
 	spans []spanAt // in the order of the batch
 
 	byRule  []*rule                       // the rule that drops the span at this position; nil: kept
@@ -42,7 +43,7 @@ type spanAt struct {
 }
 
 // prune drops noise from td and re-parents the children of dropped spans. roles has the role of each resource.
-func (f *filter) prune(td ptrace.Traces, roles []string, now time.Time, t *tally) {
+func (f *filter) prune(td ptrace.Traces, roles []string, now time.Time, t *tally.Tally) {
 	p := &pruning{f: f, now: now, t: t}
 	matched := p.matchAll(td, roles)
 	p.memory = f.anyOrphan(td, now)
@@ -240,9 +241,9 @@ func (p *pruning) remove(td ptrace.Traces) {
 func (p *pruning) countedOut(place int) bool {
 	switch {
 	case p.byRule[place] != nil:
-		p.t.drop(p.byRule[place].name, kindSpan, 1)
+		p.t.Drop(p.byRule[place].name, tally.KindSpan, 1)
 	case p.inherit[place] != "":
-		p.t.drop(p.inherit[place], kindSpan, 1)
+		p.t.Drop(p.inherit[place], tally.KindSpan, 1)
 	default:
 		return false
 	}

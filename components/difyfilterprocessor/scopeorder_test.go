@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -241,7 +242,7 @@ func TestParentIsDroppedInAnotherPart(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[byte]byte{1: 0, 3: 1}, left)
-	assert.Equal(t, map[droppedBy]int{{"noise", kindSpan}: 1, {"probe", kindSpan}: 3}, c.writer.dropped(t))
+	assert.Equal(t, map[droppedBy]int{{"noise", tally.KindSpan}: 1, {"probe", tally.KindSpan}: 3}, c.writer.dropped(t))
 	c.assertGatewaysDropNothing(t)
 }
 

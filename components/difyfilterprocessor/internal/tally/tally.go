@@ -1,7 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+// Package tally counts what the processor does to one batch, and has the name of every built-in rule, item kind and
+// redaction reason: the attribute values of the processor's own metrics.
+package tally
 
 import (
 	"context"
@@ -14,22 +16,22 @@ import (
 
 // Values of the attribute `kind` of the processor's own metrics.
 const (
-	kindSpan      = "span"
-	kindEvent     = "span_event"
-	kindLogRecord = "log_record"
-	kindDataPoint = "data_point"
+	KindSpan      = "span"
+	KindEvent     = "span_event"
+	KindLogRecord = "log_record"
+	KindDataPoint = "data_point"
 )
 
-// reason is why redaction changed a value.
-type reason int
+// Reason is why redaction changed a value.
+type Reason int
 
 const (
-	reasonKey reason = iota
-	reasonSQL
-	reasonQuery
-	reasonMessage
-	reasonSecret
-	reasonNumber
+	ReasonKey Reason = iota
+	ReasonSQL
+	ReasonQuery
+	ReasonMessage
+	ReasonSecret
+	ReasonNumber
 	reasons
 )
 
@@ -37,14 +39,16 @@ var reasonNames = [reasons]string{"key", "sql", "query", "message", "secret", "n
 
 type droppedBy struct{ rule, kind string }
 
-// tally counts within one batch. report adds the counts to the metrics once, at the end of the batch.
-type tally struct {
+// Tally has the counts of one batch. The zero Tally is empty. It is not safe for concurrent use.
+type Tally struct {
 	dropped  map[droppedBy]int64
 	redacted [reasons]int64
+	changes  int64 // sum of redacted
 	derived  int64
 }
 
-func (t *tally) drop(rule, kind string, n int) {
+// Drop counts n items of a kind that a rule dropped.
+func (t *Tally) Drop(rule, kind string, n int) {
 	if n == 0 {
 		return
 	}
@@ -54,7 +58,20 @@ func (t *tally) drop(rule, kind string, n int) {
 	t.dropped[droppedBy{rule, kind}] += int64(n)
 }
 
-func (t *tally) report(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
+// Redact counts one value that redaction changed or removed.
+func (t *Tally) Redact(reason Reason) {
+	t.redacted[reason]++
+	t.changes++
+}
+
+// Redacted returns the number of values that redaction changed or removed.
+func (t *Tally) Redacted() int64 { return t.changes }
+
+// Derive counts n data points that the processor added.
+func (t *Tally) Derive(n int) { t.derived += int64(n) }
+
+// Report adds the counts to the processor's own metrics. It is called once, at the end of the batch.
+func (t *Tally) Report(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
 	for by, n := range t.dropped {
 		telemetry.DifyFilterDroppedItems.Add(ctx, n, metric.WithAttributes(
 			attribute.String("rule", by.rule), attribute.String("kind", by.kind)))
