@@ -10,12 +10,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
 // modernizeSpan sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes are
 // added and the old ones kept, so that queries for either continue to work.
-func modernizeSpan(span ptrace.Span, from origin) {
+func modernizeSpan(span ptrace.Span, from emitter.Origin) {
 	attributes := span.Attributes()
 	http, old := false, false
 	for key := range attributes.All() { // one pass over all keys, since most spans need no change
@@ -34,14 +35,10 @@ func modernizeSpan(span ptrace.Span, from origin) {
 	}
 	attrs.Rename(attributes, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
 	attrs.Rename(attributes, difysemconv.AttrOldUserID, attrs.UserID)
-	if from == originPluginDaemon {
+	if from == emitter.PluginDaemon {
 		attrs.Rename(attributes, difysemconv.AttrDaemonTenantID, difysemconv.AttrTenantID)
 	}
 }
-
-// isDatabaseScope reports whether a scope is one of the two instrumentations that create most of Dify's spans. They
-// write no attribute that is renamed here.
-func isDatabaseScope(scope string) bool { return scope == scopeRedis || scope == scopeSQL }
 
 func modernizeHTTP(attributes pcommon.Map) {
 	method, ok := attributes.Get(attrs.OldHTTPMethod)

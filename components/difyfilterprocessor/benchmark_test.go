@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
 // settled returns a batch that needs no change: spans of the instrumentations of a real Dify, already processed once and
@@ -26,7 +27,7 @@ func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
 	b := newHarness(tb)
 	for _, td := range recordedTraces(tb) {
 		for _, s := range spansOf(b.traces(tb, td)) {
-			if !strings.HasPrefix(s.scope, scopeInstrumentation) || own.SpanCount() == spans {
+			if !strings.HasPrefix(s.scope, emitter.ScopeInstrumentation) || own.SpanCount() == spans {
 				continue
 			}
 			instance := attrs.Text(s.res, attrs.ServiceInstanceID)

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
 // The following functions build small batches in the form of Dify's.
@@ -122,7 +124,7 @@ func durations(res kv, series ...kv) pmetric.Metrics {
 	rm := md.ResourceMetrics().AppendEmpty()
 	_ = rm.Resource().Attributes().FromRaw(res)
 	sm := rm.ScopeMetrics().AppendEmpty()
-	sm.Scope().SetName(scopeFlask)
+	sm.Scope().SetName(emitter.ScopeFlask)
 	m := sm.Metrics().AppendEmpty()
 	m.SetName("http.server.duration")
 	m.SetUnit("ms")

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -93,15 +94,7 @@ func brokerPolling(database int64) *rule {
 				return false
 			}
 			index, ok := attributes.Get("db.redis.database_index")
-			return (ok && index.Type() == pcommon.ValueTypeInt && index.Int() == database) || isKombuCommand(span.Name())
+			return (ok && index.Type() == pcommon.ValueTypeInt && index.Int() == database) || emitter.IsBrokerCommand(span.Name())
 		},
 	}
-}
-
-func isKombuCommand(name string) bool {
-	switch name {
-	case "BRPOP", "ZADD HSET", "ZREM HDEL", "ZREVRANGEBYSCORE", "DEL DEL DEL DEL":
-		return true
-	}
-	return strings.HasPrefix(name, "LLEN LLEN")
 }

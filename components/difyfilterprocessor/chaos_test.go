@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -47,7 +48,7 @@ var chaosTexts = []string{
 }
 
 var chaosScopes = []string{
-	"", scopeFlask, scopeCelery, scopeRedis, scopeSQL, scopeInstrumentation + "httpx", scopeNodes, scopeRunners, scopeLogException, scopeEnterprise, scopeResponseCount,
+	"", emitter.ScopeFlask, emitter.ScopeCelery, emitter.ScopeRedis, emitter.ScopeSQL, emitter.ScopeInstrumentation + "httpx", scopeNodes, scopeRunners, emitter.ScopeLogException, emitter.ScopeEnterprise, emitter.ScopeResponseCount,
 }
 
 var chaosNames = []string{
@@ -207,7 +208,7 @@ func (c chaos) metrics() pmetric.Metrics {
 				c.metric(sm.Metrics().AppendEmpty())
 			}
 			if c.IntN(4) == 0 {
-				sm.Scope().SetName(scopeResponseCount)
+				sm.Scope().SetName(emitter.ScopeResponseCount)
 				m := sm.Metrics().AppendEmpty()
 				m.SetName(difysemconv.MetricServerResponseCount)
 				c.number(m.SetEmptySum().DataPoints().AppendEmpty())

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -159,7 +160,7 @@ func createDefaultConfig() component.Config {
 		Logs: LogsConfig{
 			Lines:       true,
 			TimeZone:    "UTC",
-			ServiceName: serviceDify,
+			ServiceName: emitter.ServiceDify,
 			JoinWait:    time.Second,
 		},
 		Redaction: RedactionConfig{

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processortest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -42,7 +43,7 @@ func TestNothingPassesBeforeStart(t *testing.T) {
 	p, err := f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), sink)
 	require.NoError(t, err)
 	batch := func() ptrace.Traces {
-		return batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan})
+		return batchOf(difyProcess(1), spanSpec{id: 1, scope: emitter.ScopeFlask, name: "GET /x", kind: serverSpan})
 	}
 	err = p.ConsumeTraces(t.Context(), batch())
 	require.ErrorIs(t, err, errNotStarted)
@@ -72,7 +73,7 @@ func TestPipelinesShareCaches(t *testing.T) {
 	require.NoError(t, others.Start(t.Context(), host))
 
 	require.NoError(t, metrics.ConsumeMetrics(t.Context(), flower(1)))
-	call := spanSpec{id: 1, scope: scopeRedis, name: "GET", kind: clientSpan}
+	call := spanSpec{id: 1, scope: emitter.ScopeRedis, name: "GET", kind: clientSpan}
 	require.NoError(t, traces.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
 	require.NoError(t, others.ConsumeTraces(t.Context(), batchOf(difyProcess(1), call)))
 	role := func(sink *consumertest.TracesSink) string {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -67,7 +68,7 @@ func modernizeLabels(attributes pcommon.Map, metric string) {
 // isSampledCount recognizes Dify's own http.server.response.count, which counts only recorded spans: with Dify's default
 // sampling, one request in ten. The counter that deriveCounts adds is in the scope of the histogram.
 func isSampledCount(scope string, m pmetric.Metric) bool {
-	return scope == scopeResponseCount && m.Name() == difysemconv.MetricServerResponseCount
+	return scope == emitter.ScopeResponseCount && m.Name() == difysemconv.MetricServerResponseCount
 }
 
 // dropSampledCount drops Dify's own http.server.response.count.

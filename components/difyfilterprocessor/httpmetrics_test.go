@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -102,7 +103,7 @@ func TestCountsAreDerived(t *testing.T) {
 	b := newHarness(t)
 	in := durations(difyProcess(1), flaskLabels("a", "/x", 200), flaskLabels("a", "/x", 400), flaskLabels("a", "/x", 503))
 	sampled := in.ResourceMetrics().At(0).ScopeMetrics().AppendEmpty()
-	sampled.Scope().SetName(scopeResponseCount)
+	sampled.Scope().SetName(emitter.ScopeResponseCount)
 	m := sampled.Metrics().AppendEmpty()
 	m.SetName(difysemconv.MetricServerResponseCount)
 	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)

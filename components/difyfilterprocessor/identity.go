@@ -10,39 +10,25 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
 // identify sets service.instance.id. Without it, the cumulative series of several processes have the same identity and
 // overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
-func identify(res pcommon.Map, from origin) {
+func identify(res pcommon.Map, from emitter.Origin) {
 	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return
 	}
 	switch from {
-	case originContainer:
+	case emitter.Container:
 		id, _ := res.Get(attrs.ContainerID)
 		res.PutStr(attrs.ServiceInstanceID, id.AsString())
-	case originSDK:
-		if id := processID(res); id != "" {
+	case emitter.SDK:
+		if id := emitter.ProcessID(res); id != "" {
 			res.PutStr(attrs.ServiceInstanceID, id)
 		}
 	default: // other resources are left alone
 	}
-}
-
-func processID(res pcommon.Map) string {
-	host, hasHost := res.Get(attrs.HostName)
-	pid, hasPID := res.Get(attrs.ProcessPID)
-	if !hasHost || !hasPID {
-		return ""
-	}
-	return host.AsString() + ":" + pid.AsString()
-}
-
-// identified reports whether the resource has the instance ID that identify sets.
-func identified(res pcommon.Map) bool {
-	id := attrs.Text(res, attrs.ServiceInstanceID)
-	return id != "" && id == processID(res)
 }
 
 // identifyByStart sets service.instance.id on the metrics of Dify versions without process.pid: the earliest start time

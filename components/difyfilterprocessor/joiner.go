@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -218,7 +219,7 @@ func (o *output) add(e *entry) {
 func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 	res := rl.Resource().Attributes()
 	e.raw.res.CopyTo(res)
-	service := attrs.Text(e.raw.attributes, attrComposeService)
+	service := attrs.Text(e.raw.attributes, "com.docker.compose.service")
 	role := roleByContainer(service, e.raw.name)
 	name := e.line.Service
 	if name == "" {
@@ -226,7 +227,7 @@ func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 		case difysemconv.RoleAPI, difysemconv.RoleWorker, difysemconv.RoleBeat:
 			name = o.cfg.Logs.ServiceName
 		case difysemconv.RolePluginDaemon:
-			name = servicePluginDaemon
+			name = emitter.ServicePluginDaemon
 		default:
 			name = cmp.Or(service, composeService(e.raw.name))
 		}

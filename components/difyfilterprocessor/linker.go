@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -114,7 +115,7 @@ type sourceRun struct {
 // before redaction, since it reads output.value, and before any span is dropped. If the processor sees only a part of
 // each trace, link uses only the batch itself and the tenant of an app, and sets nothing on the ancestors of a run,
 // which may have other runs.
-func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
+func (f *filter) link(td ptrace.Traces, origins []emitter.Origin, now time.Time) {
 	if !hasOwnSpans(td, origins) && !f.knowsAny(td, now) {
 		return
 	}
@@ -142,10 +143,10 @@ func (f *filter) link(td ptrace.Traces, origins []origin, now time.Time) {
 }
 
 // hasOwnSpans reports whether td has spans of Dify's own code. Only these carry IDs.
-func hasOwnSpans(td ptrace.Traces, origins []origin) bool {
+func hasOwnSpans(td ptrace.Traces, origins []emitter.Origin) bool {
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			if origins[i].ownWork(ss.Scope()) {
+			if origins[i].OwnScope(ss.Scope()) {
 				return true
 			}
 		}
@@ -175,10 +176,10 @@ func (f *filter) knowsAny(td ptrace.Traces, now time.Time) bool {
 	return false
 }
 
-func (l *links) read(td ptrace.Traces, origins []origin) {
+func (l *links) read(td ptrace.Traces, origins []emitter.Origin) {
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			own := origins[i].ownWork(ss.Scope())
+			own := origins[i].OwnScope(ss.Scope())
 			for _, span := range ss.Spans().All() {
 				l.readSpan(span, own)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -47,11 +48,11 @@ func runner(id, parent byte, app, workflow string) spanSpec {
 }
 
 func sqlCall(id, parent byte) spanSpec {
-	return spanSpec{id: id, parent: parent, scope: scopeInstrumentation + "sqlalchemy", name: "SELECT dify", kind: clientSpan, kv: kv{"db.system": "postgresql"}}
+	return spanSpec{id: id, parent: parent, scope: emitter.ScopeInstrumentation + "sqlalchemy", name: "SELECT dify", kind: clientSpan, kv: kv{"db.system": "postgresql"}}
 }
 
 func request() spanSpec {
-	return spanSpec{id: 1, scope: scopeFlask, name: "POST /v1/workflows/run", kind: serverSpan}
+	return spanSpec{id: 1, scope: emitter.ScopeFlask, name: "POST /v1/workflows/run", kind: serverSpan}
 }
 
 func generate(id byte) spanSpec {
@@ -94,8 +95,8 @@ func TestRunIDs(t *testing.T) {
 		},
 		"a child of an asynchronous call arrives last": {
 			[][]spanSpec{
-				{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA), {id: 8, parent: 5, name: "apply_async/x", kind: producerSpan, scope: scopeCelery}},
-				{{id: 9, parent: 8, name: "run/x", kind: consumerSpan, scope: scopeCelery}},
+				{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA), {id: 8, parent: 5, name: "apply_async/x", kind: producerSpan, scope: emitter.ScopeCelery}},
+				{{id: 9, parent: 8, name: "run/x", kind: consumerSpan, scope: emitter.ScopeCelery}},
 			},
 			map[byte]string{5: runA, 7: runA, 8: runA, 9: runA},
 		},
@@ -114,7 +115,7 @@ func TestRunIDs(t *testing.T) {
 			map[byte]string{5: runA, 6: runA},
 		},
 		"an ancestor with the ID is not a source": {
-			[][]spanSpec{{{id: 1, scope: scopeFlask, name: "POST /x", kind: serverSpan, kv: kv{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
+			[][]spanSpec{{{id: 1, scope: emitter.ScopeFlask, name: "POST /x", kind: serverSpan, kv: kv{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
 			map[byte]string{1: runA},
 		},
 		"variables of users are not a source": {

@@ -9,10 +9,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
 const (
-	scopeLogException = "dify.exception.logging"
 	eventLogException = "log.exception"
 )
 
@@ -20,7 +20,7 @@ const (
 // form: the events log.exception and exception, where consumers of exceptions look for them.
 func modernizeLogExceptions(rs ptrace.ResourceSpans) {
 	for _, ss := range rs.ScopeSpans().All() {
-		if ss.Scope().Name() != scopeLogException {
+		if ss.Scope().Name() != emitter.ScopeLogException {
 			continue
 		}
 		for _, span := range ss.Spans().All() {

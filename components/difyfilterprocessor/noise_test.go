@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -83,7 +84,7 @@ func TestNoiseInSpans(t *testing.T) {
 		},
 		"NoScriptError of EVALSHA": {
 			spans: []spanSpec{{
-				id: 1, parent: 9, scope: scopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(0), err: "NoScriptError: No matching script. Please use EVAL.",
+				id: 1, parent: 9, scope: emitter.ScopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(0), err: "NoScriptError: No matching script. Please use EVAL.",
 				events: []eventSpec{exception("redis.exceptions.NoScriptError", "No matching script. Please use EVAL.")},
 			}},
 			want:    map[byte]byte{1: 9},
@@ -91,28 +92,28 @@ func TestNoiseInSpans(t *testing.T) {
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
 		"another error of EVALSHA": {
-			spans:  []spanSpec{{id: 1, scope: scopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(1), err: "ConnectionError: x", events: []eventSpec{exception("redis.exceptions.ConnectionError", "x")}}},
+			spans:  []spanSpec{{id: 1, scope: emitter.ScopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(1), err: "ConnectionError: x", events: []eventSpec{exception("redis.exceptions.ConnectionError", "x")}}},
 			want:   map[byte]byte{1: 0},
 			status: map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
 		"broker polling": {
 			spans: []spanSpec{
-				{id: 1, trace: 1, scope: scopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(0)},
-				{id: 2, trace: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1)},
-				{id: 3, trace: 3, scope: scopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(1)},
-				{id: 4, trace: 4, scope: scopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(0)},
-				{id: 5, trace: 5, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1), parent: 9},
-				{id: 6, trace: 6, scope: scopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan, kv: kv{"db.system": "postgresql"}},
+				{id: 1, trace: 1, scope: emitter.ScopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(0)},
+				{id: 2, trace: 2, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1)},
+				{id: 3, trace: 3, scope: emitter.ScopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(1)},
+				{id: 4, trace: 4, scope: emitter.ScopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(0)},
+				{id: 5, trace: 5, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1), parent: 9},
+				{id: 6, trace: 6, scope: emitter.ScopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan, kv: kv{"db.system": "postgresql"}},
 			},
 			want:    map[byte]byte{4: 0, 5: 9, 6: 0},
 			dropped: map[droppedBy]int{{tally.RuleBrokerPolling, tally.KindSpan}: 3},
 		},
 		"the API does not poll": {
-			spans: []spanSpec{{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan}, {id: 2, trace: 2, scope: scopeRedis, name: "SET", kind: clientSpan, kv: redis(1)}},
+			spans: []spanSpec{{id: 1, scope: emitter.ScopeFlask, name: "GET /x", kind: serverSpan}, {id: 2, trace: 2, scope: emitter.ScopeRedis, name: "SET", kind: clientSpan, kv: redis(1)}},
 			want:  map[byte]byte{1: 0, 2: 0},
 		},
 		"the broker's database is configured": {
-			spans:   []spanSpec{{id: 1, scope: scopeRedis, name: "SADD", kind: clientSpan, kv: redis(1)}, {id: 2, trace: 2, scope: scopeRedis, name: "SADD", kind: clientSpan, kv: redis(5)}},
+			spans:   []spanSpec{{id: 1, scope: emitter.ScopeRedis, name: "SADD", kind: clientSpan, kv: redis(1)}, {id: 2, trace: 2, scope: emitter.ScopeRedis, name: "SADD", kind: clientSpan, kv: redis(5)}},
 			config:  func(c *Config) { c.Drop.BrokerDatabase = 5 },
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{tally.RuleBrokerPolling, tally.KindSpan}: 1},
@@ -121,7 +122,7 @@ func TestNoiseInSpans(t *testing.T) {
 			spans: []spanSpec{
 				{id: 3, parent: 2, name: "SELECT dify", kind: clientSpan},
 				{id: 2, parent: 1, name: "check"},
-				{id: 1, scope: scopeFlask, name: "GET /health", kind: serverSpan, kv: kv{"http.route": "/health", "http.status_code": 200}},
+				{id: 1, scope: emitter.ScopeFlask, name: "GET /health", kind: serverSpan, kv: kv{"http.route": "/health", "http.status_code": 200}},
 				{id: 4, parent: 9, trace: 2, name: "GET /health/check", kind: serverSpan},
 				{id: 5, trace: 3, name: "GET", kind: serverSpan, kv: kv{"http.target": "/health?x=1"}},
 				{id: 6, trace: 4, name: "GET /healthy-recipes", kind: serverSpan},
@@ -200,7 +201,7 @@ func TestNoiseInSpans(t *testing.T) {
 			dropped: map[droppedBy]int{{"b", tally.KindSpan}: 1},
 		},
 		"all rules off": {
-			spans: []spanSpec{{id: 1, name: "GET /health", kind: serverSpan}, {id: 2, scope: scopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(1)}, {id: 3, name: difysemconv.NoiseParseError}},
+			spans: []spanSpec{{id: 1, name: "GET /health", kind: serverSpan}, {id: 2, scope: emitter.ScopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(1)}, {id: 3, name: difysemconv.NoiseParseError}},
 			config: func(c *Config) {
 				c.Drop = DropConfig{}
 			},

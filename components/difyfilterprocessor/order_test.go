@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -20,7 +21,7 @@ import (
 // aTrace returns a request with a run, a nested run, calls, and noise in between.
 func aTrace(random chaos) []spanSpec {
 	specs := []spanSpec{
-		{id: 1, scope: scopeFlask, name: "POST /v1/workflows/run", kind: serverSpan},
+		{id: 1, scope: emitter.ScopeFlask, name: "POST /v1/workflows/run", kind: serverSpan},
 		runner(2, 1, appA, workflowA),
 		startNode(3, 2, runA, appA, workflowA),
 		node(4, 2, "tool"),
@@ -41,7 +42,7 @@ func aTrace(random chaos) []spanSpec {
 			specs = append(specs, spanSpec{id: id, parent: parent, scope: scopeRunners, name: "work"})
 			inside = append(inside, id)
 		default:
-			specs = append(specs, spanSpec{id: id, parent: parent, scope: scopeSQL, name: "SELECT dify", kind: clientSpan})
+			specs = append(specs, spanSpec{id: id, parent: parent, scope: emitter.ScopeSQL, name: "SELECT dify", kind: clientSpan})
 		}
 	}
 	return specs

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
@@ -88,14 +89,14 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 }
 
 // recognize repairs the resources and returns the origin and the role of each.
-func (f *filter) recognize(td ptrace.Traces, now time.Time) ([]origin, []string) {
+func (f *filter) recognize(td ptrace.Traces, now time.Time) ([]emitter.Origin, []string) {
 	n := td.ResourceSpans().Len()
-	origins, roles := make([]origin, n), make([]string, n)
+	origins, roles := make([]emitter.Origin, n), make([]string, n)
 	for i, rs := range td.ResourceSpans().All() {
 		res := rs.Resource().Attributes()
-		origins[i] = originOf(res, hasEnterpriseSpans(rs))
+		origins[i] = emitter.Of(res, emitter.HasEnterpriseSpans(rs))
 		seen := ""
-		if origins[i] == originSDK {
+		if origins[i] == emitter.SDK {
 			seen = roleBySpans(rs)
 		}
 		roles[i] = f.repairResource(res, origins[i], seen, now)
@@ -103,31 +104,22 @@ func (f *filter) recognize(td ptrace.Traces, now time.Time) ([]origin, []string)
 	return origins, roles
 }
 
-func hasEnterpriseSpans(rs ptrace.ResourceSpans) bool {
-	for _, ss := range rs.ScopeSpans().All() {
-		if ss.Scope().Name() == scopeEnterprise {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *filter) repairResource(res pcommon.Map, from origin, seen string, now time.Time) string {
+func (f *filter) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
 	identify(res, from)
-	if from.dify() {
+	if from.Dify() {
 		f.enrich(res)
 	}
 	return f.role(res, from, seen, now)
 }
 
-func (f *filter) repairSpans(td ptrace.Traces, origins []origin) {
+func (f *filter) repairSpans(td ptrace.Traces, origins []emitter.Origin) {
 	for i, rs := range td.ResourceSpans().All() {
-		if !origins[i].dify() {
+		if !origins[i].Dify() {
 			continue
 		}
 		for _, ss := range rs.ScopeSpans().All() {
-			own := origins[i].ownWork(ss.Scope())
-			older := !isDatabaseScope(ss.Scope().Name())
+			own := origins[i].OwnScope(ss.Scope())
+			older := !emitter.IsDatabaseScope(ss.Scope().Name())
 			for _, span := range ss.Spans().All() {
 				if older {
 					modernizeSpan(span, origins[i])
@@ -169,33 +161,24 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 
 func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally.Tally) {
 	res := rm.Resource().Attributes()
-	from := originOf(res, hasEnterpriseMetrics(rm))
+	from := emitter.Of(res, emitter.HasEnterpriseMetrics(rm))
 	identify(res, from)
-	if from == originSDK {
+	if from == emitter.SDK {
 		identifyByStart(rm)
 		f.rememberRole(attrs.Text(res, attrs.ServiceInstanceID), roleByMetrics(rm), now)
 	}
-	if from.dify() {
+	if from.Dify() {
 		f.enrich(res)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				t.Drop(tally.RuleMergedSeries, tally.KindDataPoint, modernizeMetric(m))
 			}
-			if sm.Scope().Name() != scopeResponseCount { // it counts by itself
+			if sm.Scope().Name() != emitter.ScopeResponseCount { // it counts by itself
 				t.Derive(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
 			}
 		}
 	}
 	setPointRoles(rm, setRole(res, roleByNames(res, from)), from)
-}
-
-func hasEnterpriseMetrics(rm pmetric.ResourceMetrics) bool {
-	for _, sm := range rm.ScopeMetrics().All() {
-		if sm.Scope().Name() == scopeEnterprise {
-			return true
-		}
-	}
-	return false
 }
 
 // processLogs turns lines into records, then processes all records.
@@ -218,7 +201,7 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally.Tall
 	s := stamper{now: now}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		res := rl.Resource().Attributes()
-		f.repairResource(res, originOf(res, false), "", now)
+		f.repairResource(res, emitter.Of(res, false), "", now)
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
 			f.filterRecords(res, sl, &s, t)
 			return sl.LogRecords().Len() == 0

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -161,7 +162,7 @@ func TestRecordedRequestsAddUp(t *testing.T) {
 							durations[key], starts[key] = int64(p.Count()), p.StartTimestamp()
 						}
 					case difysemconv.MetricServerResponseCount:
-						assert.NotEqual(t, scopeResponseCount, sm.Scope().Name())
+						assert.NotEqual(t, emitter.ScopeResponseCount, sm.Scope().Name())
 						assertCounter(t, m)
 						for _, p := range m.Sum().DataPoints().All() {
 							key := keyOf(instance, p.Attributes())

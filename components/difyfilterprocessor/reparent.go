@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
@@ -64,7 +65,7 @@ func (p *pruning) matchAll(td ptrace.Traces, roles []string) bool {
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			ruleOf := p.f.noise.spanRule
-			if isDatabaseScope(ss.Scope().Name()) {
+			if emitter.IsDatabaseScope(ss.Scope().Name()) {
 				ruleOf = p.f.noise.databaseSpanRule
 			}
 			for _, span := range ss.Spans().All() {

@@ -9,65 +9,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
-
-const (
-	attrComposeService = "com.docker.compose.service"
-	attrGitCommit      = "custom.deployment.git_commit"
-
-	serviceDify         = "langgenius/dify" // Dify's default for APPLICATION_NAME
-	servicePluginDaemon = "dify-plugin-daemon"
-	scopeEnterprise     = "dify.enterprise"
-	versionPrefix       = "dify-"
-)
-
-// origin is the kind of process or container that a resource describes. Repairs apply to Dify only; noise rules and
-// redaction apply to every origin.
-type origin int
-
-const (
-	originOther origin = iota
-	originSDK          // Dify's api, worker or beat, through its Python SDK
-	originPluginDaemon
-	originContainer // a container as the docker_stats receiver reports it
-)
-
-func (o origin) dify() bool { return o == originSDK || o == originPluginDaemon }
-
-// ownWork reports whether a scope belongs to Dify's own code, not to an instrumentation.
-func (o origin) ownWork(scope pcommon.InstrumentationScope) bool {
-	return o == originSDK && !strings.HasPrefix(scope.Name(), scopeInstrumentation)
-}
-
-// originOf returns the origin of a resource. Dify's Python processes differ from others in one way: their setup builds
-// the resource with the bare constructor, so that it has a service.name but no telemetry.sdk.*. To distinguish it from
-// other bare resources, one more mark of Dify is required: the commit, a version that begins with dify-, the scope of
-// the enterprise edition, or process ID and host name. The process scraper of hostmetrics has the latter too, but also
-// the executable's name, and an instance ID must be absent or the one that identify sets.
-func originOf(res pcommon.Map, enterprise bool) origin {
-	name, named := res.Get(attrs.ServiceName)
-	if !named {
-		if attrs.Has(res, attrs.ContainerID) {
-			return originContainer
-		}
-		return originOther
-	}
-	if name.AsString() == servicePluginDaemon {
-		return originPluginDaemon
-	}
-	if attrs.Has(res, attrs.TelemetrySDKName) {
-		return originOther
-	}
-	switch {
-	case enterprise, attrs.Has(res, attrGitCommit), strings.HasPrefix(attrs.Text(res, attrs.ServiceVersion), versionPrefix):
-		return originSDK
-	case processID(res) != "" && !attrs.Has(res, attrs.ProcessExecutableName) && (!attrs.Has(res, attrs.ServiceInstanceID) || identified(res)):
-		return originSDK
-	default:
-		return originOther
-	}
-}
 
 // enrich sets the namespace and splits version, commit, edition and environment. It never changes what the operator set.
 func (f *filter) enrich(res pcommon.Map) {
@@ -84,7 +28,7 @@ func splitVersion(res pcommon.Map) {
 	if !ok {
 		return
 	}
-	rest, ok := strings.CutPrefix(v.AsString(), versionPrefix)
+	rest, ok := strings.CutPrefix(v.AsString(), emitter.VersionPrefix)
 	if !ok {
 		return
 	}
@@ -92,7 +36,7 @@ func splitVersion(res pcommon.Map) {
 	if i := strings.LastIndexByte(rest, '-'); i >= 0 && (i == len(rest)-1 || isHex(rest[i+1:])) {
 		version, commit = rest[:i], rest[i+1:]
 	}
-	if c, ok := res.Get(attrGitCommit); ok && c.AsString() != "" {
+	if c, ok := res.Get(emitter.AttrGitCommit); ok && c.AsString() != "" {
 		commit = c.AsString()
 		version = strings.TrimSuffix(strings.TrimSuffix(rest, commit), "-")
 	}

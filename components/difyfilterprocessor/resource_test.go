@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -116,16 +117,16 @@ func TestNamespaceOff(t *testing.T) {
 
 func TestEnterpriseTelemetryIsDify(t *testing.T) {
 	b := newHarness(t)
-	td := b.traces(t, batchOf(kv{"service.name": "dify", "host.name": "h"}, spanSpec{id: 1, scope: scopeEnterprise, name: "dify.workflow.run"}))
+	td := b.traces(t, batchOf(kv{"service.name": "dify", "host.name": "h"}, spanSpec{id: 1, scope: emitter.ScopeEnterprise, name: "dify.workflow.run"}))
 	assert.Equal(t, "dify", attrs.Text(td.ResourceSpans().At(0).Resource().Attributes(), attrs.ServiceNamespace))
 	assert.False(t, attrs.Has(td.ResourceSpans().At(0).Resource().Attributes(), attrs.ServiceInstanceID), "without a pid, spans do not identify a process")
 }
 
 func TestRolesAreRemembered(t *testing.T) {
-	flask := spanSpec{id: 1, scope: scopeFlask, name: "GET /x", kind: serverSpan}
-	task := spanSpec{id: 1, scope: scopeCelery, name: "run/tasks.x", kind: consumerSpan}
-	call := spanSpec{id: 2, scope: scopeRedis, name: "GET", kind: clientSpan}
-	sends := spanSpec{id: 3, scope: scopeCelery, name: "apply_async/tasks.x", kind: producerSpan}
+	flask := spanSpec{id: 1, scope: emitter.ScopeFlask, name: "GET /x", kind: serverSpan}
+	task := spanSpec{id: 1, scope: emitter.ScopeCelery, name: "run/tasks.x", kind: consumerSpan}
+	call := spanSpec{id: 2, scope: emitter.ScopeRedis, name: "GET", kind: clientSpan}
+	sends := spanSpec{id: 3, scope: emitter.ScopeCelery, name: "apply_async/tasks.x", kind: producerSpan}
 
 	b := newHarness(t)
 	role := func(pid int, spec spanSpec) string {
@@ -138,9 +139,9 @@ func TestRolesAreRemembered(t *testing.T) {
 	assert.Equal(t, difysemconv.RoleWorker, role(2, task))
 	assert.Equal(t, difysemconv.RoleWorker, role(2, call))
 	assert.Empty(t, role(3, call))
-	b.traces(t, batchOf(difyProcess(4), spanSpec{id: 1, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: kv{"db.system": "redis"}}))
+	b.traces(t, batchOf(difyProcess(4), spanSpec{id: 1, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: kv{"db.system": "redis"}}))
 	assert.Equal(t, difysemconv.RoleWorker, role(4, call), "a process that polls is a worker, although the polling is dropped")
-	assert.Empty(t, role(5, spanSpec{id: 1, parent: 2, scope: scopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan}))
+	assert.Empty(t, role(5, spanSpec{id: 1, parent: 2, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan}))
 
 	// What metrics show is known to traces.
 	b.metrics(t, flower(3))
@@ -158,7 +159,7 @@ func TestRolesOfSeriesNeverChange(t *testing.T) {
 	b := newHarness(t)
 	before := b.metrics(t, poolUsage(2))
 	assert.Equal(t, difysemconv.RoleWorker, pointRole(b.metrics(t, flower(2))))
-	b.traces(t, batchOf(difyProcess(2), spanSpec{id: 1, scope: scopeCelery, name: "run/tasks.x", kind: consumerSpan}))
+	b.traces(t, batchOf(difyProcess(2), spanSpec{id: 1, scope: emitter.ScopeCelery, name: "run/tasks.x", kind: consumerSpan}))
 	after := b.metrics(t, poolUsage(2))
 	assert.Empty(t, pointRole(after), "roles that are learned later do not change a series")
 	assert.Equal(t, before.ResourceMetrics().At(0).Resource().Attributes().AsRaw(), after.ResourceMetrics().At(0).Resource().Attributes().AsRaw())
@@ -170,11 +171,11 @@ func TestRolesOfSeriesNeverChange(t *testing.T) {
 }
 
 func poolUsage(pid int) pmetric.Metrics {
-	return metricOf(pid, scopeInstrumentation+"sqlalchemy", "db.client.connections.usage")
+	return metricOf(pid, emitter.ScopeInstrumentation+"sqlalchemy", "db.client.connections.usage")
 }
 
 func flower(pid int) pmetric.Metrics {
-	return metricOf(pid, scopeCelery, "flower.task.runtime.seconds")
+	return metricOf(pid, emitter.ScopeCelery, "flower.task.runtime.seconds")
 }
 
 func metricOf(pid int, scope, name string) pmetric.Metrics {
@@ -273,7 +274,7 @@ func TestLogExceptionsOfOlderVersions(t *testing.T) {
 		"with an exception event": {[]eventSpec{exception("KeyError", "'k'")}, []eventSpec{exception("KeyError", "'k'"), logged}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			td := newHarness(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: scopeLogException, name: "log.exception", err: "x", kv: old, events: tt.events}))
+			td := newHarness(t).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, scope: emitter.ScopeLogException, name: "log.exception", err: "x", kv: old, events: tt.events}))
 			span := byID(td, 1)
 			assert.Equal(t, kv{"exception.type": "KeyError"}, span.Attributes().AsRaw())
 			require.Equal(t, len(tt.want), span.Events().Len())

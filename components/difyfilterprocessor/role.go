@@ -14,24 +14,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
-)
-
-const (
-	scopeInstrumentation = "opentelemetry.instrumentation."
-	scopeFlask           = scopeInstrumentation + "flask"
-	scopeCelery          = scopeInstrumentation + "celery"
-	scopeRedis           = scopeInstrumentation + "redis"
-	scopeSQL             = scopeInstrumentation + "sqlalchemy"
-	scopeResponseCount   = "http_metrics"
 )
 
 // role returns the part of Dify that a resource describes: the role that the operator set, else the role by what the
 // process does in this or an earlier batch, else the role by its names. Only the role by what it does is remembered,
 // since the name of a host can mislead.
-func (f *filter) role(res pcommon.Map, from origin, seen string, now time.Time) string {
+func (f *filter) role(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
 	role := ""
-	if from == originSDK && !attrs.Has(res, difysemconv.AttrRole) {
+	if from == emitter.SDK && !attrs.Has(res, difysemconv.AttrRole) {
 		role = f.rememberRole(attrs.Text(res, attrs.ServiceInstanceID), seen, now)
 	}
 	if role == "" && !attrs.Has(res, difysemconv.AttrRole) {
@@ -49,15 +41,15 @@ func setRole(res pcommon.Map, role string) string {
 }
 
 // roleByNames returns the role by the names of a resource, which is constant for the lifetime of a process.
-func roleByNames(res pcommon.Map, from origin) string {
+func roleByNames(res pcommon.Map, from emitter.Origin) string {
 	switch from {
-	case originPluginDaemon:
+	case emitter.PluginDaemon:
 		return difysemconv.RolePluginDaemon
-	case originSDK:
+	case emitter.SDK:
 		return cmp.Or(roleByName(attrs.Text(res, attrs.ServiceName)), roleByName(attrs.Text(res, attrs.HostName)))
-	case originContainer:
-		return roleByContainer(attrs.Text(res, attrComposeService), attrs.Text(res, attrs.ContainerName))
-	case originOther:
+	case emitter.Container:
+		return roleByContainer(attrs.Text(res, "com.docker.compose.service"), attrs.Text(res, attrs.ContainerName))
+	case emitter.Other:
 	}
 	return ""
 }
@@ -66,14 +58,14 @@ func roleByNames(res pcommon.Map, from origin) string {
 // series that counts the same events again. So it does not use the role that is learned over time. If the names do not
 // give the role, streams that only an API or only a worker has give it from their first point on; other streams have
 // none.
-func setPointRoles(rm pmetric.ResourceMetrics, role string, from origin) {
-	if from == originOther {
+func setPointRoles(rm pmetric.ResourceMetrics, role string, from emitter.Origin) {
+	if from == emitter.Other {
 		return
 	}
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
 			own := role
-			if own == "" && from == originSDK {
+			if own == "" && from == emitter.SDK {
 				own = roleByMetric(sm.Scope().Name(), m)
 			}
 			if own != "" {
@@ -104,13 +96,13 @@ func roleBySpans(rs ptrace.ResourceSpans) string {
 	role := ""
 	for _, ss := range rs.ScopeSpans().All() {
 		switch ss.Scope().Name() {
-		case scopeFlask:
+		case emitter.ScopeFlask:
 			return difysemconv.RoleAPI
-		case scopeCelery:
+		case emitter.ScopeCelery:
 			if role == "" && runsTasks(ss.Spans()) {
 				role = difysemconv.RoleWorker
 			}
-		case scopeRedis:
+		case emitter.ScopeRedis:
 			if role == "" && pollsQueues(ss.Spans()) {
 				role = difysemconv.RoleWorker
 			}
@@ -131,7 +123,7 @@ func runsTasks(spans ptrace.SpanSlice) bool {
 // pollsQueues looks only at root spans: within a request, the API reads queues too.
 func pollsQueues(spans ptrace.SpanSlice) bool {
 	for _, span := range spans.All() {
-		if span.ParentSpanID().IsEmpty() && isKombuCommand(span.Name()) {
+		if span.ParentSpanID().IsEmpty() && emitter.IsBrokerCommand(span.Name()) {
 			return true
 		}
 	}
@@ -150,9 +142,9 @@ func roleByMetrics(rm pmetric.ResourceMetrics) string {
 
 func roleByMetric(scope string, m pmetric.Metric) string {
 	switch {
-	case scope == scopeFlask, scope == scopeResponseCount:
+	case scope == emitter.ScopeFlask, scope == emitter.ScopeResponseCount:
 		return difysemconv.RoleAPI
-	case scope == scopeCelery && strings.HasPrefix(m.Name(), "flower."):
+	case scope == emitter.ScopeCelery && strings.HasPrefix(m.Name(), "flower."):
 		return difysemconv.RoleWorker
 	}
 	return ""

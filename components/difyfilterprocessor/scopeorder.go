@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
 // sortScopes orders the scopes for a processor that follows Kafka: the Kafka exporter writes one message for each scope
@@ -20,9 +22,9 @@ func sortScopes(td ptrace.Traces) {
 
 func scopeRank(scope string) int {
 	switch {
-	case scope == scopeFlask, scope == scopeCelery:
+	case scope == emitter.ScopeFlask, scope == emitter.ScopeCelery:
 		return 1
-	case strings.HasPrefix(scope, scopeInstrumentation):
+	case strings.HasPrefix(scope, emitter.ScopeInstrumentation):
 		return 2
 	default:
 		return 0

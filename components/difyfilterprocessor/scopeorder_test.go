@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -234,7 +235,7 @@ func TestParentIsDroppedInAnotherPart(t *testing.T) {
 	for i, td := range []ptrace.Traces{
 		batchOf(difyProcess(1), request(), spanSpec{id: 2, parent: 1, scope: scopeRunners, name: "noise"}),
 		batchOf(difyProcess(1), spanSpec{id: 3, parent: 2, scope: scopeRunners, name: "work"}),
-		batchOf(difyProcess(1), sqlCall(5, 4), spanSpec{id: 4, scope: scopeFlask, name: "GET /probe", kind: serverSpan}),
+		batchOf(difyProcess(1), sqlCall(5, 4), spanSpec{id: 4, scope: emitter.ScopeFlask, name: "GET /probe", kind: serverSpan}),
 		batchOf(difyProcess(1), spanSpec{id: 6, parent: 4, scope: scopeRunners, name: "work"}),
 	} {
 		for _, message := range messages(c.gateways[i%2].traces(t, td)) {
@@ -289,9 +290,9 @@ func TestNoCanaryLeavesAGateway(t *testing.T) {
 	g := newChain(t).gateways[0]
 	td := batchOf(difyProcess(1),
 		startNode(1, 2, runA, appA, workflowA),
-		spanSpec{id: 3, scope: scopeFlask, name: "GET /health", kind: serverSpan},
-		spanSpec{id: 4, scope: scopeLogException, name: eventLogException, err: difysemconv.NoiseParseErrorText + canaries()},
-		spanSpec{id: 5, scope: scopeRedis, name: "BRPOP", kind: clientSpan, events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())}})
+		spanSpec{id: 3, scope: emitter.ScopeFlask, name: "GET /health", kind: serverSpan},
+		spanSpec{id: 4, scope: emitter.ScopeLogException, name: eventLogException, err: difysemconv.NoiseParseErrorText + canaries()},
+		spanSpec{id: 5, scope: emitter.ScopeRedis, name: "BRPOP", kind: clientSpan, events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())}})
 	for _, s := range spansOf(td) {
 		fillWithCanaries(s.Attributes())
 		s.Attributes().PutStr(attrs.LogMessage, canaries())
