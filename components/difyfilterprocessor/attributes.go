@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -33,11 +34,7 @@ func modernizeSpan(span ptrace.Span, from emitter.Origin) {
 	if !old {
 		return
 	}
-	attrs.Rename(attributes, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
-	attrs.Rename(attributes, difysemconv.AttrOldUserID, attrs.UserID)
-	if from == emitter.PluginDaemon {
-		attrs.Rename(attributes, difysemconv.AttrDaemonTenantID, difysemconv.AttrTenantID)
-	}
+	identity.RenameIDs(attributes, from)
 }
 
 func modernizeHTTP(attributes pcommon.Map) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -219,8 +220,8 @@ func (o *output) add(e *entry) {
 func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 	res := rl.Resource().Attributes()
 	e.raw.res.CopyTo(res)
-	service := attrs.Text(e.raw.attributes, "com.docker.compose.service")
-	role := roleByContainer(service, e.raw.name)
+	service := attrs.Text(e.raw.attributes, identity.AttrComposeService)
+	role := identity.RoleByContainer(service, e.raw.name)
 	name := e.line.Service
 	if name == "" {
 		switch role {
@@ -229,7 +230,7 @@ func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 		case difysemconv.RolePluginDaemon:
 			name = emitter.ServicePluginDaemon
 		default:
-			name = cmp.Or(service, composeService(e.raw.name))
+			name = cmp.Or(service, identity.ComposeService(e.raw.name))
 		}
 	}
 	attrs.PutAbsent(res, attrs.ServiceName, name)

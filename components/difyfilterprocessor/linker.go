@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -21,32 +22,12 @@ const (
 	maxPath            = 128
 )
 
-// ids are the IDs that node spans lack.
-type ids struct{ tenant, app, workflow string }
-
-// merge sets the missing IDs from other, unless other belongs to another app.
-func (i *ids) merge(other ids) {
-	if i.app != "" && other.app != "" && i.app != other.app {
-		return
-	}
-	for _, id := range [...]struct {
-		to   *string
-		from string
-	}{{&i.tenant, other.tenant}, {&i.app, other.app}, {&i.workflow, other.workflow}} {
-		if *id.to == "" {
-			*id.to = id.from
-		}
-	}
-}
-
-func (i *ids) complete() bool { return i.tenant != "" && i.app != "" && i.workflow != "" }
-
 // run is one workflow run within a trace. Its spans are the root and its descendants. The start node carries the ID of
 // the run; the parent of the start node is the span of the run itself.
 type run struct {
 	id   string // dify.workflow_run_id
 	root pcommon.SpanID
-	ids  ids
+	ids  identity.IDs
 	path []pcommon.SpanID // from the root up, as far as it is known; the last span may not have arrived yet
 }
 
@@ -78,7 +59,7 @@ func (t *traceRuns) byRoot(root pcommon.SpanID) int {
 
 func (t *traceRuns) add(found run) {
 	if i := t.byRoot(found.root); i >= 0 {
-		t.runs[i].ids.merge(found.ids)
+		t.runs[i].ids.Merge(found.ids)
 		return
 	}
 	if len(t.runs) < maxRunsPerTrace {
@@ -91,7 +72,7 @@ type linkSpan struct {
 	span   ptrace.Span
 	own    bool // a span of Dify's own code, not of an instrumentation
 	node   bool
-	source ids
+	source identity.IDs
 	run    int // index in the trace's runs; -1: none; unresolved: not yet determined
 }
 
@@ -191,10 +172,10 @@ func (l *links) readSpan(span ptrace.Span, own bool) {
 	s := linkSpan{span: span, own: own, run: unresolved}
 	if own {
 		s.node = attrs.Has(span.Attributes(), difysemconv.AttrNodeID)
-		s.source = idsOf(span.Attributes())
+		s.source = identity.IDsOf(span.Attributes())
 		if found, ok := runOf(span, s.node); ok {
 			l.found = append(l.found, sourceRun{span.TraceID(), found})
-			s.source.merge(found.ids)
+			s.source.Merge(found.ids)
 		}
 	}
 	if id := span.SpanID(); !id.IsEmpty() {
@@ -207,8 +188,8 @@ func (l *links) readSpan(span ptrace.Span, own bool) {
 // does not matter.
 func (l *links) remember() {
 	for i := range l.spans {
-		if source := l.spans[i].source; source.app != "" && source.tenant != "" {
-			l.memory.tenants.set(source.app, source.tenant, l.now)
+		if source := l.spans[i].source; source.App != "" && source.Tenant != "" {
+			l.memory.tenants.set(source.App, source.Tenant, l.now)
 		}
 	}
 	for _, source := range l.found {
@@ -238,7 +219,7 @@ func (l *links) setRun(i int) {
 	}
 	attrs.PutAbsent(s.span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[r].id)
 	if s.span.SpanID() == t.runs[r].root {
-		t.runs[r].ids.merge(s.source)
+		t.runs[r].ids.Merge(s.source)
 	}
 	if s.span.Kind() != ptrace.SpanKindClient && len(t.members) < maxMembersPerTrace {
 		t.members[s.span.SpanID()] = r

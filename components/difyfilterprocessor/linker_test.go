@@ -12,6 +12,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -153,30 +154,30 @@ func TestRunsExpire(t *testing.T) {
 }
 
 func TestNodeIDs(t *testing.T) {
-	full := ids{tenant: tenant, app: appA, workflow: workflowA}
+	full := identity.IDs{Tenant: tenant, App: appA, Workflow: workflowA}
 	for name, tt := range map[string]struct {
 		batches [][]spanSpec
-		want    map[byte]ids
+		want    map[byte]identity.IDs
 	}{
-		"from the parent":                                {[][]spanSpec{{runner(5, 1, appA, workflowA), node(6, 5, "code"), node(7, 6, "code")}}, map[byte]ids{6: full, 7: full}},
-		"workflow unknown":                               {[][]spanSpec{{generate(5), node(6, 5, "code")}}, map[byte]ids{6: {tenant: tenant, app: appA}}},
-		"before its parent, from the start node":         {[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: {app: appA, workflow: workflowA}, 7: {app: appA, workflow: workflowA}}},
-		"the tenant from an earlier run":                 {[][]spanSpec{{runner(1, 0, appA, workflowA)}, {startNode(7, 5, runA, appA, workflowA)}}, map[byte]ids{7: full}},
-		"after its parent":                               {[][]spanSpec{{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]ids{6: full, 7: full}},
-		"not from the trace, which may call another app": {[][]spanSpec{{generate(3), node(6, 5, "code")}}, map[byte]ids{6: {}}},
+		"from the parent":                                {[][]spanSpec{{runner(5, 1, appA, workflowA), node(6, 5, "code"), node(7, 6, "code")}}, map[byte]identity.IDs{6: full, 7: full}},
+		"workflow unknown":                               {[][]spanSpec{{generate(5), node(6, 5, "code")}}, map[byte]identity.IDs{6: {Tenant: tenant, App: appA}}},
+		"before its parent, from the start node":         {[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]identity.IDs{6: {App: appA, Workflow: workflowA}, 7: {App: appA, Workflow: workflowA}}},
+		"the tenant from an earlier run":                 {[][]spanSpec{{runner(1, 0, appA, workflowA)}, {startNode(7, 5, runA, appA, workflowA)}}, map[byte]identity.IDs{7: full}},
+		"after its parent":                               {[][]spanSpec{{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]identity.IDs{6: full, 7: full}},
+		"not from the trace, which may call another app": {[][]spanSpec{{generate(3), node(6, 5, "code")}}, map[byte]identity.IDs{6: {}}},
 		"from the inner run": {
 			[][]spanSpec{{runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"), startNode(6, 5, runB, appB, workflowB), node(8, 5, "end")}},
-			map[byte]ids{3: full, 4: full, 6: {app: appB, workflow: workflowB}, 8: {app: appB, workflow: workflowB}},
+			map[byte]identity.IDs{3: full, 4: full, 6: {App: appB, Workflow: workflowB}, 8: {App: appB, Workflow: workflowB}},
 		},
-		"its own are kept": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", kv: kv{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]ids{6: {app: appB}}},
+		"its own are kept": {[][]spanSpec{{runner(5, 1, appA, workflowA), {id: 6, parent: 5, scope: scopeNodes, name: "x", kv: kv{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]identity.IDs{6: {App: appB}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newHarness(t)
-			got := map[byte]ids{}
+			got := map[byte]identity.IDs{}
 			for _, specs := range tt.batches {
 				for _, s := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
 					if attrs.Has(s.Attributes(), difysemconv.AttrNodeID) {
-						got[s.SpanID()[7]] = idsOf(s.Attributes())
+						got[s.SpanID()[7]] = identity.IDsOf(s.Attributes())
 					}
 				}
 			}

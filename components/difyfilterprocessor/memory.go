@@ -10,15 +10,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 )
 
 // memory is the state from earlier batches. All of it is bounded, expires and may be lost: a batch that is complete in
 // itself is repaired without it.
 type memory struct {
-	now func() time.Time
+	now   func() time.Time
+	roles *identity.RoleCache
 
 	mu      sync.Mutex                                // guards what follows
-	roles   *generations[string, string]              // service.instance.id -> role
 	tenants *generations[string, string]              // app id -> tenant id; an app never changes its tenant
 	traces  *generations[pcommon.TraceID, *traceRuns] // the runs of a trace
 	dropped *generations[attrs.SpanKey, droppedSpan]  // where the children of a dropped span belong
@@ -27,7 +28,7 @@ type memory struct {
 func newMemory(cfg MemoryConfig) *memory {
 	return &memory{
 		now:     time.Now,
-		roles:   newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
+		roles:   identity.NewRoleCache(cfg.MaxProcesses, cfg.TTL),
 		tenants: newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
 		traces:  newGenerations[pcommon.TraceID, *traceRuns](cfg.MaxTraces, cfg.TTL),
 		dropped: newGenerations[attrs.SpanKey, droppedSpan](cfg.MaxDroppedSpans, cfg.TTL),

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -29,18 +30,18 @@ func (l *links) setIDs(i int) {
 	s := &l.spans[i]
 	found := s.source
 	l.inherit(i, &found)
-	if t, ok := l.memory.traces.get(s.span.TraceID(), l.now); ok && s.run >= 0 && !found.complete() {
-		found.merge(t.runs[s.run].ids)
-		t.runs[s.run].ids.merge(found)
+	if t, ok := l.memory.traces.get(s.span.TraceID(), l.now); ok && s.run >= 0 && !found.Complete() {
+		found.Merge(t.runs[s.run].ids)
+		t.runs[s.run].ids.Merge(found)
 	}
-	if found.tenant == "" && found.app != "" {
-		found.tenant, _ = l.memory.tenants.get(found.app, l.now)
+	if found.Tenant == "" && found.App != "" {
+		found.Tenant, _ = l.memory.tenants.get(found.App, l.now)
 	}
 	attributes := s.span.Attributes()
 	for _, id := range [...]struct{ key, value string }{
-		{difysemconv.AttrAppID, found.app},
-		{difysemconv.AttrTenantID, found.tenant},
-		{difysemconv.AttrWorkflowID, found.workflow},
+		{difysemconv.AttrAppID, found.App},
+		{difysemconv.AttrTenantID, found.Tenant},
+		{difysemconv.AttrWorkflowID, found.Workflow},
 	} {
 		if id.value != "" {
 			attrs.PutAbsent(attributes, id.key, id.value)
@@ -50,10 +51,10 @@ func (l *links) setIDs(i int) {
 
 // inherit copies each ID from the nearest ancestor that has it. From an ancestor of another run, which called this
 // workflow as a tool, it copies only the tenant.
-func (l *links) inherit(i int, found *ids) {
+func (l *links) inherit(i int, found *identity.IDs) {
 	run := l.spans[i].run
 	for range maxChain {
-		if found.complete() {
+		if found.Complete() {
 			return
 		}
 		span := l.spans[i].span
@@ -62,10 +63,10 @@ func (l *links) inherit(i int, found *ids) {
 			return
 		}
 		i = above
-		source := idsOf(l.spans[i].span.Attributes())
+		source := identity.IDsOf(l.spans[i].span.Attributes())
 		if other := l.spans[i].run; other >= 0 && other != run {
-			source = ids{tenant: source.tenant}
+			source = identity.IDs{Tenant: source.Tenant}
 		}
-		found.merge(source)
+		found.Merge(source)
 	}
 }

@@ -16,7 +16,9 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
@@ -97,7 +99,7 @@ func (f *filter) recognize(td ptrace.Traces, now time.Time) ([]emitter.Origin, [
 		origins[i] = emitter.Of(res, emitter.HasEnterpriseSpans(rs))
 		seen := ""
 		if origins[i] == emitter.SDK {
-			seen = roleBySpans(rs)
+			seen = identity.RoleBySpans(rs)
 		}
 		roles[i] = f.repairResource(res, origins[i], seen, now)
 	}
@@ -105,11 +107,11 @@ func (f *filter) recognize(td ptrace.Traces, now time.Time) ([]emitter.Origin, [
 }
 
 func (f *filter) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
-	identify(res, from)
+	identity.SetInstanceID(res, from)
 	if from.Dify() {
-		f.enrich(res)
+		identity.SetInstallation(res, f.cfg.ServiceNamespace)
 	}
-	return f.role(res, from, seen, now)
+	return f.memory.roles.SetRole(res, from, seen, now)
 }
 
 func (f *filter) repairSpans(td ptrace.Traces, origins []emitter.Origin) {
@@ -162,13 +164,13 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tally.Tally) {
 	res := rm.Resource().Attributes()
 	from := emitter.Of(res, emitter.HasEnterpriseMetrics(rm))
-	identify(res, from)
+	identity.SetInstanceID(res, from)
 	if from == emitter.SDK {
-		identifyByStart(rm)
-		f.rememberRole(attrs.Text(res, attrs.ServiceInstanceID), roleByMetrics(rm), now)
+		identity.SetInstanceIDByStart(rm)
+		f.memory.roles.Remember(attrs.Text(res, attrs.ServiceInstanceID), identity.RoleByMetrics(rm), now)
 	}
 	if from.Dify() {
-		f.enrich(res)
+		identity.SetInstallation(res, f.cfg.ServiceNamespace)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				t.Drop(tally.RuleMergedSeries, tally.KindDataPoint, modernizeMetric(m))
@@ -178,7 +180,7 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 			}
 		}
 	}
-	setPointRoles(rm, setRole(res, roleByNames(res, from)), from)
+	identity.SetPointRoles(rm, identity.SetRole(res, identity.RoleByNames(res, from)), from)
 }
 
 // processLogs turns lines into records, then processes all records.
@@ -198,12 +200,12 @@ func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
 // different records equal.
 func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally.Tally) (plog.Logs, error) {
 	now := f.memory.now()
-	s := stamper{now: now}
+	s := recordid.NewStamper(now)
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		res := rl.Resource().Attributes()
 		f.repairResource(res, emitter.Of(res, false), "", now)
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			f.filterRecords(res, sl, &s, t)
+			f.filterRecords(res, sl, s, t)
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
@@ -226,13 +228,13 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally.Tall
 	return ld, nil
 }
 
-func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *stamper, t *tally.Tally) {
+func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *recordid.Stamper, t *tally.Tally) {
 	sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
 		if r := f.noise.recordRule(record); r != nil {
 			t.Drop(r.name, tally.KindLogRecord, 1)
 			return true
 		}
-		s.stamp(res, record)
+		s.Stamp(res, record)
 		return false
 	})
 }

@@ -364,7 +364,7 @@ func (r *redactor) str(key string, v pcommon.Value) {
 // hash replaces a value with its hash, so that equal values can be recognized.
 func (r *redactor) hash(v pcommon.Value) {
 	value := v.AsString()
-	if digest, ok := strings.CutPrefix(value, hashMark); ok && len(digest) == hex.EncodedLen(sha256.Size) && isHex(digest) {
+	if digest, ok := strings.CutPrefix(value, hashMark); ok && isDigest(digest) {
 		return // already hashed
 	}
 	h := sha256.New()
@@ -386,4 +386,10 @@ func (r *redactor) truncate(v pcommon.Value) {
 		v.SetStr(cut)
 		r.tally.Redact(tally.ReasonKey)
 	}
+}
+
+// isDigest reports whether a text is a SHA-256 digest as hash writes it.
+func isDigest(text string) bool {
+	digest, err := hex.DecodeString(text)
+	return err == nil && len(digest) == sha256.Size
 }

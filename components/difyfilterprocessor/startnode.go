@@ -12,20 +12,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
-
-func idsOf(attributes pcommon.Map) ids {
-	found := ids{
-		tenant:   attrs.Text(attributes, difysemconv.AttrTenantID),
-		app:      attrs.Text(attributes, difysemconv.AttrAppID),
-		workflow: attrs.Text(attributes, difysemconv.AttrWorkflowID),
-	}
-	if found.workflow == "unknown" { // Dify writes it for an absent ID
-		found.workflow = ""
-	}
-	return found
-}
 
 // runOf returns the run that a span identifies: by the output of a start node, or by the run ID that the span already
 // has. Only nodes and runners are sources, since an ancestor of a run has other descendants too.
@@ -39,7 +28,7 @@ func runOf(span ptrace.Span, node bool) (run, bool) {
 		if !node && !isRunner(span) {
 			return run{}, false
 		}
-		return run{id: id, root: root, path: []pcommon.SpanID{root}, ids: idsOf(attributes)}, true
+		return run{id: id, root: root, path: []pcommon.SpanID{root}, ids: identity.IDsOf(attributes)}, true
 	}
 	if !node || !startsRun(attrs.Text(attributes, difysemconv.AttrNodeType)) {
 		return run{}, false
@@ -60,15 +49,15 @@ func startsRun(nodeType string) bool {
 
 // readStart reads the system variables from the output of a start node. It decodes key by key, so that a truncated or
 // partly invalid output still yields the variables before the defect.
-func readStart(output string) (runID string, found ids) {
+func readStart(output string) (runID string, found identity.IDs) {
 	if !strings.Contains(output, `"sys.workflow_run_id"`) {
-		return "", ids{}
+		return "", identity.IDs{}
 	}
 	decoder := json.NewDecoder(strings.NewReader(output))
 	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
-		return "", ids{}
+		return "", identity.IDs{}
 	}
-	for decoder.More() && (runID == "" || found.app == "" || found.workflow == "") {
+	for decoder.More() && (runID == "" || found.App == "" || found.Workflow == "") {
 		key, err := decoder.Token()
 		if err != nil {
 			break
@@ -85,9 +74,9 @@ func readStart(output string) (runID string, found ids) {
 		case "sys.workflow_run_id":
 			runID = id
 		case "sys.app_id":
-			found.app = id
+			found.App = id
 		case "sys.workflow_id":
-			found.workflow = id
+			found.Workflow = id
 		}
 	}
 	return runID, found

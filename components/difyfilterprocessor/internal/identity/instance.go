@@ -1,7 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+// Package identity determines what telemetry belongs to: the process (instance ID and role), the installation (version,
+// edition, environment), and the tenant, app and workflow.
+package identity
 
 import (
 	"strconv"
@@ -13,9 +15,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
-// identify sets service.instance.id. Without it, the cumulative series of several processes have the same identity and
+// SetInstanceID sets service.instance.id. Without it, the cumulative series of several processes have the same identity and
 // overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
-func identify(res pcommon.Map, from emitter.Origin) {
+func SetInstanceID(res pcommon.Map, from emitter.Origin) {
 	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return
 	}
@@ -31,10 +33,10 @@ func identify(res pcommon.Map, from emitter.Origin) {
 	}
 }
 
-// identifyByStart sets service.instance.id on the metrics of Dify versions without process.pid: the earliest start time
+// SetInstanceIDByStart sets service.instance.id on the metrics of Dify versions without process.pid: the earliest start time
 // among all points of one export is constant for a process, although its streams begin at different times. Each
 // ResourceMetrics is the export of one process, even if a gateway merged several into one request.
-func identifyByStart(rm pmetric.ResourceMetrics) {
+func SetInstanceIDByStart(rm pmetric.ResourceMetrics) {
 	res := rm.Resource().Attributes()
 	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package identity
 
 import (
 	"strings"
@@ -13,10 +13,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// enrich sets the namespace and splits version, commit, edition and environment. It never changes what the operator set.
-func (f *filter) enrich(res pcommon.Map) {
-	if f.cfg.ServiceNamespace != "" {
-		attrs.PutAbsent(res, attrs.ServiceNamespace, f.cfg.ServiceNamespace)
+// SetInstallation sets the namespace on a resource of Dify, unless namespace is empty, and splits version, commit,
+// edition and environment. It never changes what the operator set.
+func SetInstallation(res pcommon.Map, namespace string) {
+	if namespace != "" {
+		attrs.PutAbsent(res, attrs.ServiceNamespace, namespace)
 	}
 	splitVersion(res)
 	splitEnvironment(res)
@@ -33,7 +34,7 @@ func splitVersion(res pcommon.Map) {
 		return
 	}
 	version, commit := rest, ""
-	if i := strings.LastIndexByte(rest, '-'); i >= 0 && (i == len(rest)-1 || isHex(rest[i+1:])) {
+	if i := strings.LastIndexByte(rest, '-'); i >= 0 && (i == len(rest)-1 || isCommit(rest[i+1:])) {
 		version, commit = rest[:i], rest[i+1:]
 	}
 	if c, ok := res.Get(emitter.AttrGitCommit); ok && c.AsString() != "" {
@@ -78,7 +79,8 @@ func splitEnvironment(res pcommon.Map) {
 	}
 }
 
-func isHex(s string) bool {
+// isCommit reports whether a text can be a commit: at least seven hexadecimal digits.
+func isCommit(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {

@@ -1,7 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+// Package recordid sets the ID and the timestamp of log records that have none.
+package recordid
 
 import (
 	"crypto/sha256"
@@ -19,14 +20,20 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// stamper sets log.record.uid and the timestamp on log records that have none. The UID becomes the document ID in
+// Stamper sets log.record.uid and the timestamp on log records that have none. The UID becomes the document ID in
 // OpenSearch. So it must be the same if a sender sends a batch again, and different for different records.
-type stamper struct {
+//
+// A Stamper is for one batch and not safe for concurrent use.
+type Stamper struct {
 	now  time.Time
 	seen map[[sha256.Size]byte]uint64 // how often each content occurred in this batch
 }
 
-func (s *stamper) stamp(res pcommon.Map, record plog.LogRecord) {
+// NewStamper returns the stamper of a batch that is processed at now.
+func NewStamper(now time.Time) *Stamper { return &Stamper{now: now} }
+
+// Stamp sets the UID and the timestamp of a record if it has none. The timestamp is the observed time, else now.
+func (s *Stamper) Stamp(res pcommon.Map, record plog.LogRecord) {
 	if !attrs.Has(record.Attributes(), difysemconv.AttrLogRecordUID) {
 		record.Attributes().PutStr(difysemconv.AttrLogRecordUID, s.uid(res, record))
 	}
@@ -43,7 +50,7 @@ func (s *stamper) stamp(res pcommon.Map, record plog.LogRecord) {
 // uid is derived from the content of the record if the record has a time finer than a second, which distinguishes it from
 // similar records. Records that are equal to the nanosecond are distinguished by their order in the batch. Otherwise
 // the UID is random: storing a record twice is better than losing one.
-func (s *stamper) uid(res pcommon.Map, record plog.LogRecord) string {
+func (s *Stamper) uid(res pcommon.Map, record plog.LogRecord) string {
 	if uint64(record.Timestamp())%uint64(time.Second) == 0 {
 		return uuid.NewString()
 	}
