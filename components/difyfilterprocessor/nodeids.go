@@ -4,24 +4,10 @@
 package difyfilterprocessor
 
 import (
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
-
-// nameNode names a node span by the type of the node. Dify uses the title, which users write in any language. The title
-// is kept as an attribute.
-func nameNode(span ptrace.Span) {
-	attributes := span.Attributes()
-	nodeType := attrs.Text(attributes, difysemconv.AttrNodeType)
-	if nodeType == "" || !attrs.Has(attributes, difysemconv.AttrNodeID) || attrs.Has(attributes, difysemconv.AttrNodeTitle) {
-		return
-	}
-	attributes.PutStr(difysemconv.AttrNodeTitle, span.Name())
-	span.SetName(nodeType)
-}
 
 // setIDs sets the IDs of its app on a node span: from ancestors in the batch, else from the run that the node belongs
 // to, else, for the tenant, from the app. Other spans of the trace are not a source, since a node may call an app of

@@ -19,6 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
@@ -29,7 +30,7 @@ type filter struct {
 	noise     *noise
 	redactor  *redactor
 	joiner    *joiner
-	expected  expected
+	status    *spanrepair.Status
 	telemetry *metadata.TelemetryBuilder
 }
 
@@ -48,7 +49,7 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 		noise:     newNoise(&cfg.Drop),
 		redactor:  newRedactor(&cfg.Redaction),
 		joiner:    joiner,
-		expected:  newExpected(cfg.Status.ExpectedErrors),
+		status:    spanrepair.NewStatus(cfg.Status.ExpectedErrors),
 		telemetry: telemetry,
 	}, nil
 }
@@ -67,7 +68,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	if f.cfg.WholeTraces {
 		f.prune(td, roles, now, &t)
 		for _, rs := range td.ResourceSpans().All() {
-			modernizeLogExceptions(rs)
+			spanrepair.ConvertLoggedExceptions(rs)
 		}
 	} else {
 		sortScopes(td)
@@ -124,11 +125,11 @@ func (f *filter) repairSpans(td ptrace.Traces, origins []emitter.Origin) {
 			older := !emitter.IsDatabaseScope(ss.Scope().Name())
 			for _, span := range ss.Spans().All() {
 				if older {
-					modernizeSpan(span, origins[i])
+					spanrepair.UpdateAttributes(span, origins[i])
 				}
-				f.expected.repairStatus(span)
+				f.status.Repair(span)
 				if own {
-					nameNode(span)
+					spanrepair.NameNode(span)
 				}
 			}
 		}

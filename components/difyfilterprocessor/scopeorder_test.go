@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -291,7 +292,7 @@ func TestNoCanaryLeavesAGateway(t *testing.T) {
 	td := batchOf(difyProcess(1),
 		startNode(1, 2, runA, appA, workflowA),
 		spanSpec{id: 3, scope: emitter.ScopeFlask, name: "GET /health", kind: serverSpan},
-		spanSpec{id: 4, scope: emitter.ScopeLogException, name: eventLogException, err: difysemconv.NoiseParseErrorText + canaries()},
+		spanSpec{id: 4, scope: emitter.ScopeLogException, name: spanrepair.EventLogException, err: difysemconv.NoiseParseErrorText + canaries()},
 		spanSpec{id: 5, scope: emitter.ScopeRedis, name: "BRPOP", kind: clientSpan, events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())}})
 	for _, s := range spansOf(td) {
 		fillWithCanaries(s.Attributes())

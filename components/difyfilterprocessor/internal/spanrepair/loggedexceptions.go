@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package spanrepair
 
 import (
 	"strings"
@@ -12,19 +12,18 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
-const (
-	eventLogException = "log.exception"
-)
+// EventLogException is the name of the event for an error in Dify's log, and of the span in Dify 1.3.1 to 1.11.2.
+const EventLogException = "log.exception"
 
-// modernizeLogExceptions converts the spans with which Dify 1.3.1 to 1.11.2 reports logged exceptions to their current
+// ConvertLoggedExceptions converts the spans with which Dify 1.3.1 to 1.11.2 reports logged exceptions to their current
 // form: the events log.exception and exception, where consumers of exceptions look for them.
-func modernizeLogExceptions(rs ptrace.ResourceSpans) {
+func ConvertLoggedExceptions(rs ptrace.ResourceSpans) {
 	for _, ss := range rs.ScopeSpans().All() {
 		if ss.Scope().Name() != emitter.ScopeLogException {
 			continue
 		}
 		for _, span := range ss.Spans().All() {
-			if span.Name() == eventLogException {
+			if span.Name() == EventLogException {
 				moveToEvents(span)
 			}
 		}
@@ -33,10 +32,10 @@ func modernizeLogExceptions(rs ptrace.ResourceSpans) {
 
 func moveToEvents(span ptrace.Span) {
 	attributes := span.Attributes()
-	if !hasEvent(span, eventLogException) {
-		moveToEvent(span, eventLogException, func(key string) bool { return strings.HasPrefix(key, "log.") })
+	if !HasEvent(span, EventLogException) {
+		moveToEvent(span, EventLogException, func(key string) bool { return strings.HasPrefix(key, "log.") })
 	}
-	if kind := attrs.Text(attributes, attrs.ExceptionType); kind != "" && !hasEvent(span, attrs.EventException) {
+	if kind := attrs.Text(attributes, attrs.ExceptionType); kind != "" && !HasEvent(span, attrs.EventException) {
 		moveToEvent(span, attrs.EventException, func(key string) bool { return strings.HasPrefix(key, "exception.") })
 		attributes.PutStr(attrs.ExceptionType, kind) // current spans have it too
 	}
@@ -57,7 +56,8 @@ func moveToEvent(span ptrace.Span, name string, moves func(key string) bool) {
 	}
 }
 
-func hasEvent(span ptrace.Span, name string) bool {
+// HasEvent reports whether a span has an event of a name.
+func HasEvent(span ptrace.Span, name string) bool {
 	for _, event := range span.Events().All() {
 		if event.Name() == name {
 			return true

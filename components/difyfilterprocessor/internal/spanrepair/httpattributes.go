@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package spanrepair
 
 import (
 	"strings"
@@ -15,9 +15,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// modernizeSpan sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes are
+// UpdateAttributes sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes are
 // added and the old ones kept, so that queries for either continue to work.
-func modernizeSpan(span ptrace.Span, from emitter.Origin) {
+func UpdateAttributes(span ptrace.Span, from emitter.Origin) {
 	attributes := span.Attributes()
 	http, old := false, false
 	for key := range attributes.All() { // one pass over all keys, since most spans need no change
@@ -29,7 +29,7 @@ func modernizeSpan(span ptrace.Span, from emitter.Origin) {
 		}
 	}
 	if http && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient) {
-		modernizeHTTP(attributes)
+		addHTTPAttributes(attributes)
 	}
 	if !old {
 		return
@@ -37,7 +37,7 @@ func modernizeSpan(span ptrace.Span, from emitter.Origin) {
 	identity.RenameIDs(attributes, from)
 }
 
-func modernizeHTTP(attributes pcommon.Map) {
+func addHTTPAttributes(attributes pcommon.Map) {
 	method, ok := attributes.Get(attrs.OldHTTPMethod)
 	if !ok {
 		return
