@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
@@ -146,7 +147,7 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 		f.repairMetrics(rm, now, &t)
 	}
 	if f.noise.sampledResponseCount {
-		dropSampledCount(md, &t)
+		httpmetrics.DropSampledCount(md, &t)
 	}
 	if f.cfg.Redaction.Enabled {
 		r := f.redactor.with(&t)
@@ -174,10 +175,10 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 		identity.SetInstallation(res, f.cfg.ServiceNamespace)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				t.Drop(tally.RuleMergedSeries, tally.KindDataPoint, modernizeMetric(m))
+				t.Drop(tally.RuleMergedSeries, tally.KindDataPoint, httpmetrics.UpdateLabels(m))
 			}
 			if sm.Scope().Name() != emitter.ScopeResponseCount { // it counts by itself
-				t.Derive(deriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+				t.Derive(httpmetrics.DeriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
 			}
 		}
 	}

@@ -1,11 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package httpmetrics
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -15,64 +13,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-const metricServerRequestDuration = "http.server.request.duration" // of the current conventions, in seconds
-
-// hostLabels are derived from the Host header of the request, so that clients decide on the number of series. In
-// OpenTelemetry's current conventions they are opt-in.
-var hostLabels = map[string]bool{
-	"http.host": true, "http.server_name": true, "net.host.name": true, "net.host.port": true,
-}
-
-// modernizeMetric renames the labels of Dify's HTTP metrics to the current names and removes the host labels. Series that
-// differ in nothing else are added up, so that no request is lost. It returns the number of points that it removed.
-func modernizeMetric(m pmetric.Metric) int {
-	if !strings.HasPrefix(m.Name(), "http.") {
-		return 0
-	}
-	wide := false
-	attrs.EachPointOf(m, func(p attrs.Point) {
-		modernizeLabels(p.Attributes(), m.Name())
-		wide = wide || hasAny(p.Attributes(), hostLabels)
-	})
-	if !wide {
-		return 0
-	}
-	return attrs.Narrow(m, hostLabels)
-}
-
-func hasAny(attributes pcommon.Map, labels map[string]bool) bool {
-	for key := range attributes.All() {
-		if labels[key] {
-			return true
-		}
-	}
-	return false
-}
-
-func modernizeLabels(attributes pcommon.Map, metric string) {
-	attrs.Rename(attributes, attrs.OldHTTPMethod, attrs.HTTPMethod)
-	attrs.Rename(attributes, attrs.OldHTTPScheme, attrs.URLScheme)
-	attrs.Rename(attributes, attrs.OldHTTPFlavor, attrs.ProtocolVersion)
-	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && status.Type() == pcommon.ValueTypeInt {
-		code := status.Int()
-		attributes.Remove(attrs.OldHTTPStatusCode)
-		if !attrs.Has(attributes, attrs.HTTPStatusCode) {
-			attributes.PutInt(attrs.HTTPStatusCode, code)
-		}
-	}
-	if strings.HasPrefix(metric, "http.server.") {
-		attrs.Rename(attributes, attrs.OldHTTPTarget, attrs.HTTPRoute) // on metrics, it is the template of the route
-	}
-}
-
 // isSampledCount recognizes Dify's own http.server.response.count, which counts only recorded spans: with Dify's default
 // sampling, one request in ten. The counter that deriveCounts adds is in the scope of the histogram.
 func isSampledCount(scope string, m pmetric.Metric) bool {
 	return scope == emitter.ScopeResponseCount && m.Name() == difysemconv.MetricServerResponseCount
 }
 
-// dropSampledCount drops Dify's own http.server.response.count.
-func dropSampledCount(md pmetric.Metrics, t *tally.Tally) {
+// DropSampledCount drops Dify's own http.server.response.count.
+func DropSampledCount(md pmetric.Metrics, t *tally.Tally) {
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
@@ -90,9 +38,11 @@ func dropSampledCount(md pmetric.Metrics, t *tally.Tally) {
 	})
 }
 
-// deriveCounts adds counters that it derives from the duration histogram, which is not sampled. It adds the counter of
+const metricServerRequestDuration = "http.server.request.duration" // of the current conventions, in seconds
+
+// DeriveCounts adds counters that it derives from the duration histogram, which is not sampled. It adds the counter of
 // all responses only if that replaces Dify's own. It returns the number of points that it added.
-func deriveCounts(metrics pmetric.MetricSlice, all bool) int {
+func DeriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	source, found := durationOf(metrics)
 	if !found {
 		return 0
