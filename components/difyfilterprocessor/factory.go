@@ -130,7 +130,7 @@ func (f *factory) acquire(cfg component.Config) *memory {
 	defer f.mu.Unlock()
 	l, ok := f.shared[cfg]
 	if !ok {
-		l = &lease{memory: newMemory(cfg.(*Config).Memory)}
+		l = &lease{memory: newMemory(cfg.(*Config))}
 		f.shared[cfg] = l
 	}
 	l.users++

@@ -194,12 +194,3 @@ func TestNodesAreNamedByType(t *testing.T) {
 	assert.Equal(t, "开始", attrs.Text(span.Attributes(), difysemconv.AttrNodeTitle))
 	assert.False(t, attrs.Has(span.Attributes(), "output.value"))
 }
-
-// The bounds apply to hostile input.
-func TestRunsOfATraceAreBounded(t *testing.T) {
-	var trace traceRuns
-	for i := range 2 * maxRunsPerTrace {
-		trace.add(run{id: runA, root: spanID(byte(i + 1))})
-	}
-	assert.Len(t, trace.runs, maxRunsPerTrace)
-}

@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/workflowrun"
 )
 
 // memory is the state from earlier batches. All of it is bounded, expires and may be lost: a batch that is complete in
@@ -19,18 +18,20 @@ type memory struct {
 	now   func() time.Time
 	roles *identity.RoleCache
 
-	mu      sync.Mutex                                // guards what follows
-	tenants *generations[string, string]              // app id -> tenant id; an app never changes its tenant
-	traces  *generations[pcommon.TraceID, *traceRuns] // the runs of a trace
-	dropped *generations[attrs.SpanKey, droppedSpan]  // where the children of a dropped span belong
+	runs *workflowrun.Linker
+
+	mu      sync.Mutex                               // guards dropped
+	dropped *generations[attrs.SpanKey, droppedSpan] // where the children of a dropped span belong
 }
 
-func newMemory(cfg MemoryConfig) *memory {
+func newMemory(all *Config) *memory {
+	cfg := all.Memory
 	return &memory{
-		now:     time.Now,
-		roles:   identity.NewRoleCache(cfg.MaxProcesses, cfg.TTL),
-		tenants: newGenerations[string, string](cfg.MaxProcesses, cfg.TTL),
-		traces:  newGenerations[pcommon.TraceID, *traceRuns](cfg.MaxTraces, cfg.TTL),
+		now:   time.Now,
+		roles: identity.NewRoleCache(cfg.MaxProcesses, cfg.TTL),
+		runs: workflowrun.NewLinker(workflowrun.Settings{
+			MaxTraces: cfg.MaxTraces, MaxApps: cfg.MaxProcesses, TTL: cfg.TTL, WholeTraces: all.WholeTraces,
+		}),
 		dropped: newGenerations[attrs.SpanKey, droppedSpan](cfg.MaxDroppedSpans, cfg.TTL),
 	}
 }

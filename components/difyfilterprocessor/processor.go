@@ -65,7 +65,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	now := f.memory.now()
 	origins, roles := f.recognize(td, now)
 	f.repairSpans(td, origins)
-	f.link(td, origins, now)
+	f.memory.runs.Link(td, origins, now)
 	if f.cfg.WholeTraces {
 		f.prune(td, roles, now, &t)
 		for _, rs := range td.ResourceSpans().All() {

@@ -263,7 +263,7 @@ func TestGatewaySetsRunsButNotOnAncestors(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[byte]string{3: runA, 4: runA, 5: runA, 6: runA, 7: runA}, runs)
-	assert.True(t, c.gateways[0].memory.traces.empty())
+	assert.False(t, c.gateways[0].memory.runs.Traces())
 }
 
 // Spans that end later arrive in a later request. A node within a node belongs to the same run, although it already has the
