@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -50,14 +51,6 @@ type DropConfig struct {
 
 	Rules []RuleConfig `mapstructure:"rules"`
 }
-
-// Values of RuleConfig.Drops.
-const (
-	dropsSpan    = "span"
-	dropsSubtree = "subtree"
-	dropsEvent   = "event"
-	dropsRecord  = "record"
-)
 
 // RuleConfig is one noise rule. A rule matches if all its conditions hold.
 type RuleConfig struct {
@@ -224,13 +217,13 @@ func (r *RuleConfig) validate() error {
 	if r.Name == "" {
 		errs = append(errs, errors.New("name: must not be empty; it identifies the rule in the metrics"))
 	}
-	if !slices.Contains([]string{dropsSpan, dropsSubtree, dropsEvent, dropsRecord}, r.Drops) {
+	if !slices.Contains([]string{noise.DropsSpan, noise.DropsSubtree, noise.DropsEvent, noise.DropsRecord}, r.Drops) {
 		errs = append(errs, fmt.Errorf("drops: must be span, subtree, event or record, is %q", r.Drops))
 	}
 	if r.SpanKind != "" && !slices.Contains(spanKindNames, r.SpanKind) {
 		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKindNames, ", "), r.SpanKind))
 	}
-	if r.Drops == dropsRecord && (r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
+	if r.Drops == noise.DropsRecord && (r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
 		errs = append(errs, errors.New("drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them"))
 	}
 	if r.conditionless() {

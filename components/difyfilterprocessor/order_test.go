@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -51,7 +52,7 @@ func aTrace(random chaos) []spanSpec {
 func orderHarness(t *testing.T) *harness {
 	t.Helper()
 	return newHarness(t, func(c *Config) {
-		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}}
+		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: noise.DropsSpan, SpanName: "noise"}}
 	})
 }
 

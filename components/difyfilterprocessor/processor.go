@@ -19,6 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
@@ -28,7 +29,7 @@ import (
 type filter struct {
 	cfg       *Config
 	memory    *memory
-	noise     *noise
+	matcher   *noise.Matcher
 	redactor  *redactor
 	joiner    *joiner
 	status    *spanrepair.Status
@@ -47,7 +48,7 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 	return &filter{
 		cfg:       cfg,
 		memory:    mem,
-		noise:     newNoise(&cfg.Drop),
+		matcher:   mem.matcher,
 		redactor:  newRedactor(&cfg.Redaction),
 		joiner:    joiner,
 		status:    spanrepair.NewStatus(cfg.Status.ExpectedErrors),
@@ -67,7 +68,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 	f.repairSpans(td, origins)
 	f.memory.runs.Link(td, origins, now)
 	if f.cfg.WholeTraces {
-		f.prune(td, roles, now, &t)
+		f.memory.pruner.Prune(td, roles, now, &t)
 		for _, rs := range td.ResourceSpans().All() {
 			spanrepair.ConvertLoggedExceptions(rs)
 		}
@@ -146,7 +147,7 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 	for _, rm := range md.ResourceMetrics().All() {
 		f.repairMetrics(rm, now, &t)
 	}
-	if f.noise.sampledResponseCount {
+	if f.cfg.Drop.SampledResponseCount {
 		httpmetrics.DropSampledCount(md, &t)
 	}
 	if f.cfg.Redaction.Enabled {
@@ -178,7 +179,7 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 				t.Drop(tally.RuleMergedSeries, tally.KindDataPoint, httpmetrics.UpdateLabels(m))
 			}
 			if sm.Scope().Name() != emitter.ScopeResponseCount { // it counts by itself
-				t.Derive(httpmetrics.DeriveCounts(sm.Metrics(), f.noise.sampledResponseCount))
+				t.Derive(httpmetrics.DeriveCounts(sm.Metrics(), f.cfg.Drop.SampledResponseCount))
 			}
 		}
 	}
@@ -232,8 +233,8 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally.Tall
 
 func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *recordid.Stamper, t *tally.Tally) {
 	sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
-		if r := f.noise.recordRule(record); r != nil {
-			t.Drop(r.name, tally.KindLogRecord, 1)
+		if rule, found := f.matcher.RecordRule(record); found {
+			t.Drop(rule, tally.KindLogRecord, 1)
 			return true
 		}
 		s.Stamp(res, record)

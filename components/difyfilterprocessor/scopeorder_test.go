@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -183,7 +184,9 @@ func assertNoOther(t *testing.T, want, got placed) {
 
 func TestPartsOfATraceInAnyOrder(t *testing.T) {
 	random := chaos{newRandom(t)}
-	noise := func(c *Config) { c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}} }
+	noise := func(c *Config) {
+		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: noise.DropsSpan, SpanName: "noise"}}
+	}
 	for range 100 {
 		specs := aTrace(random)
 		whole := orderHarness(t).atOnce(t, [][]spanSpec{specs})
@@ -229,7 +232,7 @@ func (b *harness) allAtOnce(t *testing.T, batches []ptrace.Traces) []ptrace.Trac
 // A dropped span and its children arrive at different gateways, and in order at the writer.
 func TestParentIsDroppedInAnotherPart(t *testing.T) {
 	rules := func(c *Config) {
-		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: dropsSpan, SpanName: "noise"}, {Name: "probe", Drops: dropsSubtree, SpanName: "GET /probe"}}
+		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: noise.DropsSpan, SpanName: "noise"}, {Name: "probe", Drops: noise.DropsSubtree, SpanName: "GET /probe"}}
 	}
 	c := newChain(t, rules)
 	left := map[byte]byte{}

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package noise
 
 import (
 	"time"
@@ -14,28 +14,21 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
-// droppedSpan is what is remembered of a dropped span for its children.
-type droppedSpan struct {
-	parent  pcommon.SpanID
-	rule    string
-	subtree bool // the children are dropped too
-}
-
 // maxChain bounds the walk along parents, so that it ends on cycles in invalid input.
 const maxChain = 1024
 
 // pruning drops the spans of one batch. It identifies spans by their position, since invalid input repeats span IDs.
 type pruning struct {
-	f     *filter
-	now   time.Time
-	t     *tally.Tally
-	spans []spanAt // in the order of the batch
+	matcher *Matcher
+	earlier *Pruner // if the parent of a span was dropped in an earlier batch
+	now     time.Time
+	t       *tally.Tally
+	spans   []spanAt // in the order of the batch
 
 	byRule  []*rule                       // the rule that drops the span at this position; nil: kept
 	inherit []string                      // the rule of the dropped subtree that it is in; empty: none
-	gone    map[attrs.SpanKey]droppedSpan // dropped spans, by id
+	dropped map[attrs.SpanKey]droppedSpan // dropped spans, by ID
 	any     bool
-	memory  bool // earlier batches dropped spans too
 }
 
 type spanAt struct {
@@ -43,33 +36,17 @@ type spanAt struct {
 	role string
 }
 
-// prune drops noise from td and re-parents the children of dropped spans. roles has the role of each resource.
-func (f *filter) prune(td ptrace.Traces, roles []string, now time.Time, t *tally.Tally) {
-	p := &pruning{f: f, now: now, t: t}
-	matched := p.matchAll(td, roles)
-	p.memory = f.anyOrphan(td, now)
-	if !matched && !p.memory {
-		return
-	}
-	p.collect(td, roles)
-	p.settle()
-	if p.any {
-		p.remember()
-		p.remove(td)
-	}
-}
-
 // matchAll matches every span against the rules. It is the whole cost if nothing is dropped.
 func (p *pruning) matchAll(td ptrace.Traces, roles []string) bool {
 	place := 0
 	for i, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			ruleOf := p.f.noise.spanRule
+			ruleOf := p.matcher.spanRule
 			if emitter.IsDatabaseScope(ss.Scope().Name()) {
-				ruleOf = p.f.noise.databaseSpanRule
+				ruleOf = p.matcher.databaseSpanRule
 			}
 			for _, span := range ss.Spans().All() {
-				p.f.noise.dropEvents(span, roles[i], p.t)
+				p.matcher.dropEvents(span, roles[i], p.t)
 				if r := ruleOf(span, roles[i], p.t); r != nil {
 					if !p.any {
 						p.any = true
@@ -88,7 +65,7 @@ func (p *pruning) collect(td ptrace.Traces, roles []string) {
 	n := td.SpanCount()
 	p.spans = make([]spanAt, 0, n)
 	p.inherit = make([]string, n)
-	p.gone = map[attrs.SpanKey]droppedSpan{}
+	p.dropped = map[attrs.SpanKey]droppedSpan{}
 	if p.byRule == nil {
 		p.byRule = make([]*rule, n)
 	}
@@ -96,7 +73,7 @@ func (p *pruning) collect(td ptrace.Traces, roles []string) {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				if r := p.byRule[len(p.spans)]; r != nil {
-					p.note(span, r.name, r.drops == dropsSubtree)
+					p.note(span, r.name, r.drops == DropsSubtree)
 				}
 				p.spans = append(p.spans, spanAt{span, roles[i]})
 			}
@@ -106,11 +83,11 @@ func (p *pruning) collect(td ptrace.Traces, roles []string) {
 
 func (p *pruning) note(span ptrace.Span, rule string, subtree bool) {
 	if id := span.SpanID(); !id.IsEmpty() {
-		p.gone[attrs.SpanKey{Trace: span.TraceID(), Span: id}] = droppedSpan{parent: span.ParentSpanID(), rule: rule, subtree: subtree}
+		p.dropped[attrs.SpanKey{Trace: span.TraceID(), Span: id}] = droppedSpan{parent: span.ParentSpanID(), rule: rule, subtree: subtree}
 	}
 }
 
-func (p *pruning) dropped(place int) bool {
+func (p *pruning) isDropped(place int) bool {
 	return p.byRule[place] != nil || p.inherit[place] != ""
 }
 
@@ -126,7 +103,7 @@ func (p *pruning) settle() {
 		place := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		s := p.spans[place]
-		if !p.dropped(place) && !p.settleSpan(place) {
+		if !p.isDropped(place) && !p.settleSpan(place) {
 			if parent := s.span.ParentSpanID(); !parent.IsEmpty() {
 				key := attrs.SpanKey{Trace: s.span.TraceID(), Span: parent}
 				children[key] = append(children[key], place)
@@ -164,12 +141,12 @@ func (p *pruning) settleSpan(place int) bool {
 
 func (p *pruning) droppedAsRoot(place int) bool {
 	s := p.spans[place]
-	r := p.f.noise.spanRule(s.span, s.role, p.t)
+	r := p.matcher.spanRule(s.span, s.role, p.t)
 	if r == nil {
 		return false
 	}
 	p.byRule[place] = r
-	p.note(s.span, r.name, r.drops == dropsSubtree)
+	p.note(s.span, r.name, r.drops == DropsSubtree)
 	p.any = true
 	return true
 }
@@ -180,46 +157,10 @@ func (p *pruning) droppedParent(span ptrace.Span) (droppedSpan, bool) {
 		return droppedSpan{}, false
 	}
 	key := attrs.SpanKey{Trace: span.TraceID(), Span: parent}
-	if d, ok := p.gone[key]; ok || !p.memory {
+	if d, ok := p.dropped[key]; ok || p.earlier == nil {
 		return d, ok
 	}
-	p.f.memory.mu.Lock()
-	defer p.f.memory.mu.Unlock()
-	return p.f.memory.dropped.get(key, p.now)
-}
-
-// anyOrphan reports whether the parent of a span of td was dropped in an earlier batch.
-func (f *filter) anyOrphan(td ptrace.Traces, now time.Time) bool {
-	f.memory.mu.Lock()
-	defer f.memory.mu.Unlock()
-	if f.memory.dropped.empty() {
-		return false
-	}
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				if parent := span.ParentSpanID(); !parent.IsEmpty() {
-					if _, ok := f.memory.dropped.get(attrs.SpanKey{Trace: span.TraceID(), Span: parent}, now); ok {
-						return true
-					}
-				}
-			}
-		}
-	}
-	return false
-}
-
-// remember stores the dropped spans whose children may still arrive. Database calls have none.
-func (p *pruning) remember() {
-	p.f.memory.mu.Lock()
-	defer p.f.memory.mu.Unlock()
-	for place, s := range p.spans {
-		if !p.dropped(place) || s.span.SpanID().IsEmpty() || attrs.Has(s.span.Attributes(), attrs.OldDBSystem) {
-			continue
-		}
-		key := attrs.SpanKey{Trace: s.span.TraceID(), Span: s.span.SpanID()}
-		p.f.memory.dropped.set(key, p.gone[key], p.now)
-	}
+	return p.earlier.droppedParent(key, p.now)
 }
 
 func (p *pruning) remove(td ptrace.Traces) {

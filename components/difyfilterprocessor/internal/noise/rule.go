@@ -1,11 +1,10 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package noise
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -42,25 +41,25 @@ type rule struct {
 	attributesRegexp map[string]*regexp.Regexp
 }
 
-func compileRule(cfg *RuleConfig) *rule {
+func compile(set *Rule) *rule {
 	r := &rule{
-		name: cfg.Name, drops: cfg.Drops, errors: cfg.Errors,
-		spanName: cfg.SpanName, spanKind: parseKind(cfg.SpanKind), root: cfg.Root,
-		eventName: cfg.EventName, exceptionType: cfg.ExceptionType,
-		attributes: cfg.Attributes,
+		name: set.Name, drops: set.Drops, errors: set.Errors,
+		spanName: set.SpanName, spanKind: parseKind(set.SpanKind), root: set.Root,
+		eventName: set.EventName, exceptionType: set.ExceptionType,
+		attributes: set.Attributes,
 	}
-	if cfg.Text != "" {
-		r.texts = []string{cfg.Text}
+	if set.Text != "" {
+		r.texts = []string{set.Text}
 	}
-	if cfg.SpanNameRegexp != "" {
-		r.spanNameRegexp = regexp.MustCompile(cfg.SpanNameRegexp) // Validate has compiled it
+	if set.SpanNameRegexp != "" {
+		r.spanNameRegexp = regexp.MustCompile(set.SpanNameRegexp) // the configuration is valid
 	}
-	if cfg.TextRegexp != "" {
-		r.textRegexp = regexp.MustCompile(cfg.TextRegexp)
+	if set.TextRegexp != "" {
+		r.textRegexp = regexp.MustCompile(set.TextRegexp)
 	}
-	if len(cfg.AttributesRegexp) > 0 {
-		r.attributesRegexp = make(map[string]*regexp.Regexp, len(cfg.AttributesRegexp))
-		for key, pattern := range cfg.AttributesRegexp {
+	if len(set.AttributesRegexp) > 0 {
+		r.attributesRegexp = make(map[string]*regexp.Regexp, len(set.AttributesRegexp))
+		for key, pattern := range set.AttributesRegexp {
 			r.attributesRegexp[key] = regexp.MustCompile(pattern)
 		}
 	}
@@ -96,7 +95,7 @@ func (r *rule) spanHolds(span ptrace.Span, role string) bool {
 		r.span != nil && !r.span(span):
 		return false
 	}
-	return r.drops == dropsEvent || r.attributesHold(span.Attributes())
+	return r.drops == DropsEvent || r.attributesHold(span.Attributes())
 }
 
 func (r *rule) attributesHold(attributes pcommon.Map) bool {
@@ -187,56 +186,4 @@ func recordEventName(record plog.LogRecord) string {
 		return name
 	}
 	return attrs.Text(record.Attributes(), difysemconv.AttrEventName)
-}
-
-// inAttributes searches the attributes that can describe an error. It skips content that users write, who may ask about
-// the Langfuse error, stack traces, which may show an unrelated exception, and attributes about the infrastructure.
-func (r *rule) inAttributes(attributes pcommon.Map) bool {
-	for key, v := range attributes.All() {
-		if v.Type() == pcommon.ValueTypeStr && describesError(key) && r.inText(v.Str()) {
-			return true
-		}
-	}
-	return false
-}
-
-func describesError(key string) bool {
-	if key == attrs.ExceptionStacktrace {
-		return false
-	}
-	prefix, _, _ := strings.Cut(key, ".")
-	switch prefix {
-	case "db", "net", "http", "url", "server", "client", "network", "node", "celery", "messaging",
-		"gen_ai", "input", "output", "retrieval", "dify":
-		return false
-	}
-	return true
-}
-
-func (r *rule) inValue(v pcommon.Value) bool {
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return r.inText(v.Str())
-	case pcommon.ValueTypeMap:
-		for key, child := range v.Map().All() {
-			if describesError(key) && r.inValue(child) {
-				return true
-			}
-		}
-	case pcommon.ValueTypeSlice:
-		for _, child := range v.Slice().All() {
-			if r.inValue(child) {
-				return true
-			}
-		}
-	default: // no text
-	}
-	return false
-}
-
-func (r *rule) inText(s string) bool {
-	if slices.ContainsFunc(r.texts, func(literal string) bool { return strings.Contains(s, literal) }) {
-		return true
-	}
-	return r.textRegexp != nil && r.textRegexp.MatchString(s)
 }

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package noise
 
 import (
 	"strings"
@@ -17,26 +17,26 @@ import (
 )
 
 // builtinRules returns the built-in rules for spans, events and records that are enabled.
-func builtinRules(cfg *DropConfig) []*rule {
+func builtinRules(set *Settings) []*rule {
 	var rules []*rule
-	if cfg.ParseError {
+	if set.ParseError {
 		rules = append(rules, textNoise(tally.RuleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
 	}
-	if cfg.ContextDetach {
+	if set.ContextDetach {
 		// OpenTelemetry for Python logs it with gevent and streaming, together with a ValueError about the token.
 		rules = append(rules, textNoise(tally.RuleContextDetach, "Failed to detach context", "was created in a different Context")...)
 	}
-	if cfg.NoScript {
+	if set.NoScript {
 		// redis-py tries EVALSHA first and sends the script if Redis does not have it yet.
-		rules = append(rules, &rule{name: tally.RuleNoScript, drops: dropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
+		rules = append(rules, &rule{name: tally.RuleNoScript, drops: DropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
 	}
-	if cfg.HealthCheck {
+	if set.HealthCheck {
 		rules = append(rules,
-			&rule{name: tally.RuleHealthCheck, drops: dropsSubtree, spanKind: ptrace.SpanKindServer, span: isHealthCheck},
-			&rule{name: tally.RuleHealthCheck, drops: dropsRecord, record: isHealthLine})
+			&rule{name: tally.RuleHealthCheck, drops: DropsSubtree, spanKind: ptrace.SpanKindServer, span: isHealthCheck},
+			&rule{name: tally.RuleHealthCheck, drops: DropsRecord, record: isHealthLine})
 	}
-	if cfg.BrokerPolling {
-		rules = append(rules, brokerPolling(int64(cfg.BrokerDatabase)))
+	if set.BrokerPolling {
+		rules = append(rules, brokerPolling(int64(set.BrokerDatabase)))
 	}
 	return rules
 }
@@ -45,9 +45,9 @@ func builtinRules(cfg *DropConfig) []*rule {
 // (Dify up to 1.11.2 created a span log.exception for each error in its log), a log record.
 func textNoise(name string, texts ...string) []*rule {
 	return []*rule{
-		{name: name, drops: dropsEvent, texts: texts},
-		{name: name, drops: dropsSpan, texts: texts, ownText: true},
-		{name: name, drops: dropsRecord, texts: texts},
+		{name: name, drops: DropsEvent, texts: texts},
+		{name: name, drops: DropsSpan, texts: texts, ownText: true},
+		{name: name, drops: DropsRecord, texts: texts},
 	}
 }
 
@@ -87,7 +87,7 @@ func isHealthPath(path string) bool {
 // by the broker's database, which Dify uses for nothing else. The API never polls.
 func brokerPolling(database int64) *rule {
 	return &rule{
-		name: tally.RuleBrokerPolling, drops: dropsSpan, root: true, spanKind: ptrace.SpanKindClient, notRole: difysemconv.RoleAPI,
+		name: tally.RuleBrokerPolling, drops: DropsSpan, root: true, spanKind: ptrace.SpanKindClient, notRole: difysemconv.RoleAPI,
 		span: func(span ptrace.Span) bool {
 			attributes := span.Attributes()
 			if attrs.Text(attributes, attrs.OldDBSystem) != "redis" {

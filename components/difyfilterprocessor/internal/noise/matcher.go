@@ -1,14 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package noise
 
 import (
-	"cmp"
-	"slices"
-	"strings"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -17,79 +12,51 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// noise has the rules by what they drop, so that each item is matched only against the rules for its kind.
-type noise struct {
+// Matcher has the rules by what they drop, so that each item is matched only against the rules for its kind.
+type Matcher struct {
 	events   []*rule
 	spans    [spanKinds][]*rule // rules for spans and subtrees, by the kinds of span that they can match
 	literals []*rule            // rules for spans that only search for a literal in the span's name and attributes
 	gate     needles            // all texts of literals
 	records  []*rule
-
-	sampledResponseCount bool
 }
 
-func newNoise(cfg *DropConfig) *noise {
-	n := &noise{sampledResponseCount: cfg.SampledResponseCount}
-	rules := builtinRules(cfg)
-	for i := range cfg.Rules {
-		rules = append(rules, compileRule(&cfg.Rules[i]))
+// NewMatcher returns the matcher of the enabled built-in rules and the rules of the operator.
+func NewMatcher(set Settings) *Matcher {
+	m := &Matcher{}
+	rules := builtinRules(&set)
+	for i := range set.Rules {
+		rules = append(rules, compile(&set.Rules[i]))
 	}
 	for _, r := range rules {
 		switch r.drops {
-		case dropsEvent:
-			n.events = append(n.events, r)
-		case dropsRecord:
-			n.records = append(n.records, r)
+		case DropsEvent:
+			m.events = append(m.events, r)
+		case DropsRecord:
+			m.records = append(m.records, r)
 		default:
 			if r.ownText {
-				n.literals = append(n.literals, r)
-				n.gate.add(r.texts)
+				m.literals = append(m.literals, r)
+				m.gate.add(r.texts)
 			} else {
-				n.addByKind(r)
+				m.addByKind(r)
 			}
 		}
 	}
-	return n
-}
-
-// needles searches for any of several texts at once, since most spans contain none.
-type needles struct {
-	texts    []string
-	shortest int
-}
-
-func (l *needles) add(texts []string) {
-	l.texts = append(l.texts, texts...)
-	l.shortest = len(slices.MinFunc(l.texts, func(a, b string) int { return cmp.Compare(len(a), len(b)) }))
-}
-
-func (l *needles) in(text string) bool {
-	return len(text) >= l.shortest && slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
-}
-
-func (l *needles) inAttributes(attributes pcommon.Map) bool {
-	if len(l.texts) == 0 {
-		return false
-	}
-	for key, v := range attributes.All() {
-		if v.Type() == pcommon.ValueTypeStr && len(v.Str()) >= l.shortest && describesError(key) && l.in(v.Str()) {
-			return true
-		}
-	}
-	return false
+	return m
 }
 
 // dropEvents removes the events that are noise, and the ERROR that they caused.
-func (n *noise) dropEvents(span ptrace.Span, role string, t *tally.Tally) {
-	if span.Events().Len() == 0 || len(n.events) == 0 {
+func (m *Matcher) dropEvents(span ptrace.Span, role string, t *tally.Tally) {
+	if span.Events().Len() == 0 || len(m.events) == 0 {
 		return
 	}
-	var gone droppedEvents
+	var removed droppedEvents
 	before := span.Events().Len()
 	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
-		for _, r := range n.events {
+		for _, r := range m.events {
 			if r.matchesEvent(span, event, role) {
-				gone.add(event)
+				removed.add(event)
 				t.Drop(r.name, tally.KindEvent, 1)
 				return true
 			}
@@ -97,24 +64,45 @@ func (n *noise) dropEvents(span ptrace.Span, role string, t *tally.Tally) {
 		return false
 	})
 	if span.Events().Len() < before {
-		gone.repairAfter(span)
+		removed.repairAfter(span)
 	}
 }
 
 // spanRule returns the rule that drops a span, or nil. A span with an error other than the noise itself is kept; only
 // the events that a rule matches are dropped from it.
-func (n *noise) spanRule(span ptrace.Span, role string, t *tally.Tally) *rule {
-	if n.gate.in(span.Name()) || n.gate.inAttributes(span.Attributes()) {
-		if r := firstRule(n.literals, span, role, t); r != nil {
+func (m *Matcher) spanRule(span ptrace.Span, role string, t *tally.Tally) *rule {
+	if m.gate.in(span.Name()) || m.gate.inAttributes(span.Attributes()) {
+		if r := firstRule(m.literals, span, role, t); r != nil {
 			return r
 		}
 	}
-	return firstRule(n.spans[kindOf(span)], span, role, t)
+	return firstRule(m.spans[kindOf(span)], span, role, t)
 }
 
 // databaseSpanRule is spanRule for a span of a database instrumentation, whose attributes can't describe other errors.
-func (n *noise) databaseSpanRule(span ptrace.Span, role string, t *tally.Tally) *rule {
-	return firstRule(n.spans[kindOf(span)], span, role, t)
+func (m *Matcher) databaseSpanRule(span ptrace.Span, role string, t *tally.Tally) *rule {
+	return firstRule(m.spans[kindOf(span)], span, role, t)
+}
+
+func (m *Matcher) addByKind(r *rule) {
+	for kind := range m.spans {
+		if r.spanKind == ptrace.SpanKindUnspecified || int(r.spanKind) == kind {
+			m.spans[kind] = append(m.spans[kind], r)
+		}
+	}
+}
+
+// RecordRule returns the name of the rule that drops a log record, and false if none does.
+func (m *Matcher) RecordRule(record plog.LogRecord) (name string, found bool) {
+	if len(m.records) == 0 || isRunRecord(record) {
+		return "", false
+	}
+	for _, r := range m.records {
+		if r.matchesRecord(record) {
+			return r.name, true
+		}
+	}
+	return "", false
 }
 
 // spanKinds is the number of span kinds. An invalid kind counts as unspecified, the first one.
@@ -125,14 +113,6 @@ func kindOf(span ptrace.Span) int {
 		return kind
 	}
 	return int(ptrace.SpanKindUnspecified)
-}
-
-func (n *noise) addByKind(r *rule) {
-	for kind := range n.spans {
-		if r.spanKind == ptrace.SpanKindUnspecified || int(r.spanKind) == kind {
-			n.spans[kind] = append(n.spans[kind], r)
-		}
-	}
 }
 
 func firstRule(rules []*rule, span ptrace.Span, role string, t *tally.Tally) *rule {
@@ -167,29 +147,16 @@ func (r *rule) spares(span ptrace.Span) bool {
 }
 
 func dropMatchedEvents(span ptrace.Span, r *rule, t *tally.Tally) {
-	var gone droppedEvents
+	var removed droppedEvents
 	span.Events().RemoveIf(func(event ptrace.SpanEvent) bool {
 		if !r.errorHolds(event) {
 			return false
 		}
-		gone.add(event)
+		removed.add(event)
 		t.Drop(r.name, tally.KindEvent, 1)
 		return true
 	})
-	gone.repairAfter(span)
-}
-
-// recordRule returns the rule that drops a log record, or nil.
-func (n *noise) recordRule(record plog.LogRecord) *rule {
-	if len(n.records) == 0 || isRunRecord(record) {
-		return nil
-	}
-	for _, r := range n.records {
-		if r.matchesRecord(record) {
-			return r
-		}
-	}
-	return nil
+	removed.repairAfter(span)
 }
 
 // isRunRecord reports whether a record is from workflow_log. Each such record stands for a run and is never noise,
