@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -92,14 +93,6 @@ type LogsConfig struct {
 	// JoinWait is how long an entry waits for lines that may still belong to it.
 	JoinWait time.Duration `mapstructure:"join_wait"`
 }
-
-// Values of RedactionConfig.Keys.
-const (
-	actionKeep     = "keep"
-	actionDrop     = "drop"
-	actionHash     = "hash"
-	actionTruncate = "truncate"
-)
 
 // RedactionConfig configures what must not leave the collector.
 type RedactionConfig struct {
@@ -277,7 +270,7 @@ const (
 func (c *RedactionConfig) validate() error {
 	var errs []error
 	for key, action := range c.Keys {
-		if !slices.Contains([]string{actionKeep, actionDrop, actionHash, actionTruncate}, action) {
+		if !slices.Contains([]string{redaction.ActionKeep, redaction.ActionDrop, redaction.ActionHash, redaction.ActionTruncate}, action) {
 			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be keep, drop, hash or truncate, is %q", key, action))
 		}
 		if star := strings.IndexByte(key, '*'); key == "" || star == 0 || (star > 0 && star != len(key)-1) {

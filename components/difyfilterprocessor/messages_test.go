@@ -4,7 +4,6 @@
 package difyfilterprocessor
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,16 +63,4 @@ func TestMessagesKept(t *testing.T) {
 	b := newHarness(t, func(c *Config) { c.Redaction.Messages = false })
 	ld := b.logs(t, records(func(r plog.LogRecord) { r.Body().SetStr("args={'q': 'x'}") }))
 	assert.Equal(t, "args={'q': 'x'}", ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().Str())
-}
-
-// A hostile text must not block a pipeline: each of these would take hours if a search were quadratic.
-func TestMessagesAreSearchedInLinearTime(t *testing.T) {
-	for _, part := range []string{
-		"?", "a?", "/a?b=c ", "://?", "args=", "args={", "args='", `args=\"`, "Request Body:", "LINE ", "LINE 1: ", "LINE 1: x\n", `LINE 1: x\n`, ")=(", ")=(\n", `)=(\n`,
-		"[SQL: ", "[SQL: '", "[SQL: (Background on this error", "Failing row contains (", "Duplicate entry '", "=", ":", `"`, `\`, "{", "({[",
-	} {
-		text := strings.Repeat(part, 1<<20/len(part))
-		cuts := findContent(nil, text, true)
-		assert.LessOrEqual(t, len(cuts), len(text))
-	}
 }

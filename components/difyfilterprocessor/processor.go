@@ -5,6 +5,7 @@ package difyfilterprocessor
 
 import (
 	"context"
+	"regexp"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -21,6 +22,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
@@ -30,7 +32,7 @@ type filter struct {
 	cfg       *Config
 	memory    *memory
 	matcher   *noise.Matcher
-	redactor  *redactor
+	redactor  *redaction.Redactor
 	joiner    *joiner
 	status    *spanrepair.Status
 	telemetry *metadata.TelemetryBuilder
@@ -49,7 +51,7 @@ func newFilter(cfg *Config, set processor.Settings, mem *memory) (*filter, error
 		cfg:       cfg,
 		memory:    mem,
 		matcher:   mem.matcher,
-		redactor:  newRedactor(&cfg.Redaction),
+		redactor:  redaction.NewRedactor(redactionSettings(&cfg.Redaction)),
 		joiner:    joiner,
 		status:    spanrepair.NewStatus(cfg.Status.ExpectedErrors),
 		telemetry: telemetry,
@@ -76,15 +78,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 		sortScopes(td)
 	}
 	if f.cfg.Redaction.Enabled {
-		r := f.redactor.with(&t)
-		defer r.done()
-		for _, rs := range td.ResourceSpans().All() {
-			r.attributes(rs.Resource().Attributes())
-			r.set(rs.SchemaUrl(), rs.SetSchemaUrl)
-			for _, ss := range rs.ScopeSpans().All() {
-				r.spans(ss)
-			}
-		}
+		f.redactor.Traces(td, &t)
 	}
 	t.Report(ctx, f.telemetry)
 	if td.SpanCount() == 0 {
@@ -151,11 +145,7 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 		httpmetrics.DropSampledCount(md, &t)
 	}
 	if f.cfg.Redaction.Enabled {
-		r := f.redactor.with(&t)
-		defer r.done()
-		for _, rm := range md.ResourceMetrics().All() {
-			r.metrics(rm)
-		}
+		f.redactor.Metrics(md, &t)
 	}
 	t.Report(ctx, f.telemetry)
 	if md.DataPointCount() == 0 {
@@ -214,15 +204,7 @@ func (f *filter) processRecords(ctx context.Context, ld plog.Logs, t *tally.Tall
 		return rl.ScopeLogs().Len() == 0
 	})
 	if f.cfg.Redaction.Enabled {
-		r := f.redactor.with(t)
-		defer r.done()
-		for _, rl := range ld.ResourceLogs().All() {
-			r.attributes(rl.Resource().Attributes())
-			r.set(rl.SchemaUrl(), rl.SetSchemaUrl)
-			for _, sl := range rl.ScopeLogs().All() {
-				r.records(sl)
-			}
-		}
+		f.redactor.Logs(ld, t)
 	}
 	t.Report(ctx, f.telemetry)
 	if ld.LogRecordCount() == 0 {
@@ -240,4 +222,15 @@ func (f *filter) filterRecords(res pcommon.Map, sl plog.ScopeLogs, s *recordid.S
 		s.Stamp(res, record)
 		return false
 	})
+}
+
+func redactionSettings(cfg *RedactionConfig) redaction.Settings {
+	set := redaction.Settings{
+		Keys: cfg.Keys, TruncateTo: cfg.TruncateTo, HashKey: string(cfg.HashKey),
+		SQL: cfg.SQL, URLQueries: cfg.URLQueries, Messages: cfg.Messages, Secrets: cfg.Secrets,
+	}
+	for _, pattern := range cfg.SecretPatterns {
+		set.SecretPatterns = append(set.SecretPatterns, regexp.MustCompile(pattern)) // Validate has compiled it
+	}
+	return set
 }

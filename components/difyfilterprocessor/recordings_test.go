@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -126,8 +127,8 @@ func TestRecordedContentIsRemoved(t *testing.T) {
 	b := newHarness(t)
 	for _, td := range recordedTraces(t) {
 		for _, s := range spansOf(b.traces(t, td)) {
-			for key, action := range contentKeys {
-				if action == actionDrop {
+			for key, action := range redaction.ContentKeys() {
+				if action == redaction.ActionDrop {
 					assert.False(t, attrs.Has(s.Attributes(), key), key)
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 )
 
 // canary is a secret that contains mark. No output may contain mark.
@@ -42,7 +43,7 @@ func fillWithCanaries(m pcommon.Map) {
 	m.PutStr("url.query", mark)
 	m.PutStr("db.statement", "SELECT '"+mark+"'")
 	m.PutStr("dify.workflow_run.error", canaries())
-	for key := range contentKeys {
+	for key := range redaction.ContentKeys() {
 		m.PutStr(strings.Replace(key, "*", "0", 1), mark)
 	}
 	m.PutEmptyBytes("bytes").FromRaw([]byte(canaries()))
@@ -133,12 +134,12 @@ func TestActionsByKey(t *testing.T) {
 	for name, tt := range map[string]struct {
 		action, in, want string
 	}{
-		"keep":                   {actionKeep, "content with " + canary, "content with app-***"},
-		"hash":                   {actionHash, "content", "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"},
-		"truncate":               {actionTruncate, "0123456789", "01234567…[truncated]"},
-		"truncate, short enough": {actionTruncate, "01234567", "01234567"},
-		"truncate between runes": {actionTruncate, "0123456开始", "0123456…[truncated]"},
-		"truncate, secret first": {actionTruncate, "012 " + canary, "012 app-…[truncated]"},
+		"keep":                   {redaction.ActionKeep, "content with " + canary, "content with app-***"},
+		"hash":                   {redaction.ActionHash, "content", "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"},
+		"truncate":               {redaction.ActionTruncate, "0123456789", "01234567…[truncated]"},
+		"truncate, short enough": {redaction.ActionTruncate, "01234567", "01234567"},
+		"truncate between runes": {redaction.ActionTruncate, "0123456开始", "0123456…[truncated]"},
+		"truncate, secret first": {redaction.ActionTruncate, "012 " + canary, "012 app-…[truncated]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := func(c *Config) {
@@ -156,7 +157,7 @@ func TestActionsByKey(t *testing.T) {
 func TestHashWithKey(t *testing.T) {
 	hashed := func(key configopaque.String) string {
 		b := newHarness(t, func(c *Config) {
-			c.Redaction.Keys = map[string]string{"user.*": actionHash}
+			c.Redaction.Keys = map[string]string{"user.*": redaction.ActionHash}
 			c.Redaction.HashKey = key
 		})
 		return attrs.Text(byID(b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"user.email": "a@b"}})), 1).Attributes(), "user.email")
@@ -169,7 +170,7 @@ func TestHashWithKey(t *testing.T) {
 
 func TestLongestPrefixWins(t *testing.T) {
 	b := newHarness(t, func(c *Config) {
-		c.Redaction.Keys = map[string]string{"a.*": actionDrop, "a.b.*": actionKeep, "a.b.c": actionDrop}
+		c.Redaction.Keys = map[string]string{"a.*": redaction.ActionDrop, "a.b.*": redaction.ActionKeep, "a.b.c": redaction.ActionDrop}
 	})
 	td := b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"a.x": "1", "a.b.x": "2", "a.b.c": "3", "b": "4"}}))
 	assert.Equal(t, kv{"a.b.x": "2", "b": "4"}, byID(td, 1).Attributes().AsRaw())
@@ -217,7 +218,7 @@ func TestNumbersThatJSONCannotRepresent(t *testing.T) {
 		m.PutEmptyMap("password").PutDouble("x", math.NaN())
 	}
 	want := map[string]any{
-		"nan": "NaN", "up": "Infinity", "score": 0.5, "map": map[string]any{"list": []any{"-Infinity"}}, "password": map[string]any{"x": mask},
+		"nan": "NaN", "up": "Infinity", "score": 0.5, "map": map[string]any{"list": []any{"-Infinity"}}, "password": map[string]any{"x": redaction.Mask},
 	}
 	b := newHarness(t)
 	td := batchOf(nil, spanSpec{id: 1, name: "x"})

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package redaction
 
 import (
 	"hash/maphash"
@@ -32,26 +32,26 @@ func (c *cleanTexts) slot(text string) *cleanText {
 	return &c.slots[maphash.String(c.seed, text)%uint64(len(c.slots))]
 }
 
-// cleanPool has one cache for each concurrent batch, so that batches do not wait for each other.
-type cleanPool struct{ pool sync.Pool }
+// cachePool has one cache for each concurrent batch, so that batches do not wait for each other.
+type cachePool struct{ pool sync.Pool }
 
-// cleanMemory belongs to one redactor, since the configuration determines what is clean. Statements have a cache of their
+// cleanCache belongs to one redactor, since the configuration determines what is clean. Statements have a cache of their
 // own, since they are searched for literals.
-type cleanMemory struct{ secrets, statements cleanTexts }
+type cleanCache struct{ secrets, statements cleanTexts }
 
-func (p *cleanPool) get() *cleanMemory {
-	if m, ok := p.pool.Get().(*cleanMemory); ok {
+func (p *cachePool) get() *cleanCache {
+	if m, ok := p.pool.Get().(*cleanCache); ok {
 		return m
 	}
-	m := &cleanMemory{}
+	m := &cleanCache{}
 	m.secrets.seed, m.statements.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	return m
 }
 
-func (p *cleanPool) put(m *cleanMemory) { p.pool.Put(m) }
+func (p *cachePool) put(m *cleanCache) { p.pool.Put(m) }
 
 // scrub is scrubber.scrub with a cache.
-func (m *cleanMemory) scrub(s *scrubber, text string) (string, bool) {
+func (m *cleanCache) scrub(s *scrubber, text string) (string, bool) {
 	slot := m.secrets.slot(text)
 	if slot != nil && slot.text == text {
 		return text, false
@@ -64,7 +64,7 @@ func (m *cleanMemory) scrub(s *scrubber, text string) (string, bool) {
 }
 
 // withoutLiterals is the function of that name with a cache.
-func (m *cleanMemory) withoutLiterals(statement, system string) (string, bool) {
+func (m *cleanCache) withoutLiterals(statement, system string) (string, bool) {
 	slot := m.statements.slot(statement)
 	if slot != nil && slot.text == statement && slot.language == system {
 		return statement, false

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package redaction
 
 import (
 	"strings"
@@ -94,7 +94,7 @@ func valueAfter(text string, at int, word string) cut {
 func valueCut(text string, from, to int, bare bool) cut {
 	const long = 256 // longer than any placeholder
 	value := text[from:to]
-	if value == "" || value == mask || (len(value) < long && (isPlaceholder(value) || (bare && (isHarmless(value) || isCode(value, text[to:]))))) {
+	if value == "" || value == Mask || (len(value) < long && (isPlaceholder(value) || (bare && (isHarmless(value) || isCode(value, text[to:]))))) {
 		return cut{}
 	}
 	return cut{from, to}
@@ -207,7 +207,7 @@ func userInfo(text string, at int) (cut, int) {
 	case sign < 0:
 		return cut{}, 0
 	case colon >= 0 && colon < sign:
-		if rest[colon+1:sign] == mask {
+		if rest[colon+1:sign] == Mask {
 			return cut{}, 0
 		}
 		return cut{at + colon + 1, at + sign}, at + sign

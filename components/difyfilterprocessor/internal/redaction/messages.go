@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package difyfilterprocessor
+package redaction
 
 import (
 	"strings"
@@ -24,7 +24,7 @@ func isMessage(key string) bool {
 // values, rows and statements in the error messages of databases, and the queries of URLs.
 func findContent(cuts []cut, text string, queries bool) []cut {
 	for _, opening := range [...]string{"Request Body:", "Response Body:"} {
-		if at := strings.Index(text, opening); at >= 0 && strings.TrimSpace(text[at+len(opening):]) != mask {
+		if at := strings.Index(text, opening); at >= 0 && strings.TrimSpace(text[at+len(opening):]) != Mask {
 			cuts = append(cuts, cut{at + len(opening), len(text)})
 		}
 	}
@@ -50,7 +50,7 @@ func findArguments(cuts []cut, text string) []cut {
 	for at := strings.IndexAny(text, "=:"); at >= 0; {
 		if at >= done && contentWords[strings.ToLower(nameBefore(text, at))] {
 			if from, to := valueSpan(text, at+1); to > from {
-				if value := text[from:to]; value != mask && value != "'"+mask+"'" && value != `"`+mask+`"` {
+				if value := text[from:to]; value != Mask && value != "'"+Mask+"'" && value != `"`+Mask+`"` {
 					cuts = append(cuts, cut{from, to})
 				}
 				done = to
@@ -138,7 +138,7 @@ func findRows(cuts []cut, text string) []cut {
 			if n := strings.LastIndex(text[from:to], quote.closing); n >= 0 {
 				to = from + n
 			}
-			if text[from:to] != mask {
+			if text[from:to] != Mask {
 				cuts = append(cuts, cut{from, to})
 			}
 			at = index(text, quote.opening, to)
@@ -161,7 +161,7 @@ func findStatements(cuts []cut, text string) []cut {
 		}
 		from := n + len(": ")
 		at = max(from, endOfLine(text, from))
-		if text[from:at] != mask {
+		if text[from:at] != Mask {
 			cuts = append(cuts, cut{from, at})
 		}
 	}
@@ -188,7 +188,7 @@ const (
 func quotedIn(cuts []cut, text string, at, end int) []cut {
 	for at = indexByte(text, '\'', at); at >= 0 && at < end; at = indexByte(text, '\'', min(at, len(text))) {
 		to := min(end, quoteEnd(text, at+1, '\'', slashesBefore(text, at)))
-		if value := text[at+1 : to]; value != "" && value != mask {
+		if value := text[at+1 : to]; value != "" && value != Mask {
 			cuts = append(cuts, cut{at + 1, to})
 		}
 		at = to + slashesBefore(text, at) + 1
@@ -231,7 +231,7 @@ func findQueries(cuts []cut, text string) []cut {
 		if n := strings.IndexAny(text[at:], ends); n >= 0 {
 			to = at + n
 		}
-		if query := text[at+1 : to]; query != "" && query != mask {
+		if query := text[at+1 : to]; query != "" && query != Mask {
 			cuts = append(cuts, cut{at + 1, to})
 		}
 		at = to - 1
