@@ -250,8 +250,8 @@ func (c chaos) record(r plog.LogRecord) {
 	c.attributes(r.Attributes(), 0)
 	if c.IntN(2) == 0 { // a line
 		r.Body().SetStr(one(c, chaosTexts))
-		r.Attributes().PutStr(driverContainerID, one(c, []string{"c1", "c2"}))
-		r.Attributes().PutStr(driverContainerName, one(c, []string{"/docker-api-1", "x"}))
+		r.Attributes().PutStr("container_id", one(c, []string{"c1", "c2"}))
+		r.Attributes().PutStr("container_name", one(c, []string{"/docker-api-1", "x"}))
 	}
 }
 

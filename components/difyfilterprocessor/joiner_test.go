@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -298,22 +299,22 @@ func TestWhatDoesNotFollow(t *testing.T) {
 		ld, err := b.flushLogs(t.Context(), false)
 		require.NoError(t, err)
 		assert.Len(t, recordsOf(ld), 1)
-		assert.Empty(t, b.joiner.streams)
+		assert.Zero(t, b.joiner.Pending())
 	})
 }
 
 func TestPendingEntriesAreBounded(t *testing.T) {
 	b := newHarness(t)
 	got := 0
-	for i := range 2 * maxStreams {
+	for i := range 2 * containerlog.MaxOutputs {
 		l := api("2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m")
 		l.container = fmt.Sprintf("%064d", i)
 		got += len(recordsOf(b.logs(t, dockerBatch(l))))
-		assert.LessOrEqual(t, len(b.joiner.streams), maxStreams)
+		assert.LessOrEqual(t, b.joiner.Pending(), containerlog.MaxOutputs)
 	}
 	last, err := b.flushLogs(t.Context(), true)
 	require.NoError(t, err)
-	assert.Equal(t, 2*maxStreams, got+last.LogRecordCount())
+	assert.Equal(t, 2*containerlog.MaxOutputs, got+last.LogRecordCount())
 
 	lines := []dockerLine{api("2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m")}
 	for range 100 {
@@ -321,14 +322,14 @@ func TestPendingEntriesAreBounded(t *testing.T) {
 	}
 	records := newHarness(t).through(t, lines, together)
 	require.Len(t, records, 1)
-	assert.LessOrEqual(t, len(records[0].body), maxEntry+len(truncatedEntry))
+	assert.LessOrEqual(t, len(records[0].body), containerlog.MaxEntry+len(containerlog.TruncatedEntry))
 	assert.True(t, strings.HasSuffix(records[0].body, attrs.TruncatedMark))
 }
 
 // An entry that is too long keeps its beginning: as one line or in parts, with or without a known format.
 func TestLongLinesKeepTheirBeginning(t *testing.T) {
 	const head = "2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - "
-	long := "it begins " + strings.Repeat("€", maxEntry/2)
+	long := "it begins " + strings.Repeat("€", containerlog.MaxEntry/2)
 	for _, prefix := range []string{"", head} {
 		for _, parts := range []int{1, 3} {
 			var lines []dockerLine
@@ -344,9 +345,9 @@ func TestLongLinesKeepTheirBeginning(t *testing.T) {
 			records := newHarness(t).through(t, lines, together)
 			require.Len(t, records, 1)
 			assert.True(t, strings.HasPrefix(records[0].body, "it begins €"), "%d parts", parts)
-			assert.True(t, strings.HasSuffix(records[0].body, "€"+truncatedEntry), "%d parts: …%q", parts, records[0].body[len(records[0].body)-20:])
-			assert.Greater(t, len(records[0].body), maxEntry/2)
-			assert.LessOrEqual(t, len(records[0].body), maxEntry+len(truncatedEntry))
+			assert.True(t, strings.HasSuffix(records[0].body, "€"+containerlog.TruncatedEntry), "%d parts: …%q", parts, records[0].body[len(records[0].body)-20:])
+			assert.Greater(t, len(records[0].body), containerlog.MaxEntry/2)
+			assert.LessOrEqual(t, len(records[0].body), containerlog.MaxEntry+len(containerlog.TruncatedEntry))
 		}
 	}
 }

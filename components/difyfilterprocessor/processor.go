@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
@@ -33,7 +34,7 @@ type filter struct {
 	memory    *memory
 	matcher   *noise.Matcher
 	redactor  *redaction.Redactor
-	joiner    *joiner
+	joiner    *containerlog.Joiner // nil if lines are not turned into records
 	status    *spanrepair.Status
 	telemetry *metadata.TelemetryBuilder
 }
@@ -179,14 +180,19 @@ func (f *filter) repairMetrics(rm pmetric.ResourceMetrics, now time.Time, t *tal
 // processLogs turns lines into records, then processes all records.
 func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	var t tally.Tally
-	f.joiner.process(ld, f.memory.now(), &t)
+	if f.joiner != nil {
+		f.joiner.Process(ld, f.memory.now(), &t)
+	}
 	return f.processRecords(ctx, ld, &t)
 }
 
 // flushLogs processes the entries whose further lines did not arrive in time, or all pending entries.
 func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
 	var t tally.Tally
-	return f.processRecords(ctx, f.joiner.flush(f.memory.now(), all, &t), &t)
+	if f.joiner == nil {
+		return plog.NewLogs(), processorhelper.ErrSkipProcessingData
+	}
+	return f.processRecords(ctx, f.joiner.Flush(f.memory.now(), all, &t), &t)
 }
 
 // processRecords sets record IDs after noise is dropped, which saves hashes, and before redaction, which can make
@@ -233,4 +239,18 @@ func redactionSettings(cfg *RedactionConfig) redaction.Settings {
 		set.SecretPatterns = append(set.SecretPatterns, regexp.MustCompile(pattern)) // Validate has compiled it
 	}
 	return set
+}
+
+// newJoiner returns nil if lines are not turned into records.
+func newJoiner(cfg *Config) (*containerlog.Joiner, error) {
+	if !cfg.Logs.Lines {
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(cfg.Logs.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	return containerlog.NewJoiner(containerlog.Settings{
+		TimeZone: zone, ServiceName: cfg.Logs.ServiceName, ServiceNamespace: cfg.ServiceNamespace, JoinWait: cfg.Logs.JoinWait,
+	}), nil
 }

@@ -13,14 +13,20 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
-// batch redacts one batch.
-type batch struct{ cleaner cleaner }
-
-func (r *Redactor) begin(t *tally.Tally) *batch {
-	return &batch{cleaner{Redactor: r, cache: r.caches.get(), tally: t}}
+// batch redacts one batch: it finds the texts and attributes that its cleaner redacts.
+type batch struct {
+	redactor *Redactor
+	cleaner  cleaner
 }
 
-func (b *batch) end() { b.cleaner.caches.put(b.cleaner.cache) }
+func (r *Redactor) begin(t *tally.Tally) *batch {
+	return &batch{
+		redactor: r,
+		cleaner:  cleaner{set: &r.set, keys: r.keys, scrubber: &r.scrubber, cache: r.caches.get(), tally: t},
+	}
+}
+
+func (b *batch) end() { b.redactor.caches.put(b.cleaner.cache) }
 
 func (b *batch) spans(ss ptrace.ScopeSpans) {
 	b.scope(ss.Scope())

@@ -16,9 +16,11 @@ import (
 
 // cleaner redacts the values of one batch.
 type cleaner struct {
-	*Redactor
-	cache *cleanCache
-	tally *tally.Tally
+	set      *Settings
+	keys     *keyRules
+	scrubber *scrubber
+	cache    *cleanCache
+	tally    *tally.Tally
 }
 
 // message removes the content that a text about an event quotes, and scrubs it.
@@ -45,7 +47,7 @@ func (c *cleaner) text(value string, to func(string)) {
 	if !c.set.Secrets || value == "" {
 		return
 	}
-	if clean, found := c.cache.scrub(&c.scrubber, value); found {
+	if clean, found := c.cache.scrub(c.scrubber, value); found {
 		to(clean)
 		c.tally.Redact(tally.ReasonSecret)
 	}
@@ -166,7 +168,7 @@ func (c *cleaner) str(key string, v pcommon.Value) {
 		}
 		return
 	}
-	if clean, found := c.cache.scrub(&c.scrubber, value); found {
+	if clean, found := c.cache.scrub(c.scrubber, value); found {
 		v.SetStr(clean)
 		c.tally.Redact(tally.ReasonSecret)
 	}
