@@ -15,25 +15,20 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/sharedinstance"
 )
 
 var capabilities = consumer.Capabilities{MutatesData: true}
 
-// factory shares the caches among the pipelines of one processor ID, so that the logs and metrics pipelines know what
-// the traces pipeline learned about a process.
+// factory shares the state among the pipelines of one processor ID, so that the traces pipeline knows what the metrics
+// pipeline learned about a process, and the other way around.
 type factory struct {
-	mu     sync.Mutex // guards shared
-	shared map[component.Config]*lease
-}
-
-type lease struct {
-	memory *memory
-	users  int
+	states sharedinstance.Map[component.Config, *state]
 }
 
 // NewFactory returns the factory of the dify_filter processor.
 func NewFactory() processor.Factory {
-	f := &factory{shared: map[component.Config]*lease{}}
+	f := &factory{}
 	return processor.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
@@ -84,9 +79,13 @@ func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg co
 }
 
 func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, *atomic.Bool, []processorhelper.Option, error) {
-	p, err := newFilter(cfg.(*Config), set, f.acquire(cfg))
+	shared, err := f.states.Acquire(cfg, func() (*state, error) { return newState(cfg.(*Config)), nil })
 	if err != nil {
-		f.release(cfg)
+		return nil, nil, nil, err
+	}
+	p, err := newFilter(cfg.(*Config), set, shared)
+	if err != nil {
+		f.states.Release(cfg)
 		return nil, nil, nil, err
 	}
 	var gate atomic.Bool
@@ -94,7 +93,7 @@ func (f *factory) create(set processor.Settings, cfg component.Config) (*filter,
 	shutdown := func(context.Context) error {
 		once.Do(func() {
 			p.telemetry.Shutdown()
-			f.release(cfg)
+			f.states.Release(cfg)
 		})
 		return nil
 	}
@@ -122,27 +121,5 @@ func gated[T any](gate *atomic.Bool, process func(context.Context, T) (T, error)
 			return data, errNotStarted
 		}
 		return process(ctx, data)
-	}
-}
-
-func (f *factory) acquire(cfg component.Config) *memory {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	l, ok := f.shared[cfg]
-	if !ok {
-		l = &lease{memory: newMemory(cfg.(*Config))}
-		f.shared[cfg] = l
-	}
-	l.users++
-	return l.memory
-}
-
-func (f *factory) release(cfg component.Config) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	l := f.shared[cfg]
-	l.users--
-	if l.users == 0 {
-		delete(f.shared, cfg)
 	}
 }

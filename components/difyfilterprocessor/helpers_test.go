@@ -44,11 +44,11 @@ func newHarness(tb testing.TB, change ...func(*Config)) *harness {
 	require.NoError(tb, cfg.Validate())
 	b := &harness{telemetry: componenttest.NewTelemetry(), clock: time.Unix(1795426800, 0)}
 	tb.Cleanup(func() { require.NoError(tb, b.telemetry.Shutdown(context.Background())) })
-	mem := newMemory(cfg)
-	mem.now = func() time.Time { return b.clock }
+	shared := newState(cfg)
+	shared.now = func() time.Time { return b.clock }
 	set := processortest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = b.telemetry.NewTelemetrySettings()
-	f, err := newFilter(cfg, set, mem)
+	f, err := newFilter(cfg, set, shared)
 	require.NoError(tb, err)
 	b.filter = f
 	return b

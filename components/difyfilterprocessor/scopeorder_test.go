@@ -266,7 +266,7 @@ func TestGatewaySetsRunsButNotOnAncestors(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[byte]string{3: runA, 4: runA, 5: runA, 6: runA, 7: runA}, runs)
-	assert.False(t, c.gateways[0].memory.runs.Traces())
+	assert.False(t, c.gateways[0].state.runs.Traces())
 }
 
 // Spans that end later arrive in a later request. A node within a node belongs to the same run, although it already has the
@@ -324,7 +324,7 @@ func checkParts(t *testing.T, td ptrace.Traces) {
 		}
 	}
 	alike := copyTraces(td)
-	sortScopes(alike)
+	sortScopes(&traceBatch{td: alike})
 	part := c.gateways[0].traces(t, td)
 	require.Equal(t, in, part.SpanCount())
 	if in == 0 {

@@ -1,0 +1,172 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
+)
+
+// traceBatch is a batch of traces with what its passes share.
+type traceBatch struct {
+	td      ptrace.Traces
+	now     time.Time
+	origins []emitter.Origin // of each resource
+	roles   []string         // of each resource
+	tally   tally.Tally
+}
+
+// recognizeResources determines the origin and the role of each resource, and repairs it.
+func (f *filter) recognizeResources(b *traceBatch) {
+	n := b.td.ResourceSpans().Len()
+	b.origins, b.roles = make([]emitter.Origin, n), make([]string, n)
+	for i, rs := range b.td.ResourceSpans().All() {
+		res := rs.Resource().Attributes()
+		b.origins[i] = emitter.Of(res, emitter.HasEnterpriseSpans(rs))
+		seen := ""
+		if b.origins[i] == emitter.SDK {
+			seen = identity.RoleBySpans(rs)
+		}
+		b.roles[i] = f.repairResource(res, b.origins[i], seen, b.now)
+	}
+}
+
+func (f *filter) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
+	identity.SetInstanceID(res, from)
+	if from.Dify() {
+		identity.SetInstallation(res, f.cfg.ServiceNamespace)
+	}
+	return f.state.roles.SetRole(res, from, seen, now)
+}
+
+// repairSpans repairs attributes, status and names of Dify's spans.
+func (f *filter) repairSpans(b *traceBatch) {
+	for i, rs := range b.td.ResourceSpans().All() {
+		if !b.origins[i].Dify() {
+			continue
+		}
+		for _, ss := range rs.ScopeSpans().All() {
+			own := b.origins[i].OwnScope(ss.Scope())
+			older := !emitter.IsDatabaseScope(ss.Scope().Name())
+			for _, span := range ss.Spans().All() {
+				if older {
+					spanrepair.UpdateAttributes(span, b.origins[i])
+				}
+				f.status.Repair(span)
+				if own {
+					spanrepair.NameNode(span)
+				}
+			}
+		}
+	}
+}
+
+func (f *filter) linkRuns(b *traceBatch) { f.state.runs.Link(b.td, b.origins, b.now) }
+
+func (f *filter) dropSpans(b *traceBatch) { f.state.pruner.Prune(b.td, b.roles, b.now, &b.tally) }
+
+func convertLoggedExceptions(b *traceBatch) {
+	for _, rs := range b.td.ResourceSpans().All() {
+		spanrepair.ConvertLoggedExceptions(rs)
+	}
+}
+
+func (f *filter) redactTraces(b *traceBatch) { f.redactor.Traces(b.td, &b.tally) }
+
+// metricBatch is a batch of metrics with what its passes share.
+type metricBatch struct {
+	md    pmetric.Metrics
+	now   time.Time
+	tally tally.Tally
+}
+
+func (f *filter) repairMetrics(b *metricBatch) {
+	for _, rm := range b.md.ResourceMetrics().All() {
+		f.repairResourceMetrics(rm, b)
+	}
+}
+
+// repairResourceMetrics repairs labels before it derives counters from them. It sets the role on every point, since
+// Prometheus has the attributes of a resource on a separate series.
+func (f *filter) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatch) {
+	res := rm.Resource().Attributes()
+	from := emitter.Of(res, emitter.HasEnterpriseMetrics(rm))
+	identity.SetInstanceID(res, from)
+	if from == emitter.SDK {
+		identity.SetInstanceIDByStart(rm)
+		f.state.roles.Remember(attrs.Text(res, attrs.ServiceInstanceID), identity.RoleByMetrics(rm), b.now)
+	}
+	if from.Dify() {
+		identity.SetInstallation(res, f.cfg.ServiceNamespace)
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				b.tally.Drop(tally.RuleMergedSeries, tally.KindDataPoint, httpmetrics.UpdateLabels(m))
+			}
+			if sm.Scope().Name() != emitter.ScopeResponseCount { // it counts by itself
+				b.tally.Derive(httpmetrics.DeriveCounts(sm.Metrics(), f.cfg.Drop.SampledResponseCount))
+			}
+		}
+	}
+	identity.SetPointRoles(rm, identity.SetRole(res, identity.RoleByNames(res, from)), from)
+}
+
+func dropSampledCount(b *metricBatch) { httpmetrics.DropSampledCount(b.md, &b.tally) }
+
+func (f *filter) redactMetrics(b *metricBatch) { f.redactor.Metrics(b.md, &b.tally) }
+
+// logBatch is a batch of log records with what its passes share.
+type logBatch struct {
+	ld    plog.Logs
+	now   time.Time
+	tally tally.Tally
+}
+
+func (f *filter) repairLogResources(b *logBatch) {
+	for _, rl := range b.ld.ResourceLogs().All() {
+		res := rl.Resource().Attributes()
+		f.repairResource(res, emitter.Of(res, false), "", b.now)
+	}
+}
+
+// dropRecords drops the log records that are noise, and empty scopes and resources.
+func (f *filter) dropRecords(b *logBatch) {
+	b.ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
+				rule, found := f.matcher.RecordRule(record)
+				if found {
+					b.tally.Drop(rule, tally.KindLogRecord, 1)
+				}
+				return found
+			})
+			return sl.LogRecords().Len() == 0
+		})
+		return rl.ScopeLogs().Len() == 0
+	})
+}
+
+func stampRecords(b *logBatch) {
+	stamper := recordid.NewStamper(b.now)
+	for _, rl := range b.ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				stamper.Stamp(rl.Resource().Attributes(), record)
+			}
+		}
+	}
+}
+
+func (f *filter) redactLogs(b *logBatch) { f.redactor.Logs(b.ld, &b.tally) }

@@ -1,0 +1,78 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
+)
+
+// The functions of this file convert the configuration, which Validate has checked, to the settings of the passes.
+
+func noiseSettings(cfg *DropConfig) noise.Settings {
+	set := noise.Settings{
+		ParseError:     cfg.ParseError,
+		ContextDetach:  cfg.ContextDetach,
+		HealthCheck:    cfg.HealthCheck,
+		BrokerPolling:  cfg.BrokerPolling,
+		NoScript:       cfg.NoScript,
+		BrokerDatabase: cfg.BrokerDatabase,
+	}
+	for i := range cfg.Rules {
+		r := &cfg.Rules[i]
+		set.Rules = append(set.Rules, noise.Rule{
+			Name:             r.Name,
+			Drops:            r.Drops,
+			Errors:           r.Errors,
+			SpanName:         r.SpanName,
+			SpanNameRegexp:   r.SpanNameRegexp,
+			SpanKind:         r.SpanKind,
+			Root:             r.Root,
+			EventName:        r.EventName,
+			ExceptionType:    r.ExceptionType,
+			Text:             r.Text,
+			TextRegexp:       r.TextRegexp,
+			Attributes:       r.Attributes,
+			AttributesRegexp: r.AttributesRegexp,
+		})
+	}
+	return set
+}
+
+func redactionSettings(cfg *RedactionConfig) redaction.Settings {
+	set := redaction.Settings{
+		Keys:       cfg.Keys,
+		TruncateTo: cfg.TruncateTo,
+		HashKey:    string(cfg.HashKey),
+		SQL:        cfg.SQL,
+		URLQueries: cfg.URLQueries,
+		Messages:   cfg.Messages,
+		Secrets:    cfg.Secrets,
+	}
+	for _, pattern := range cfg.SecretPatterns {
+		set.SecretPatterns = append(set.SecretPatterns, regexp.MustCompile(pattern))
+	}
+	return set
+}
+
+// newJoiner returns nil if lines are not turned into records.
+func newJoiner(cfg *Config) (*containerlog.Joiner, error) {
+	if !cfg.Logs.Lines {
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(cfg.Logs.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	return containerlog.NewJoiner(containerlog.Settings{
+		TimeZone:         zone,
+		ServiceName:      cfg.Logs.ServiceName,
+		ServiceNamespace: cfg.ServiceNamespace,
+		JoinWait:         cfg.Logs.JoinWait,
+	}), nil
+}

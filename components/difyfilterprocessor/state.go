@@ -1,0 +1,36 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/workflowrun"
+)
+
+// state has the parts of the processor with state from earlier batches, which the pipelines of one processor ID share.
+// Each part has its own cache and lock. All of the state is bounded, expires and may be lost: a batch that is complete in
+// itself is repaired without it.
+type state struct {
+	now    func() time.Time
+	roles  *identity.RoleCache
+	runs   *workflowrun.Linker
+	pruner *noise.Pruner
+}
+
+func newState(cfg *Config) *state {
+	return &state{
+		now:   time.Now,
+		roles: identity.NewRoleCache(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
+		runs: workflowrun.NewLinker(workflowrun.Settings{
+			MaxTraces:   cfg.Memory.MaxTraces,
+			MaxApps:     cfg.Memory.MaxProcesses,
+			TTL:         cfg.Memory.TTL,
+			WholeTraces: cfg.WholeTraces,
+		}),
+		pruner: noise.NewPruner(noise.NewMatcher(noiseSettings(&cfg.Drop)), cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
+	}
+}

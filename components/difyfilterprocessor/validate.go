@@ -1,0 +1,169 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package difyfilterprocessor
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
+)
+
+// Validate returns all errors of the configuration, joined.
+func (c *Config) Validate() error {
+	return errors.Join(c.Drop.validate(), c.Status.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
+}
+
+func (c *DropConfig) validate() error {
+	var errs []error
+	if c.BrokerDatabase < 0 {
+		errs = append(errs, fmt.Errorf("drop::broker_database: must not be negative, is %d; use the number at the end of CELERY_BROKER_URL", c.BrokerDatabase))
+	}
+	seen := map[string]bool{}
+	for i := range c.Rules {
+		rule := &c.Rules[i]
+		if rule.Name != "" && (seen[rule.Name] || slices.Contains(tally.BuiltinRules, rule.Name)) {
+			errs = append(errs, fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name))
+		}
+		seen[rule.Name] = true
+		if err := rule.validate(); err != nil {
+			errs = append(errs, prefixed(fmt.Sprintf("drop::rules[%d]", i), err)...)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// prefixed adds the path of the rule to each of its errors, so that each line of the message is complete.
+func prefixed(path string, err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{fmt.Errorf("%s::%w", path, err)}
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, fmt.Errorf("%s::%w", path, e))
+	}
+	return errs
+}
+
+var spanKindNames = []string{"internal", "server", "client", "producer", "consumer"}
+
+func (r *RuleConfig) validate() error {
+	var errs []error
+	if r.Name == "" {
+		errs = append(errs, errors.New("name: must not be empty; it identifies the rule in the metrics"))
+	}
+	if !slices.Contains([]string{noise.DropsSpan, noise.DropsSubtree, noise.DropsEvent, noise.DropsRecord}, r.Drops) {
+		errs = append(errs, fmt.Errorf("drops: must be span, subtree, event or record, is %q", r.Drops))
+	}
+	if r.SpanKind != "" && !slices.Contains(spanKindNames, r.SpanKind) {
+		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKindNames, ", "), r.SpanKind))
+	}
+	if r.Drops == noise.DropsRecord && (r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
+		errs = append(errs, errors.New("drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them"))
+	}
+	if r.conditionless() {
+		errs = append(errs, errors.New("drops: a rule without a condition would drop everything; add at least one, such as span_name or text"))
+	}
+	errs = append(errs, compiles("span_name_regexp", r.SpanNameRegexp), compiles("text_regexp", r.TextRegexp))
+	for key, pattern := range r.AttributesRegexp {
+		errs = append(errs, compiles("attributes_regexp::"+key, pattern))
+	}
+	return errors.Join(errs...)
+}
+
+// conditionless reports whether a rule has no selective condition: span_kind and root alone would drop nearly
+// everything.
+func (r *RuleConfig) conditionless() bool {
+	return r.SpanName == "" && r.SpanNameRegexp == "" && r.EventName == "" && r.ExceptionType == "" && r.Text == "" &&
+		r.TextRegexp == "" && len(r.Attributes) == 0 && len(r.AttributesRegexp) == 0
+}
+
+func (c *StatusConfig) validate() error {
+	var errs []error
+	for i, name := range c.ExpectedErrors {
+		if star := strings.IndexByte(name, '*'); name == "" || star == 0 || (star > 0 && star != len(name)-1) {
+			errs = append(errs, fmt.Errorf("status::expected_errors[%d]: must be an exception type, or a prefix with one * at its end, is %q", i, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *LogsConfig) validate() error {
+	var errs []error
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		errs = append(errs, fmt.Errorf("logs::time_zone: %w; use the value of Dify's LOG_TZ, such as Asia/Shanghai", err))
+	}
+	if c.ServiceName == "" {
+		errs = append(errs, errors.New("logs::service_name: must not be empty; use the value of Dify's APPLICATION_NAME"))
+	}
+	if c.JoinWait < minJoinWait || c.JoinWait > maxJoinWait {
+		errs = append(errs, fmt.Errorf("logs::join_wait: must be between %s and %s, is %s; add a unit, as in 1s", minJoinWait, maxJoinWait, c.JoinWait))
+	}
+	return errors.Join(errs...)
+}
+
+// The lower bounds reject numbers without a unit, which are nanoseconds. maxJoinWait bounds what a crash can lose.
+const (
+	minJoinWait = 10 * time.Millisecond
+	maxJoinWait = time.Minute
+	minTTL      = time.Second
+)
+
+func (c *RedactionConfig) validate() error {
+	var errs []error
+	for key, action := range c.Keys {
+		if !slices.Contains([]string{redaction.ActionKeep, redaction.ActionDrop, redaction.ActionHash, redaction.ActionTruncate}, action) {
+			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be keep, drop, hash or truncate, is %q", key, action))
+		}
+		if star := strings.IndexByte(key, '*'); key == "" || star == 0 || (star > 0 && star != len(key)-1) {
+			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be an attribute key, or a prefix with one * at its end", key))
+		}
+	}
+	if c.TruncateTo <= 0 {
+		errs = append(errs, fmt.Errorf("redaction::truncate_to: must be greater than 0, is %d; use the action drop to remove a value", c.TruncateTo))
+	}
+	for i, pattern := range c.SecretPatterns {
+		if pattern == "" {
+			errs = append(errs, fmt.Errorf("redaction::secret_patterns[%d]: must not be empty", i))
+		}
+		errs = append(errs, compiles(fmt.Sprintf("redaction::secret_patterns[%d]", i), pattern))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *MemoryConfig) validate() error {
+	var errs []error
+	if c.TTL < minTTL {
+		errs = append(errs, fmt.Errorf("memory::ttl: must be at least %s, is %s; add a unit, as in 30m", minTTL, c.TTL))
+	}
+	for _, limit := range []struct {
+		key   string
+		value int
+	}{
+		{"max_traces", c.MaxTraces},
+		{"max_dropped_spans", c.MaxDroppedSpans},
+	} {
+		if limit.value <= 0 {
+			errs = append(errs, fmt.Errorf("memory::%s: must be greater than 0, is %d", limit.key, limit.value))
+		}
+	}
+	if c.MaxProcesses < 0 {
+		errs = append(errs, fmt.Errorf("memory::max_processes: must be 0 (none) or greater, is %d", c.MaxProcesses))
+	}
+	return errors.Join(errs...)
+}
+
+func compiles(key, pattern string) error {
+	if _, err := regexp.Compile(pattern); err != nil {
+		return fmt.Errorf("%s: is not an RE2 expression: %w", key, err)
+	}
+	return nil
+}
