@@ -17,8 +17,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
-// settled returns a batch that needs no change: spans of the instrumentations of a real Dify, already processed once and
-// grouped by process and scope, as an SDK exports them. others is the same batch with the resource of another SDK.
+// settled returns a batch that needs no change: spans of the instrumentations of a real Dify, already processed once
+// and grouped by process and scope, as an SDK exports them. others is the same batch with the resource of another SDK.
 func settled(tb testing.TB, spans int) (own, others ptrace.Traces) {
 	tb.Helper()
 	own = ptrace.NewTraces()
@@ -94,8 +94,9 @@ func eachAttribute(td ptrace.Traces, do func(string, pcommon.Value)) {
 	}
 }
 
-// BenchmarkNothingApplies measures the cost of a batch that needs no change, as a ratio to a plain walk over all attributes
-// and, with redaction, to one strings.Contains over every string value. Both are measured alternately in the same run.
+// BenchmarkNothingApplies measures the cost of a batch that needs no change, as a ratio to a plain walk over all
+// attributes and, with redaction, to one strings.Contains over every string value. Both are measured alternately in
+// the same run.
 func BenchmarkNothingApplies(b *testing.B) {
 	const spans = 2048
 	for _, redaction := range []struct {

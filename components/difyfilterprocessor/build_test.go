@@ -117,8 +117,8 @@ func byID(td ptrace.Traces, id byte) placed {
 	panic("no such span")
 }
 
-// durations returns an http.server.duration as Dify's Flask sends it. A series is given by its labels; its count is its
-// position, from 1.
+// durations returns an http.server.duration as Dify's Flask sends it. A series is given by its labels; its count is
+// its position, from 1.
 func durations(res kv, series ...kv) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()

@@ -22,39 +22,57 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// chaos generates batches that no Dify sends, from all words that have a meaning for the processor: in wrong places, of
-// wrong types, repeated, in cycles.
+// chaos generates batches that no Dify sends, from all words that have a meaning for the processor: in wrong places,
+// of wrong types, repeated, in cycles.
 type chaos struct{ *rand.Rand }
 
 var chaosKeys = []string{
-	"service.name", "service.version", "service.instance.id", "service.namespace", "host.name", "process.pid", "telemetry.sdk.name",
-	"container.id", "container.name", "container_id", "container_name", "source", "partial_message", "partial_last", "custom.deployment.git_commit",
-	"deployment.environment", "deployment.environment.name", "dify.role", "dify.edition", "dify.tenant_id", "dify.app_id", "dify.workflow_id",
-	"dify.workflow_run_id", "node.id", "node.type", "output.value", "input.value", "http.method", "http.status_code", "http.target", "http.url",
-	"http.route", "url.path", "url.query", "http.host", "net.host.name", "service.tenant.id", "service.user.id", "tenant_id", "db.system", "db.statement",
-	"db.redis.database_index", "exception.type", "exception.message", "exception.stacktrace", "log.message", "log.record.uid", "event.name",
-	"api_key", "password", "x", "gen_ai.prompt", "dify.original_status", "dify.node.title", "user.mail", "status_code", "",
+	"service.name", "service.version", "service.instance.id", "service.namespace", "host.name", "process.pid",
+	"telemetry.sdk.name",
+	"container.id", "container.name", "container_id", "container_name", "source", "partial_message", "partial_last",
+	"custom.deployment.git_commit",
+	"deployment.environment", "deployment.environment.name", "dify.role", "dify.edition", "dify.tenant_id",
+	"dify.app_id", "dify.workflow_id",
+	"dify.workflow_run_id", "node.id", "node.type", "output.value", "input.value", "http.method", "http.status_code",
+	"http.target", "http.url",
+	"http.route", "url.path", "url.query", "http.host", "net.host.name", "service.tenant.id", "service.user.id",
+	"tenant_id", "db.system", "db.statement",
+	"db.redis.database_index", "exception.type", "exception.message", "exception.stacktrace", "log.message",
+	"log.record.uid", "event.name",
+	"api_key", "password", "x", "gen_ai.prompt", "dify.original_status", "dify.node.title", "user.mail", "status_code",
+	"",
 }
 
 var chaosTexts = []string{
-	"", "x", "langgenius/dify", "dify-plugin-daemon", "dify-1.16.1-0123abc", "dify-", "PRODUCTION-COMMUNITY", "-CLOUD", "vm", "vm:1", "7", "GET", "/health", "/x?q=1",
-	"http://u:p@h/x?y=1", "redis", "mysql", "SELECT * FROM x WHERE a = 'b' -- c", "SET k v\nAUTH u p", "start", "code", "unknown", "***", "sha256:0", "true",
-	difysemconv.NoiseParseErrorText, difysemconv.NoiseParseError, "Failed to detach context", "NoScriptError", "redis.exceptions.NoScriptError", "ValueError", "acme.Failed",
-	`{"sys.workflow_run_id": "` + runA + `", "sys.app_id": "` + appA + `"}`, `{"sys.workflow_run_id": "` + runB + `"`, `{"sys.workflow_run_id": 7}`, runA, runB, appA,
-	"password=hunter2secret", "Bearer abcdefghijkl", "app-0123456789abcdefghij", "args={'q': 'x'} inputs=[1, 'y", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc",
-	"-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "[parameters: {'a': 1}]", "LINE 1: SELECT 'x'\n  ^", "a\x00b\xff", "тест…", "Request Body: x",
-	"2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m", "Traceback (most recent call last):", "  File x", "acme.Failed: no", `{"ts":"2026-11-23T08:37:53Z","severity":"INFO","message":"m"}`,
+	"", "x", "langgenius/dify", "dify-plugin-daemon", "dify-1.16.1-0123abc", "dify-", "PRODUCTION-COMMUNITY", "-CLOUD",
+	"vm", "vm:1", "7", "GET", "/health", "/x?q=1",
+	"http://u:p@h/x?y=1", "redis", "mysql", "SELECT * FROM x WHERE a = 'b' -- c", "SET k v\nAUTH u p", "start", "code",
+	"unknown", "***", "sha256:0", "true",
+	difysemconv.NoiseParseErrorText, difysemconv.NoiseParseError, "Failed to detach context", "NoScriptError",
+	"redis.exceptions.NoScriptError", "ValueError", "acme.Failed",
+	`{"sys.workflow_run_id": "` + runA + `", "sys.app_id": "` + appA + `"}`, `{"sys.workflow_run_id": "` + runB + `"`,
+	`{"sys.workflow_run_id": 7}`, runA, runB, appA,
+	"password=hunter2secret", "Bearer abcdefghijkl", "app-0123456789abcdefghij", "args={'q': 'x'} inputs=[1, 'y",
+	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc",
+	"-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "[parameters: {'a': 1}]", "LINE 1: SELECT 'x'\n  ^",
+	"a\x00b\xff", "тест…", "Request Body: x",
+	"2026-11-23 08:37:53.893 ERROR [M] [x.py:6]  - m", "Traceback (most recent call last):", "  File x",
+	"acme.Failed: no", `{"ts":"2026-11-23T08:37:53Z","severity":"INFO","message":"m"}`,
 	`1.2.3.4 - - [23/Nov/2026:10:35:19 +0100] "GET /health HTTP/1.1" 200 1`,
 }
 
 var chaosScopes = []string{
-	"", emitter.ScopeFlask, emitter.ScopeCelery, emitter.ScopeRedis, emitter.ScopeSQL, emitter.ScopeInstrumentation + "httpx", scopeNodes, scopeRunners, emitter.ScopeLogException, emitter.ScopeEnterprise, emitter.ScopeResponseCount,
+	"", emitter.ScopeFlask, emitter.ScopeCelery, emitter.ScopeRedis, emitter.ScopeSQL,
+	emitter.ScopeInstrumentation + "httpx", scopeNodes, scopeRunners, emitter.ScopeLogException, emitter.ScopeEnterprise,
+	emitter.ScopeResponseCount,
 }
 
 var chaosNames = []string{
-	"", "x", "GET /health", "BRPOP", "LLEN LLEN LLEN LLEN", "EVALSHA", "run/tasks.x", "log.exception", "开始", "core.app.apps.workflow.app_runner.WorkflowAppRunner.run",
+	"", "x", "GET /health", "BRPOP", "LLEN LLEN LLEN LLEN", "EVALSHA", "run/tasks.x", "log.exception", "开始",
+	"core.app.apps.workflow.app_runner.WorkflowAppRunner.run",
 	difysemconv.NoiseParseErrorText, "password=hunter2secret",
-	"http.server.duration", "http.server.response.count", "http.server.error.count", "http.server.request.duration", "http.client.duration", "flower.task.runtime.seconds",
+	"http.server.duration", "http.server.response.count", "http.server.error.count", "http.server.request.duration",
+	"http.client.duration", "flower.task.runtime.seconds",
 }
 
 func one[T any](c chaos, of []T) T { return of[c.IntN(len(of))] }

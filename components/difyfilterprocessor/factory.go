@@ -38,7 +38,12 @@ func NewFactory() processor.Factory {
 	)
 }
 
-func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
+func (f *factory) createTraces(
+	ctx context.Context,
+	set processor.Settings,
+	cfg component.Config,
+	next consumer.Traces,
+) (processor.Traces, error) {
 	next, err := newSerializer(cfg.(*Config)).traces(next)
 	if err != nil {
 		return nil, err
@@ -50,7 +55,12 @@ func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg 
 	return processorhelper.NewTraces(ctx, set, cfg, next, gated(gate, p.processTraces), options...)
 }
 
-func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
+func (f *factory) createMetrics(
+	ctx context.Context,
+	set processor.Settings,
+	cfg component.Config,
+	next consumer.Metrics,
+) (processor.Metrics, error) {
 	next, err := newSerializer(cfg.(*Config)).metrics(next)
 	if err != nil {
 		return nil, err
@@ -62,7 +72,12 @@ func (f *factory) createMetrics(ctx context.Context, set processor.Settings, cfg
 	return processorhelper.NewMetrics(ctx, set, cfg, next, gated(gate, p.processMetrics), options...)
 }
 
-func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+func (f *factory) createLogs(
+	ctx context.Context,
+	set processor.Settings,
+	cfg component.Config,
+	next consumer.Logs,
+) (processor.Logs, error) {
 	next, err := newSerializer(cfg.(*Config)).logs(next)
 	if err != nil {
 		return nil, err
@@ -75,10 +90,20 @@ func (f *factory) createLogs(ctx context.Context, set processor.Settings, cfg co
 	if err != nil {
 		return nil, err
 	}
-	return &flusher{Logs: logs, pending: p.flushLogs, next: next, interval: p.cfg.Logs.JoinWait / 2, logger: set.Logger, timeout: shutdownTimeout}, nil
+	return &flusher{
+		Logs:     logs,
+		pending:  p.flushLogs,
+		next:     next,
+		interval: p.cfg.Logs.JoinWait / 2,
+		logger:   set.Logger,
+		timeout:  shutdownTimeout,
+	}, nil
 }
 
-func (f *factory) create(set processor.Settings, cfg component.Config) (*filter, *atomic.Bool, []processorhelper.Option, error) {
+func (f *factory) create(
+	set processor.Settings,
+	cfg component.Config,
+) (*filter, *atomic.Bool, []processorhelper.Option, error) {
 	shared, err := f.states.Acquire(cfg, func() (*state, error) { return newState(cfg.(*Config)), nil })
 	if err != nil {
 		return nil, nil, nil, err
@@ -112,9 +137,9 @@ func (f *factory) create(set processor.Settings, cfg component.Config) (*filter,
 var errNotStarted = errors.New("dify_filter: the pipeline has not started yet")
 
 // gated rejects data that arrives before Start. A receiver of several signals accepts all of them as soon as its first
-// pipeline has started (open-telemetry/opentelemetry-collector#15495). The exporters that follow this processor may not
-// have started then, and a persistent queue panics when it is offered data too early. The collector starts them before
-// this processor.
+// pipeline has started (open-telemetry/opentelemetry-collector#15495). The exporters that follow this processor may
+// not have started then, and a persistent queue panics when it is offered data too early. The collector starts them
+// before this processor.
 func gated[T any](gate *atomic.Bool, process func(context.Context, T) (T, error)) func(context.Context, T) (T, error) {
 	return func(ctx context.Context, data T) (T, error) {
 		if !gate.Load() {

@@ -29,7 +29,12 @@ func TestVerifyShutdown(t *testing.T) {
 
 func TestShutdownBeforeAndTwice(t *testing.T) {
 	f := NewFactory()
-	p, err := f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), consumertest.NewNop())
+	p, err := f.CreateTraces(
+		t.Context(),
+		processortest.NewNopSettings(metadata.Type),
+		f.CreateDefaultConfig(),
+		consumertest.NewNop(),
+	)
 	require.NoError(t, err)
 	assert.True(t, p.Capabilities().MutatesData)
 	require.NoError(t, p.Shutdown(t.Context()))

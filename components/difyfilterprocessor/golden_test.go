@@ -68,7 +68,13 @@ func TestGolden(t *testing.T) {
 	for _, generation := range goldenVersions(t) {
 		t.Run(generation, func(t *testing.T) {
 			traces, metrics := goldenOutput(t, newHarness(t), generation)
-			wantTraces, wantMetrics := goldenFile(generation, "traces_expected.yaml"), goldenFile(generation, "metrics_expected.yaml")
+			wantTraces, wantMetrics := goldenFile(
+				generation,
+				"traces_expected.yaml",
+			), goldenFile(
+				generation,
+				"metrics_expected.yaml",
+			)
 			if os.Getenv(updateGolden) != "" {
 				require.NoError(t, golden.WriteTraces(t, wantTraces, traces))
 				require.NoError(t, golden.WriteMetrics(t, wantMetrics, metrics, golden.SkipMetricTimestampNormalization()))
@@ -80,13 +86,20 @@ func TestGolden(t *testing.T) {
 			expectedMetrics, err := golden.ReadMetrics(wantMetrics)
 			require.NoError(t, err)
 			// golden sorted what it wrote.
-			require.NoError(t, pmetrictest.CompareMetrics(expectedMetrics, metrics, pmetrictest.IgnoreResourceMetricsOrder(),
-				pmetrictest.IgnoreScopeMetricsOrder(), pmetrictest.IgnoreMetricsOrder(), pmetrictest.IgnoreMetricDataPointsOrder()))
+			require.NoError(t, pmetrictest.CompareMetrics(
+				expectedMetrics,
+				metrics,
+				pmetrictest.IgnoreResourceMetricsOrder(),
+				pmetrictest.IgnoreScopeMetricsOrder(),
+				pmetrictest.IgnoreMetricsOrder(),
+				pmetrictest.IgnoreMetricDataPointsOrder(),
+			))
 		})
 	}
 }
 
-// The output of every version must have these properties. A golden file shows the output; this test asserts what is right.
+// The output of every version must have these properties. A golden file shows the output; this test asserts what is
+// right.
 func TestGenerationsBecomeOne(t *testing.T) {
 	for _, generation := range goldenVersions(t) {
 		t.Run(generation, func(t *testing.T) {
@@ -104,7 +117,8 @@ func checkOneTraces(t *testing.T, traces ptrace.Traces) {
 	names, known := map[string]bool{}, 0
 	for _, s := range spansOf(traces) {
 		names[s.Name()] = true
-		if attrs.Has(s.Attributes(), difysemconv.AttrTenantID) && attrs.Has(s.Attributes(), "gen_ai.user.id") && s.Kind() == ptrace.SpanKindServer {
+		if attrs.Has(s.Attributes(), difysemconv.AttrTenantID) && attrs.Has(s.Attributes(), "gen_ai.user.id") &&
+			s.Kind() == ptrace.SpanKindServer {
 			known++
 		}
 		assert.False(t, attrs.Has(s.res, "deployment.environment"))

@@ -18,8 +18,9 @@ import (
 
 func flaskLabels(host, route string, status int) kv {
 	return kv{
-		"http.method": "GET", "http.scheme": "http", "http.host": host, "http.flavor": "1.1", "http.server_name": "localhost",
-		"net.host.name": host, "net.host.port": 5001, "http.status_code": status, "http.target": route,
+		"http.method": "GET", "http.scheme": "http", "http.host": host, "http.flavor": "1.1",
+		"http.server_name": "localhost",
+		"net.host.name":    host, "net.host.port": 5001, "http.status_code": status, "http.target": route,
 	}
 }
 
@@ -50,7 +51,15 @@ func TestDurationLabelsAreCurrent(t *testing.T) {
 // Clients control the Host header: series that differ only in it become one series with the sum.
 func TestHostLabelsAreRemovedAndNothingIsLost(t *testing.T) {
 	b := newHarness(t)
-	md := b.metrics(t, durations(difyProcess(1), flaskLabels("a:1", "/x", 200), flaskLabels("b:1", "/x", 200), flaskLabels("a:1", "/x", 500)))
+	md := b.metrics(
+		t,
+		durations(
+			difyProcess(1),
+			flaskLabels("a:1", "/x", 200),
+			flaskLabels("b:1", "/x", 200),
+			flaskLabels("a:1", "/x", 500),
+		),
+	)
 	points := metricByName(t, md, "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 2, points.Len())
 	p := points.At(0)
@@ -155,7 +164,11 @@ func TestIdentityByStartIsOneProcess(t *testing.T) {
 // Labels that redaction makes equal would be one series with two values.
 func TestRedactedLabelsAreAddedUp(t *testing.T) {
 	b := newHarness(t)
-	md := durations(kv{"service.name": "x"}, kv{"key": "app-Zk3v9QwX7LmN2pR8sT1uVbYc"}, kv{"key": "app-Ak3v9QwX7LmN2pR8sT1uVbYc"})
+	md := durations(
+		kv{"service.name": "x"},
+		kv{"key": "app-Zk3v9QwX7LmN2pR8sT1uVbYc"},
+		kv{"key": "app-Ak3v9QwX7LmN2pR8sT1uVbYc"},
+	)
 	points := metricByName(t, b.metrics(t, md), "http.server.duration").Histogram().DataPoints()
 	require.Equal(t, 1, points.Len())
 	assert.Equal(t, "app-***", attrs.Text(points.At(0).Attributes(), "key"))

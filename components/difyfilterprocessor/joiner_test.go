@@ -35,7 +35,13 @@ type dockerLine struct {
 }
 
 func api(text string) dockerLine {
-	return dockerLine{container: apiContainer, name: "/docker-api-1", source: "stderr", text: text, at: time.Unix(1795426800, 0)}
+	return dockerLine{
+		container: apiContainer,
+		name:      "/docker-api-1",
+		source:    "stderr",
+		text:      text,
+		at:        time.Unix(1795426800, 0),
+	}
 }
 
 func dockerBatch(lines ...dockerLine) plog.Logs {
@@ -45,7 +51,9 @@ func dockerBatch(lines ...dockerLine) plog.Logs {
 		record := records.AppendEmpty()
 		record.SetTimestamp(pcommon.NewTimestampFromTime(l.at))
 		record.Body().SetStr(l.text)
-		_ = record.Attributes().FromRaw(kv{"fluent.tag": l.container[:12], "container_id": l.container, "container_name": l.name, "source": l.source})
+		_ = record.Attributes().
+			FromRaw(kv{"fluent.tag": l.container[:12], "container_id": l.container, "container_name": l.name,
+				"source": l.source})
 		for key, v := range l.more {
 			_ = record.Attributes().PutEmpty(key).FromRaw(v)
 		}
@@ -76,7 +84,18 @@ func recordsOf(batches ...plog.Logs) []outRecord {
 					if !r.TraceID().IsEmpty() {
 						trace = r.TraceID().String()
 					}
-					all = append(all, outRecord{rl.Resource().Attributes().AsRaw(), r.Timestamp().AsTime(), r.SeverityText(), r.Body().AsString(), trace, raw, r})
+					all = append(
+						all,
+						outRecord{
+							rl.Resource().Attributes().AsRaw(),
+							r.Timestamp().AsTime(),
+							r.SeverityText(),
+							r.Body().AsString(),
+							trace,
+							raw,
+							r,
+						},
+					)
 				}
 			}
 		}
@@ -164,7 +183,13 @@ func TestRecordedLines(t *testing.T) {
 	for _, n := range exceptions {
 		tracebacks += n
 	}
-	assert.Equal(t, heads("ERROR")-countBodies(got, "with ABORT strategy"), tracebacks, "each error except the node's has an exception: %v", exceptions)
+	assert.Equal(
+		t,
+		heads("ERROR")-countBodies(got, "with ABORT strategy"),
+		tracebacks,
+		"each error except the node's has an exception: %v",
+		exceptions,
+	)
 	assert.Positive(t, statuses[400])
 	assert.Positive(t, statuses[401])
 }
@@ -214,13 +239,22 @@ func TestLineToRecord(t *testing.T) {
 		api("Traceback (most recent call last):"),
 		api("  File \"/app/api/x.py\", line 1, in y"),
 		api("acme.Failed: no"),
-		api(`2026-11-23 08:37:54.000 INFO [Dummy-1] [handler.py:2] b088eb7ef0d55c669b9f75149e587f4b - 172.18.0.9 - - [2026-11-23 08:37:54] "POST /v1/x?q=secret HTTP/1.1" 502 235 0.016423`),
-		{container: workerContainer, name: "/docker-nginx-1", source: "stdout", at: time.Unix(1795426800, 5), text: `172.18.0.1 - - [23/Nov/2026:10:35:19 +0100] "GET /v1/info HTTP/1.1" 404 157 "-" "curl" "-"`},
+		api(
+			`2026-11-23 08:37:54.000 INFO [Dummy-1] [handler.py:2] b088eb7ef0d55c669b9f75149e587f4b - 172.18.0.9 - - [2026-11-23 08:37:54] "POST /v1/x?q=secret HTTP/1.1" 502 235 0.016423`,
+		),
+		{
+			container: workerContainer,
+			name:      "/docker-nginx-1",
+			source:    "stdout",
+			at:        time.Unix(1795426800, 5),
+			text:      `172.18.0.1 - - [23/Nov/2026:10:35:19 +0100] "GET /v1/info HTTP/1.1" 404 157 "-" "curl" "-"`,
+		},
 		api("printed"),
 	}, together)
 	require.Len(t, got, 4)
 	res := kv{
-		"container.id": apiContainer, "container.name": "docker-api-1", "service.instance.id": apiContainer, "service.name": "langgenius/dify",
+		"container.id": apiContainer, "container.name": "docker-api-1", "service.instance.id": apiContainer,
+		"service.name":      "langgenius/dify",
 		"service.namespace": "dify", "dify.role": "api",
 	}
 	failed := got[0]
@@ -231,16 +265,19 @@ func TestLineToRecord(t *testing.T) {
 	assert.Equal(t, "it failed", failed.body)
 	assert.Equal(t, "0af7651916cd43dd8448eb211c80319c", failed.trace)
 	assert.Equal(t, kv{
-		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "x.py", "code.line.number": int64(6),
-		"exception.type": "acme.Failed", "exception.message": "no", "error.type": "acme.Failed",
+		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "x.py",
+		"code.line.number": int64(6),
+		"exception.type":   "acme.Failed", "exception.message": "no", "error.type": "acme.Failed",
 		"exception.stacktrace": "Traceback (most recent call last):\n  File \"/app/api/x.py\", line 1, in y\nacme.Failed: no",
 	}, failed.kv)
 
 	access := got[1]
 	assert.Equal(t, kv{
-		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "handler.py", "code.line.number": int64(2),
-		"dify.trace_id.unverified": true, "http.request.method": "POST", "url.path": "/v1/x", "http.response.status_code": int64(502),
-		"client.address": "172.18.0.9", "error.type": "502",
+		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "handler.py",
+		"code.line.number":         int64(2),
+		"dify.trace_id.unverified": true, "http.request.method": "POST", "url.path": "/v1/x",
+		"http.response.status_code": int64(502),
+		"client.address":            "172.18.0.9", "error.type": "502",
 	}, access.kv)
 
 	printed := got[2]
@@ -259,7 +296,12 @@ func TestPartsOfALongLine(t *testing.T) {
 	head := api("2026-11-23 08:37:53.893 INFO [M] [x.py:6]  - ")
 	part := func(text, ordinal string, last bool) dockerLine {
 		l := api(text)
-		l.more = kv{"partial_message": "true", "partial_id": "p", "partial_ordinal": ordinal, "partial_last": strconv.FormatBool(last)}
+		l.more = kv{
+			"partial_message": "true",
+			"partial_id":      "p",
+			"partial_ordinal": ordinal,
+			"partial_last":    strconv.FormatBool(last),
+		}
 		return l
 	}
 	for name, lines := range map[string][]dockerLine{
@@ -345,7 +387,13 @@ func TestLongLinesKeepTheirBeginning(t *testing.T) {
 			records := newHarness(t).through(t, lines, together)
 			require.Len(t, records, 1)
 			assert.True(t, strings.HasPrefix(records[0].body, "it begins €"), "%d parts", parts)
-			assert.True(t, strings.HasSuffix(records[0].body, "€"+containerlog.TruncatedEntry), "%d parts: …%q", parts, records[0].body[len(records[0].body)-20:])
+			assert.True(
+				t,
+				strings.HasSuffix(records[0].body, "€"+containerlog.TruncatedEntry),
+				"%d parts: …%q",
+				parts,
+				records[0].body[len(records[0].body)-20:],
+			)
 			assert.Greater(t, len(records[0].body), containerlog.MaxEntry/2)
 			assert.LessOrEqual(t, len(records[0].body), containerlog.MaxEntry+len(containerlog.TruncatedEntry))
 		}
@@ -376,6 +424,10 @@ func TestEqualLinesAreSeparateRecords(t *testing.T) {
 		l.at = at
 		got := recordsOf(newHarness(t).logs(t, dockerBatch(l, l)))
 		require.Len(t, got, 2)
-		assert.NotEqual(t, attrs.Text(got[0].record.Attributes(), difysemconv.AttrLogRecordUID), attrs.Text(got[1].record.Attributes(), difysemconv.AttrLogRecordUID))
+		assert.NotEqual(
+			t,
+			attrs.Text(got[0].record.Attributes(), difysemconv.AttrLogRecordUID),
+			attrs.Text(got[1].record.Attributes(), difysemconv.AttrLogRecordUID),
+		)
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// The batches of one trace may arrive in any order, and concurrently: a span that is kept if the whole trace arrives in one
-// batch is kept, and its run, app and new parent are the same as in that case, or absent. (Spans above a run, and within a
-// nested run, are exceptions: see the README.)
+// The batches of one trace may arrive in any order, and concurrently: a span that is kept if the whole trace arrives
+// in one batch is kept, and its run, app and new parent are the same as in that case, or absent. (Spans above a run,
+// and within a nested run, are exceptions: see the README.)
 
 // aTrace returns a request with a run, a nested run, calls, and noise in between.
 func aTrace(random chaos) []spanSpec {
@@ -43,7 +43,10 @@ func aTrace(random chaos) []spanSpec {
 			specs = append(specs, spanSpec{id: id, parent: parent, scope: scopeRunners, name: "work"})
 			inside = append(inside, id)
 		default:
-			specs = append(specs, spanSpec{id: id, parent: parent, scope: emitter.ScopeSQL, name: "SELECT dify", kind: clientSpan})
+			specs = append(
+				specs,
+				spanSpec{id: id, parent: parent, scope: emitter.ScopeSQL, name: "SELECT dify", kind: clientSpan},
+			)
 		}
 	}
 	return specs
@@ -104,7 +107,12 @@ func TestBatchesOfATraceInAnyOrder(t *testing.T) {
 				continue
 			}
 			assertSameOrLess(t, want, got)
-			assert.True(t, isBetween(parents, got.ParentSpanID()[7], id, want.ParentSpanID()[7]), "the parent of span %d is on its path to the root", id)
+			assert.True(
+				t,
+				isBetween(parents, got.ParentSpanID()[7], id, want.ParentSpanID()[7]),
+				"the parent of span %d is on its path to the root",
+				id,
+			)
 		}
 		assert.Len(t, first, len(whole))
 	}
@@ -118,7 +126,8 @@ func assertSameOrLess(t *testing.T, want, got placed) {
 	if id == 1 { // above the runs
 		return
 	}
-	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
+	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
+		difysemconv.AttrWorkflowID} {
 		if value := attrs.Text(got.Attributes(), key); value != "" {
 			assert.Equal(t, attrs.Text(want.Attributes(), key), value, "span %d, %s", id, key)
 		}

@@ -56,8 +56,8 @@ func newFilter(cfg *Config, set processor.Settings, shared *state) (*filter, err
 	return f, nil
 }
 
-// listTracePasses returns the passes over traces, in order. If the processor sees only a part of each trace, the passes
-// that need the whole trace are left to the processor that follows.
+// listTracePasses returns the passes over traces, in order. If the processor sees only a part of each trace, the
+// passes that need the whole trace are left to the processor that follows.
 func (f *filter) listTracePasses() []func(*traceBatch) {
 	passes := []func(*traceBatch){
 		f.recognizeResources, // first, since the noise rules need the role

@@ -119,8 +119,18 @@ func TestRecordedErrorsRemainErrors(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, map[string]int{"exception": 86, "log.exception": 36}, exceptions, "one of 87 was redis-py's NoScriptError")
-	assert.Equal(t, 24+1+6, failed, "httpx, httpx 404, the runner that could not reach the plugin daemon; all others were ValueErrors and responses below 500")
+	assert.Equal(
+		t,
+		map[string]int{"exception": 86, "log.exception": 36},
+		exceptions,
+		"one of 87 was redis-py's NoScriptError",
+	)
+	assert.Equal(
+		t,
+		24+1+6,
+		failed,
+		"httpx, httpx 404, the runner that could not reach the plugin daemon; all others were ValueErrors and responses below 500",
+	)
 }
 
 func TestRecordedContentIsRemoved(t *testing.T) {
@@ -191,7 +201,11 @@ func TestRecordedRequestsAddUp(t *testing.T) {
 	}
 	assert.NotEmpty(t, want)
 	assert.Equal(t, want, errors)
-	assert.Equal(t, in, out+b.droppedOf(t, tally.KindDataPoint)-int(sum(b.counter(t, "otelcol_dify_filter_derived_data_points"))))
+	assert.Equal(
+		t,
+		in,
+		out+b.droppedOf(t, tally.KindDataPoint)-int(sum(b.counter(t, "otelcol_dify_filter_derived_data_points"))),
+	)
 	assert.Equal(t, map[droppedBy]int{{tally.RuleSampledResponseCount, tally.KindDataPoint}: 2088}, b.dropped(t))
 }
 

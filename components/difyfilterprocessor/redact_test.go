@@ -58,7 +58,11 @@ func fillWithCanaries(m pcommon.Map) {
 
 func TestNoCanaryLeavesTraces(t *testing.T) {
 	b := newHarness(t)
-	td := batchOf(difyProcess(1), startNode(1, 2, runA, appA, workflowA), spanSpec{id: 3, name: canaries(), err: canaries()})
+	td := batchOf(
+		difyProcess(1),
+		startNode(1, 2, runA, appA, workflowA),
+		spanSpec{id: 3, name: canaries(), err: canaries()},
+	)
 	fillWithCanaries(td.ResourceSpans().At(0).Resource().Attributes())
 	td.ResourceSpans().At(0).SetSchemaUrl(canary)
 	for _, ss := range td.ResourceSpans().At(0).ScopeSpans().All() {
@@ -134,8 +138,9 @@ func TestActionsByKey(t *testing.T) {
 	for name, tt := range map[string]struct {
 		action, in, want string
 	}{
-		"keep":                   {redaction.ActionKeep, "content with " + canary, "content with app-***"},
-		"hash":                   {redaction.ActionHash, "content", "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"},
+		"keep": {redaction.ActionKeep, "content with " + canary, "content with app-***"},
+		"hash": {redaction.ActionHash, "content",
+			"sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"},
 		"truncate":               {redaction.ActionTruncate, "0123456789", "01234567…[truncated]"},
 		"truncate, short enough": {redaction.ActionTruncate, "01234567", "01234567"},
 		"truncate between runes": {redaction.ActionTruncate, "0123456开始", "0123456…[truncated]"},
@@ -160,7 +165,10 @@ func TestHashWithKey(t *testing.T) {
 			c.Redaction.Keys = map[string]string{"user.*": redaction.ActionHash}
 			c.Redaction.HashKey = key
 		})
-		return attrs.Text(byID(b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"user.email": "a@b"}})), 1).Attributes(), "user.email")
+		return attrs.Text(
+			byID(b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"user.email": "a@b"}})), 1).Attributes(),
+			"user.email",
+		)
 	}
 	assert.NotEqual(t, hashed(""), hashed("k"))
 	assert.NotEqual(t, hashed("k"), hashed("l"))
@@ -170,7 +178,11 @@ func TestHashWithKey(t *testing.T) {
 
 func TestLongestPrefixWins(t *testing.T) {
 	b := newHarness(t, func(c *Config) {
-		c.Redaction.Keys = map[string]string{"a.*": redaction.ActionDrop, "a.b.*": redaction.ActionKeep, "a.b.c": redaction.ActionDrop}
+		c.Redaction.Keys = map[string]string{
+			"a.*":   redaction.ActionDrop,
+			"a.b.*": redaction.ActionKeep,
+			"a.b.c": redaction.ActionDrop,
+		}
 	})
 	td := b.traces(t, batchOf(kv{}, spanSpec{id: 1, kv: kv{"a.x": "1", "a.b.x": "2", "a.b.c": "3", "b": "4"}}))
 	assert.Equal(t, kv{"a.b.x": "2", "b": "4"}, byID(td, 1).Attributes().AsRaw())
@@ -191,7 +203,10 @@ func TestRedactionIsCountedByReason(t *testing.T) {
 
 // IDs and times can't contain secrets and must not change.
 func TestRedactionDoesNotChangeStructure(t *testing.T) {
-	in := batchOf(kv{"service.name": "x"}, spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, kv: kv{"n": 7, "b": true, "f": 1.5}})
+	in := batchOf(
+		kv{"service.name": "x"},
+		spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, kv: kv{"n": 7, "b": true, "f": 1.5}},
+	)
 	in.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetStartTimestamp(5)
 	want := wireTraces(t, in)
 	assert.JSONEq(t, want, wireTraces(t, newHarness(t).traces(t, in)))
@@ -218,7 +233,8 @@ func TestNumbersThatJSONCannotRepresent(t *testing.T) {
 		m.PutEmptyMap("password").PutDouble("x", math.NaN())
 	}
 	want := map[string]any{
-		"nan": "NaN", "up": "Infinity", "score": 0.5, "map": map[string]any{"list": []any{"-Infinity"}}, "password": map[string]any{"x": redaction.Mask},
+		"nan": "NaN", "up": "Infinity", "score": 0.5, "map": map[string]any{"list": []any{"-Infinity"}},
+		"password": map[string]any{"x": redaction.Mask},
 	}
 	b := newHarness(t)
 	td := batchOf(nil, spanSpec{id: 1, name: "x"})
@@ -237,11 +253,20 @@ func TestNumbersThatJSONCannotRepresent(t *testing.T) {
 		assert.Equal(t, want, m.AsRaw())
 	}
 	for set, n := range b.counter(t, "otelcol_dify_filter_redacted_values") {
-		want := map[attribute.Set]int64{attribute.NewSet(attribute.String("reason", "number")): 5 * 4, attribute.NewSet(attribute.String("reason", "secret")): 5}
+		want := map[attribute.Set]int64{
+			attribute.NewSet(attribute.String("reason", "number")): 5 * 4,
+			attribute.NewSet(attribute.String("reason", "secret")): 5,
+		}
 		assert.Equal(t, want[set], n)
 	}
 
-	ld := b.logs(t, records(func(r plog.LogRecord) { fill(r.Attributes()); fill(r.Body().SetEmptyMap()) }, func(r plog.LogRecord) { r.Body().SetDouble(math.NaN()) }))
+	ld := b.logs(
+		t,
+		records(
+			func(r plog.LogRecord) { fill(r.Attributes()); fill(r.Body().SetEmptyMap()) },
+			func(r plog.LogRecord) { r.Body().SetDouble(math.NaN()) },
+		),
+	)
 	for _, r := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 		for _, part := range []any{r.Body().AsRaw(), r.Attributes().AsRaw()} {
 			_, err := json.Marshal(part)

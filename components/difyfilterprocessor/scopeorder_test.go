@@ -172,7 +172,8 @@ func TestMessagesInAnyOrderAndRepeated(t *testing.T) {
 // assertNoOther asserts that no ID differs. One span may have IDs that the other lacks, since the order differs.
 func assertNoOther(t *testing.T, want, got placed) {
 	t.Helper()
-	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID, difysemconv.AttrWorkflowID} {
+	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
+		difysemconv.AttrWorkflowID} {
 		if attrs.Has(want.Attributes(), key) && attrs.Has(got.Attributes(), key) {
 			assert.Equal(t, attrs.Text(want.Attributes(), key), attrs.Text(got.Attributes(), key))
 		}
@@ -232,14 +233,18 @@ func (b *harness) allAtOnce(t *testing.T, batches []ptrace.Traces) []ptrace.Trac
 // A dropped span and its children arrive at different gateways, and in order at the writer.
 func TestParentIsDroppedInAnotherPart(t *testing.T) {
 	rules := func(c *Config) {
-		c.Drop.Rules = []RuleConfig{{Name: "noise", Drops: noise.DropsSpan, SpanName: "noise"}, {Name: "probe", Drops: noise.DropsSubtree, SpanName: "GET /probe"}}
+		c.Drop.Rules = []RuleConfig{
+			{Name: "noise", Drops: noise.DropsSpan, SpanName: "noise"},
+			{Name: "probe", Drops: noise.DropsSubtree, SpanName: "GET /probe"},
+		}
 	}
 	c := newChain(t, rules)
 	left := map[byte]byte{}
 	for i, td := range []ptrace.Traces{
 		batchOf(difyProcess(1), request(), spanSpec{id: 2, parent: 1, scope: scopeRunners, name: "noise"}),
 		batchOf(difyProcess(1), spanSpec{id: 3, parent: 2, scope: scopeRunners, name: "work"}),
-		batchOf(difyProcess(1), sqlCall(5, 4), spanSpec{id: 4, scope: emitter.ScopeFlask, name: "GET /probe", kind: serverSpan}),
+		batchOf(difyProcess(1), sqlCall(5, 4),
+			spanSpec{id: 4, scope: emitter.ScopeFlask, name: "GET /probe", kind: serverSpan}),
 		batchOf(difyProcess(1), spanSpec{id: 6, parent: 4, scope: scopeRunners, name: "work"}),
 	} {
 		for _, message := range messages(c.gateways[i%2].traces(t, td)) {
@@ -255,7 +260,8 @@ func TestParentIsDroppedInAnotherPart(t *testing.T) {
 func TestGatewaySetsRunsButNotOnAncestors(t *testing.T) {
 	c := newChain(t)
 	batch := []spanSpec{
-		request(), generate(2), sqlCall(3, 5), runner(4, 2, appA, workflowA), startNode(5, 4, runA, appA, workflowA), node(6, 4, "iteration"),
+		request(), generate(2), sqlCall(3, 5), runner(4, 2, appA, workflowA), startNode(5, 4, runA, appA, workflowA),
+		node(6, 4, "iteration"),
 		node(7, 6, "code"),
 	}
 	td := c.gateways[0].traces(t, batchOf(difyProcess(1), batch...))
@@ -269,8 +275,8 @@ func TestGatewaySetsRunsButNotOnAncestors(t *testing.T) {
 	assert.False(t, c.gateways[0].state.runs.Traces())
 }
 
-// Spans that end later arrive in a later request. A node within a node belongs to the same run, although it already has the
-// ID when it arrives at the writer, as start nodes do.
+// Spans that end later arrive in a later request. A node within a node belongs to the same run, although it already
+// has the ID when it arrives at the writer, as start nodes do.
 func TestRunOverTwoRequests(t *testing.T) {
 	requests := [][]spanSpec{
 		{startNode(5, 4, runA, appA, workflowA), node(6, 4, "iteration"), node(7, 6, "code"), sqlCall(8, 7)},
@@ -288,15 +294,28 @@ func TestRunOverTwoRequests(t *testing.T) {
 	assert.Equal(t, shown(want...), shown(got...))
 }
 
-// The gateway must not rely on the writer: spans that the writer drops pass Kafka, and so do logged exceptions in their old
-// form.
+// The gateway must not rely on the writer: spans that the writer drops pass Kafka, and so do logged exceptions in
+// their old form.
 func TestNoCanaryLeavesAGateway(t *testing.T) {
 	g := newChain(t).gateways[0]
-	td := batchOf(difyProcess(1),
+	td := batchOf(
+		difyProcess(1),
 		startNode(1, 2, runA, appA, workflowA),
 		spanSpec{id: 3, scope: emitter.ScopeFlask, name: "GET /health", kind: serverSpan},
-		spanSpec{id: 4, scope: emitter.ScopeLogException, name: spanrepair.EventLogException, err: difysemconv.NoiseParseErrorText + canaries()},
-		spanSpec{id: 5, scope: emitter.ScopeRedis, name: "BRPOP", kind: clientSpan, events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())}})
+		spanSpec{
+			id:    4,
+			scope: emitter.ScopeLogException,
+			name:  spanrepair.EventLogException,
+			err:   difysemconv.NoiseParseErrorText + canaries(),
+		},
+		spanSpec{
+			id:     5,
+			scope:  emitter.ScopeRedis,
+			name:   "BRPOP",
+			kind:   clientSpan,
+			events: []eventSpec{exception("ValueError", "Failed to detach context "+canaries())},
+		},
+	)
 	for _, s := range spansOf(td) {
 		fillWithCanaries(s.Attributes())
 		s.Attributes().PutStr(attrs.LogMessage, canaries())
@@ -307,9 +326,9 @@ func TestNoCanaryLeavesAGateway(t *testing.T) {
 	assert.NotContains(t, wireTraces(t, out), mark)
 }
 
-// checkParts checks the equivalence for any input. The single processor gets the scopes in the same order, since the order
-// decides if invalid input repeats span IDs. Redaction of messages is off, since it removes text that the writer's noise
-// rules would match, as the README documents.
+// checkParts checks the equivalence for any input. The single processor gets the scopes in the same order, since the
+// order decides if invalid input repeats span IDs. Redaction of messages is off, since it removes text that the
+// writer's noise rules would match, as the README documents.
 func checkParts(t *testing.T, td ptrace.Traces) {
 	t.Helper()
 	plain := func(c *Config) { c.Redaction.Messages = false }
@@ -346,7 +365,8 @@ func TestPartsOfChaos(t *testing.T) {
 	}
 }
 
-// The writer of config/scale remembers no process and no app: partitions that are read in another order give the same result.
+// The writer of config/scale remembers no process and no app: partitions that are read in another order give the same
+// result.
 func TestPartitionsInAnotherOrderGiveTheSameResult(t *testing.T) {
 	random := chaos{newRandom(t)}
 	gateway := newChain(t).gateways[0]

@@ -18,8 +18,8 @@ import (
 // while two others leave the queue (open-telemetry/opentelemetry-collector#15700). The partitions of a Kafka receiver
 // do that when a consumer joins the group. A single waiting sender can't cause it.
 //
-// After a request gave up, the Kafka receiver (v0.136) may continue with the next message of the same partition. If the
-// serializer accepted that message, its offset would be committed and the message before it would be lost.
+// After a request gave up, the Kafka receiver (v0.136) may continue with the next message of the same partition. If
+// the serializer accepted that message, its offset would be committed and the message before it would be lost.
 type serializer chan struct{}
 
 func newSerializer(cfg *Config) serializer {

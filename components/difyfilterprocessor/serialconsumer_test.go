@@ -28,10 +28,17 @@ import (
 func TestFullQueueContinuesAfterSendersGiveUp(t *testing.T) {
 	queue := exporterhelper.NewDefaultQueueConfig()
 	queue.QueueSize, queue.NumConsumers, queue.BlockOnOverflow = 200, 4, true
-	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 32, FlushTimeout: time.Second})
+	queue.Batch = configoptional.Some(
+		exporterhelper.BatchConfig{Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 32, FlushTimeout: time.Second},
+	)
 	sink := &consumertest.TracesSink{}
-	exporter, err := exporterhelper.NewTraces(t.Context(), exportertest.NewNopSettings(component.MustNewType("queued")), struct{}{},
-		sink.ConsumeTraces, exporterhelper.WithQueue(configoptional.Some(queue)))
+	exporter, err := exporterhelper.NewTraces(
+		t.Context(),
+		exportertest.NewNopSettings(component.MustNewType("queued")),
+		struct{}{},
+		sink.ConsumeTraces,
+		exporterhelper.WithQueue(configoptional.Some(queue)),
+	)
 	require.NoError(t, err)
 	require.NoError(t, exporter.Start(t.Context(), componenttest.NewNopHost()))
 	cfg := createDefaultConfig().(*Config)
@@ -84,8 +91,8 @@ func TestSerializerWaitEndsWithContext(t *testing.T) {
 	require.NoError(t, s.do(t.Context(), func() error { return nil }))
 }
 
-// A message that a Kafka receiver sends after its session ended must not pass: the receiver would commit an offset beyond
-// the message that gave up before.
+// A message that a Kafka receiver sends after its session ended must not pass: the receiver would commit an offset
+// beyond the message that gave up before.
 func TestSerializerRejectsEndedContext(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.OneAtATime = true

@@ -12,8 +12,8 @@ import (
 )
 
 // state has the parts of the processor with state from earlier batches, which the pipelines of one processor ID share.
-// Each part has its own cache and lock. All of the state is bounded, expires and may be lost: a batch that is complete in
-// itself is repaired without it.
+// Each part has its own cache and lock. All of the state is bounded, expires and may be lost: a batch that is complete
+// in itself is repaired without it.
 type state struct {
 	now    func() time.Time
 	roles  *identity.RoleCache

@@ -18,19 +18,34 @@ import (
 
 // Validate returns all errors of the configuration, joined.
 func (c *Config) Validate() error {
-	return errors.Join(c.Drop.validate(), c.Status.validate(), c.Logs.validate(), c.Redaction.validate(), c.Memory.validate())
+	return errors.Join(
+		c.Drop.validate(),
+		c.Status.validate(),
+		c.Logs.validate(),
+		c.Redaction.validate(),
+		c.Memory.validate(),
+	)
 }
 
 func (c *DropConfig) validate() error {
 	var errs []error
 	if c.BrokerDatabase < 0 {
-		errs = append(errs, fmt.Errorf("drop::broker_database: must not be negative, is %d; use the number at the end of CELERY_BROKER_URL", c.BrokerDatabase))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"drop::broker_database: must not be negative, is %d; use the number at the end of CELERY_BROKER_URL",
+				c.BrokerDatabase,
+			),
+		)
 	}
 	seen := map[string]bool{}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
 		if rule.Name != "" && (seen[rule.Name] || slices.Contains(tally.BuiltinRules, rule.Name)) {
-			errs = append(errs, fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name))
+			errs = append(
+				errs,
+				fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name),
+			)
 		}
 		seen[rule.Name] = true
 		if err := rule.validate(); err != nil {
@@ -66,11 +81,20 @@ func (r *RuleConfig) validate() error {
 	if r.SpanKind != "" && !slices.Contains(spanKindNames, r.SpanKind) {
 		errs = append(errs, fmt.Errorf("span_kind: must be one of %s, is %q", strings.Join(spanKindNames, ", "), r.SpanKind))
 	}
-	if r.Drops == noise.DropsRecord && (r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
-		errs = append(errs, errors.New("drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them"))
+	if r.Drops == noise.DropsRecord &&
+		(r.SpanName != "" || r.SpanNameRegexp != "" || r.SpanKind != "" || r.Root || r.Errors) {
+		errs = append(
+			errs,
+			errors.New(
+				"drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them",
+			),
+		)
 	}
 	if r.conditionless() {
-		errs = append(errs, errors.New("drops: a rule without a condition would drop everything; add at least one, such as span_name or text"))
+		errs = append(
+			errs,
+			errors.New("drops: a rule without a condition would drop everything; add at least one, such as span_name or text"),
+		)
 	}
 	errs = append(errs, compiles("span_name_regexp", r.SpanNameRegexp), compiles("text_regexp", r.TextRegexp))
 	for key, pattern := range r.AttributesRegexp {
@@ -90,7 +114,14 @@ func (c *StatusConfig) validate() error {
 	var errs []error
 	for i, name := range c.ExpectedErrors {
 		if star := strings.IndexByte(name, '*'); name == "" || star == 0 || (star > 0 && star != len(name)-1) {
-			errs = append(errs, fmt.Errorf("status::expected_errors[%d]: must be an exception type, or a prefix with one * at its end, is %q", i, name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"status::expected_errors[%d]: must be an exception type, or a prefix with one * at its end, is %q",
+					i,
+					name,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)
@@ -105,7 +136,15 @@ func (c *LogsConfig) validate() error {
 		errs = append(errs, errors.New("logs::service_name: must not be empty; use the value of Dify's APPLICATION_NAME"))
 	}
 	if c.JoinWait < minJoinWait || c.JoinWait > maxJoinWait {
-		errs = append(errs, fmt.Errorf("logs::join_wait: must be between %s and %s, is %s; add a unit, as in 1s", minJoinWait, maxJoinWait, c.JoinWait))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"logs::join_wait: must be between %s and %s, is %s; add a unit, as in 1s",
+				minJoinWait,
+				maxJoinWait,
+				c.JoinWait,
+			),
+		)
 	}
 	return errors.Join(errs...)
 }
@@ -120,15 +159,27 @@ const (
 func (c *RedactionConfig) validate() error {
 	var errs []error
 	for key, action := range c.Keys {
-		if !slices.Contains([]string{redaction.ActionKeep, redaction.ActionDrop, redaction.ActionHash, redaction.ActionTruncate}, action) {
+		if !slices.Contains(
+			[]string{redaction.ActionKeep, redaction.ActionDrop, redaction.ActionHash, redaction.ActionTruncate},
+			action,
+		) {
 			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be keep, drop, hash or truncate, is %q", key, action))
 		}
 		if star := strings.IndexByte(key, '*'); key == "" || star == 0 || (star > 0 && star != len(key)-1) {
-			errs = append(errs, fmt.Errorf("redaction::keys::%s: must be an attribute key, or a prefix with one * at its end", key))
+			errs = append(
+				errs,
+				fmt.Errorf("redaction::keys::%s: must be an attribute key, or a prefix with one * at its end", key),
+			)
 		}
 	}
 	if c.TruncateTo <= 0 {
-		errs = append(errs, fmt.Errorf("redaction::truncate_to: must be greater than 0, is %d; use the action drop to remove a value", c.TruncateTo))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"redaction::truncate_to: must be greater than 0, is %d; use the action drop to remove a value",
+				c.TruncateTo,
+			),
+		)
 	}
 	for i, pattern := range c.SecretPatterns {
 		if pattern == "" {

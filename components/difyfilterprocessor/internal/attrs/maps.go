@@ -48,8 +48,8 @@ func Rename(m pcommon.Map, from, to string) {
 	PutAbsent(m, to, value)
 }
 
-// Plain returns a text that differs for different values. AsString encodes maps and slices as JSON, which is empty if they
-// contain a number that JSON can't represent.
+// Plain returns a text that differs for different values. AsString encodes maps and slices as JSON, which is empty if
+// they contain a number that JSON can't represent.
 func Plain(v pcommon.Value) string {
 	switch v.Type() {
 	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:

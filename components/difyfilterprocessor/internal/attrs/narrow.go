@@ -13,7 +13,8 @@ import (
 
 // Narrow removes labels from all points of a metric and adds up the points that become equal. The sums are exact for
 // cumulative and delta temporality, since all series of a process arrive in one export. If points can't be added up
-// exactly (different bounds, gauges), the metric keeps its labels. narrow returns the number of points that it removed.
+// exactly (different bounds, gauges), the metric keeps its labels. narrow returns the number of points that it
+// removed.
 func Narrow(m pmetric.Metric, labels map[string]bool) int {
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
@@ -32,7 +33,12 @@ type pointSlice[P any] interface {
 	RemoveIf(func(P) bool)
 }
 
-func narrowPoints[P Point, S pointSlice[P]](points S, labels map[string]bool, can func(a, b P) bool, add func(to, from P)) int {
+func narrowPoints[P Point, S pointSlice[P]](
+	points S,
+	labels map[string]bool,
+	can func(a, b P) bool,
+	add func(to, from P),
+) int {
 	first := map[string]int{}         // identity without the labels -> position of the first point with it
 	into := make([]int, points.Len()) // position -> position of the point that it is added to
 	for i := range points.Len() {
@@ -73,7 +79,8 @@ func pointIdentity(attributes pcommon.Map, labels map[string]bool) string {
 }
 
 func canAdd(a, b pmetric.NumberDataPoint) bool {
-	return a.ValueType() == b.ValueType() && a.ValueType() != pmetric.NumberDataPointValueTypeEmpty && a.Flags() == 0 && b.Flags() == 0
+	return a.ValueType() == b.ValueType() && a.ValueType() != pmetric.NumberDataPointValueTypeEmpty && a.Flags() == 0 &&
+		b.Flags() == 0
 }
 
 func add(to, from pmetric.NumberDataPoint) {

@@ -59,7 +59,8 @@ func (e *entry) write(record plog.LogRecord, now time.Time) {
 		message += TruncatedEntry
 	}
 	e.raw.attributes.RemoveIf(func(key string, _ pcommon.Value) bool {
-		return key == driverContainerID || key == driverContainerName || key == driverSource || strings.HasPrefix(key, "partial_")
+		return key == driverContainerID || key == driverContainerName || key == driverSource ||
+			strings.HasPrefix(key, "partial_")
 	})
 	e.raw.attributes.MoveTo(record.Attributes())
 	if e.raw.source != "" {
@@ -77,8 +78,8 @@ func (e *entry) write(record plog.LogRecord, now time.Time) {
 	}
 }
 
-// stamp sets the timestamps, and a random record ID if the content does not distinguish the record from others: two equal
-// lines may have the same milliseconds and be in the same second of Docker's timestamp.
+// stamp sets the timestamps, and a random record ID if the content does not distinguish the record from others: two
+// equal lines may have the same milliseconds and be in the same second of Docker's timestamp.
 func (e *entry) stamp(record plog.LogRecord, now time.Time) {
 	at := e.raw.at
 	if at == 0 {
@@ -107,7 +108,8 @@ func (e *entry) writeException(record plog.LogRecord, message string) string {
 	}
 	attributes := record.Attributes()
 	for _, a := range [...]struct{ key, value string }{
-		{attrs.ExceptionType, raised.Type}, {attrs.ExceptionMessage, raised.Message}, {attrs.ExceptionStacktrace, raised.Stack}, {attrs.ErrorType, raised.Type},
+		{attrs.ExceptionType, raised.Type}, {attrs.ExceptionMessage, raised.Message},
+		{attrs.ExceptionStacktrace, raised.Stack}, {attrs.ErrorType, raised.Type},
 	} {
 		if a.value != "" {
 			attributes.PutStr(a.key, a.value)

@@ -22,7 +22,8 @@ var severities = map[string]plog.SeverityNumber{
 	"DEBUG": plog.SeverityNumberDebug, "INFO": plog.SeverityNumberInfo, "NOTICE": plog.SeverityNumberInfo2,
 	"WARN": plog.SeverityNumberWarn, "WARNING": plog.SeverityNumberWarn,
 	"ERROR": plog.SeverityNumberError, "CRIT": plog.SeverityNumberError2, "ALERT": plog.SeverityNumberError3,
-	"CRITICAL": plog.SeverityNumberFatal, "FATAL": plog.SeverityNumberFatal, "PANIC": plog.SeverityNumberFatal, "EMERG": plog.SeverityNumberFatal,
+	"CRITICAL": plog.SeverityNumberFatal, "FATAL": plog.SeverityNumberFatal, "PANIC": plog.SeverityNumberFatal,
+	"EMERG": plog.SeverityNumberFatal,
 }
 
 // writeSeverity writes WARN for Dify's WARNING too, so that one name finds the lines of all formats.

@@ -59,8 +59,8 @@ func (j *Joiner) Pending() int {
 	return len(j.streams)
 }
 
-// Process replaces the lines in ld with the records that are complete. It counts the lines that were added to the record
-// of another one in t.
+// Process replaces the lines in ld with the records that are complete. It counts the lines that were added to the
+// record of another one in t.
 func (j *Joiner) Process(ld plog.Logs, now time.Time, t *tally.Tally) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -41,8 +41,8 @@ func (o *output) add(e *entry) {
 	e.write(records.AppendEmpty(), o.now)
 }
 
-// describe writes the resource of a container. All processes of Dify's image have the same service name, which its text
-// lines do not contain.
+// describe writes the resource of a container. All processes of Dify's image have the same service name, which its
+// text lines do not contain.
 func (o *output) describe(e *entry, rl plog.ResourceLogs) {
 	res := rl.Resource().Attributes()
 	e.raw.res.CopyTo(res)

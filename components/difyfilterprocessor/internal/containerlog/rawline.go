@@ -12,8 +12,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
-// Keys of Docker's fluentd logging driver. A record with the first two is a line of a container. The record that is made
-// from it has container.id instead, so that it is not processed again.
+// Keys of Docker's fluentd logging driver. A record with the first two is a line of a container. The record that is
+// made from it has container.id instead, so that it is not processed again.
 const (
 	driverContainerID   = "container_id"
 	driverContainerName = "container_name"

@@ -66,9 +66,12 @@ func Of(res pcommon.Map, enterprise bool) Origin {
 		return Other
 	}
 	switch {
-	case enterprise, attrs.Has(res, AttrGitCommit), strings.HasPrefix(attrs.Text(res, attrs.ServiceVersion), VersionPrefix):
+	case enterprise,
+		attrs.Has(res, AttrGitCommit),
+		strings.HasPrefix(attrs.Text(res, attrs.ServiceVersion), VersionPrefix):
 		return SDK
-	case ProcessID(res) != "" && !attrs.Has(res, attrs.ProcessExecutableName) && (!attrs.Has(res, attrs.ServiceInstanceID) || hasProcessInstanceID(res)):
+	case ProcessID(res) != "" && !attrs.Has(res, attrs.ProcessExecutableName) &&
+		(!attrs.Has(res, attrs.ServiceInstanceID) || hasProcessInstanceID(res)):
 		return SDK
 	default:
 		return Other

@@ -21,8 +21,8 @@ const (
 // write no attribute that is renamed here.
 func IsDatabaseScope(scope string) bool { return scope == ScopeRedis || scope == ScopeSQL }
 
-// IsBrokerCommand reports whether the name of a Redis span is a command that only kombu sends: Celery's transport, when it
-// polls queues, acknowledges and announces itself.
+// IsBrokerCommand reports whether the name of a Redis span is a command that only kombu sends: Celery's transport,
+// when it polls queues, acknowledges and announces itself.
 func IsBrokerCommand(name string) bool {
 	switch name {
 	case "BRPOP", "ZADD HSET", "ZREM HDEL", "ZREVRANGEBYSCORE", "DEL DEL DEL DEL":

@@ -13,8 +13,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// isSampledCount recognizes Dify's own http.server.response.count, which counts only recorded spans: with Dify's default
-// sampling, one request in ten. The counter that deriveCounts adds is in the scope of the histogram.
+// isSampledCount recognizes Dify's own http.server.response.count, which counts only recorded spans: with Dify's
+// default sampling, one request in ten. The counter that deriveCounts adds is in the scope of the histogram.
 func isSampledCount(scope string, m pmetric.Metric) bool {
 	return scope == emitter.ScopeResponseCount && m.Name() == difysemconv.MetricServerResponseCount
 }
@@ -49,12 +49,21 @@ func DeriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	}
 	responses, failures := pmetric.NewMetric(), pmetric.NewMetric()
 	describe(responses, difysemconv.MetricServerResponseCount, "Responses, counted by "+source.Name()+".")
-	describe(failures, difysemconv.MetricServerErrorCount, "Responses with a status of 400 or more, counted by "+source.Name()+".")
+	describe(
+		failures,
+		difysemconv.MetricServerErrorCount,
+		"Responses with a status of 400 or more, counted by "+source.Name()+".",
+	)
 	switch source.Type() {
 	case pmetric.MetricTypeHistogram:
 		derive(source.Histogram().DataPoints(), source.Histogram().AggregationTemporality(), responses.Sum(), failures.Sum())
 	case pmetric.MetricTypeExponentialHistogram:
-		derive(source.ExponentialHistogram().DataPoints(), source.ExponentialHistogram().AggregationTemporality(), responses.Sum(), failures.Sum())
+		derive(
+			source.ExponentialHistogram().DataPoints(),
+			source.ExponentialHistogram().AggregationTemporality(),
+			responses.Sum(),
+			failures.Sum(),
+		)
 	default:
 		return 0
 	}
@@ -71,7 +80,8 @@ func DeriveCounts(metrics pmetric.MetricSlice, all bool) int {
 	return added
 }
 
-// durationOf returns the histogram to derive the counters from, and false if there is none or the counters exist already.
+// durationOf returns the histogram to derive the counters from, and false if there is none or the counters exist
+// already.
 func durationOf(metrics pmetric.MetricSlice) (pmetric.Metric, bool) {
 	var source pmetric.Metric
 	found := false

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package httpmetrics corrects Dify's HTTP metrics: it renames labels, removes the host labels, and derives counters of
-// responses and errors from the duration histogram.
+// Package httpmetrics corrects Dify's HTTP metrics: it renames labels, removes the host labels, and derives counters
+// of responses and errors from the duration histogram.
 package httpmetrics
 
 import (

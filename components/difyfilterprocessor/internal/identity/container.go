@@ -30,8 +30,8 @@ func RoleByContainer(service, name string) string {
 	return roleByName(service)
 }
 
-// ComposeService returns the service of <project>-<service>-<number>, the form in which docker compose names containers.
-// The names of Dify's services have no dash. Any other name is returned unchanged.
+// ComposeService returns the service of <project>-<service>-<number>, the form in which docker compose names
+// containers. The names of Dify's services have no dash. Any other name is returned unchanged.
 func ComposeService(name string) string {
 	at := strings.LastIndexByte(name, '-')
 	if at < 0 || at == len(name)-1 || strings.Trim(name[at+1:], "0123456789") != "" {

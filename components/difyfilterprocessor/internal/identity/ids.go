@@ -45,7 +45,8 @@ func IDsOf(attributes pcommon.Map) IDs {
 	return found
 }
 
-// RenameIDs renames the attributes in which older versions of Dify, and the plugin daemon, write the tenant and the user.
+// RenameIDs renames the attributes in which older versions of Dify, and the plugin daemon, write the tenant and the
+// user.
 func RenameIDs(attributes pcommon.Map, from emitter.Origin) {
 	attrs.Rename(attributes, difysemconv.AttrOldTenantID, difysemconv.AttrTenantID)
 	attrs.Rename(attributes, difysemconv.AttrOldUserID, attrs.UserID)

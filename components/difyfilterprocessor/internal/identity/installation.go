@@ -49,7 +49,8 @@ func splitVersion(res pcommon.Map) {
 	}
 }
 
-// editions maps the suffix of Dify's environment name to the edition. Up to 1.16.1, a self-hosted Dify uses SELF_HOSTED.
+// editions maps the suffix of Dify's environment name to the edition. Up to 1.16.1, a self-hosted Dify uses
+// SELF_HOSTED.
 var editions = []struct{ suffix, edition string }{
 	{"-SELF_HOSTED", "COMMUNITY"},
 	{"-COMMUNITY", "COMMUNITY"},

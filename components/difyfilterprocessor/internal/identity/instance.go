@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package identity determines what telemetry belongs to: the process (instance ID and role), the installation (version,
-// edition, environment), and the tenant, app and workflow.
+// Package identity determines what telemetry belongs to: the process (instance ID and role), the installation
+// (version, edition, environment), and the tenant, app and workflow.
 package identity
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 )
 
-// SetInstanceID sets service.instance.id. Without it, the cumulative series of several processes have the same identity and
-// overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
+// SetInstanceID sets service.instance.id. Without it, the cumulative series of several processes have the same
+// identity and overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
 func SetInstanceID(res pcommon.Map, from emitter.Origin) {
 	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return
@@ -33,9 +33,9 @@ func SetInstanceID(res pcommon.Map, from emitter.Origin) {
 	}
 }
 
-// SetInstanceIDByStart sets service.instance.id on the metrics of Dify versions without process.pid: the earliest start time
-// among all points of one export is constant for a process, although its streams begin at different times. Each
-// ResourceMetrics is the export of one process, even if a gateway merged several into one request.
+// SetInstanceIDByStart sets service.instance.id on the metrics of Dify versions without process.pid: the earliest
+// start time among all points of one export is constant for a process, although its streams begin at different times.
+// Each ResourceMetrics is the export of one process, even if a gateway merged several into one request.
 func SetInstanceIDByStart(rm pmetric.ResourceMetrics) {
 	res := rm.Resource().Attributes()
 	if attrs.Has(res, attrs.ServiceInstanceID) {

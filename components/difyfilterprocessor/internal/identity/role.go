@@ -60,8 +60,8 @@ func SetPointRoles(rm pmetric.ResourceMetrics, role string, from emitter.Origin)
 	}
 }
 
-// RoleBySpans returns the role by what a process does: only the API serves requests with Flask, only a worker runs tasks
-// or polls queues. A worker polls from its first second on.
+// RoleBySpans returns the role by what a process does: only the API serves requests with Flask, only a worker runs
+// tasks or polls queues. A worker polls from its first second on.
 func RoleBySpans(rs ptrace.ResourceSpans) string {
 	role := ""
 	for _, ss := range rs.ScopeSpans().All() {
@@ -120,8 +120,8 @@ func roleByMetric(scope string, m pmetric.Metric) string {
 	return ""
 }
 
-// roleByName returns the role for names like dify-worker-beat-0 or worker. The names of a beat and of a plugin daemon may
-// contain worker or api too, so these are checked first.
+// roleByName returns the role for names like dify-worker-beat-0 or worker. The names of a beat and of a plugin daemon
+// may contain worker or api too, so these are checked first.
 func roleByName(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
 		return c == '-' || c == '_' || c == '.' || c == '/' || c == ' '

@@ -41,9 +41,9 @@ func (c *RoleCache) Remember(instance, seen string, now time.Time) string {
 	return seen
 }
 
-// SetRole sets the role on a resource and returns it: the role that the operator set, else the role by what the process
-// does in this batch (seen) or an earlier one, else the role by its names. The cache has only roles by what processes
-// do, since the name of a host can mislead.
+// SetRole sets the role on a resource and returns it: the role that the operator set, else the role by what the
+// process does in this batch (seen) or an earlier one, else the role by its names. The cache has only roles by what
+// processes do, since the name of a host can mislead.
 func (c *RoleCache) SetRole(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
 	role := ""
 	if from == emitter.SDK && !attrs.Has(res, difysemconv.AttrRole) {

@@ -36,8 +36,8 @@ type Line struct {
 	Open bool
 }
 
-// Parse parses a line. Times without a zone are in zone. It returns false for a line in no known format: a further line of
-// an entry, or unstructured output.
+// Parse parses a line. Times without a zone are in zone. It returns false for a line in no known format: a further
+// line of an entry, or unstructured output.
 func Parse(text string, zone *time.Location) (Line, bool) {
 	if text == "" {
 		return Line{}, false
@@ -58,8 +58,9 @@ func Parse(text string, zone *time.Location) (Line, bool) {
 
 // levels are the level names of all formats.
 var levels = map[string]bool{
-	"DEBUG": true, "INFO": true, "NOTICE": true, "WARN": true, "WARNING": true, "ERROR": true, "CRIT": true, "CRITICAL": true,
-	"ALERT": true, "EMERG": true, "FATAL": true, "PANIC": true,
+	"DEBUG": true, "INFO": true, "NOTICE": true, "WARN": true, "WARNING": true, "ERROR": true, "CRIT": true,
+	"CRITICAL": true,
+	"ALERT":    true, "EMERG": true, "FATAL": true, "PANIC": true,
 }
 
 func level(word string) (string, bool) {
@@ -81,8 +82,8 @@ func (l *Line) setCaller(caller string) bool {
 	return true
 }
 
-// setTrace sets the trace ID. Outside of spans, and if OpenTelemetry is off, Dify generates one for each request: a UUID of
-// version 5, which has two fixed digits. One in 64 random IDs has them too.
+// setTrace sets the trace ID. Outside of spans, and if OpenTelemetry is off, Dify generates one for each request: a
+// UUID of version 5, which has two fixed digits. One in 64 random IDs has them too.
 func (l *Line) setTrace(id string) {
 	if len(id) != 32 || !isHex(id) || strings.Trim(id, "0") == "" {
 		return

@@ -18,8 +18,8 @@ type Request struct {
 	Sent   bool   // Dify sent it, as a client
 }
 
-// requestIn returns the request that a message reports: in the access line of a server, in the line of a client (httpx),
-// or in the line that ENABLE_REQUEST_LOGGING enables.
+// requestIn returns the request that a message reports: in the access line of a server, in the line of a client
+// (httpx), or in the line that ENABLE_REQUEST_LOGGING enables.
 func requestIn(message, file string) Request {
 	if rest, ok := strings.CutPrefix(message, "HTTP Request: "); ok {
 		target, response, _ := strings.Cut(rest, ` "`)

@@ -19,8 +19,8 @@ const (
 //
 //	2026-11-23 08:37:53.893 INFO [MainThread] [x.py:6] <trace id> - hello
 //
-// The trace ID may be empty; up to 1.10.x there is no field for it. Without LOG_DATEFORMAT, the milliseconds occur twice.
-// The format of installations from source has a request ID, but no thread and no dash.
+// The trace ID may be empty; up to 1.10.x there is no field for it. Without LOG_DATEFORMAT, the milliseconds occur
+// twice. The format of installations from source has a request ID, but no thread and no dash.
 func parseText(text string, zone *time.Location) (Line, bool) {
 	at, rest, ok := cutTime(text, zone)
 	if !ok {

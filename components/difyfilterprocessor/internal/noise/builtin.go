@@ -20,15 +20,22 @@ import (
 func builtinRules(set *Settings) []*rule {
 	var rules []*rule
 	if set.ParseError {
-		rules = append(rules, textNoise(tally.RuleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
+		rules = append(
+			rules,
+			textNoise(tally.RuleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
 	}
 	if set.ContextDetach {
 		// OpenTelemetry for Python logs it with gevent and streaming, together with a ValueError about the token.
-		rules = append(rules, textNoise(tally.RuleContextDetach, "Failed to detach context", "was created in a different Context")...)
+		rules = append(
+			rules,
+			textNoise(tally.RuleContextDetach, "Failed to detach context", "was created in a different Context")...)
 	}
 	if set.NoScript {
 		// redis-py tries EVALSHA first and sends the script if Redis does not have it yet.
-		rules = append(rules, &rule{name: tally.RuleNoScript, drops: DropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"})
+		rules = append(
+			rules,
+			&rule{name: tally.RuleNoScript, drops: DropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"},
+		)
 	}
 	if set.HealthCheck {
 		rules = append(rules,
@@ -41,8 +48,8 @@ func builtinRules(set *Settings) []*rule {
 	return rules
 }
 
-// textNoise returns rules that drop whatever has one of the texts: an event of a span, a span that only reports the error
-// (Dify up to 1.11.2 created a span log.exception for each error in its log), a log record.
+// textNoise returns rules that drop whatever has one of the texts: an event of a span, a span that only reports the
+// error (Dify up to 1.11.2 created a span log.exception for each error in its log), a log record.
 func textNoise(name string, texts ...string) []*rule {
 	return []*rule{
 		{name: name, drops: DropsEvent, texts: texts},
@@ -56,7 +63,8 @@ func isHealthCheck(span ptrace.Span) bool {
 	if attrs.StatusCode(attributes) >= 400 {
 		return false // failed; a 4xx is not an error of the server, but for a health check it is unexpected
 	}
-	if method, path, ok := strings.Cut(span.Name(), " "); ok && (method == "GET" || method == "HEAD") && isHealthPath(path) {
+	if method, path, ok := strings.Cut(span.Name(), " "); ok && (method == "GET" || method == "HEAD") &&
+		isHealthPath(path) {
 		return true
 	}
 	for _, key := range [...]string{attrs.HTTPRoute, attrs.OldHTTPTarget, attrs.URLPath} {
@@ -82,19 +90,21 @@ func isHealthPath(path string) bool {
 	return false
 }
 
-// brokerPolling drops what Celery's Redis transport does on its own: it polls queues, acknowledges and announces itself.
-// These spans are outside any task, so they are roots. Some commands are sent only by kombu; the others are recognized
-// by the broker's database, which Dify uses for nothing else. The API never polls.
+// brokerPolling drops what Celery's Redis transport does on its own: it polls queues, acknowledges and announces
+// itself. These spans are outside any task, so they are roots. Some commands are sent only by kombu; the others are
+// recognized by the broker's database, which Dify uses for nothing else. The API never polls.
 func brokerPolling(database int64) *rule {
 	return &rule{
-		name: tally.RuleBrokerPolling, drops: DropsSpan, root: true, spanKind: ptrace.SpanKindClient, notRole: difysemconv.RoleAPI,
+		name: tally.RuleBrokerPolling, drops: DropsSpan, root: true, spanKind: ptrace.SpanKindClient,
+		notRole: difysemconv.RoleAPI,
 		span: func(span ptrace.Span) bool {
 			attributes := span.Attributes()
 			if attrs.Text(attributes, attrs.OldDBSystem) != "redis" {
 				return false
 			}
 			index, ok := attributes.Get("db.redis.database_index")
-			return (ok && index.Type() == pcommon.ValueTypeInt && index.Int() == database) || emitter.IsBrokerCommand(span.Name())
+			return (ok && index.Type() == pcommon.ValueTypeInt && index.Int() == database) ||
+				emitter.IsBrokerCommand(span.Name())
 		},
 	}
 }

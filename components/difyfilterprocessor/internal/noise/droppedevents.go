@@ -37,7 +37,8 @@ func (f *droppedEvents) repairAfter(span ptrace.Span) {
 	if left := attrs.Text(attributes, attrs.ExceptionType); left != "" && f.caused(left) && !hasExceptionOf(span, left) {
 		attributes.Remove(attrs.ExceptionType) // Dify's logging handler set it together with the event
 	}
-	if span.Status().Code() != ptrace.StatusCodeError || spanrepair.HasEvent(span, attrs.EventException) || attrs.StatusCode(attributes) >= 500 {
+	if span.Status().Code() != ptrace.StatusCodeError || spanrepair.HasEvent(span, attrs.EventException) ||
+		attrs.StatusCode(attributes) >= 500 {
 		return
 	}
 	message := span.Status().Message()

@@ -23,7 +23,8 @@ func (l *needles) add(texts []string) {
 }
 
 func (l *needles) in(text string) bool {
-	return len(text) >= l.shortest && slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
+	return len(text) >= l.shortest &&
+		slices.ContainsFunc(l.texts, func(literal string) bool { return strings.Contains(text, literal) })
 }
 
 func (l *needles) inAttributes(attributes pcommon.Map) bool {

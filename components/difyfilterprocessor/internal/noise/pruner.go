@@ -31,7 +31,8 @@ type Pruner struct {
 	dropped *expiring.Map[attrs.SpanKey, droppedSpan] // guarded by mu
 }
 
-// NewPruner returns a pruner that remembers at most limit dropped spans, each for at least ttl as long as there is room.
+// NewPruner returns a pruner that remembers at most limit dropped spans, each for at least ttl as long as there is
+// room.
 func NewPruner(matcher *Matcher, limit int, ttl time.Duration) *Pruner {
 	return &Pruner{matcher: matcher, dropped: expiring.NewMap[attrs.SpanKey, droppedSpan](limit, ttl)}
 }

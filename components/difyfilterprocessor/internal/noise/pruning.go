@@ -83,7 +83,11 @@ func (p *pruning) collect(td ptrace.Traces, roles []string) {
 
 func (p *pruning) note(span ptrace.Span, rule string, subtree bool) {
 	if id := span.SpanID(); !id.IsEmpty() {
-		p.dropped[attrs.SpanKey{Trace: span.TraceID(), Span: id}] = droppedSpan{parent: span.ParentSpanID(), rule: rule, subtree: subtree}
+		p.dropped[attrs.SpanKey{Trace: span.TraceID(), Span: id}] = droppedSpan{
+			parent:  span.ParentSpanID(),
+			rule:    rule,
+			subtree: subtree,
+		}
 	}
 }
 
@@ -116,9 +120,9 @@ func (p *pruning) settle() {
 	}
 }
 
-// settleSpan reports whether a span is dropped because of its ancestors. A child of a dropped subtree is, unless it has
-// an error of its own; its descendants are then kept with it. The parent of a kept span becomes its nearest ancestor
-// that is kept. If that makes the span a root, it is matched again, for the rules that require a root.
+// settleSpan reports whether a span is dropped because of its ancestors. A child of a dropped subtree is, unless it
+// has an error of its own; its descendants are then kept with it. The parent of a kept span becomes its nearest
+// ancestor that is kept. If that makes the span a root, it is matched again, for the rules that require a root.
 func (p *pruning) settleSpan(place int) bool {
 	s, reparented := p.spans[place], false
 	for range maxChain {

@@ -15,8 +15,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// rule is a compiled noise rule, built in or configured. Built-in rules use a few conditions that the configuration does
-// not offer.
+// rule is a compiled noise rule, built in or configured. Built-in rules use a few conditions that the configuration
+// does not offer.
 type rule struct {
 	name   string
 	drops  string
@@ -127,7 +127,8 @@ func (r *rule) matchesSpan(span ptrace.Span, role string) bool {
 	if !r.byError() {
 		return true
 	}
-	if r.eventName == "" && (r.exceptionType == "" || r.isType(attrs.Text(span.Attributes(), attrs.ExceptionType))) && r.textInSpan(span) {
+	if r.eventName == "" && (r.exceptionType == "" || r.isType(attrs.Text(span.Attributes(), attrs.ExceptionType))) &&
+		r.textInSpan(span) {
 		return true
 	}
 	if r.ownText {

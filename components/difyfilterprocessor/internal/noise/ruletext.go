@@ -12,8 +12,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
 
-// inAttributes searches the attributes that can describe an error. It skips content that users write, who may ask about
-// the Langfuse error, stack traces, which may show an unrelated exception, and attributes about the infrastructure.
+// inAttributes searches the attributes that can describe an error. It skips content that users write, who may ask
+// about the Langfuse error, stack traces, which may show an unrelated exception, and attributes about the
+// infrastructure.
 func (r *rule) inAttributes(attributes pcommon.Map) bool {
 	for key, v := range attributes.All() {
 		if v.Type() == pcommon.ValueTypeStr && describesError(key) && r.inText(v.Str()) {

@@ -47,9 +47,9 @@ func (s *Stamper) Stamp(res pcommon.Map, record plog.LogRecord) {
 	record.SetTimestamp(pcommon.NewTimestampFromTime(s.now))
 }
 
-// uid is derived from the content of the record if the record has a time finer than a second, which distinguishes it from
-// similar records. Records that are equal to the nanosecond are distinguished by their order in the batch. Otherwise
-// the UID is random: storing a record twice is better than losing one.
+// uid is derived from the content of the record if the record has a time finer than a second, which distinguishes it
+// from similar records. Records that are equal to the nanosecond are distinguished by their order in the batch.
+// Otherwise the UID is random: storing a record twice is better than losing one.
 func (s *Stamper) uid(res pcommon.Map, record plog.LogRecord) string {
 	if uint64(record.Timestamp())%uint64(time.Second) == 0 {
 		return uuid.NewString()

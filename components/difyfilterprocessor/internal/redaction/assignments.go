@@ -94,14 +94,15 @@ func valueAfter(text string, at int, word string) cut {
 func valueCut(text string, from, to int, bare bool) cut {
 	const long = 256 // longer than any placeholder
 	value := text[from:to]
-	if value == "" || value == Mask || (len(value) < long && (isPlaceholder(value) || (bare && (isHarmless(value) || isCode(value, text[to:]))))) {
+	if value == "" || value == Mask ||
+		(len(value) < long && (isPlaceholder(value) || (bare && (isHarmless(value) || isCode(value, text[to:]))))) {
 		return cut{}
 	}
 	return cut{from, to}
 }
 
-// quoteEnd returns the position of the closing quote, which has no more backslashes before it than the opening quote. So it
-// works in JSON, and in JSON within JSON.
+// quoteEnd returns the position of the closing quote, which has no more backslashes before it than the opening quote.
+// So it works in JSON, and in JSON within JSON.
 func quoteEnd(text string, at int, quote byte, slashes int) int {
 	before := 0
 	for ; at < len(text); at++ {
@@ -157,7 +158,8 @@ func isIdentifier(s string) bool {
 	return true
 }
 
-// isHarmless reports whether a value is a word that follows a secret's name in code and in messages but is not a secret.
+// isHarmless reports whether a value is a word that follows a secret's name in code and in messages but is not a
+// secret.
 func isHarmless(value string) bool {
 	if strings.IndexByte("{[(", value[0]) >= 0 {
 		return true // a structure, whose parts are examined on their own
@@ -170,8 +172,8 @@ func isHarmless(value string) bool {
 	return false
 }
 
-// isCode reports whether a value is the right side of an assignment in a stack trace: a field of self, or a call. A call
-// must continue like one, since a password may contain a bracket too.
+// isCode reports whether a value is the right side of an assignment in a stack trace: a field of self, or a call. A
+// call must continue like one, since a password may contain a bracket too.
 func isCode(value, after string) bool {
 	name, argument, call := strings.Cut(value, "(")
 	if !call && !strings.HasPrefix(value, "self.") {

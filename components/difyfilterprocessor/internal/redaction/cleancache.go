@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// cleanTexts caches texts in which nothing was found. Dify's statements, addresses and names repeat, and comparing a text
-// is much cheaper than searching it. Each text has one slot, which another text may take over, so that the cache neither
-// grows nor allocates.
+// cleanTexts caches texts in which nothing was found. Dify's statements, addresses and names repeat, and comparing a
+// text is much cheaper than searching it. Each text has one slot, which another text may take over, so that the cache
+// neither grows nor allocates.
 type cleanTexts struct {
 	seed  maphash.Seed
 	slots [1024]cleanText
@@ -35,8 +35,8 @@ func (c *cleanTexts) slot(text string) *cleanText {
 // cachePool has one cache for each concurrent batch, so that batches do not wait for each other.
 type cachePool struct{ pool sync.Pool }
 
-// cleanCache belongs to one redactor, since the configuration determines what is clean. Statements have a cache of their
-// own, since they are searched for literals.
+// cleanCache belongs to one redactor, since the configuration determines what is clean. Statements have a cache of
+// their own, since they are searched for literals.
 type cleanCache struct{ secrets, statements cleanTexts }
 
 func (p *cachePool) get() *cleanCache {

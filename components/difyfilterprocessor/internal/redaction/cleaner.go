@@ -103,7 +103,8 @@ func (c *cleaner) byMeaning(key string, v pcommon.Value, attributes pcommon.Map)
 		if !c.set.SQL {
 			return
 		}
-		if clean, found := c.cache.withoutLiterals(v.Str(), cmp.Or(attrs.Text(attributes, attrs.OldDBSystem), attrs.Text(attributes, attrs.DBSystemName))); found {
+		if clean, found := c.cache.withoutLiterals(v.Str(),
+			cmp.Or(attrs.Text(attributes, attrs.OldDBSystem), attrs.Text(attributes, attrs.DBSystemName))); found {
 			v.SetStr(clean)
 			c.tally.Redact(tally.ReasonSQL)
 		}

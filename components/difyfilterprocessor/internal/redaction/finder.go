@@ -5,8 +5,8 @@ package redaction
 
 import "strings"
 
-// trigger is a byte that every secret of a kind contains. Most bytes are not triggers, so that one pass over a text finds
-// secrets of all kinds.
+// trigger is a byte that every secret of a kind contains. Most bytes are not triggers, so that one pass over a text
+// finds secrets of all kinds.
 type trigger uint8
 
 const (
@@ -23,11 +23,12 @@ const (
 )
 
 var triggerOf = [256]trigger{
-	'-': dash, '_': underscore, ':': colon, '=': equals, 'B': bearer, 'b': bearer, 'J': webToken, 'z': googleKey, '[': bracket,
+	'-': dash, '_': underscore, ':': colon, '=': equals, 'B': bearer, 'b': bearer, 'J': webToken, 'z': googleKey,
+	'[': bracket,
 }
 
-// findSecrets appends the secrets in a text to cuts. It is linear in the length of any text: each kind skips what it has
-// already cut, and reads only a bounded length otherwise.
+// findSecrets appends the secrets in a text to cuts. It is linear in the length of any text: each kind skips what it
+// has already cut, and reads only a bounded length otherwise.
 func findSecrets(cuts []cut, text string) []cut {
 	var done [triggers]int // by kind, where its last cut or search ended
 	for at := range len(text) {

@@ -33,8 +33,8 @@ func newKeyRules(configured map[string]string) *keyRules {
 	return k
 }
 
-// action returns the action for a key, and "" if there is none. An exact key takes precedence over a prefix, and a longer
-// prefix over a shorter one.
+// action returns the action for a key, and "" if there is none. An exact key takes precedence over a prefix, and a
+// longer prefix over a shorter one.
 func (k *keyRules) action(key string) string {
 	if key == "" {
 		return ""

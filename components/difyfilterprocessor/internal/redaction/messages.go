@@ -20,8 +20,8 @@ func isMessage(key string) bool {
 	return false
 }
 
-// findContent appends the content of users that a message quotes to cuts: whole bodies, the arguments of a run, rejected
-// values, rows and statements in the error messages of databases, and the queries of URLs.
+// findContent appends the content of users that a message quotes to cuts: whole bodies, the arguments of a run,
+// rejected values, rows and statements in the error messages of databases, and the queries of URLs.
 func findContent(cuts []cut, text string, queries bool) []cut {
 	for _, opening := range [...]string{"Request Body:", "Response Body:"} {
 		if at := strings.Index(text, opening); at >= 0 && strings.TrimSpace(text[at+len(opening):]) != Mask {
@@ -39,9 +39,11 @@ func findContent(cuts []cut, text string, queries bool) []cut {
 
 // contentWords are names of variables with content, in calls, in the representation of Python objects and in JSON.
 var contentWords = map[string]bool{
-	"args": true, "inputs": true, "input": true, "outputs": true, "output": true, "query": true, "prompt": true, "completion": true,
-	"answer": true, "files": true, "arguments": true, "tool_parameters": true, "payload": true, "prompt_messages": true,
-	"input_value": true, "content": true,
+	"args": true, "inputs": true, "input": true, "outputs": true, "output": true, "query": true, "prompt": true,
+	"completion": true,
+	"answer":     true, "files": true, "arguments": true, "tool_parameters": true, "payload": true,
+	"prompt_messages": true,
+	"input_value":     true, "content": true,
 }
 
 // findArguments finds the value after one of contentWords if it is quoted or in brackets, as in args={'inputs': ...}.
@@ -79,8 +81,8 @@ func nameBefore(text string, at int) string {
 	return text[begin:end]
 }
 
-// valueSpan returns the quoted or bracketed text that begins at this position. Without a closing quote or bracket it ends
-// with the text.
+// valueSpan returns the quoted or bracketed text that begins at this position. Without a closing quote or bracket it
+// ends with the text.
 func valueSpan(text string, at int) (from, to int) {
 	for at < len(text) && (text[at] == ' ' || text[at] == '\\') {
 		at++
@@ -130,7 +132,8 @@ func bracketEnd(text string, at int) int {
 // findRows finds the values that databases quote when they reject a statement.
 func findRows(cuts []cut, text string) []cut {
 	for _, quote := range [...]struct{ opening, closing string }{
-		{"Failing row contains (", ")."}, {")=(", ")"}, {"Duplicate entry '", "' for key"}, {"Incorrect string value: '", "' for column"},
+		{"Failing row contains (", ")."}, {")=(", ")"}, {"Duplicate entry '", "' for key"},
+		{"Incorrect string value: '", "' for column"},
 	} {
 		for at := strings.Index(text, quote.opening); at >= 0; {
 			from := at + len(quote.opening)
@@ -147,8 +150,8 @@ func findRows(cuts []cut, text string) []cut {
 	return cuts
 }
 
-// findStatements finds the line of the statement that PostgreSQL quotes (LINE 1: ...), and the literals in the statement
-// that SQLAlchemy quotes ([SQL: ...]).
+// findStatements finds the line of the statement that PostgreSQL quotes (LINE 1: ...), and the literals in the
+// statement that SQLAlchemy quotes ([SQL: ...]).
 func findStatements(cuts []cut, text string) []cut {
 	for at := strings.Index(text, "LINE "); at >= 0; at = index(text, "LINE ", at) {
 		at += len("LINE ")

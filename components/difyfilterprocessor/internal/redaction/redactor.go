@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package redaction removes content and secrets from traces, metrics and logs: content by the keys of attributes, by the
-// meaning of statements and URLs, and where messages quote it; secrets by their shape or by the word before them.
+// Package redaction removes content and secrets from traces, metrics and logs: content by the keys of attributes, by
+// the meaning of statements and URLs, and where messages quote it; secrets by their shape or by the word before them.
 package redaction
 
 import (

@@ -14,8 +14,8 @@ import (
 const Mask = "***"
 
 // scrubber removes secrets from text. It recognizes them by their shape (keys of Dify and of model providers, JSON Web
-// Tokens, private keys) or by the word before them (password=, Authorization:, Bearer, user:password@). Each shape has one
-// trigger byte; only where that occurs does the scrubber look closer.
+// Tokens, private keys) or by the word before them (password=, Authorization:, Bearer, user:password@). Each shape has
+// one trigger byte; only where that occurs does the scrubber look closer.
 type scrubber struct {
 	patterns []*regexp.Regexp // configured by the operator
 }

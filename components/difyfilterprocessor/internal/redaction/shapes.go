@@ -32,8 +32,8 @@ func googleKeyAt(text string, at int) (cut, int) {
 	return cut{}, end
 }
 
-// boundary reports whether a word can begin at this position: at the start of the text, after a character that is not a
-// letter or digit, or after a percent-encoded byte (%20app-...).
+// boundary reports whether a word can begin at this position: at the start of the text, after a character that is not
+// a letter or digit, or after a percent-encoded byte (%20app-...).
 func boundary(text string, at int) bool {
 	if at == 0 || !isAlnum(text[at-1]) {
 		return true
@@ -68,11 +68,12 @@ func webTokenEnd(text string, at, run int) int {
 	return end
 }
 
-// privateKeyAt finds the content of a PEM block whose first line ends here. If the last line is missing, it is the rest
-// of the text.
+// privateKeyAt finds the content of a PEM block whose first line ends here. If the last line is missing, it is the
+// rest of the text.
 func privateKeyAt(text string, at int) (cut, int) {
 	from := at + len("-----")
-	if !strings.HasPrefix(text[at:], "-----") || !strings.HasSuffix(text[:at], "PRIVATE KEY") || !strings.Contains(text[max(0, at-35):at], "-----BEGIN ") {
+	if !strings.HasPrefix(text[at:], "-----") || !strings.HasSuffix(text[:at], "PRIVATE KEY") ||
+		!strings.Contains(text[max(0, at-35):at], "-----BEGIN ") {
 		return cut{}, 0
 	}
 	end := index(text, "-----END", from)

@@ -14,7 +14,8 @@ func withoutLiterals(statement, system string) (string, bool) {
 		return redisArguments(statement)
 	}
 	clean, found := literals(statement, system)
-	for again, left := found, maxPasses; again && left > 0; left-- { // in text that is not SQL, one literal may hide another
+	for again, left := found, maxPasses; again &&
+		left > 0; left-- { // in text that is not SQL, one literal may hide another
 		clean, again = literals(clean, system)
 	}
 	return clean, found
@@ -150,8 +151,9 @@ func (s *sqlScan) replace(end int, by string) {
 	s.at, s.kept = end, end
 }
 
-// stringEnd returns the position after the closing quote. In PostgreSQL, a backslash is an ordinary character except in
-// E'...'; in MySQL it escapes. In an unknown dialect it could be either, so that the rest of the statement is removed.
+// stringEnd returns the position after the closing quote. In PostgreSQL, a backslash is an ordinary character except
+// in E'...'; in MySQL it escapes. In an unknown dialect it could be either, so that the rest of the statement is
+// removed.
 func (s *sqlScan) stringEnd(quote byte) int {
 	escapes := s.mysql() || (s.at > 0 && (s.text[s.at-1]|0x20) == 'e' && (s.at < 2 || !isWord(s.text[s.at-2])))
 	known := s.mysql() || s.postgres()

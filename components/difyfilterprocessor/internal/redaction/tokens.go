@@ -5,8 +5,8 @@ package redaction
 
 import "strings"
 
-// token is the shape of a key with a known prefix. What follows the prefix must have at least min characters and, after a
-// prefix that occurs in prose, a digit.
+// token is the shape of a key with a known prefix. What follows the prefix must have at least min characters and,
+// after a prefix that occurs in prose, a digit.
 type token struct {
 	prefix string
 	min    int

@@ -15,8 +15,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// UpdateAttributes sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes are
-// added and the old ones kept, so that queries for either continue to work.
+// UpdateAttributes sets the current attribute names on a span. Dify's own IDs are renamed. The current HTTP attributes
+// are added and the old ones kept, so that queries for either continue to work.
 func UpdateAttributes(span ptrace.Span, from emitter.Origin) {
 	attributes := span.Attributes()
 	http, old := false, false
@@ -48,7 +48,8 @@ func addHTTPAttributes(attributes pcommon.Map) {
 	if url := attrs.Text(attributes, attrs.OldHTTPURL); url != "" {
 		attrs.PutAbsent(attributes, attrs.URLFull, url)
 	}
-	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && !attrs.Has(attributes, attrs.HTTPStatusCode) && status.Type() == pcommon.ValueTypeInt {
+	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && !attrs.Has(attributes, attrs.HTTPStatusCode) &&
+		status.Type() == pcommon.ValueTypeInt {
 		attributes.PutInt(attrs.HTTPStatusCode, status.Int())
 	}
 	// On spans, http.target is the raw path, not the route.

@@ -15,8 +15,8 @@ import (
 // EventLogException is the name of the event for an error in Dify's log, and of the span in Dify 1.3.1 to 1.11.2.
 const EventLogException = "log.exception"
 
-// ConvertLoggedExceptions converts the spans with which Dify 1.3.1 to 1.11.2 reports logged exceptions to their current
-// form: the events log.exception and exception, where consumers of exceptions look for them.
+// ConvertLoggedExceptions converts the spans with which Dify 1.3.1 to 1.11.2 reports logged exceptions to their
+// current form: the events log.exception and exception, where consumers of exceptions look for them.
 func ConvertLoggedExceptions(rs ptrace.ResourceSpans) {
 	for _, ss := range rs.ScopeSpans().All() {
 		if ss.Scope().Name() != emitter.ScopeLogException {

@@ -10,12 +10,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// NameNode names a node span by the type of the node. Dify uses the title, which users write in any language. The title
-// is kept as an attribute.
+// NameNode names a node span by the type of the node. Dify uses the title, which users write in any language. The
+// title is kept as an attribute.
 func NameNode(span ptrace.Span) {
 	attributes := span.Attributes()
 	nodeType := attrs.Text(attributes, difysemconv.AttrNodeType)
-	if nodeType == "" || !attrs.Has(attributes, difysemconv.AttrNodeID) || attrs.Has(attributes, difysemconv.AttrNodeTitle) {
+	if nodeType == "" || !attrs.Has(attributes, difysemconv.AttrNodeID) ||
+		attrs.Has(attributes, difysemconv.AttrNodeTitle) {
 		return
 	}
 	attributes.PutStr(difysemconv.AttrNodeTitle, span.Name())

@@ -11,13 +11,15 @@ const (
 	RuleBrokerPolling        = "broker_polling"
 	RuleNoScript             = "noscript"
 	RuleSampledResponseCount = "sampled_response_count"
-	// RuleMergedSeries is not a noise rule: it counts the points that were added to another when host labels were removed.
+	// RuleMergedSeries is not a noise rule: it counts the points that were added to another when host labels were
+	// removed.
 	RuleMergedSeries = "merged_series"
 	// RuleJoinedLine is not a noise rule: it counts the lines that were added to the record of the line before.
 	RuleJoinedLine = "joined_line"
 )
 
 var BuiltinRules = []string{
-	RuleParseError, RuleContextDetach, RuleHealthCheck, RuleBrokerPolling, RuleNoScript, RuleSampledResponseCount, RuleMergedSeries,
+	RuleParseError, RuleContextDetach, RuleHealthCheck, RuleBrokerPolling, RuleNoScript, RuleSampledResponseCount,
+	RuleMergedSeries,
 	RuleJoinedLine,
 }

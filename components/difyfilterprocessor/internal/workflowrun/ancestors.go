@@ -11,8 +11,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-// setAncestors sets the ID of a trace's only run on the ancestors of the run that are in the batch: those on an unbroken path
-// from the run, or from where an earlier batch ended, and the request or task at the top.
+// setAncestors sets the ID of a trace's only run on the ancestors of the run that are in the batch: those on an
+// unbroken path from the run, or from where an earlier batch ended, and the request or task at the top.
 func (b *batch) setAncestors() {
 	seen := map[pcommon.TraceID]bool{}
 	for i := range b.spans {
@@ -30,7 +30,8 @@ func (b *batch) setAncestors() {
 		if t.nested {
 			continue
 		}
-		if span.ParentSpanID().IsEmpty() && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindConsumer) {
+		if span.ParentSpanID().IsEmpty() &&
+			(span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindConsumer) {
 			attrs.PutAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[0].id)
 		}
 	}
@@ -43,7 +44,8 @@ func (b *batch) setAncestorsOf(trace pcommon.TraceID, t *traceRuns, r *run) {
 			continue
 		}
 		span := b.spans[i].span
-		if at > 0 && b.spans[i].own && (b.spans[i].node || isRunner(span)) && attrs.Text(span.Attributes(), difysemconv.AttrWorkflowRunID) != r.id {
+		if at > 0 && b.spans[i].own && (b.spans[i].node || isRunner(span)) &&
+			attrs.Text(span.Attributes(), difysemconv.AttrWorkflowRunID) != r.id {
 			t.nested = true // it belongs to another run, which may not be known yet
 			return
 		}

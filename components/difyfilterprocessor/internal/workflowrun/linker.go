@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package workflowrun links spans to workflow runs: it sets dify.workflow_run_id on the spans of a run, and the IDs of the
-// app on node spans.
+// Package workflowrun links spans to workflow runs: it sets dify.workflow_run_id on the spans of a run, and the IDs of
+// the app on node spans.
 package workflowrun
 
 import (
@@ -33,8 +33,8 @@ type Settings struct {
 	MaxApps int
 	// TTL is the minimum time for which a trace or an app is remembered, as long as there is room.
 	TTL time.Duration
-	// WholeTraces is false if the linker sees only a part of each trace. It then uses only the batch itself and the tenant
-	// of an app, and sets nothing on the ancestors of a run, which may have other runs.
+	// WholeTraces is false if the linker sees only a part of each trace. It then uses only the batch itself and the
+	// tenant of an app, and sets nothing on the ancestors of a run, which may have other runs.
 	WholeTraces bool
 }
 
@@ -48,11 +48,12 @@ type Settings struct {
 //     sources of a run. A runner whose run is unknown ends the path, so that a nested run never gets the ID of the run
 //     around it.
 //   - A batch is stored completely before the first lookup, so that the order of spans within a batch does not matter.
-//     The lookups of a batch run under one lock: a concurrent batch of the same trace is seen completely or not at all.
-//   - Ancestors of a run get its ID only as long as the trace has exactly one run and none is nested. A second run that
-//     arrives later does not remove it: this is the one place where the result depends on the order of batches.
-//   - A node gets IDs only from its ancestors, its run or its app, never from the trace: a run may call an app of another
-//     workspace.
+//     The lookups of a batch run under one lock: a concurrent batch of the same trace is seen completely or not at
+//     all.
+//   - Ancestors of a run get its ID only as long as the trace has exactly one run and none is nested. A second run
+//     that arrives later does not remove it: this is the one place where the result depends on the order of batches.
+//   - A node gets IDs only from its ancestors, its run or its app, never from the trace: a run may call an app of
+//     another workspace.
 //   - The state is bounded: maxRunsPerTrace, maxMembersPerTrace and maxPath bound one trace, Settings the number of
 //     traces. Evicted or expired state makes IDs missing, never wrong.
 //
@@ -64,7 +65,7 @@ type Linker struct {
 
 	mu      sync.Mutex
 	traces  *expiring.Map[pcommon.TraceID, *traceRuns] // guarded by mu
-	tenants *expiring.Map[string, string]              // guarded by mu: app ID -> tenant ID; an app never changes its tenant
+	tenants *expiring.Map[string, string]              // guarded by mu: app ID -> tenant ID, which never changes
 }
 
 // NewLinker returns a linker without any state.
@@ -76,8 +77,9 @@ func NewLinker(set Settings) *Linker {
 	}
 }
 
-// Link sets dify.workflow_run_id on the spans of a run, and the app, tenant and workflow IDs on node spans. It must run
-// before redaction, since it reads output.value, and before any span is dropped. origins has the origin of each resource.
+// Link sets dify.workflow_run_id on the spans of a run, and the app, tenant and workflow IDs on node spans. It must
+// run before redaction, since it reads output.value, and before any span is dropped. origins has the origin of each
+// resource.
 func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time) {
 	if !hasOwnSpans(td, origins) && !l.knowsAny(td, now) {
 		return
