@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// ExpectedErrors returns the exception classes that Dify's own Sentry setup ignores, because Dify raises them to reject
-// a wrong request. It is the default list of every component that treats expected errors differently. The caller owns
-// the returned slice.
+// ExpectedErrors returns the exception classes that Dify's own Sentry setup ignores, because Dify raises them to
+// reject a wrong request. It is the default list of every component that treats expected errors differently. The
+// caller owns the returned slice.
 func ExpectedErrors() []string {
 	return []string{
 		"werkzeug.exceptions.HTTPException",
@@ -102,8 +102,8 @@ func (c *ErrorClasses) add(name string) {
 	c.bare[bareClass(name)] = true
 }
 
-// Has reports whether the set contains a class, given as telemetry writes it: with its module, or without it, as Dify's
-// logging handler does. A class without a module matches every listed class of that name.
+// Has reports whether the set contains a class, given as telemetry writes it: with its module, or without it, as
+// Dify's logging handler does. A class without a module matches every listed class of that name.
 func (c *ErrorClasses) Has(class string) bool {
 	if class == "" {
 		return false

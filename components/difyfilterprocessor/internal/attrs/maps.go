@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
+// Has reports whether an attribute is set.
 func Has(m pcommon.Map, key string) bool {
 	_, ok := m.Get(key)
 	return ok
@@ -30,6 +31,7 @@ func Text(m pcommon.Map, key string) string {
 	return ""
 }
 
+// PutAbsent sets a string attribute, unless the key is already set.
 func PutAbsent(m pcommon.Map, key, value string) {
 	if !Has(m, key) {
 		m.PutStr(key, value)

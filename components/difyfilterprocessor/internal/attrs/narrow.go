@@ -13,7 +13,7 @@ import (
 
 // Narrow removes labels from all points of a metric and adds up the points that become equal. The sums are exact for
 // cumulative and delta temporality, since all series of a process arrive in one export. If points can't be added up
-// exactly (different bounds, gauges), the metric keeps its labels. narrow returns the number of points that it
+// exactly (different bounds, gauges), the metric keeps its labels. Narrow returns the number of points that it
 // removed.
 func Narrow(m pmetric.Metric, labels map[string]bool) int {
 	switch m.Type() {

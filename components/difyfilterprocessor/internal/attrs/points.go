@@ -14,6 +14,7 @@ type Point interface {
 	StartTimestamp() pcommon.Timestamp
 }
 
+// EachPoint calls do for every data point of a resource.
 func EachPoint(rm pmetric.ResourceMetrics, do func(Point)) {
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
@@ -22,6 +23,7 @@ func EachPoint(rm pmetric.ResourceMetrics, do func(Point)) {
 	}
 }
 
+// EachPointOf calls do for every data point of a metric.
 func EachPointOf(m pmetric.Metric, do func(Point)) {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:

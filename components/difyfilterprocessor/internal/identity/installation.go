@@ -49,15 +49,6 @@ func splitVersion(res pcommon.Map) {
 	}
 }
 
-// editions maps the suffix of Dify's environment name to the edition. Up to 1.16.1, a self-hosted Dify uses
-// SELF_HOSTED.
-var editions = []struct{ suffix, edition string }{
-	{"-SELF_HOSTED", "COMMUNITY"},
-	{"-COMMUNITY", "COMMUNITY"},
-	{"-ENTERPRISE", "ENTERPRISE"},
-	{"-CLOUD", "CLOUD"},
-}
-
 // splitEnvironment reads <environment>-<edition> from the current key, or from the key of Dify up to 1.13.0.
 func splitEnvironment(res pcommon.Map) {
 	if old, ok := res.Get(difysemconv.AttrOldEnvironment); ok && !attrs.Has(res, difysemconv.AttrEnvironment) {
@@ -69,14 +60,9 @@ func splitEnvironment(res pcommon.Map) {
 	if !ok || attrs.Has(res, difysemconv.AttrEdition) {
 		return // already split, or set by the operator
 	}
-	for _, e := range editions {
-		name, found := strings.CutSuffix(env.AsString(), e.suffix)
-		if !found || name == "" {
-			continue
-		}
+	if name, edition := difysemconv.SplitEnvironment(env.AsString()); edition != "" {
 		env.SetStr(name)
-		res.PutStr(difysemconv.AttrEdition, e.edition)
-		return
+		res.PutStr(difysemconv.AttrEdition, edition)
 	}
 }
 

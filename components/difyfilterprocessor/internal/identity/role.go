@@ -100,6 +100,7 @@ func pollsQueues(spans ptrace.SpanSlice) bool {
 	return false
 }
 
+// RoleByMetrics returns the role by the streams that only an API or only a worker has.
 func RoleByMetrics(rm pmetric.ResourceMetrics) string {
 	role := ""
 	for _, sm := range rm.ScopeMetrics().All() {

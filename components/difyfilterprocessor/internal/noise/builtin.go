@@ -20,22 +20,19 @@ import (
 func builtinRules(set *Settings) []*rule {
 	var rules []*rule
 	if set.ParseError {
-		rules = append(
-			rules,
-			textNoise(tally.RuleParseError, difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
+		rules = append(rules, textNoise(tally.RuleParseError,
+			difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
 	}
 	if set.ContextDetach {
 		// OpenTelemetry for Python logs it with gevent and streaming, together with a ValueError about the token.
-		rules = append(
-			rules,
-			textNoise(tally.RuleContextDetach, "Failed to detach context", "was created in a different Context")...)
+		rules = append(rules, textNoise(tally.RuleContextDetach,
+			"Failed to detach context", "was created in a different Context")...)
 	}
 	if set.NoScript {
 		// redis-py tries EVALSHA first and sends the script if Redis does not have it yet.
-		rules = append(
-			rules,
-			&rule{name: tally.RuleNoScript, drops: DropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError"},
-		)
+		rules = append(rules, &rule{
+			name: tally.RuleNoScript, drops: DropsEvent, spanNameContains: "EVALSHA", exceptionType: "NoScriptError",
+		})
 	}
 	if set.HealthCheck {
 		rules = append(rules,

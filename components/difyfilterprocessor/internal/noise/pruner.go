@@ -23,7 +23,14 @@ type droppedSpan struct {
 }
 
 // Pruner drops noise from traces. It remembers dropped spans, so that children that arrive in a later batch can be
-// re-parented or, in a dropped subtree, be dropped too. It is safe for concurrent use.
+// re-parented or, in a dropped subtree, be dropped too.
+//
+// These invariants hold: a span with status ERROR is dropped only by a rule that matches that error or includes
+// errors; the parent of a kept span is its nearest ancestor that is kept, as far as its ancestors are known; every
+// dropped span is counted once, by the rule that dropped it. A child that arrives before its dropped parent keeps it
+// as parent.
+//
+// A Pruner is safe for concurrent use.
 type Pruner struct {
 	matcher *Matcher
 

@@ -31,10 +31,9 @@ func UpdateAttributes(span ptrace.Span, from emitter.Origin) {
 	if http && (span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindClient) {
 		addHTTPAttributes(attributes)
 	}
-	if !old {
-		return
+	if old {
+		identity.RenameIDs(attributes, from)
 	}
-	identity.RenameIDs(attributes, from)
 }
 
 func addHTTPAttributes(attributes pcommon.Map) {

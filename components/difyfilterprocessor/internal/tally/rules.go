@@ -18,8 +18,8 @@ const (
 	RuleJoinedLine = "joined_line"
 )
 
+// BuiltinRules has the names of all built-in rules, which are reserved.
 var BuiltinRules = []string{
 	RuleParseError, RuleContextDetach, RuleHealthCheck, RuleBrokerPolling, RuleNoScript, RuleSampledResponseCount,
-	RuleMergedSeries,
-	RuleJoinedLine,
+	RuleMergedSeries, RuleJoinedLine,
 }

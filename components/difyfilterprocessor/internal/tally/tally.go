@@ -25,6 +25,7 @@ const (
 // Reason is why redaction changed a value.
 type Reason int
 
+// Reasons: the values of the attribute `reason` of the processor's own metrics, in the order of reasonNames.
 const (
 	ReasonKey Reason = iota
 	ReasonSQL

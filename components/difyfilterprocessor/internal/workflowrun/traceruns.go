@@ -18,14 +18,17 @@ type run struct {
 	path []pcommon.SpanID // from the root up, as far as it is known; the last span may not have arrived yet
 }
 
-// traceRuns is what is remembered of a trace with runs.
+// traceRuns is what is remembered of a trace with runs. The lock of the linker guards it.
+//
+// Runs are only added, up to maxRunsPerTrace, and the root and the ID of a run never change, so that an index in runs
+// stays valid. A span is in members only if it has the ID of that run. Once nested is true, it stays true.
 type traceRuns struct {
 	runs    []run
 	members map[pcommon.SpanID]int // span -> index in runs, for spans of a run that may have children
 	nested  bool                   // a run is within another run, which may not be known yet
 }
 
-// single reports whether the trace has exactly one run.
+// single reports whether all runs of the trace have one ID, and none is nested.
 func (t *traceRuns) single() bool {
 	for i := range t.runs {
 		if t.runs[i].id != t.runs[0].id {
