@@ -73,9 +73,9 @@ func envelopesOf(b *testing.B, pushes [][]ptrace.Traces) (n int64) {
 	e := benchExporter(b, "http://127.0.0.1:1")
 	for _, list := range pushes {
 		for _, td := range list {
-			c := newConversion(b.Context(), e.hub)
+			c := newConversion(b.Context(), e.shared)
 			c.traces(td)
-			n += int64(len(e.hub.unknown(b.Context(), c.events)) + len(c.rest))
+			n += int64(len(e.shared.unknown(b.Context(), c.events)) + len(c.rest))
 		}
 	}
 	require.NoError(b, e.Shutdown(b.Context()))
@@ -246,7 +246,7 @@ func BenchmarkMapping(b *testing.B) {
 		pushes := slices.Concat(all.again(round)...)
 		begin := cpuTime(b)
 		for _, td := range pushes {
-			newConversion(b.Context(), e.hub).traces(td)
+			newConversion(b.Context(), e.shared).traces(td)
 		}
 		ours += cpuTime(b) - begin
 		begin = cpuTime(b)

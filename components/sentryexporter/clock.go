@@ -20,8 +20,8 @@ func (d *destination) checkServer(header http.Header, now time.Time, logger *zap
 		return
 	}
 	if off := now.Sub(date); off.Abs() > clockTolerance && d.said.first("clock of the server") {
-		logger.Error("The clock of this host and that of Sentry's server differ. Sentry drops transactions that are more than a minute ahead of its own, "+
-			"and from 55 minutes on it moves all times by the difference: synchronize this host's clock (NTP).",
+		logger.Error("The clocks of this host and of Sentry's server differ. Sentry drops transactions that are more than a minute ahead of its own, "+
+			"and from 55 minutes on, it shifts all timestamps by the difference: synchronize this host's clock (NTP).",
 			zap.String("host", d.host), zap.Duration("ahead", off.Round(time.Second)))
 	}
 }
@@ -29,7 +29,7 @@ func (d *destination) checkServer(header http.Header, now time.Time, logger *zap
 // checkOrigin compares the time of what is sent with this host's clock.
 func (d *destination) checkOrigin(it *item, now time.Time, logger *zap.Logger) {
 	if off := it.Time.Sub(now); off > clockTolerance && d.said.first("clock of the origin") {
-		logger.Error("Telemetry is dated in the future. Sentry drops such transactions and moves such errors to now: synchronize the clocks of "+
+		logger.Error("Telemetry has timestamps in the future. Sentry drops such transactions and changes the time of such errors to now: synchronize the clocks of "+
 			"Dify's hosts and of this one (NTP).", zap.Duration("ahead", off.Round(time.Second)))
 	}
 }

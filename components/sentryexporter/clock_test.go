@@ -45,6 +45,6 @@ func TestClockOfTheOrigin(t *testing.T) {
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now().Add(5*time.Minute), i+1)))
 	}
 	h.stop(t)
-	require.Len(t, h.messages.FilterMessageSnippet("Telemetry is dated in the future").All(), 1)
+	require.Len(t, h.messages.FilterMessageSnippet("Telemetry has timestamps in the future").All(), 1)
 	assert.Len(t, r.raw("event"), 5, "sent all the same")
 }

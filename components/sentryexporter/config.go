@@ -46,7 +46,7 @@ type Config struct {
 	// Routes send telemetry with a certain attribute to another project. The first that matches wins.
 	Routes []Route `mapstructure:"routes"`
 
-	// MaxAge is how old an item may be when it is sent; older ones are counted instead. 0 is no limit.
+	// MaxAge is how old an item may be when it is sent; older ones are counted instead. 0 means no limit.
 	MaxAge time.Duration `mapstructure:"max_age"`
 
 	// Storage is the id of a storage extension in which failed runs wait. Without it they wait in memory.
@@ -117,7 +117,7 @@ func validateDSN(key, dsn string) error {
 		return nil
 	}
 	if _, err := parseDSN(dsn); err != nil {
-		return fmt.Errorf("`%s` is no Sentry DSN: %w; it looks like https://<key>@<host>/<project number>", key, err)
+		return fmt.Errorf("`%s` is not a Sentry DSN: %w; it looks like https://<key>@<host>/<project number>", key, err)
 	}
 	return nil
 }
@@ -166,19 +166,19 @@ func (cfg *Config) validateNumbers() error {
 		errs = append(errs, errors.New("`traces_sample_rate` must be from 0 (no transactions) to 1 (all)"))
 	}
 	if cfg.RootWait < 0 {
-		errs = append(errs, errors.New("`root_wait` must not be negative; 0 sends spans at once, with or without their root"))
+		errs = append(errs, errors.New("`root_wait` must not be negative; 0 sends spans immediately, with or without their root"))
 	}
 	if cfg.RootWaitMiB < 1 {
 		errs = append(errs, errors.New("`root_wait_mib` must be at least 1; `root_wait: 0` lets no span wait"))
 	}
 	if cfg.MaxAge < 0 {
-		errs = append(errs, errors.New("`max_age` must not be negative; 0 is no limit"))
+		errs = append(errs, errors.New("`max_age` must not be negative; 0 means no limit"))
 	}
 	if cfg.RunWindow < 0 {
-		errs = append(errs, errors.New("`run_window` must not be negative; 0 tells a failed run at once"))
+		errs = append(errs, errors.New("`run_window` must not be negative; 0 reports a failed run at once"))
 	}
 	if cfg.ClientConfig.Timeout < 0 {
-		errs = append(errs, errors.New("`timeout` must not be negative; 0 is no limit"))
+		errs = append(errs, errors.New("`timeout` must not be negative; 0 means no limit"))
 	}
 	if _, ok := severityByName[cfg.Logs.MinSeverity]; !ok {
 		errs = append(errs, errors.New("`logs::min_severity` must be trace, debug, info, warn, error, fatal or off"))
@@ -201,10 +201,10 @@ func (cfg *Config) validateTransport() error {
 	switch cfg.ClientConfig.Compression {
 	case configcompression.TypeGzip, configcompression.TypeDeflate, configcompression.TypeZstd, "none", "":
 	default:
-		errs = append(errs, errors.New("`compression` must be gzip, deflate, zstd or none: Sentry takes no other"))
+		errs = append(errs, errors.New("`compression` must be gzip, deflate, zstd or none: Sentry accepts no other"))
 	}
 	if queue := cfg.QueueConfig.Get(); queue != nil && queue.Batch.HasValue() {
-		errs = append(errs, errors.New("`sending_queue::batch` must stay unset: Sentry takes one event or transaction a request"))
+		errs = append(errs, errors.New("`sending_queue::batch` must stay unset: Sentry accepts one event or transaction per request"))
 	}
 	return errors.Join(errs...)
 }

@@ -15,29 +15,29 @@ import (
 
 // conversion makes items of one push. It decides nothing about delivery.
 type conversion struct {
-	ctx context.Context
-	hub *hub
-	cfg *Config
-	now time.Time
+	ctx    context.Context
+	shared *sharedState
+	cfg    *Config
+	now    time.Time
 
 	events []*item // error events
 	runs   []*item // failed runs, which may have to wait
 	rest   []*item // transactions or logs
 
-	pushed    []identifier // by which a redelivery of the same spans is recognized
-	explained []string     // runs of which an exception was left out by sample_rate
+	pushed     []identifier // by which a redelivery of the same spans is recognized
+	superseded []string     // runs of which an exception was left out by sample_rate
 }
 
-func newConversion(ctx context.Context, h *hub) *conversion {
-	return &conversion{ctx: ctx, hub: h, cfg: h.cfg, now: h.now()}
+func newConversion(ctx context.Context, h *sharedState) *conversion {
+	return &conversion{ctx: ctx, shared: h, cfg: h.cfg, now: h.now()}
 }
 
-func (c *conversion) identity(res pcommon.Resource) *identity { return c.hub.identities.of(res) }
+func (c *conversion) identity(res pcommon.Resource) *identity { return c.shared.identities.of(res) }
 
 // discard counts what is left out.
 func (c *conversion) discard(why reason, route routeKey, category protocol.Category, n int) {
 	if n > 0 {
-		c.hub.counters.discard(c.ctx, why, route, category, int64(n))
+		c.shared.counters.discard(c.ctx, why, route, category, int64(n))
 	}
 }
 

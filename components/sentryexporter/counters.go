@@ -17,21 +17,21 @@ import (
 type reason string
 
 const (
-	reasonBufferFull   reason = "buffer_overflow"    // waited for its root at a shutdown that had no more time
-	reasonDuplicate    reason = "duplicate"          // told before
-	reasonEventFilter  reason = "event_processor"    // Langfuse's default answer
-	reasonIgnored      reason = "ignored"            // ignore_errors
-	reasonInternal     reason = "internal_sdk_error" // could not be encoded
-	reasonNetworkError reason = "network_error"      // given up after connection errors
-	reasonOff          reason = "off"                // a route without DSN, or none that matches
-	reasonQueueFull    reason = "queue_overflow"     // no room in the queue
-	reasonRateLimited  reason = "rate_limited"       // refused with 429: the server counts it
-	reasonBackoff      reason = "ratelimit_backoff"  // not tried, because of a limit
-	reasonRunExplained reason = "run_explained"      // an exception of the failed run was told
-	reasonSampled      reason = "sample_rate"        // traces_sample_rate
-	reasonSendError    reason = "send_error"         // refused, or given up after 5xx
-	reasonTooLarge     reason = "too_large"          // 413
-	reasonTooOld       reason = "too_old"            // max_age
+	reasonBufferFull    reason = "buffer_overflow"    // waited for its root at a shutdown that had no more time
+	reasonDuplicate     reason = "duplicate"          // told before
+	reasonEventFilter   reason = "event_processor"    // Langfuse's default answer
+	reasonIgnored       reason = "ignored"            // ignore_errors
+	reasonInternal      reason = "internal_sdk_error" // could not be encoded
+	reasonNetworkError  reason = "network_error"      // given up after connection errors
+	reasonOff           reason = "off"                // a route without DSN, or none that matches
+	reasonQueueFull     reason = "queue_overflow"     // no room in the queue
+	reasonRateLimited   reason = "rate_limited"       // refused with 429: the server counts it
+	reasonBackoff       reason = "ratelimit_backoff"  // not tried, because of a limit
+	reasonRunSuperseded reason = "run_superseded"     // an exception of the failed run was told
+	reasonSampled       reason = "sample_rate"        // traces_sample_rate
+	reasonSendError     reason = "send_error"         // refused, or given up after 5xx
+	reasonTooLarge      reason = "too_large"          // 413
+	reasonTooOld        reason = "too_old"            // max_age
 )
 
 // reported is how a reason is called in a client report. What is not here is not reported: the server counted it, there

@@ -195,12 +195,12 @@ func TestReportBesideALimitedItemIsDelivered(t *testing.T) {
 
 func TestRefusalsAreSaidOnce(t *testing.T) {
 	for status, want := range map[int]string{
-		http.StatusForbidden:             "refuses the project or its key (403, ProjectId): it is unknown or disabled",
+		http.StatusForbidden:             "rejects the project or its key (403, ProjectId): it is unknown or disabled",
 		http.StatusUnauthorized:          "does not accept the key (401): copy the dsn again",
-		http.StatusNotFound:              "knows no envelope endpoint at the dsn's path (404)",
-		http.StatusBadRequest:            "refused it (400): check the dsn's key and project number",
-		http.StatusRequestEntityTooLarge: "found it too large (413)",
-		http.StatusMovedPermanently:      "redirects (301): write the address that it points to into the dsn",
+		http.StatusNotFound:              "has no envelope endpoint at the dsn's path (404)",
+		http.StatusBadRequest:            "rejected an item (400): check the dsn's key and project number",
+		http.StatusRequestEntityTooLarge: "rejected an item as too large (413)",
+		http.StatusMovedPermanently:      "redirects (301): change the dsn to the address that it redirects to",
 	} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			r := newRelay(t)
@@ -215,7 +215,7 @@ func TestRefusalsAreSaidOnce(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 			}
 			h.stop(t)
-			said := h.messages.FilterMessageSnippet("this is said once").All()
+			said := h.messages.FilterMessageSnippet("for the same reason are only counted").All()
 			require.Len(t, said, 1)
 			assert.Contains(t, said[0].ContextMap()["error"], want)
 			assert.Equal(t, 1, h.messages.FilterLevelExact(zap.ErrorLevel).Len(), "nor does anything else say it again")
@@ -415,7 +415,7 @@ func TestOff(t *testing.T) {
 	require.NoError(t, traces.Shutdown(t.Context()))
 	require.NoError(t, logs.Shutdown(t.Context()))
 	require.Equal(t, 2, messages.Len(), "one line an instance")
-	assert.Equal(t, "Sentry is off: `dsn` is empty.", messages.All()[0].Message)
+	assert.Equal(t, "Sentry is disabled: `dsn` is empty.", messages.All()[0].Message)
 }
 
 func TestLifecycleInAnyOrder(t *testing.T) {
@@ -483,7 +483,7 @@ func TestPushLeavesExactlyTheRest(t *testing.T) {
 		payload := []byte(`{"event_id":"` + id + `"}`)
 		req.items = append(req.items, &item{Category: "error", EventID: id, Time: time.Now(), Count: 1, Size: len(payload), payload: payload})
 	}
-	err := h.traces.hub.pusher.push(t.Context(), req)
+	err := h.traces.shared.pusher.push(t.Context(), req)
 	require.Error(t, err)
 	assert.False(t, consumererror.IsPermanent(err))
 	left := req.OnError(err).(*request)
@@ -492,7 +492,7 @@ func TestPushLeavesExactlyTheRest(t *testing.T) {
 	assert.Same(t, req.items[3], left.items[1])
 	assert.Equal(t, req.firstTry, left.firstTry)
 	assert.Len(t, r.raw("event"), 1)
-	h.traces.hub.pusher.noteBackedOff(left.items, false)
+	h.traces.shared.pusher.noteBackedOff(left.items, false)
 }
 
 func TestMemory(t *testing.T) {

@@ -66,7 +66,7 @@ func (c *conversion) exceptions(nodes []*node) {
 			c.unsampledError(all[0].route, runsOf(all))
 			continue
 		}
-		c.exception(id, slices.MaxFunc(all, nearer), slices.MaxFunc(all, telling), runsOf(all))
+		c.exception(id, slices.MaxFunc(all, deeper), slices.MaxFunc(all, moreDetailed), runsOf(all))
 	}
 }
 
@@ -74,7 +74,7 @@ func (c *conversion) exceptions(nodes []*node) {
 func runsOf(all []*occurrence) []string {
 	var out []string
 	for _, o := range all {
-		if run := o.node.near(difysemconv.AttrWorkflowRunID); run != "" && !slices.Contains(out, run) {
+		if run := o.node.inherited(difysemconv.AttrWorkflowRunID); run != "" && !slices.Contains(out, run) {
 			out = append(out, run)
 		}
 	}
@@ -83,16 +83,16 @@ func runsOf(all []*occurrence) []string {
 
 // unsampledError counts an exception that is not told. It explains its runs all the same: they are not to be told in its
 // place.
-func (c *conversion) unsampledError(route routeKey, explains []string) {
+func (c *conversion) unsampledError(route routeKey, supersedes []string) {
 	c.discard(reasonSampled, route, protocol.CategoryError, 1)
-	c.explained = append(c.explained, explains...)
+	c.superseded = append(c.superseded, supersedes...)
 }
 
 // nearer prefers the span on which it happened to those that it passed on its way out.
-func nearer(a, b *occurrence) int { return cmp.Compare(a.node.depth(), b.node.depth()) }
+func deeper(a, b *occurrence) int { return cmp.Compare(a.node.depth(), b.node.depth()) }
 
 // telling prefers the recording that Sentry's SDK would have made, the logged one, and then the longer way out.
-func telling(a, b *occurrence) int {
+func moreDetailed(a, b *occurrence) int {
 	if a.what.logged != b.what.logged {
 		if a.what.logged {
 			return 1
@@ -103,14 +103,14 @@ func telling(a, b *occurrence) int {
 }
 
 func (c *conversion) routeOf(n *node) routeKey {
-	if route := c.hub.router.findInTrace(n.part.trace, n.identity.attributes, n.span.Attributes()); route != (routeKey{}) {
+	if route := c.shared.router.findInTrace(n.part.trace, n.identity.attributes, n.span.Attributes()); route != (routeKey{}) {
 		return route
 	}
 	return n.segment.route
 }
 
 // exception makes the event of an exception from the place where it happened and the recording that tells most.
-func (c *conversion) exception(id identifier, where, what *occurrence, explains []string) {
+func (c *conversion) exception(id identifier, where, what *occurrence, supersedes []string) {
 	n := where.node
 	ev := c.newEvent(n.identity, what.what, what.exc, what.extra)
 	ev.EventID = id.String()
@@ -118,9 +118,9 @@ func (c *conversion) exception(id identifier, where, what *occurrence, explains 
 		ev.Transaction = protocol.Line(describe(root).transactionName(root.span), protocol.MaxTransaction)
 	}
 	for _, key := range eventTags {
-		tag(ev, key, n.near(key))
+		tag(ev, key, n.inherited(key))
 	}
-	ev.User = userOf(n.near(keysUser...))
+	ev.User = userOf(n.inherited(keysUser...))
 	ev.Request = requestOfSpan(n.segment.root)
 	d := describe(n)
 	ev.Contexts["trace"] = protocol.TraceContext{
@@ -128,9 +128,9 @@ func (c *conversion) exception(id identifier, where, what *occurrence, explains 
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(n.span), Origin: protocol.Origin(d.origin, n.scope),
 	}
 	ev.Fingerprint = fingerprint(what.exc, place{
-		nodeType: n.near(difysemconv.AttrNodeType), task: n.near("celery.task_name"), route: n.near("http.route"),
+		nodeType: n.inherited(difysemconv.AttrNodeType), task: n.inherited("celery.task_name"), route: n.inherited("http.route"),
 	})
-	c.addEvent(ev, id, where.route, explains)
+	c.addEvent(ev, id, where.route, supersedes)
 }
 
 // tag sets a tag from an attribute. Dify writes "unknown" for an id that it does not have.
@@ -170,9 +170,9 @@ func exceptionID(traceID string, r recorded, exc *stacktrace.Exception) identifi
 }
 
 // addEvent encodes an event and keeps it for the queue of errors.
-func (c *conversion) addEvent(ev *protocol.Event, id identifier, route routeKey, explains []string) {
+func (c *conversion) addEvent(ev *protocol.Event, id identifier, route routeKey, supersedes []string) {
 	if it := c.eventItem(ev, id, route); it != nil {
-		it.explains = explains
+		it.supersedes = supersedes
 		c.events = append(c.events, it)
 	}
 }

@@ -159,7 +159,7 @@ func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) 
 	}
 	var frames []protocol.Frame
 	for _, f := range exc.Frames {
-		if !strings.HasPrefix(f.Module, bystander) {
+		if !strings.HasPrefix(f.Module, sdkPackage) {
 			frames = append(frames, payloadFrame(f))
 		}
 	}
@@ -169,9 +169,9 @@ func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) 
 	return out
 }
 
-// bystander is the package of Sentry's SDK, which wraps calls and hides its own frames: a failure is the same with and
+// sdkPackage is the package of Sentry's SDK, which wraps calls and hides its own frames: a failure is the same with and
 // without it.
-const bystander = "sentry_sdk."
+const sdkPackage = "sentry_sdk."
 
 // memberCount is what Python appends to a group's message.
 var memberCount = regexp.MustCompile(` \(\d+ sub-exceptions?\)$`)

@@ -24,7 +24,7 @@ const releasedTogether = 100
 // sentryExporter is the instance of one signal: it converts on arrival and hands errors to the hub's queues, transactions
 // or logs to its own.
 type sentryExporter struct {
-	hub    *hub
+	shared *sharedState
 	queues *queues
 
 	begin sync.Once
@@ -35,20 +35,20 @@ type sentryExporter struct {
 	endErr error
 }
 
-func newExporter(h *hub, q *queues) *sentryExporter {
-	return &sentryExporter{hub: h, queues: q, stop: make(chan struct{})}
+func newExporter(h *sharedState, q *queues) *sentryExporter {
+	return &sentryExporter{shared: h, queues: q, stop: make(chan struct{})}
 }
 
 func (*sentryExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
 func (e *sentryExporter) Start(ctx context.Context, host component.Host) error {
-	if err := e.hub.start(ctx, host); err != nil {
+	if err := e.shared.start(ctx, host); err != nil {
 		return err
 	}
 	if err := e.queues.Start(ctx, host); err != nil {
 		return err
 	}
-	if e.queues.kind == kindTransactions && e.hub.cfg.RootWait > 0 {
+	if e.queues.kind == kindTransactions && e.shared.cfg.RootWait > 0 {
 		e.begin.Do(func() { e.done.Go(e.releaseDue) })
 	}
 	return nil
@@ -57,13 +57,13 @@ func (e *sentryExporter) Start(ctx context.Context, host component.Host) error {
 // Shutdown ends the queues first: what they still send needs the hub. What waits for its root goes into the queues before.
 func (e *sentryExporter) Shutdown(ctx context.Context) error {
 	e.end.Do(func() {
-		e.hub.beginShutdown()
+		e.shared.beginShutdown()
 		close(e.stop)
 		e.done.Wait()
 		if e.queues.kind == kindTransactions {
 			e.releaseAll(ctx)
 		}
-		e.endErr = errors.Join(e.queues.Shutdown(ctx), e.hub.shutdown(ctx))
+		e.endErr = errors.Join(e.queues.Shutdown(ctx), e.shared.shutdown(ctx))
 	})
 	return e.endErr
 }
@@ -71,16 +71,16 @@ func (e *sentryExporter) Shutdown(ctx context.Context) error {
 // releaseDue sends spans that waited for their root in vain, until the end.
 func (e *sentryExporter) releaseDue() {
 	for {
-		timer := time.NewTimer(e.hub.waiting.next(e.hub.now()))
+		timer := time.NewTimer(e.shared.pending.next(e.shared.now()))
 		select {
 		case <-e.stop:
 			timer.Stop()
 			return
 		case <-timer.C:
-			c := newConversion(e.hub.pusher.closing, e.hub)
-			c.release(e.hub.waiting.due(e.hub.now(), releasedTogether))
+			c := newConversion(e.shared.pusher.closing, e.shared)
+			c.release(e.shared.pending.due(e.shared.now(), releasedTogether))
 			if err := e.hand(c); err != nil { // counted by the pusher; nobody upstream to ask
-				e.hub.logger.Warn("Spans that waited for their root could not be sent to Sentry.", zap.Error(err))
+				e.shared.logger.Warn("Pending spans could not be queued for Sentry.", zap.Error(err))
 			}
 		}
 	}
@@ -89,44 +89,44 @@ func (e *sentryExporter) releaseDue() {
 // releaseAll hands everything that waits to the queues, as long as there is time; what is left then is counted.
 func (e *sentryExporter) releaseAll(ctx context.Context) {
 	for {
-		parts := e.hub.waiting.first(releasedTogether)
+		parts := e.shared.pending.first(releasedTogether)
 		if len(parts) == 0 {
 			return
 		}
-		c := newConversion(ctx, e.hub)
-		if e.hub.pusher.closing.Err() != nil {
+		c := newConversion(ctx, e.shared)
+		if e.shared.pusher.closing.Err() != nil {
 			c.discard(reasonBufferFull, routeKey{}, protocol.CategorySpan, spansOf(parts))
 			continue
 		}
 		c.release(parts)
 		if err := e.hand(c); err != nil {
-			e.hub.logger.Warn("Spans that waited for their root could not be sent to Sentry.", zap.Error(err))
+			e.shared.logger.Warn("Pending spans could not be queued for Sentry.", zap.Error(err))
 		}
 	}
 }
 
 func (e *sentryExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	c := newConversion(ctx, e.hub)
+	c := newConversion(ctx, e.shared)
 	c.traces(td)
 	return e.hand(c)
 }
 
 func (e *sentryExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	c := newConversion(ctx, e.hub)
+	c := newConversion(ctx, e.shared)
 	c.logs(ld)
 	return e.hand(c)
 }
 
 // hand puts what was converted into the queues. Errors go first: they matter most and never wait.
 func (e *sentryExporter) hand(c *conversion) error {
-	err := e.hub.accept(c.ctx, c.events)
-	e.hub.explain(c.ctx, c.explained)
+	err := e.shared.accept(c.ctx, c.events)
+	e.shared.supersede(c.ctx, c.superseded)
 	for _, run := range c.runs {
-		err = errors.Join(err, e.hub.fail(c.ctx, run))
+		err = errors.Join(err, e.shared.fail(c.ctx, run))
 	}
-	_, giveErr := e.hub.give(c.ctx, e.queues, c.rest)
+	_, giveErr := e.shared.give(c.ctx, e.queues, c.rest)
 	if err = errors.Join(err, giveErr); err != nil {
-		e.hub.told.forget(c.pushed...)
+		e.shared.seen.forget(c.pushed...)
 	}
 	return err
 }
@@ -140,7 +140,7 @@ type offExporter struct {
 func (*offExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
 func (o *offExporter) Start(context.Context, component.Host) error {
-	o.logger.Info("Sentry is off: `dsn` is empty.")
+	o.logger.Info("Sentry is disabled: `dsn` is empty.")
 	return nil
 }
 

@@ -21,7 +21,7 @@ import (
 
 // NewFactory creates the factory of the sentry exporter.
 func NewFactory() exporter.Factory {
-	f := &factory{hubs: map[*Config]*sharedHub{}}
+	f := &factory{shared: map[*Config]*sharedEntry{}}
 	return exporter.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
@@ -53,45 +53,45 @@ func createDefaultConfig() component.Config {
 
 // factory shares a hub between the traces and the logs instance of one exporter, which get the same *Config.
 type factory struct {
-	mu   sync.Mutex
-	hubs map[*Config]*sharedHub // guarded by mu
+	mu     sync.Mutex
+	shared map[*Config]*sharedEntry // guarded by mu
 }
 
-type sharedHub struct {
-	*hub
+type sharedEntry struct {
+	*sharedState
 	refs int
 }
 
 // hub of a configuration, with one more reference to it.
-func (f *factory) hub(ctx context.Context, set exporter.Settings, cfg *Config) (*hub, error) {
+func (f *factory) acquire(ctx context.Context, set exporter.Settings, cfg *Config) (*sharedState, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if shared, ok := f.hubs[cfg]; ok {
+	if shared, ok := f.shared[cfg]; ok {
 		shared.refs++
-		return shared.hub, nil
+		return shared.sharedState, nil
 	}
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	h, err := newHub(ctx, set, cfg, telemetry)
+	h, err := newSharedState(ctx, set, cfg, telemetry)
 	if err != nil {
 		return nil, err
 	}
 	h.release = func() bool { return f.unref(cfg) }
-	f.hubs[cfg] = &sharedHub{hub: h, refs: 1}
+	f.shared[cfg] = &sharedEntry{sharedState: h, refs: 1}
 	return h, nil
 }
 
 func (f *factory) unref(cfg *Config) (last bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	shared := f.hubs[cfg]
+	shared := f.shared[cfg]
 	shared.refs--
 	if shared.refs > 0 {
 		return false
 	}
-	delete(f.hubs, cfg)
+	delete(f.shared, cfg)
 	return true
 }
 
@@ -114,7 +114,7 @@ func (f *factory) create(ctx context.Context, set exporter.Settings, cfg compone
 	if c.off() {
 		return &offExporter{logger: set.Logger}, nil
 	}
-	h, err := f.hub(ctx, set, c)
+	h, err := f.acquire(ctx, set, c)
 	if err != nil {
 		return nil, err
 	}

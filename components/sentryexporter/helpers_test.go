@@ -73,9 +73,9 @@ func startHarness(t *testing.T, cfg *Config, host component.Host, now func() tim
 	logs, err := factory.CreateLogs(t.Context(), set, cfg)
 	require.NoError(t, err)
 	h.traces, h.logs = traces.(*sentryExporter), logs.(*sentryExporter)
-	require.Same(t, h.traces.hub, h.logs.hub)
+	require.Same(t, h.traces.shared, h.logs.shared)
 	if now != nil {
-		h.traces.hub.now = now
+		h.traces.shared.now = now
 	}
 	require.NoError(t, h.traces.Start(t.Context(), host))
 	require.NoError(t, h.logs.Start(t.Context(), host))

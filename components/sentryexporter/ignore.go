@@ -107,7 +107,7 @@ func (c *conversion) ignore(r recorded, exc *stacktrace.Exception, route routeKe
 	switch {
 	case isNoise(r.message, r.logMessage, r.typ, exc.Message):
 		c.discard(reasonEventFilter, route, protocol.CategoryError, 1)
-	case c.hub.ignored.match(exc.Type):
+	case c.shared.ignored.match(exc.Type):
 		c.discard(reasonIgnored, route, protocol.CategoryError, 1)
 	default:
 		return false

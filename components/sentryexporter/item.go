@@ -20,11 +20,11 @@ type item struct {
 	Spans    int               `json:"spans,omitempty"` // of a transaction, its root included
 	Size     int               `json:"size"`            // of the payload
 
-	payload  []byte
-	mark     identifier   // under which the item is remembered as told
-	marks    []identifier // of log records
-	run      string       // the failed workflow run that this tells
-	explains []string     // the workflow runs whose exception this is
+	payload    []byte
+	mark       identifier   // under which the item is remembered as told
+	marks      []identifier // of log records
+	run        string       // the failed workflow run that this tells
+	supersedes []string     // the workflow runs whose exception this is
 }
 
 // quantities are what an item counts for, by category.

@@ -89,13 +89,13 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 	if severityOf(rec) < severityByName[c.cfg.Logs.MinSeverity] {
 		return
 	}
-	route := c.hub.router.findInTrace(rec.TraceID(), id.attributes, rec.Attributes())
+	route := c.shared.router.findInTrace(rec.TraceID(), id.attributes, rec.Attributes())
 	if isNoise(rec.Body().AsString()) {
 		c.discard(reasonEventFilter, route, protocol.CategoryLogItem, 1)
 		return
 	}
 	mark := identify("record", text(rec.Attributes(), difysemconv.AttrLogRecordUID))
-	if hasUID := text(rec.Attributes(), difysemconv.AttrLogRecordUID) != ""; hasUID && !c.hub.told.add(mark, c.now) {
+	if hasUID := text(rec.Attributes(), difysemconv.AttrLogRecordUID) != ""; hasUID && !c.shared.seen.add(mark, c.now) {
 		c.discard(reasonDuplicate, route, protocol.CategoryLogItem, 1)
 		return
 	}
@@ -105,7 +105,7 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 // loggedException makes the event of an exception in a log record. Its id is the one the exception has on spans.
 func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorded) {
 	attrs := rec.Attributes()
-	route := c.hub.router.findInTrace(rec.TraceID(), id.attributes, attrs)
+	route := c.shared.router.findInTrace(rec.TraceID(), id.attributes, attrs)
 	extra := map[string]string{}
 	exc := exceptionOf(r, extra)
 	if c.ignore(r, exc, route) {
@@ -118,12 +118,12 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
 	}
 	mark := exceptionID(context, r, exc)
-	var explains []string
+	var supersedes []string
 	if run := text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
-		explains = []string{run}
+		supersedes = []string{run}
 	}
 	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(mark)), c.cfg.SampleRate) {
-		c.unsampledError(route, explains)
+		c.unsampledError(route, supersedes)
 		return
 	}
 	ev.EventID = mark.String()
@@ -131,7 +131,7 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 		nodeType: text(attrs, difysemconv.AttrNodeType), task: text(attrs, "celery.task_name"), route: text(attrs, "http.route"),
 	})
 	fillFromRecord(ev, rec)
-	c.addEvent(ev, mark, route, explains)
+	c.addEvent(ev, mark, route, supersedes)
 }
 
 // traceOf is the trace context of a record's event. Sentry links by trace only where a span is named: a record without one

@@ -68,11 +68,11 @@ func (p *pusher) breakable(ctx context.Context) (context.Context, context.Cancel
 func (p *pusher) result(ctx context.Context, a *attempt, req *request) error {
 	if len(a.left) > 0 && p.givesUp(a, req) {
 		p.counters.discarded(ctx, a.giveUpReason, a.left...)
-		return consumererror.NewPermanent(fmt.Errorf("gave up %d of %d items: %w", len(a.left), len(req.items), a.leftCause))
+		return consumererror.NewPermanent(fmt.Errorf("gave up on %d of %d items: %w", len(a.left), len(req.items), a.leftCause))
 	}
 	if len(a.left) == 0 {
-		if a.refused > 0 {
-			return consumererror.NewPermanent(fmt.Errorf("%d of %d items: %w", a.refused, len(req.items), a.refusedCause))
+		if a.rejected > 0 {
+			return consumererror.NewPermanent(fmt.Errorf("%d of %d items: %w", a.rejected, len(req.items), a.rejectedCause))
 		}
 		return nil
 	}
@@ -132,8 +132,8 @@ type attempt struct {
 	until        time.Time // the latest limit that an item waits for
 	unlimited    bool      // whether an item is left that waits for no limit
 
-	refused      int
-	refusedCause error
+	rejected      int
+	rejectedCause error
 }
 
 func (a *attempt) try(ctx context.Context, it *item) {
@@ -174,13 +174,13 @@ func (a *attempt) settle(ctx context.Context, dest *destination, it *item, out o
 		return
 	case tooLarge:
 		a.counters.discarded(ctx, reasonTooLarge, it)
-	case refused:
+	case rejected:
 		a.counters.discarded(ctx, reasonSendError, it)
 	}
-	a.refused++
-	a.refusedCause = refusal{err}
+	a.rejected++
+	a.rejectedCause = rejection{err}
 	if dest.said.first(err.Error()) {
-		a.logger.Error("Sentry refused an item. It is dropped, as are others for the same reason; this is said once.", zap.Error(err))
+		a.logger.Error("Sentry rejected an item. The item was dropped; more rejections for the same reason are only counted.", zap.Error(err))
 	}
 }
 

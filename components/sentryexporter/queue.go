@@ -29,7 +29,7 @@ type queue struct {
 
 // put hands items over. It returns the items that were not taken, for the caller to count, and an error only if the
 // sender upstream should try again: without a queue of our own, or where Consume waits for the result.
-func (q *queue) put(ctx context.Context, items []*item) (refused []*item, err error) {
+func (q *queue) put(ctx context.Context, items []*item) (dropped []*item, err error) {
 	err = q.offer(context.WithValue(ctx, itemsKey{}, items))
 	switch {
 	case err == nil:

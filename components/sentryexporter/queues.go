@@ -58,7 +58,7 @@ const formerFor = time.Minute
 
 type newQueueFunc func(context.Context, exporter.Settings, *Config, xexporterhelper.RequestConsumeFunc) (*queue, error)
 
-func newQueues(ctx context.Context, set exporter.Settings, h *hub, kind string, newQueue newQueueFunc) (*queues, error) {
+func newQueues(ctx context.Context, set exporter.Settings, h *sharedState, kind string, newQueue newQueueFunc) (*queues, error) {
 	q := &queues{
 		set: set, cfg: h.cfg, router: h.router, push: h.pusher.push, newQueue: newQueue, kind: kind,
 		byProject: map[string]*queue{}, former: map[string]*formerQueue{},
@@ -112,7 +112,7 @@ func (q *queues) all() []*queue {
 
 // put hands each item to the queue of its project. It returns what was not taken and is to be counted, and what the
 // sender upstream should send again.
-func (q *queues) put(ctx context.Context, items []*item) (refused, failed []*item, err error) {
+func (q *queues) put(ctx context.Context, items []*item) (dropped, failed []*item, err error) {
 	byProject := map[string][]*item{}
 	for _, it := range items {
 		project := q.router.destination(it.Route).project
@@ -120,12 +120,12 @@ func (q *queues) put(ctx context.Context, items []*item) (refused, failed []*ite
 	}
 	for project, items := range byProject {
 		full, putErr := q.byProject[project].put(ctx, items)
-		refused = append(refused, full...)
+		dropped = append(dropped, full...)
 		if putErr != nil {
 			failed, err = append(failed, items...), errors.Join(err, putErr)
 		}
 	}
-	return refused, failed, err
+	return dropped, failed, err
 }
 
 // Shutdown ends all at the same time, so that none uses up the time of another. It may be called more than once.
@@ -183,7 +183,7 @@ func (q *queues) storedNames(ctx context.Context) (names []string, err error) {
 		return nil, fmt.Errorf("read the list of queues from `sending_queue::storage`: %w", err)
 	}
 	if stored != nil && json.Unmarshal(stored, &names) != nil {
-		return nil, errors.New("the list of queues in `sending_queue::storage` is damaged: remove this exporter's `projects` files there; queues of projects that are configured no more are then not emptied")
+		return nil, errors.New("the list of queues in `sending_queue::storage` is damaged: delete this exporter's `projects` files there; the queues of projects that are no longer configured are then not drained")
 	}
 	return names, nil
 }

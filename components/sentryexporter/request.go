@@ -91,14 +91,14 @@ func (encoding) Unmarshal(b []byte) (context.Context, xexporterhelper.Request, e
 	for b = b[1:]; len(b) > 0; {
 		line, rest, ok := bytes.Cut(b, []byte("\n"))
 		if !ok {
-			return context.Background(), r, errors.New("queued item is cut off")
+			return context.Background(), r, errors.New("queued item is truncated")
 		}
 		it := &item{}
 		if err := json.Unmarshal(line, it); err != nil {
 			return context.Background(), r, fmt.Errorf("decode queued item: %w", err)
 		}
 		if it.Size < 0 || it.Size > len(rest) {
-			return context.Background(), r, errors.New("queued item is cut off")
+			return context.Background(), r, errors.New("queued item is truncated")
 		}
 		it.payload, b = rest[:it.Size], rest[it.Size:]
 		r.items = append(r.items, it)

@@ -30,7 +30,7 @@ var errorClass = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception
 // run makes the event of a failed run. It waits until it is clear that no exception tells more.
 func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	attrs := rec.Attributes()
-	route := c.hub.router.find(id.attributes, attrs)
+	route := c.shared.router.find(id.attributes, attrs)
 	message := firstOf(text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
 	nodeType := firstOf(text(attrs, difysemconv.AttrNodeType), "run")
 	exc := &stacktrace.Exception{Type: runFailure, Message: message}

@@ -20,12 +20,12 @@ import (
 const (
 	// shards bound what one change rewrites in the storage.
 	shards = 64
-	// maxHeld and maxTold bound what a shard holds. A run beyond maxHeld is told at once; the oldest beyond maxTold is
+	// maxPending and maxSuperseded bound what a shard holds. A run beyond maxPending is told at once; the oldest beyond maxSuperseded is
 	// forgotten, which can at worst tell a failure twice.
-	maxHeld = 64
-	maxTold = 512
-	// toldFor is how long it is remembered that an exception of a run was told.
-	toldFor = 24 * time.Hour
+	maxPending    = 64
+	maxSuperseded = 512
+	// supersededFor is how long it is remembered that an exception of a run was told.
+	supersededFor = 24 * time.Hour
 
 	runsVersion = 1
 )
@@ -42,19 +42,19 @@ type runs struct {
 
 // shard is also the stored form.
 type shard struct {
-	Version int       `json:"version"`
-	Held    []heldRun `json:"held,omitempty"`
-	Told    []toldRun `json:"told,omitempty"`
+	Version    int             `json:"version"`
+	Pending    []pendingRun    `json:"held,omitempty"`
+	Superseded []supersededRun `json:"told,omitempty"`
 }
 
-type heldRun struct {
+type pendingRun struct {
 	Run     string    `json:"run"`
 	Due     time.Time `json:"due"`
 	Item    *item     `json:"item"`
 	Payload []byte    `json:"payload"`
 }
 
-type toldRun struct {
+type supersededRun struct {
 	Run string    `json:"run"`
 	At  time.Time `json:"at"`
 }
@@ -77,17 +77,17 @@ func (r *runs) load(ctx context.Context) error {
 	for n := range r.shards {
 		b, err := r.client.Get(ctx, shardKey(n))
 		if err != nil {
-			return fmt.Errorf("read waiting runs from `storage`: %w", err)
+			return fmt.Errorf("read pending failed runs from `storage`: %w", err)
 		}
 		if b == nil {
 			continue
 		}
 		var s shard
 		if err := json.Unmarshal(b, &s); err != nil || s.Version != runsVersion {
-			return errors.New("the waiting runs in `storage` are damaged or of a newer version: start that version, or remove this exporter's `runs` file and lose them")
+			return errors.New("the pending failed runs in `storage` are damaged or were written by a newer version: run that version, or delete this exporter's `runs` file, which loses them")
 		}
-		for i := range s.Held {
-			s.Held[i].Item.payload = s.Held[i].Payload
+		for i := range s.Pending {
+			s.Pending[i].Item.payload = s.Pending[i].Payload
 		}
 		r.shards[n] = s
 	}
@@ -96,41 +96,41 @@ func (r *runs) load(ctx context.Context) error {
 
 // hold keeps a failed run until due. It returns true if the run waits, and else why the caller need not or must tell it
 // now: explained if an exception of it was told.
-func (r *runs) hold(ctx context.Context, it *item, due time.Time) (held, explained bool) {
+func (r *runs) add(ctx context.Context, it *item, due time.Time) (pending, superseded bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := shardOf(it.run)
 	s := &r.shards[n]
-	if slices.ContainsFunc(s.Told, func(t toldRun) bool { return t.Run == it.run }) {
+	if slices.ContainsFunc(s.Superseded, func(t supersededRun) bool { return t.Run == it.run }) {
 		return false, true
 	}
-	if slices.ContainsFunc(s.Held, func(h heldRun) bool { return h.Run == it.run }) {
+	if slices.ContainsFunc(s.Pending, func(h pendingRun) bool { return h.Run == it.run }) {
 		return true, false // delivered again
 	}
-	if len(s.Held) >= maxHeld {
+	if len(s.Pending) >= maxPending {
 		return false, false
 	}
-	s.Held = append(s.Held, heldRun{Run: it.run, Due: due, Item: it, Payload: it.payload})
+	s.Pending = append(s.Pending, pendingRun{Run: it.run, Due: due, Item: it, Payload: it.payload})
 	if err := r.save(ctx, n); err != nil { // better told at once than lost
-		s.Held = s.Held[:len(s.Held)-1]
+		s.Pending = s.Pending[:len(s.Pending)-1]
 		return false, false
 	}
 	return true, false
 }
 
 // explain notes that an exception of these runs was told, and returns the items that thereby need not be.
-func (r *runs) explain(ctx context.Context, now time.Time, ids ...string) (released []*item, err error) {
+func (r *runs) supersede(ctx context.Context, now time.Time, ids ...string) (released []*item, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changed := map[int]bool{}
 	for _, id := range ids {
 		n := shardOf(id)
 		s := &r.shards[n]
-		if slices.ContainsFunc(s.Told, func(t toldRun) bool { return t.Run == id }) {
+		if slices.ContainsFunc(s.Superseded, func(t supersededRun) bool { return t.Run == id }) {
 			continue
 		}
-		s.Told = append(fresh(s.Told, now), toldRun{Run: id, At: now})
-		s.Held = slices.DeleteFunc(s.Held, func(h heldRun) bool {
+		s.Superseded = append(fresh(s.Superseded, now), supersededRun{Run: id, At: now})
+		s.Pending = slices.DeleteFunc(s.Pending, func(h pendingRun) bool {
 			if h.Run == id {
 				released = append(released, h.Item)
 			}
@@ -144,12 +144,12 @@ func (r *runs) explain(ctx context.Context, now time.Time, ids ...string) (relea
 	return released, err
 }
 
-func fresh(told []toldRun, now time.Time) []toldRun {
-	told = slices.DeleteFunc(told, func(t toldRun) bool { return now.Sub(t.At) > toldFor })
-	if extra := len(told) - maxTold + 1; extra > 0 {
-		told = slices.Delete(told, 0, extra)
+func fresh(runs []supersededRun, now time.Time) []supersededRun {
+	runs = slices.DeleteFunc(runs, func(t supersededRun) bool { return now.Sub(t.At) > supersededFor })
+	if extra := len(runs) - maxSuperseded + 1; extra > 0 {
+		runs = slices.Delete(runs, 0, extra)
 	}
-	return told
+	return runs
 }
 
 // due returns the items whose time has come, still held: remove forgets them when they have been handed on.
@@ -158,7 +158,7 @@ func (r *runs) due(now time.Time) []*item {
 	defer r.mu.Unlock()
 	var out []*item
 	for n := range r.shards {
-		for _, h := range r.shards[n].Held {
+		for _, h := range r.shards[n].Pending {
 			if !h.Due.After(now) {
 				h.Item.run = h.Run
 				out = append(out, h.Item)
@@ -173,9 +173,9 @@ func (r *runs) postpone(items []*item, due time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, it := range items {
-		for i, h := range r.shards[shardOf(it.run)].Held {
+		for i, h := range r.shards[shardOf(it.run)].Pending {
 			if h.Run == it.run {
-				r.shards[shardOf(it.run)].Held[i].Due = due
+				r.shards[shardOf(it.run)].Pending[i].Due = due
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func (r *runs) remove(ctx context.Context, items []*item) error {
 	changed := map[int]bool{}
 	for _, it := range items {
 		n := shardOf(it.run)
-		r.shards[n].Held = slices.DeleteFunc(r.shards[n].Held, func(h heldRun) bool { return h.Run == it.run })
+		r.shards[n].Pending = slices.DeleteFunc(r.shards[n].Pending, func(h pendingRun) bool { return h.Run == it.run })
 		changed[n] = true
 	}
 	var err error
@@ -205,7 +205,7 @@ func (r *runs) next() (time.Time, bool) {
 	var first time.Time
 	found := false
 	for n := range r.shards {
-		for _, h := range r.shards[n].Held {
+		for _, h := range r.shards[n].Pending {
 			if !found || h.Due.Before(first) {
 				first, found = h.Due, true
 			}
@@ -219,7 +219,7 @@ func (r *runs) waiting() int {
 	defer r.mu.Unlock()
 	n := 0
 	for i := range r.shards {
-		n += len(r.shards[i].Held)
+		n += len(r.shards[i].Pending)
 	}
 	return n
 }
@@ -230,13 +230,13 @@ func (r *runs) save(ctx context.Context, n int) error {
 		return nil
 	}
 	s := r.shards[n]
-	if len(s.Held) == 0 && len(s.Told) == 0 {
+	if len(s.Pending) == 0 && len(s.Superseded) == 0 {
 		return r.client.Delete(ctx, shardKey(n))
 	}
 	s.Version = runsVersion
 	b, err := json.Marshal(s)
 	if err != nil {
-		return fmt.Errorf("encode waiting runs: %w", err)
+		return fmt.Errorf("encode pending failed runs: %w", err)
 	}
 	return r.client.Set(ctx, shardKey(n), b)
 }

@@ -127,7 +127,7 @@ func TestExceptionExplainsTheRun(t *testing.T) {
 				got = append(got, at(t, ev, "exception", "values", 0, "value"))
 			}
 			assert.ElementsMatch(t, []any{"the true cause", "Run failed: node 'LLM 1' took 12 s"}, got)
-			assert.EqualValues(t, 1, h.discarded(t)["run_explained error"])
+			assert.EqualValues(t, 1, h.discarded(t)["run_superseded error"])
 		})
 	}
 }
@@ -156,7 +156,7 @@ func TestExceptionExplainsAllItsRuns(t *testing.T) {
 			h.stop(t)
 			r.requireNoFaults(t)
 			require.Len(t, r.raw("event"), 1)
-			assert.Equal(t, map[string]int64{"duplicate error": 2, "run_explained error": 2}, h.discarded(t))
+			assert.Equal(t, map[string]int64{"duplicate error": 2, "run_superseded error": 2}, h.discarded(t))
 		})
 	}
 }
@@ -198,7 +198,7 @@ func TestRunsWaitOnDiskAcrossARestart(t *testing.T) {
 
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, later)
-	assert.Zero(t, h.traces.hub.runs.waiting(), "nothing is left behind")
+	assert.Zero(t, h.traces.shared.runs.waiting(), "nothing is left behind")
 	h.stop(t)
 	closeDisk()
 	assert.Len(t, r.raw("event"), 2)
@@ -272,7 +272,7 @@ func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 			}
 			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
-			waited := h.traces.hub.runs
+			waited := h.traces.shared.runs
 			firstDue := time.Now().Add(cfg.RunWindow)
 			require.Eventually(t, func() bool {
 				due, waits := waited.next()
@@ -326,7 +326,7 @@ func TestDamagedRunsStopTheStart(t *testing.T) {
 	set := testSettings()
 	traces, err := NewFactory().CreateTraces(t.Context(), set, storedConfig(r))
 	require.NoError(t, err)
-	require.ErrorContains(t, traces.Start(t.Context(), host), "the waiting runs in `storage` are damaged or of a newer version")
+	require.ErrorContains(t, traces.Start(t.Context(), host), "the pending failed runs in `storage` are damaged or were written by a newer version")
 	require.NoError(t, traces.Shutdown(t.Context()))
 }
 
@@ -336,7 +336,7 @@ func TestRunsAreBounded(t *testing.T) {
 	held, told := 0, 0
 	for i := range 10_000 {
 		it := &item{run: fmt.Sprint("run-", i)}
-		if ok, explained := r.hold(t.Context(), it, now); ok {
+		if ok, explained := r.add(t.Context(), it, now); ok {
 			held++
 		} else {
 			assert.False(t, explained, "one that finds no place is told at once")
@@ -344,13 +344,13 @@ func TestRunsAreBounded(t *testing.T) {
 		}
 	}
 	assert.Equal(t, held, r.waiting())
-	assert.LessOrEqual(t, held, shards*maxHeld)
+	assert.LessOrEqual(t, held, shards*maxPending)
 	assert.Equal(t, 10_000, held+told)
 	for i := range 40_000 {
-		_, err := r.explain(t.Context(), now, fmt.Sprint("other-", i))
+		_, err := r.supersede(t.Context(), now, fmt.Sprint("other-", i))
 		require.NoError(t, err)
 	}
 	for i := range r.shards {
-		assert.LessOrEqual(t, len(r.shards[i].Told), maxTold)
+		assert.LessOrEqual(t, len(r.shards[i].Superseded), maxSuperseded)
 	}
 }

@@ -23,7 +23,7 @@ const (
 	clientVersion = "0.1.0"
 
 	contentTypeEnvelope = "application/x-sentry-envelope"
-	maxAnswer           = 16 << 10
+	maxResponse         = 16 << 10
 )
 
 // destination is a project with what its server said about limits and what it has not been told yet.
@@ -41,7 +41,7 @@ const (
 	accepted    outcome = iota
 	limited             // 429: this item was not taken, others may be
 	tooLarge            // 413
-	refused             // any other answer that will not change
+	rejected            // any other answer that will not change
 	unavailable         // the server or the way to it fails; may pass
 )
 
@@ -78,17 +78,17 @@ func (s *sender) post(ctx context.Context, dest *destination, eventID string, co
 	if len(counts) > 0 {
 		report, err := protocol.ReportItem(counts, s.now())
 		if err != nil {
-			return refused, err
+			return rejected, err
 		}
 		items = append(items, report)
 	}
 	body, err := protocol.Envelope(eventID, s.now(), items...)
 	if err != nil {
-		return refused, err
+		return rejected, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dest.url, body.Reader())
 	if err != nil {
-		return refused, errors.New("the request could not be made")
+		return rejected, errors.New("the request could not be made")
 	}
 	req.ContentLength = body.Len() // this and GetBody count where it is not compressed
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.Reader()), nil }
@@ -100,10 +100,10 @@ func (s *sender) post(ctx context.Context, dest *destination, eventID string, co
 		return unavailable, networkFault(dest, err)
 	}
 	defer resp.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what it says is only for the message
+	response, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponse)) // what it says is only for the message
 	dest.limits.Update(resp.StatusCode, resp.Header, s.now())
 	dest.checkServer(resp.Header, s.now(), s.logger)
-	return classify(resp.StatusCode, answer, dest.host)
+	return classify(resp.StatusCode, response, dest.host)
 }
 
 // networkFault is the cause without the request's URL, which http.Client puts before it.
@@ -115,34 +115,34 @@ func networkFault(dest *destination, err error) error {
 }
 
 // classify tells what an answer means and, for an operator, what to do about it.
-func classify(status int, answer []byte, host string) (outcome, error) {
+func classify(status int, response []byte, host string) (outcome, error) {
 	switch {
 	case status >= 200 && status < 300:
 		return accepted, nil
 	case status == http.StatusTooManyRequests:
 		return limited, fmt.Errorf("sentry at %s limits the rate (429)", host)
 	case status == http.StatusRequestEntityTooLarge:
-		return tooLarge, fmt.Errorf("sentry at %s found it too large (413)", host)
+		return tooLarge, fmt.Errorf("sentry at %s rejected an item as too large (413)", host)
 	case status == http.StatusRequestTimeout || status >= 500:
-		return unavailable, fmt.Errorf("sentry at %s answered %d", host, status)
+		return unavailable, fmt.Errorf("sentry at %s responded with %d", host, status)
 	case status >= 300 && status < 400:
-		return refused, fmt.Errorf("%s redirects (%d): write the address that it points to into the dsn, https for http for instance", host, status)
+		return rejected, fmt.Errorf("%s redirects (%d): change the dsn to the address that it redirects to, for example https instead of http", host, status)
 	case status == http.StatusUnauthorized:
-		return refused, fmt.Errorf("sentry at %s does not accept the key (401): copy the dsn again from the project's settings, Client Keys", host)
+		return rejected, fmt.Errorf("sentry at %s does not accept the key (401): copy the dsn again from the project's settings, Client Keys", host)
 	case status == http.StatusForbidden:
-		return refused, fmt.Errorf("sentry at %s refuses the project or its key (403%s): it is unknown or disabled; see the project's settings, Client Keys", host, rejection(answer))
+		return rejected, fmt.Errorf("sentry at %s rejects the project or its key (403%s): it is unknown or disabled; see the project's settings, Client Keys", host, rejectReason(response))
 	case status == http.StatusNotFound:
-		return refused, fmt.Errorf("%s knows no envelope endpoint at the dsn's path (404): check host and path; Sentry must be 20.6 or newer", host)
+		return rejected, fmt.Errorf("%s has no envelope endpoint at the dsn's path (404): check host and path; Sentry must be 20.6 or newer", host)
 	default:
-		return refused, fmt.Errorf("sentry at %s refused it (%d): check the dsn's key and project number", host, status)
+		return rejected, fmt.Errorf("sentry at %s rejected an item (%d): check the dsn's key and project number", host, status)
 	}
 }
 
 var rejectionText = regexp.MustCompile(`rejected with_reason: ([A-Za-z_]{1,40})`)
 
 // rejection is the server's reason, if it is the plain word that Relay writes; nothing else of an answer is shown.
-func rejection(answer []byte) string {
-	if m := rejectionText.FindSubmatch(answer); m != nil {
+func rejectReason(response []byte) string {
+	if m := rejectionText.FindSubmatch(response); m != nil {
 		return ", " + string(m[1])
 	}
 	return ""

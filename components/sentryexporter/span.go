@@ -268,7 +268,7 @@ func withSentryNames(data protocol.Data) protocol.Data {
 	out := data[:0]
 	for _, f := range data {
 		if name := renamed(f.Key); name != f.Key {
-			if _, taken := data.Get(name); taken || name == "" {
+			if _, exists := data.Get(name); exists || name == "" {
 				continue
 			}
 			f.Key = name

@@ -24,21 +24,21 @@ func (c *conversion) traces(td ptrace.Traces) {
 	c.noteRepeated(t)
 	waited := c.recall(t)
 	t.link()
-	all := segments(t.nodes, c.hub.router)
+	all := segments(t.nodes, c.shared.router)
 	c.exceptions(t.nodes)
 	c.discard(reasonDuplicate, routeKey{}, protocol.CategorySpan, t.twice)
 	for _, s := range all {
 		switch {
 		case !sampled(s.root.part.trace, c.cfg.TracesSampleRate):
 			c.unsampled(s)
-		case s.complete && !c.toldBefore(s.root):
+		case s.complete && !c.alreadySent(s.root):
 			c.transaction(s)
 		default:
 			c.holdBack(s, waited[s.root.part])
 		}
 	}
 	if c.cfg.RootWait == 0 { // else the exporter does it in time
-		c.release(c.hub.waiting.due(c.now, len(all)))
+		c.release(c.shared.pending.due(c.now, len(all)))
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *conversion) noteRepeated(t *tree) {
 		}
 		slices.SortFunc(ids, func(a, b pcommon.SpanID) int { return bytes.Compare(a[:], b[:]) })
 		mark := identifyPush(key, ids)
-		if c.hub.told.add(mark, c.now) {
+		if c.shared.seen.add(mark, c.now) {
 			c.pushed = append(c.pushed, mark)
 			continue
 		}
@@ -70,10 +70,10 @@ func (c *conversion) noteRepeated(t *tree) {
 func (c *conversion) recall(t *tree) map[partKey]time.Time {
 	due := map[partKey]time.Time{}
 	for _, n := range t.nodes { // without those that are added here
-		if _, done := due[n.part]; done || !n.isLocalRoot() || c.toldBefore(n) {
+		if _, done := due[n.part]; done || !n.isLocalRoot() || c.alreadySent(n) {
 			continue
 		}
-		if p := c.hub.waiting.take(n.part); p != nil {
+		if p := c.shared.pending.take(n.part); p != nil {
 			due[n.part] = p.due
 			c.discard(reasonInternal, routeKey{}, protocol.CategorySpan, p.addTo(t))
 		}
@@ -97,16 +97,16 @@ func (c *conversion) holdBack(s *segment, due time.Time) {
 	if due.IsZero() {
 		due = c.now.Add(c.cfg.RootWait)
 	}
-	c.release(c.hub.waiting.hold(fresh, due))
+	c.release(c.shared.pending.add(fresh, due))
 }
 
 // release makes transactions of spans that waited in vain: one for each process and trace.
-func (c *conversion) release(parts []*waitingPart) {
+func (c *conversion) release(parts []*pendingPart) {
 	for _, p := range parts {
 		t := newTree(p.count(), c.now)
 		c.discard(reasonInternal, routeKey{}, protocol.CategorySpan, p.addTo(t))
 		t.link()
-		for _, s := range segments(t.nodes, c.hub.router) {
+		for _, s := range segments(t.nodes, c.shared.router) {
 			c.transaction(s)
 		}
 	}

@@ -18,9 +18,9 @@ func transactionID(root *node) identifier {
 	return identify("transaction", root.traceHex(), root.idHex())
 }
 
-// toldBefore tells whether the transaction of a root was handed on.
-func (c *conversion) toldBefore(root *node) bool {
-	return c.hub.told.known(transactionID(root), c.now)
+// alreadySent tells whether the transaction of a root was handed on.
+func (c *conversion) alreadySent(root *node) bool {
+	return c.shared.seen.known(transactionID(root), c.now)
 }
 
 // transaction makes one transaction of a segment, or several of the same trace where one would be larger than Sentry
@@ -36,25 +36,25 @@ func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	root := nodes[0]
 	spans := spanEncoders.Get().(*spanEncoder)
 	defer spanEncoders.Put(spans)
-	taken := spans.fit(nodes[1:])
-	left = nodes[1+taken:]
+	fitting := spans.fit(nodes[1:])
+	left = nodes[1+fitting:]
 	id := transactionID(root)
-	payload, err := c.transactionEvent(s, root, nodes[:1+taken], id).Encode(spans.encoded)
+	payload, err := c.transactionEvent(s, root, nodes[:1+fitting], id).Encode(spans.encoded)
 	if err != nil {
 		c.discard(reasonInternal, s.route, protocol.CategoryTransaction, 1)
-		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+taken)
+		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+fitting)
 		return left
 	}
-	c.hub.told.add(id, c.now)
+	c.shared.seen.add(id, c.now)
 	c.rest = append(c.rest, &item{
-		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.route, Time: root.end, Count: 1, Spans: 1 + taken,
+		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.route, Time: root.end, Count: 1, Spans: 1 + fitting,
 		Size: len(payload), payload: payload, mark: id,
 	})
 	return left
 }
 
 // fit encodes spans as long as there is room.
-func (e *spanEncoder) fit(nodes []*node) (taken int) {
+func (e *spanEncoder) fit(nodes []*node) (fitting int) {
 	e.reset()
 	for _, n := range nodes[:min(len(nodes), protocol.MaxSpans)] {
 		before := len(e.encoded)
@@ -63,9 +63,9 @@ func (e *spanEncoder) fit(nodes []*node) (taken int) {
 			e.encoded = e.encoded[:before]
 			break
 		}
-		taken++
+		fitting++
 	}
-	return taken
+	return fitting
 }
 
 func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id identifier) *protocol.Event {

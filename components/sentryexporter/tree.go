@@ -162,7 +162,7 @@ func (n *node) isLocalRoot() bool { return n.parentID.IsEmpty() || n.hasRemotePa
 // segments divides the nodes: each belongs to exactly one.
 func segments(nodes []*node, r *router) []*segment {
 	var out []*segment
-	orphans := map[partKey]*segment{}
+	rootless := map[partKey]*segment{}
 	start := func(root *node, complete bool) *segment {
 		s := &segment{root: root, complete: complete}
 		out = append(out, s)
@@ -175,10 +175,10 @@ func segments(nodes []*node, r *router) []*segment {
 		case n.isLocalRoot():
 			start(n, true)
 		default:
-			if s := orphans[n.part]; s != nil {
+			if s := rootless[n.part]; s != nil {
 				s.take(n)
 			} else {
-				orphans[n.part] = start(n, false)
+				rootless[n.part] = start(n, false)
 			}
 		}
 	}
@@ -239,7 +239,7 @@ func (n *node) depth() int {
 }
 
 // near is an attribute of the span or of the nearest span above it that has it.
-func (n *node) near(keys ...string) string {
+func (n *node) inherited(keys ...string) string {
 	for depth := 0; n != nil && depth < maxDepth; n, depth = n.parent, depth+1 {
 		if s := text(n.span.Attributes(), keys...); s != "" {
 			return s

@@ -121,31 +121,31 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ExporterSentryDiscarded, err = builder.meter.Int64Counter(
 		"otelcol_exporter_sentry_discarded",
-		metric.WithDescription("What was not sent, with the reason. [Alpha]"),
+		metric.WithDescription("Number of items that were not sent. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterSentryRunsWaiting, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_sentry_runs_waiting",
-		metric.WithDescription("Failed runs that wait for an exception of theirs. [Alpha]"),
+		metric.WithDescription("Number of failed runs that wait for an exception of their own. [Alpha]"),
 		metric.WithUnit("{runs}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterSentrySent, err = builder.meter.Int64Counter(
 		"otelcol_exporter_sentry_sent",
-		metric.WithDescription("What Sentry's server has taken. [Alpha]"),
+		metric.WithDescription("Number of items that Sentry's server accepted. [Alpha]"),
 		metric.WithUnit("{items}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterSentrySpansWaiting, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_sentry_spans_waiting",
-		metric.WithDescription("Spans that wait for their root. [Alpha]"),
+		metric.WithDescription("Number of spans that wait for their root. [Alpha]"),
 		metric.WithUnit("{spans}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterSentrySpansWaitingSize, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_sentry_spans_waiting_size",
-		metric.WithDescription("Memory that spans take which wait for their root. [Alpha]"),
+		metric.WithDescription("Memory used by spans that wait for their root. [Alpha]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)

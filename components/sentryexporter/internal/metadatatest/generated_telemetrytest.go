@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) exporter.Settings {
 func AssertEqualExporterSentryDiscarded(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_sentry_discarded",
-		Description: "What was not sent, with the reason. [Alpha]",
+		Description: "Number of items that were not sent. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -40,7 +40,7 @@ func AssertEqualExporterSentryDiscarded(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualExporterSentryRunsWaiting(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_sentry_runs_waiting",
-		Description: "Failed runs that wait for an exception of theirs. [Alpha]",
+		Description: "Number of failed runs that wait for an exception of their own. [Alpha]",
 		Unit:        "{runs}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -54,7 +54,7 @@ func AssertEqualExporterSentryRunsWaiting(t *testing.T, tt *componenttest.Teleme
 func AssertEqualExporterSentrySent(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_sentry_sent",
-		Description: "What Sentry's server has taken. [Alpha]",
+		Description: "Number of items that Sentry's server accepted. [Alpha]",
 		Unit:        "{items}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -70,7 +70,7 @@ func AssertEqualExporterSentrySent(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualExporterSentrySpansWaiting(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_sentry_spans_waiting",
-		Description: "Spans that wait for their root. [Alpha]",
+		Description: "Number of spans that wait for their root. [Alpha]",
 		Unit:        "{spans}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -84,7 +84,7 @@ func AssertEqualExporterSentrySpansWaiting(t *testing.T, tt *componenttest.Telem
 func AssertEqualExporterSentrySpansWaitingSize(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_sentry_spans_waiting_size",
-		Description: "Memory that spans take which wait for their root. [Alpha]",
+		Description: "Memory used by spans that wait for their root. [Alpha]",
 		Unit:        "By",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

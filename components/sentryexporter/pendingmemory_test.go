@@ -54,16 +54,16 @@ func openTraces(tb testing.TB, traces int) iter.Seq[ptrace.Traces] {
 }
 
 // heldMemory is what open traces take while they wait, and their size in protobuf.
-func heldMemory(tb testing.TB, traces int) (h *hub, memory, protobuf int) {
+func heldMemory(tb testing.TB, traces int) (h *sharedState, memory, protobuf int) {
 	tb.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.RootWaitMiB = 1024
 	router, err := newRouter(cfg)
 	require.NoError(tb, err)
-	h = &hub{
+	h = &sharedState{
 		cfg: cfg, router: router, counters: &counters{}, ignored: newIgnoreRules(nil), now: time.Now,
 		identities: identities{cfg: cfg},
-		told:       newMemory(rememberedItems, rememberedFor), waiting: newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
+		seen:       newMemory(rememberedItems, rememberedFor), pending: newPendingSpans(cfg.RootWait, cfg.RootWaitMiB<<20),
 	}
 	all := openTraces(tb, traces)
 	before := heapInUse()
@@ -86,7 +86,7 @@ func heapInUse() int {
 func TestMemoryOfOpenTraces(t *testing.T) {
 	const traces = 1000
 	h, memory, protobuf := heldMemory(t, traces)
-	spans, counted := h.waiting.waiting()
+	spans, counted := h.pending.waiting()
 	assert.Equal(t, 20*traces, spans)
 	assert.Less(t, memory, 2*protobuf)
 	assert.InEpsilon(t, memory, counted, 0.25, "`root_wait_mib` counts what is taken")

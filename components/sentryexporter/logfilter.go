@@ -11,9 +11,9 @@ import (
 )
 
 // refusal is why Sentry refused an item. The pusher says it once.
-type refusal struct{ error }
+type rejection struct{ error }
 
-func (r refusal) Unwrap() error { return r.error }
+func (r rejection) Unwrap() error { return r.error }
 
 // quiet leaves out what exporterhelper would say of each request: that it drops what Sentry refused, which was said, and
 // at a shutdown that it drops what stays in the storage, which is not so.
@@ -51,7 +51,7 @@ func (c quietCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 }
 
 func (c quietCore) leavesOut(level zapcore.Level, err error) bool {
-	if _, refused := errors.AsType[refusal](err); refused {
+	if _, rejected := errors.AsType[rejection](err); rejected {
 		return true
 	}
 	_, left := errors.AsType[*leftError](err)

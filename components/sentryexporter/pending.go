@@ -11,32 +11,32 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// waitingRoom holds spans whose root has not come, for a time and up to a number of bytes. It holds them encoded, which
+// pendingSpans holds spans whose root has not come, for a time and up to a number of bytes. It holds them encoded, which
 // is a fraction of what they take otherwise. What leaves it is the caller's to send.
-type waitingRoom struct {
+type pendingSpans struct {
 	wait  time.Duration
 	limit int // bytes
 
 	mu sync.Mutex
 	// What follows is guarded by mu.
-	parts map[partKey]*waitingPart
+	parts map[partKey]*pendingPart
 	byDue dueHeap
 	size  int // bytes
 	spans int
 }
 
-// waitingPart is what waits of one process in one trace.
-type waitingPart struct {
+// pendingPart is what waits of one process in one trace.
+type pendingPart struct {
 	key      partKey
 	due      time.Time
 	identity *identity
-	pushes   []waitingSpans
+	pushes   []encodedSpans
 	size     int
 	at       int // in the heap
 }
 
-// waitingSpans are spans of one push, encoded.
-type waitingSpans struct {
+// encodedSpans are spans of one push, encoded.
+type encodedSpans struct {
 	encoded []byte
 	count   int
 }
@@ -44,12 +44,12 @@ type waitingSpans struct {
 // partOverhead is what a part takes beside its spans.
 const partOverhead = 400
 
-func newWaitingRoom(wait time.Duration, limit int) *waitingRoom {
-	return &waitingRoom{wait: wait, limit: limit, parts: map[partKey]*waitingPart{}}
+func newPendingSpans(wait time.Duration, limit int) *pendingSpans {
+	return &pendingSpans{wait: wait, limit: limit, parts: map[partKey]*pendingPart{}}
 }
 
 // hold lets spans of one part wait until due, and returns what has to leave for it: the longest waiting first.
-func (w *waitingRoom) hold(nodes []*node, due time.Time) (evicted []*waitingPart) {
+func (w *pendingSpans) add(nodes []*node, due time.Time) (evicted []*pendingPart) {
 	spans := encodeSpans(nodes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,11 +69,11 @@ func (w *waitingRoom) hold(nodes []*node, due time.Time) (evicted []*waitingPart
 }
 
 // part of a span; the caller holds mu.
-func (w *waitingRoom) part(n *node, due time.Time) *waitingPart {
+func (w *pendingSpans) part(n *node, due time.Time) *pendingPart {
 	if p := w.parts[n.part]; p != nil {
 		return p
 	}
-	p := &waitingPart{key: n.part, due: due, identity: n.identity, size: partOverhead}
+	p := &pendingPart{key: n.part, due: due, identity: n.identity, size: partOverhead}
 	w.parts[p.key] = p
 	w.size += p.size
 	heap.Push(&w.byDue, p)
@@ -81,7 +81,7 @@ func (w *waitingRoom) part(n *node, due time.Time) *waitingPart {
 }
 
 // remove takes a part out; the caller holds mu.
-func (w *waitingRoom) remove(p *waitingPart) *waitingPart {
+func (w *pendingSpans) remove(p *pendingPart) *pendingPart {
 	heap.Remove(&w.byDue, p.at)
 	delete(w.parts, p.key)
 	w.size -= p.size
@@ -90,7 +90,7 @@ func (w *waitingRoom) remove(p *waitingPart) *waitingPart {
 }
 
 // take removes a part; nil if nothing of it waits.
-func (w *waitingRoom) take(key partKey) *waitingPart {
+func (w *pendingSpans) take(key partKey) *pendingPart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p := w.parts[key]; p != nil {
@@ -100,19 +100,19 @@ func (w *waitingRoom) take(key partKey) *waitingPart {
 }
 
 // due removes what has waited long enough, at most so many parts.
-func (w *waitingRoom) due(now time.Time, most int) []*waitingPart {
-	return w.removeWhile(most, func(first *waitingPart) bool { return !first.due.After(now) })
+func (w *pendingSpans) due(now time.Time, most int) []*pendingPart {
+	return w.removeWhile(most, func(first *pendingPart) bool { return !first.due.After(now) })
 }
 
 // first removes the longest waiting.
-func (w *waitingRoom) first(most int) []*waitingPart {
-	return w.removeWhile(most, func(*waitingPart) bool { return true })
+func (w *pendingSpans) first(most int) []*pendingPart {
+	return w.removeWhile(most, func(*pendingPart) bool { return true })
 }
 
-func (w *waitingRoom) removeWhile(most int, is func(first *waitingPart) bool) []*waitingPart {
+func (w *pendingSpans) removeWhile(most int, is func(first *pendingPart) bool) []*pendingPart {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var out []*waitingPart
+	var out []*pendingPart
 	for len(out) < most && len(w.byDue) > 0 && is(w.byDue[0]) {
 		out = append(out, w.remove(w.byDue[0]))
 	}
@@ -120,7 +120,7 @@ func (w *waitingRoom) removeWhile(most int, is func(first *waitingPart) bool) []
 }
 
 // next is for how long nothing is due.
-func (w *waitingRoom) next(now time.Time) time.Duration {
+func (w *pendingSpans) next(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.byDue) == 0 {
@@ -130,13 +130,13 @@ func (w *waitingRoom) next(now time.Time) time.Duration {
 }
 
 // waiting is the number of spans and the bytes that they take.
-func (w *waitingRoom) waiting() (spans, bytes int) {
+func (w *pendingSpans) waiting() (spans, bytes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.spans, w.size
 }
 
-func (p *waitingPart) count() int {
+func (p *pendingPart) count() int {
 	n := 0
 	for _, spans := range p.pushes {
 		n += spans.count
@@ -144,7 +144,7 @@ func (p *waitingPart) count() int {
 	return n
 }
 
-func spansOf(parts []*waitingPart) int {
+func spansOf(parts []*pendingPart) int {
 	n := 0
 	for _, p := range parts {
 		n += p.count()
@@ -153,7 +153,7 @@ func spansOf(parts []*waitingPart) int {
 }
 
 // addTo puts the spans back into a tree. It returns how many could not be read.
-func (p *waitingPart) addTo(t *tree) (lost int) {
+func (p *pendingPart) addTo(t *tree) (lost int) {
 	for _, spans := range p.pushes {
 		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(spans.encoded)
 		if err != nil {
@@ -169,7 +169,7 @@ func (p *waitingPart) addTo(t *tree) (lost int) {
 }
 
 // encodeSpans keeps of spans what a transaction needs, without their resource.
-func encodeSpans(nodes []*node) waitingSpans {
+func encodeSpans(nodes []*node) encodedSpans {
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
 	scopes := map[string]ptrace.SpanSlice{}
@@ -187,7 +187,7 @@ func encodeSpans(nodes []*node) waitingSpans {
 	if err != nil { // addTo tells the difference
 		encoded = nil
 	}
-	return waitingSpans{encoded: encoded, count: len(nodes)}
+	return encodedSpans{encoded: encoded, count: len(nodes)}
 }
 
 // copyTo leaves out the events, whose exceptions were told when the span came.
@@ -206,14 +206,14 @@ func (n *node) copyTo(to ptrace.Span) {
 }
 
 // dueHeap has the part that is due first on top.
-type dueHeap []*waitingPart
+type dueHeap []*pendingPart
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
 func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].at, h[j].at = i, j }
 
 func (h *dueHeap) Push(p any) {
-	part := p.(*waitingPart)
+	part := p.(*pendingPart)
 	part.at = len(*h)
 	*h = append(*h, part)
 }

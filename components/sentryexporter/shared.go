@@ -37,7 +37,7 @@ const (
 
 // hub is what the traces and the logs instance of one exporter share: the way to Sentry, the queue of errors and what was
 // told. It starts with the first instance and ends with the last.
-type hub struct {
+type sharedState struct {
 	cfg        *Config
 	set        exporter.Settings
 	logger     *zap.Logger
@@ -47,9 +47,9 @@ type hub struct {
 	sender     *sender
 	ignored    *ignoreRules
 	identities identities
-	told       *memory
+	seen       *memory
 	runs       *runs
-	waiting    *waitingRoom
+	pending    *pendingSpans
 	errors     *queues
 	pusher     *pusher
 	now        func() time.Time
@@ -63,19 +63,19 @@ type hub struct {
 	done      sync.WaitGroup
 }
 
-func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *metadata.TelemetryBuilder) (*hub, error) {
+func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *metadata.TelemetryBuilder) (*sharedState, error) {
 	router, err := newRouter(cfg)
 	if err != nil {
 		return nil, err
 	}
-	h := &hub{
+	h := &sharedState{
 		cfg: cfg, set: set, logger: set.Logger, telemetry: telemetry, router: router, now: time.Now,
 		counters:   &counters{telemetry: telemetry, router: router, reports: cfg.ClientReports},
 		ignored:    newIgnoreRules(cfg.IgnoreErrors),
-		told:       newMemory(rememberedItems, rememberedFor),
+		seen:       newMemory(rememberedItems, rememberedFor),
 		runs:       &runs{},
 		identities: identities{cfg: cfg},
-		waiting:    newWaitingRoom(cfg.RootWait, cfg.RootWaitMiB<<20),
+		pending:    newPendingSpans(cfg.RootWait, cfg.RootWaitMiB<<20),
 		wake:       make(chan struct{}, 1),
 		stop:       make(chan struct{}),
 	}
@@ -97,19 +97,19 @@ func newHub(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *
 	return h, nil
 }
 
-func (h *hub) observe() error {
+func (h *sharedState) observe() error {
 	return errors.Join(
 		h.telemetry.RegisterExporterSentryRunsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(h.runs.waiting()))
 			return nil
 		}),
 		h.telemetry.RegisterExporterSentrySpansWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
-			spans, _ := h.waiting.waiting()
+			spans, _ := h.pending.waiting()
 			o.Observe(int64(spans))
 			return nil
 		}),
 		h.telemetry.RegisterExporterSentrySpansWaitingSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
-			_, size := h.waiting.waiting()
+			_, size := h.pending.waiting()
 			o.Observe(int64(size))
 			return nil
 		}),
@@ -117,12 +117,12 @@ func (h *hub) observe() error {
 }
 
 // start is called by each instance; the first one starts the hub.
-func (h *hub) start(ctx context.Context, host component.Host) error {
+func (h *sharedState) start(ctx context.Context, host component.Host) error {
 	h.startOnce.Do(func() { h.startErr = h.doStart(ctx, host) })
 	return h.startErr
 }
 
-func (h *hub) doStart(ctx context.Context, host component.Host) error {
+func (h *sharedState) doStart(ctx context.Context, host component.Host) error {
 	client, err := h.cfg.ClientConfig.ToClient(ctx, host.GetExtensions(), h.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("create the HTTP client: %w", err)
@@ -142,7 +142,7 @@ func (h *hub) doStart(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-func (h *hub) openRuns(ctx context.Context, host component.Host) error {
+func (h *sharedState) openRuns(ctx context.Context, host component.Host) error {
 	if h.cfg.Storage == nil {
 		return nil
 	}
@@ -158,7 +158,7 @@ func (h *hub) openRuns(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-func (h *hub) closeRuns(ctx context.Context) error {
+func (h *sharedState) closeRuns(ctx context.Context) error {
 	if h.runs.client == nil {
 		return nil
 	}
@@ -169,7 +169,7 @@ func (h *hub) closeRuns(ctx context.Context) error {
 
 // beginShutdown is called before an instance's queue is shut down: from then on nothing is tried twice, and after a while
 // what is under way is broken off.
-func (h *hub) beginShutdown() {
+func (h *sharedState) beginShutdown() {
 	if h.pusher.draining.CompareAndSwap(false, true) {
 		timer := time.AfterFunc(drainFor, h.cancel)
 		context.AfterFunc(h.pusher.closing, func() { timer.Stop() })
@@ -177,7 +177,7 @@ func (h *hub) beginShutdown() {
 }
 
 // shutdown is called once by each instance, after its own queue is shut down; the last one ends the hub.
-func (h *hub) shutdown(ctx context.Context) error {
+func (h *sharedState) shutdown(ctx context.Context) error {
 	if !h.release() {
 		return nil
 	}
@@ -190,7 +190,7 @@ func (h *hub) shutdown(ctx context.Context) error {
 	h.done.Wait()
 	if h.runs.client == nil {
 		all := h.now().Add(h.cfg.RunWindow + time.Hour)
-		h.tell(ctx, h.runs.due(all))
+		h.emit(ctx, h.runs.due(all))
 		h.counters.discarded(ctx, reasonQueueFull, h.runs.due(all)...) // what still waits found no room
 	}
 	err := h.errors.Shutdown(ctx)
@@ -201,7 +201,7 @@ func (h *hub) shutdown(ctx context.Context) error {
 }
 
 // loop tells runs whose time has come.
-func (h *hub) loop() {
+func (h *sharedState) loop() {
 	for {
 		timer := h.untilDue()
 		select {
@@ -210,14 +210,14 @@ func (h *hub) loop() {
 			return
 		case <-h.wake:
 		case <-timer.C:
-			h.tell(h.pusher.closing, h.runs.due(h.now()))
+			h.emit(h.pusher.closing, h.runs.due(h.now()))
 		}
 		timer.Stop()
 	}
 }
 
 // reportLoop tells what was discarded. It is not part of loop: a server that does not answer must not hold up runs.
-func (h *hub) reportLoop() {
+func (h *sharedState) reportLoop() {
 	ticker := time.NewTicker(reportEvery)
 	defer ticker.Stop()
 	for {
@@ -230,7 +230,7 @@ func (h *hub) reportLoop() {
 	}
 }
 
-func (h *hub) untilDue() *time.Timer {
+func (h *sharedState) untilDue() *time.Timer {
 	wait := time.Minute // or until wake
 	if next, ok := h.runs.next(); ok {
 		wait = max(next.Sub(h.now()), 0)
@@ -239,7 +239,7 @@ func (h *hub) untilDue() *time.Timer {
 }
 
 // report tells each server what was discarded, once and without trying again.
-func (h *hub) report(ctx context.Context) {
+func (h *sharedState) report(ctx context.Context) {
 	ctx, cancel := h.pusher.breakable(ctx)
 	defer cancel()
 	for _, dest := range h.router.all {
@@ -248,23 +248,23 @@ func (h *hub) report(ctx context.Context) {
 }
 
 // tell hands failed runs that nothing explained to the queue. Those that find no room wait on.
-func (h *hub) tell(ctx context.Context, items []*item) {
+func (h *sharedState) emit(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	refused, _, err := h.put(ctx, h.errors, items)
+	dropped, _, err := h.put(ctx, h.errors, items)
 	if err != nil { // counted by the pusher; nobody upstream to ask
-		h.logger.Warn("A failed run could not be told to Sentry.", zap.Error(err))
+		h.logger.Warn("A failed run could not be queued for Sentry.", zap.Error(err))
 	}
-	h.runs.postpone(refused, h.now().Add(max(h.cfg.RunWindow, time.Second)))
-	told := slices.DeleteFunc(items, func(it *item) bool { return slices.Contains(refused, it) })
-	if err := h.runs.remove(ctx, told); err != nil {
-		h.logger.Warn("Runs that were told stay in the storage and will be told again, under the same id.", zap.Error(err))
+	h.runs.postpone(dropped, h.now().Add(max(h.cfg.RunWindow, time.Second)))
+	queued := slices.DeleteFunc(items, func(it *item) bool { return slices.Contains(dropped, it) })
+	if err := h.runs.remove(ctx, queued); err != nil {
+		h.logger.Warn("Failed runs that were queued could not be removed from the storage. They will be sent again after a restart, under the same event ID.", zap.Error(err))
 	}
 }
 
 // put hands items to their queues; what a route without DSN takes is counted.
-func (h *hub) put(ctx context.Context, to *queues, items []*item) (refused, failed []*item, err error) {
+func (h *sharedState) put(ctx context.Context, to *queues, items []*item) (dropped, failed []*item, err error) {
 	on := make([]*item, 0, len(items))
 	for _, it := range items {
 		if h.router.destination(it.Route) == nil {
@@ -278,49 +278,49 @@ func (h *hub) put(ctx context.Context, to *queues, items []*item) (refused, fail
 
 // give puts items into their queues. What finds no room is counted and not remembered as told; an error asks the sender
 // upstream to send again what failed.
-func (h *hub) give(ctx context.Context, to *queues, items []*item) (dropped int, err error) {
-	refused, failed, err := h.put(ctx, to, items)
+func (h *sharedState) give(ctx context.Context, to *queues, items []*item) (lost int, err error) {
+	dropped, failed, err := h.put(ctx, to, items)
 	h.forget(failed)
-	h.forget(refused)
-	h.counters.discarded(ctx, reasonQueueFull, refused...)
-	return len(refused), err
+	h.forget(dropped)
+	h.counters.discarded(ctx, reasonQueueFull, dropped...)
+	return len(dropped), err
 }
 
 // accept takes error events: each is told once, and the failed runs that they explain are not.
-func (h *hub) accept(ctx context.Context, events []*item) error {
-	var explained []string // by what was told before as well: maybe on a span that did not know its run
+func (h *sharedState) accept(ctx context.Context, events []*item) error {
+	var superseded []string // by what was told before as well: maybe on a span that did not know its run
 	for _, it := range events {
-		explained = append(explained, it.explains...)
+		superseded = append(superseded, it.supersedes...)
 	}
 	dropped, err := h.give(ctx, h.errors, h.unknown(ctx, events))
 	if err == nil && dropped == 0 {
-		h.explain(ctx, explained)
+		h.supersede(ctx, superseded)
 	}
 	return err
 }
 
 // explain leaves out failed runs, present and to come, of which an exception is told.
-func (h *hub) explain(ctx context.Context, ids []string) {
-	released, err := h.runs.explain(ctx, h.now(), ids...)
+func (h *sharedState) supersede(ctx context.Context, ids []string) {
+	released, err := h.runs.supersede(ctx, h.now(), ids...)
 	if err != nil {
-		h.logger.Warn("What was told about failed runs could not be stored; after a restart they may be told twice.", zap.Error(err))
+		h.logger.Warn("The list of runs whose exception was sent could not be stored. After a restart, their failures may be reported twice.", zap.Error(err))
 	}
-	h.counters.discarded(ctx, reasonRunExplained, released...)
+	h.counters.discarded(ctx, reasonRunSuperseded, released...)
 }
 
 // fail takes a failed run.
-func (h *hub) fail(ctx context.Context, it *item) error {
-	if h.told.known(it.mark, h.now()) {
+func (h *sharedState) fail(ctx context.Context, it *item) error {
+	if h.seen.known(it.mark, h.now()) {
 		h.counters.discarded(ctx, reasonDuplicate, it)
 		return nil
 	}
-	held, explained := h.runs.hold(ctx, it, h.now().Add(h.cfg.RunWindow))
+	pending, superseded := h.runs.add(ctx, it, h.now().Add(h.cfg.RunWindow))
 	switch {
-	case explained:
-		h.counters.discarded(ctx, reasonRunExplained, it)
+	case superseded:
+		h.counters.discarded(ctx, reasonRunSuperseded, it)
 		return nil
-	case held:
-		h.told.add(it.mark, h.now())
+	case pending:
+		h.seen.add(it.mark, h.now())
 		select {
 		case h.wake <- struct{}{}:
 		default:
@@ -332,10 +332,10 @@ func (h *hub) fail(ctx context.Context, it *item) error {
 }
 
 // unknown leaves out what was told before, and remembers the rest.
-func (h *hub) unknown(ctx context.Context, items []*item) []*item {
+func (h *sharedState) unknown(ctx context.Context, items []*item) []*item {
 	out := items[:0]
 	for _, it := range items {
-		if h.told.add(it.mark, h.now()) {
+		if h.seen.add(it.mark, h.now()) {
 			out = append(out, it)
 			continue
 		}
@@ -344,9 +344,9 @@ func (h *hub) unknown(ctx context.Context, items []*item) []*item {
 	return out
 }
 
-func (h *hub) forget(items []*item) {
+func (h *sharedState) forget(items []*item) {
 	for _, it := range items {
-		h.told.forget(it.mark)
-		h.told.forget(it.marks...)
+		h.seen.forget(it.mark)
+		h.seen.forget(it.marks...)
 	}
 }
