@@ -24,19 +24,22 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // recording is what a real Dify sent: 203 pushes with 7,709 spans, by process.
 type recording struct {
-	pushes map[identifier][]ptrace.Traces
+	pushes map[item.ID][]ptrace.Traces
 	spans  int
 }
 
 func newRecording(tb testing.TB) *recording {
 	tb.Helper()
-	r := &recording{pushes: map[identifier][]ptrace.Traces{}}
+	r := &recording{pushes: map[item.ID][]ptrace.Traces{}}
 	for _, td := range readTraces(tb, filepath.Join("..", "..", "tests", "testdata", "recordings", "traces.jsonl.gz")) {
-		process := fingerprintOf(td.ResourceSpans().At(0).Resource().Attributes())
+		process := attr.Fingerprint(td.ResourceSpans().At(0).Resource().Attributes())
 		r.pushes[process] = append(r.pushes[process], td)
 		r.spans += td.SpanCount()
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // clockTolerance is how far ahead a transaction may be before Sentry drops it, after it said 200.
@@ -27,7 +29,7 @@ func (d *destination) checkServer(header http.Header, now time.Time, logger *zap
 }
 
 // checkOrigin compares the time of what is sent with this host's clock.
-func (d *destination) checkOrigin(it *item, now time.Time, logger *zap.Logger) {
+func (d *destination) checkOrigin(it *item.Item, now time.Time, logger *zap.Logger) {
 	if off := it.Time.Sub(now); off > clockTolerance && d.said.first("clock of the origin") {
 		logger.Error("Telemetry has timestamps in the future. Sentry drops such transactions and changes the time of such errors to now: synchronize the clocks of "+
 			"Dify's hosts and of this one (NTP).", zap.Duration("ahead", off.Round(time.Second)))

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -20,12 +21,12 @@ type conversion struct {
 	cfg    *Config
 	now    time.Time
 
-	events []*item // error events
-	runs   []*item // failed runs, which may have to wait
-	rest   []*item // transactions or logs
+	events []*item.Item // error events
+	runs   []*item.Item // failed runs, which may have to wait
+	rest   []*item.Item // transactions or logs
 
-	pushed     []identifier // by which a redelivery of the same spans is recognized
-	superseded []string     // runs of which an exception was left out by sample_rate
+	pushed     []item.ID // by which a redelivery of the same spans is recognized
+	superseded []string  // runs of which an exception was left out by sample_rate
 }
 
 func newConversion(ctx context.Context, h *sharedState) *conversion {
@@ -35,7 +36,7 @@ func newConversion(ctx context.Context, h *sharedState) *conversion {
 func (c *conversion) identity(res pcommon.Resource) *identity { return c.shared.identities.of(res) }
 
 // discard counts what is left out.
-func (c *conversion) discard(why reason, route routeKey, category protocol.Category, n int) {
+func (c *conversion) discard(why item.Reason, route item.Route, category protocol.Category, n int) {
 	if n > 0 {
 		c.shared.counters.discard(c.ctx, why, route, category, int64(n))
 	}

@@ -5,31 +5,16 @@ package sentryexporter
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
-	"strconv"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// identifier is a stable id: of an event, a transaction or a log record.
-type identifier [16]byte
-
-func (id identifier) String() string { return hex.EncodeToString(id[:]) }
-
-// identify makes an id of what is identified. The parts keep their bounds, so that ("a","bc") and ("ab","c") differ.
-func identify(parts ...string) identifier {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
-	}
-	var sum [sha256.Size]byte
-	return identifier(h.Sum(sum[:0])[:16])
-}
-
 // identifyPush makes an id of the spans of a part that came together.
-func identifyPush(part partKey, ids []pcommon.SpanID) identifier {
+func identifyPush(part partKey, ids []pcommon.SpanID) item.ID {
 	h := sha256.New()
 	h.Write([]byte("push"))
 	h.Write(part.process[:])
@@ -38,7 +23,7 @@ func identifyPush(part partKey, ids []pcommon.SpanID) identifier {
 		h.Write(id[:])
 	}
 	var sum [sha256.Size]byte
-	return identifier(h.Sum(sum[:0])[:16])
+	return item.ID(h.Sum(sum[:0])[:16])
 }
 
 // memory remembers what was told, for a time and up to a number, to recognize it when it comes again. It has two
@@ -49,16 +34,16 @@ type memory struct {
 
 	mu sync.Mutex
 	// What follows is guarded by mu.
-	young, old map[identifier]struct{}
+	young, old map[item.ID]struct{}
 	born       time.Time
 }
 
 func newMemory(capacity int, lifetime time.Duration) *memory {
-	return &memory{capacity: capacity / 2, lifetime: lifetime, young: map[identifier]struct{}{}}
+	return &memory{capacity: capacity / 2, lifetime: lifetime, young: map[item.ID]struct{}{}}
 }
 
 // add remembers an id and tells whether it is new.
-func (m *memory) add(id identifier, now time.Time) bool {
+func (m *memory) add(id item.ID, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turn(now)
@@ -70,7 +55,7 @@ func (m *memory) add(id identifier, now time.Time) bool {
 }
 
 // known tells whether an id is remembered.
-func (m *memory) known(id identifier, now time.Time) bool {
+func (m *memory) known(id item.ID, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turn(now)
@@ -78,7 +63,7 @@ func (m *memory) known(id identifier, now time.Time) bool {
 }
 
 // forget takes back what was not told after all.
-func (m *memory) forget(ids ...identifier) {
+func (m *memory) forget(ids ...item.ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ids {
@@ -87,7 +72,7 @@ func (m *memory) forget(ids ...identifier) {
 	}
 }
 
-func (m *memory) has(id identifier) bool {
+func (m *memory) has(id item.ID) bool {
 	if _, ok := m.young[id]; ok {
 		return true
 	}
@@ -103,5 +88,5 @@ func (m *memory) turn(now time.Time) {
 	if age >= 2*m.lifetime {
 		m.young = nil
 	}
-	m.old, m.young, m.born = m.young, map[identifier]struct{}{}, now
+	m.old, m.young, m.born = m.young, map[item.ID]struct{}{}, now
 }

@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
 
@@ -448,9 +449,9 @@ func TestMissingStorageStopsTheStart(t *testing.T) {
 }
 
 func TestRequestSurvivesItsEncoding(t *testing.T) {
-	want := &request{items: []*item{
-		{Category: "error", EventID: "a", Route: routeKey{"dify.tenant_id", "t"}, Time: time.Unix(1, 2).UTC(), Count: 1, Size: 5, payload: []byte("{\n\"\"}")},
-		{Category: "transaction", EventID: "b", Time: time.Unix(3, 0).UTC(), Count: 1, Spans: 7, Size: 2, payload: []byte("{}")},
+	want := &request{items: []*item.Item{
+		{Category: "error", EventID: "a", Route: item.Route{Attribute: "dify.tenant_id", Value: "t"}, Time: time.Unix(1, 2).UTC(), Count: 1, Size: 5, Payload: []byte("{\n\"\"}")},
+		{Category: "transaction", EventID: "b", Time: time.Unix(3, 0).UTC(), Count: 1, Spans: 7, Size: 2, Payload: []byte("{}")},
 	}}
 	b, err := encoding{}.Marshal(t.Context(), want)
 	require.NoError(t, err)
@@ -481,7 +482,7 @@ func TestPushLeavesExactlyTheRest(t *testing.T) {
 	for _, id := range []string{"a", "b", "c", "d"} {
 		id = strings.Repeat(id, 32)
 		payload := []byte(`{"event_id":"` + id + `"}`)
-		req.items = append(req.items, &item{Category: "error", EventID: id, Time: time.Now(), Count: 1, Size: len(payload), payload: payload})
+		req.items = append(req.items, &item.Item{Category: "error", EventID: id, Time: time.Now(), Count: 1, Size: len(payload), Payload: payload})
 	}
 	err := h.traces.shared.pusher.push(t.Context(), req)
 	require.Error(t, err)
@@ -498,8 +499,8 @@ func TestPushLeavesExactlyTheRest(t *testing.T) {
 func TestMemory(t *testing.T) {
 	now := time.Now()
 	m := newMemory(10, time.Hour)
-	a := identify("a", "bc")
-	assert.NotEqual(t, a, identify("ab", "c"))
+	a := item.NewID("a", "bc")
+	assert.NotEqual(t, a, item.NewID("ab", "c"))
 	assert.True(t, m.add(a, now))
 	assert.False(t, m.add(a, now))
 	assert.True(t, m.known(a, now.Add(time.Hour)), "one to two lifetimes")
@@ -508,7 +509,7 @@ func TestMemory(t *testing.T) {
 	m.forget(a)
 	assert.True(t, m.add(a, now.Add(2*time.Hour)))
 	for i := range 100 {
-		m.add(identify(strconv.Itoa(i)), now.Add(2*time.Hour))
+		m.add(item.NewID(strconv.Itoa(i)), now.Add(2*time.Hour))
 		assert.LessOrEqual(t, len(m.young)+len(m.old), 10)
 	}
 	assert.False(t, m.known(a, now.Add(2*time.Hour)), "bounded")

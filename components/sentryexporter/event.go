@@ -13,6 +13,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
@@ -34,13 +35,13 @@ type occurrence struct {
 	what  recorded
 	exc   *stacktrace.Exception
 	extra map[string]string
-	route routeKey
+	route item.Route
 }
 
 // exceptions makes the error events of a push: one for each exception, on however many spans it is recorded.
 func (c *conversion) exceptions(nodes []*node) {
-	byID := map[identifier][]*occurrence{}
-	var order []identifier
+	byID := map[item.ID][]*occurrence{}
+	var order []item.ID
 	for _, n := range nodes {
 		if n.waited { // its exceptions were told when it came
 			continue
@@ -61,7 +62,7 @@ func (c *conversion) exceptions(nodes []*node) {
 	}
 	for _, id := range order {
 		all := byID[id]
-		c.discard(reasonDuplicate, all[0].route, protocol.CategoryError, len(all)-1)
+		c.discard(item.ReasonDuplicate, all[0].route, protocol.CategoryError, len(all)-1)
 		if n := all[0].node; !sampled(n.part.trace, c.cfg.SampleRate) {
 			c.unsampledError(all[0].route, runsOf(all))
 			continue
@@ -83,8 +84,8 @@ func runsOf(all []*occurrence) []string {
 
 // unsampledError counts an exception that is not told. It explains its runs all the same: they are not to be told in its
 // place.
-func (c *conversion) unsampledError(route routeKey, supersedes []string) {
-	c.discard(reasonSampled, route, protocol.CategoryError, 1)
+func (c *conversion) unsampledError(route item.Route, supersedes []string) {
+	c.discard(item.ReasonSampled, route, protocol.CategoryError, 1)
 	c.superseded = append(c.superseded, supersedes...)
 }
 
@@ -102,15 +103,15 @@ func moreDetailed(a, b *occurrence) int {
 	return cmp.Compare(len(a.exc.Frames), len(b.exc.Frames))
 }
 
-func (c *conversion) routeOf(n *node) routeKey {
-	if route := c.shared.router.findInTrace(n.part.trace, n.identity.attributes, n.span.Attributes()); route != (routeKey{}) {
+func (c *conversion) routeOf(n *node) item.Route {
+	if route := c.shared.router.findInTrace(n.part.trace, n.identity.attributes, n.span.Attributes()); route != (item.Route{}) {
 		return route
 	}
 	return n.segment.route
 }
 
 // exception makes the event of an exception from the place where it happened and the recording that tells most.
-func (c *conversion) exception(id identifier, where, what *occurrence, supersedes []string) {
+func (c *conversion) exception(id item.ID, where, what *occurrence, supersedes []string) {
 	n := where.node
 	ev := c.newEvent(n.identity, what.what, what.exc, what.extra)
 	ev.EventID = id.String()
@@ -161,31 +162,31 @@ func (*conversion) newEvent(id *identity, r recorded, exc *stacktrace.Exception,
 
 // exceptionID is the same wherever and however often an exception is recorded in a trace: made from the trace and the
 // exception itself, its type, message and innermost frame.
-func exceptionID(traceID string, r recorded, exc *stacktrace.Exception) identifier {
+func exceptionID(traceID string, r recorded, exc *stacktrace.Exception) item.ID {
 	if exc.Type == "" && exc.Message == "" {
-		return identify("log", traceID, r.logger, r.logMessage, r.stack)
+		return item.NewID("log", traceID, r.logger, r.logMessage, r.stack)
 	}
 	frame, _ := exc.Innermost()
-	return identify("exception", traceID, exc.Type, exc.Message, frame.File, frame.Function, strconv.Itoa(frame.Line))
+	return item.NewID("exception", traceID, exc.Type, exc.Message, frame.File, frame.Function, strconv.Itoa(frame.Line))
 }
 
 // addEvent encodes an event and keeps it for the queue of errors.
-func (c *conversion) addEvent(ev *protocol.Event, id identifier, route routeKey, supersedes []string) {
+func (c *conversion) addEvent(ev *protocol.Event, id item.ID, route item.Route, supersedes []string) {
 	if it := c.eventItem(ev, id, route); it != nil {
-		it.supersedes = supersedes
+		it.Supersedes = supersedes
 		c.events = append(c.events, it)
 	}
 }
 
-func (c *conversion) eventItem(ev *protocol.Event, id identifier, route routeKey) *item {
+func (c *conversion) eventItem(ev *protocol.Event, id item.ID, route item.Route) *item.Item {
 	payload, err := encodeEvent(ev)
 	if err != nil {
-		c.discard(reasonInternal, route, protocol.CategoryError, 1)
+		c.discard(item.ReasonInternal, route, protocol.CategoryError, 1)
 		return nil
 	}
-	return &item{
+	return &item.Item{
 		Category: protocol.CategoryError, EventID: ev.EventID, Route: route, Time: ev.Timestamp, Count: 1,
-		Size: len(payload), payload: payload, mark: id,
+		Size: len(payload), Payload: payload, ID: id,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -95,7 +96,7 @@ func (e *sentryExporter) releaseAll(ctx context.Context) {
 		}
 		c := newConversion(ctx, e.shared)
 		if e.shared.pusher.closing.Err() != nil {
-			c.discard(reasonBufferFull, routeKey{}, protocol.CategorySpan, spansOf(parts))
+			c.discard(item.ReasonBufferFull, item.Route{}, protocol.CategorySpan, spansOf(parts))
 			continue
 		}
 		c.release(parts)

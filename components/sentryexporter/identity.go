@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -23,7 +25,7 @@ type identity struct {
 	contexts                         map[string]any
 	otel                             json.RawMessage // the context of that name, which transactions carry
 	attributes                       pcommon.Map
-	fingerprint                      identifier // of the process
+	fingerprint                      item.ID // of the process
 }
 
 // editions that Dify appends to its environment's name; its Sentry SDK does not.
@@ -41,7 +43,7 @@ type identities struct {
 
 	mu sync.Mutex
 	// known is guarded by mu.
-	known map[identifier]*identity
+	known map[item.ID]*identity
 }
 
 // knownIdentities bounds them; beyond it all are forgotten.
@@ -49,14 +51,14 @@ const knownIdentities = 1000
 
 // of a resource.
 func (i *identities) of(res pcommon.Resource) *identity {
-	fingerprint := fingerprintOf(res.Attributes())
+	fingerprint := attr.Fingerprint(res.Attributes())
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if id := i.known[fingerprint]; id != nil {
 		return id
 	}
 	if i.known == nil || len(i.known) >= knownIdentities {
-		i.known = map[identifier]*identity{}
+		i.known = map[item.ID]*identity{}
 	}
 	attrs := pcommon.NewMap() // of its own, or it would hold the whole push
 	res.Attributes().CopyTo(attrs)
@@ -65,20 +67,20 @@ func (i *identities) of(res pcommon.Resource) *identity {
 	return id
 }
 
-func newIdentity(cfg *Config, attrs pcommon.Map, fingerprint identifier) *identity {
-	environment, edition := splitEdition(text(attrs, difysemconv.AttrEnvironment, difysemconv.AttrOldEnvironment))
+func newIdentity(cfg *Config, attrs pcommon.Map, fingerprint item.ID) *identity {
+	environment, edition := splitEdition(attr.Text(attrs, difysemconv.AttrEnvironment, difysemconv.AttrOldEnvironment))
 	id := &identity{
-		release:     protocol.Name(firstOf(cfg.Release, text(attrs, "service.version")), protocol.MaxRelease),
+		release:     protocol.Name(firstOf(cfg.Release, attr.Text(attrs, "service.version")), protocol.MaxRelease),
 		environment: protocol.Name(firstOf(cfg.Environment, environment), protocol.MaxEnvironment),
-		serverName:  protocol.Line(text(attrs, "host.name"), protocol.MaxServerName),
+		serverName:  protocol.Line(attr.Text(attrs, "host.name"), protocol.MaxServerName),
 		platform:    "other",
 		tags:        map[string]string{},
 		contexts:    encoded(resourceContexts(attrs)),
-		otel:        json.RawMessage(`{"resource":` + string(plainData(attrs).Encode(protocol.MaxContextBytes-1024)) + `}`),
+		otel:        json.RawMessage(`{"resource":` + string(attr.Data(attrs).Encode(protocol.MaxContextBytes-1024)) + `}`),
 		attributes:  attrs,
 		fingerprint: fingerprint,
 	}
-	if p, ok := platforms[text(attrs, "telemetry.sdk.language")]; ok {
+	if p, ok := platforms[attr.Text(attrs, "telemetry.sdk.language")]; ok {
 		id.platform = p
 	}
 	for key, v := range attrs.All() {
@@ -148,12 +150,12 @@ func encoded(contexts map[string]any) map[string]any {
 func resourceContexts(attrs pcommon.Map) map[string]any {
 	out := map[string]any{}
 	for name, fields := range contextFields {
-		if name == "cloud_resource" && text(attrs, "cloud.provider", "cloud.platform") == "" {
+		if name == "cloud_resource" && attr.Text(attrs, "cloud.provider", "cloud.platform") == "" {
 			continue // a host id alone is no cloud
 		}
 		ctx := map[string]any{}
 		for _, f := range fields {
-			if v := text(attrs, f[1]); v != "" && ctx[f[0]] == nil {
+			if v := attr.Text(attrs, f[1]); v != "" && ctx[f[0]] == nil {
 				ctx[f[0]] = protocol.Text(v, protocol.MaxTagValue)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
@@ -103,12 +104,12 @@ func isNoise(texts ...string) bool {
 }
 
 // ignore counts and tells whether an exception is not told.
-func (c *conversion) ignore(r recorded, exc *stacktrace.Exception, route routeKey) bool {
+func (c *conversion) ignore(r recorded, exc *stacktrace.Exception, route item.Route) bool {
 	switch {
 	case isNoise(r.message, r.logMessage, r.typ, exc.Message):
-		c.discard(reasonEventFilter, route, protocol.CategoryError, 1)
+		c.discard(item.ReasonEventFilter, route, protocol.CategoryError, 1)
 	case c.shared.ignored.match(exc.Type):
-		c.discard(reasonIgnored, route, protocol.CategoryError, 1)
+		c.discard(item.ReasonIgnored, route, protocol.CategoryError, 1)
 	default:
 		return false
 	}

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -83,7 +85,7 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 	if isFailedRun(rec) {
 		c.run(id, rec, at)
 	} else if r, ok := recordedIn(rec, at); ok {
-		r.logger = firstOf(text(rec.Attributes(), "log.logger", "logger"), scope)
+		r.logger = firstOf(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
 		c.loggedException(id, rec, r)
 	}
 	if severityOf(rec) < severityByName[c.cfg.Logs.MinSeverity] {
@@ -91,12 +93,12 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 	}
 	route := c.shared.router.findInTrace(rec.TraceID(), id.attributes, rec.Attributes())
 	if isNoise(rec.Body().AsString()) {
-		c.discard(reasonEventFilter, route, protocol.CategoryLogItem, 1)
+		c.discard(item.ReasonEventFilter, route, protocol.CategoryLogItem, 1)
 		return
 	}
-	mark := identify("record", text(rec.Attributes(), difysemconv.AttrLogRecordUID))
-	if hasUID := text(rec.Attributes(), difysemconv.AttrLogRecordUID) != ""; hasUID && !c.shared.seen.add(mark, c.now) {
-		c.discard(reasonDuplicate, route, protocol.CategoryLogItem, 1)
+	mark := item.NewID("record", attr.Text(rec.Attributes(), difysemconv.AttrLogRecordUID))
+	if hasUID := attr.Text(rec.Attributes(), difysemconv.AttrLogRecordUID) != ""; hasUID && !c.shared.seen.add(mark, c.now) {
+		c.discard(item.ReasonDuplicate, route, protocol.CategoryLogItem, 1)
 		return
 	}
 	batches.add(c, route, payloadLog(id, scope, rec, at), at, mark)
@@ -115,11 +117,11 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 	trace := rec.TraceID()
 	context := hex.EncodeToString(trace[:])
 	if trace.IsEmpty() { // nothing else tells this occurrence from the next
-		context = firstOf(text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
+		context = firstOf(attr.Text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
 	}
 	mark := exceptionID(context, r, exc)
 	var supersedes []string
-	if run := text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
+	if run := attr.Text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
 		supersedes = []string{run}
 	}
 	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(mark)), c.cfg.SampleRate) {
@@ -128,7 +130,7 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 	}
 	ev.EventID = mark.String()
 	ev.Fingerprint = fingerprint(exc, place{
-		nodeType: text(attrs, difysemconv.AttrNodeType), task: text(attrs, "celery.task_name"), route: text(attrs, "http.route"),
+		nodeType: attr.Text(attrs, difysemconv.AttrNodeType), task: attr.Text(attrs, "celery.task_name"), route: attr.Text(attrs, "http.route"),
 	})
 	fillFromRecord(ev, rec)
 	c.addEvent(ev, mark, route, supersedes)
@@ -151,7 +153,7 @@ func traceOf(rec plog.LogRecord, eventID string) (protocol.TraceContext, bool) {
 func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *protocol.Log {
 	trace, span := rec.TraceID(), rec.SpanID()
 	if trace.IsEmpty() { // required; the same again on redelivery
-		trace = pcommon.TraceID(identify("log", id.fingerprint.String(), at.String(), rec.Body().AsString()))
+		trace = pcommon.TraceID(item.NewID("log", id.fingerprint.String(), at.String(), rec.Body().AsString()))
 	}
 	out := &protocol.Log{
 		Timestamp: unixSeconds(at), TraceID: hex.EncodeToString(trace[:]),
@@ -161,13 +163,13 @@ func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *p
 	if !span.IsEmpty() {
 		out.SpanID = hex.EncodeToString(span[:])
 	}
-	for _, f := range plainData(rec.Attributes()).Fit(protocol.MaxDataBytes) {
+	for _, f := range attr.Data(rec.Attributes()).Fit(protocol.MaxDataBytes) {
 		setLogAttribute(out, f.Key, f.Value.Scalar())
 	}
 	for key, value := range map[string]string{
 		"sentry.environment": id.environment, "sentry.release": id.release, "sentry.sdk.name": clientName,
 		"sentry.sdk.version": clientVersion, "server.address": id.serverName, "sentry.origin": protocol.Origin("log", scope),
-		difysemconv.AttrEventName: rec.EventName(), "user.id": text(rec.Attributes(), keysUser...),
+		difysemconv.AttrEventName: rec.EventName(), "user.id": attr.Text(rec.Attributes(), keysUser...),
 	} {
 		if value != "" {
 			setLogAttribute(out, key, value)
@@ -204,23 +206,23 @@ const (
 
 // logBatches gathers the records of a push by route.
 type logBatches struct {
-	done []*item
-	open map[routeKey]*logBatch
+	done []*item.Item
+	open map[item.Route]*logBatch
 }
 
 type logBatch struct {
-	logs  []json.RawMessage
-	size  int
-	time  time.Time
-	marks []identifier
+	logs []json.RawMessage
+	size int
+	time time.Time
+	ids  []item.ID
 }
 
-func newLogBatches() *logBatches { return &logBatches{open: map[routeKey]*logBatch{}} }
+func newLogBatches() *logBatches { return &logBatches{open: map[item.Route]*logBatch{}} }
 
-func (b *logBatches) add(c *conversion, route routeKey, l *protocol.Log, at time.Time, mark identifier) {
+func (b *logBatches) add(c *conversion, route item.Route, l *protocol.Log, at time.Time, mark item.ID) {
 	encoded, err := json.Marshal(l)
 	if err != nil {
-		c.discard(reasonInternal, route, protocol.CategoryLogItem, 1)
+		c.discard(item.ReasonInternal, route, protocol.CategoryLogItem, 1)
 		return
 	}
 	batch := b.open[route]
@@ -230,14 +232,14 @@ func (b *logBatches) add(c *conversion, route routeKey, l *protocol.Log, at time
 		b.open[route] = batch
 	}
 	batch.logs = append(batch.logs, encoded)
-	batch.marks = append(batch.marks, mark)
+	batch.ids = append(batch.ids, mark)
 	batch.size += len(encoded) + 1
 	if at.After(batch.time) {
 		batch.time = at
 	}
 }
 
-func (b *logBatches) close(c *conversion, route routeKey) {
+func (b *logBatches) close(c *conversion, route item.Route) {
 	batch := b.open[route]
 	if batch == nil {
 		return
@@ -247,16 +249,16 @@ func (b *logBatches) close(c *conversion, route routeKey) {
 		Items []json.RawMessage `json:"items"`
 	}{batch.logs})
 	if err != nil {
-		c.discard(reasonInternal, route, protocol.CategoryLogItem, len(batch.logs))
+		c.discard(item.ReasonInternal, route, protocol.CategoryLogItem, len(batch.logs))
 		return
 	}
-	b.done = append(b.done, &item{
+	b.done = append(b.done, &item.Item{
 		Category: protocol.CategoryLogItem, Route: route, Time: batch.time, Count: len(batch.logs),
-		Size: len(payload), payload: payload, marks: batch.marks,
+		Size: len(payload), Payload: payload, RecordIDs: batch.ids,
 	})
 }
 
-func (b *logBatches) items(c *conversion) []*item {
+func (b *logBatches) items(c *conversion) []*item.Item {
 	for route := range b.open {
 		b.close(c, route)
 	}

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -37,7 +38,7 @@ type pusher struct {
 
 	mu sync.Mutex
 	// backedOff are the items that wait for another try in memory only; guarded by mu.
-	backedOff map[*item]struct{}
+	backedOff map[*item.Item]struct{}
 }
 
 // push sends the items of a request. It returns nil if each was taken or dropped for a stated reason, a permanent error
@@ -96,7 +97,7 @@ func (p *pusher) givesUp(a *attempt, req *request) bool {
 	return p.retry.MaxElapsedTime > 0 && next.Sub(req.firstTry) >= p.retry.MaxElapsedTime
 }
 
-func (p *pusher) noteBackedOff(items []*item, waits bool) {
+func (p *pusher) noteBackedOff(items []*item.Item, waits bool) {
 	if p.kept {
 		return
 	}
@@ -116,7 +117,7 @@ func (p *pusher) countLost(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for it := range p.backedOff {
-		p.counters.discarded(ctx, reasonNetworkError, it)
+		p.counters.discarded(ctx, item.ReasonNetworkError, it)
 	}
 	clear(p.backedOff)
 }
@@ -126,9 +127,9 @@ type attempt struct {
 	*pusher
 	down map[*destination]error // servers that failed in this attempt are not asked again
 
-	left         []*item
+	left         []*item.Item
 	leftCause    error
-	giveUpReason reason
+	giveUpReason item.Reason
 	until        time.Time // the latest limit that an item waits for
 	unlimited    bool      // whether an item is left that waits for no limit
 
@@ -136,23 +137,23 @@ type attempt struct {
 	rejectedCause error
 }
 
-func (a *attempt) try(ctx context.Context, it *item) {
+func (a *attempt) try(ctx context.Context, it *item.Item) {
 	dest := a.router.destination(it.Route)
 	if dest == nil {
-		a.counters.discarded(ctx, reasonOff, it)
+		a.counters.discarded(ctx, item.ReasonOff, it)
 		return
 	}
 	now := a.sender.now()
 	if a.maxAge > 0 && now.Sub(it.Time) > a.maxAge {
-		a.counters.discarded(ctx, reasonTooOld, it)
+		a.counters.discarded(ctx, item.ReasonTooOld, it)
 		return
 	}
-	if until := dest.limits.Until(now, it.limitedBy()...); !until.IsZero() {
-		a.limited(ctx, it, until, reasonBackoff)
+	if until := dest.limits.Until(now, it.LimitedBy()...); !until.IsZero() {
+		a.limited(ctx, it, until, item.ReasonBackoff)
 		return
 	}
 	if err := a.down[dest]; err != nil {
-		a.leave(it, err, reasonNetworkError)
+		a.leave(it, err, item.ReasonNetworkError)
 		return
 	}
 	dest.checkOrigin(it, now, a.logger)
@@ -160,22 +161,22 @@ func (a *attempt) try(ctx context.Context, it *item) {
 	a.settle(ctx, dest, it, out, err)
 }
 
-func (a *attempt) settle(ctx context.Context, dest *destination, it *item, out outcome, err error) {
+func (a *attempt) settle(ctx context.Context, dest *destination, it *item.Item, out outcome, err error) {
 	switch out {
 	case accepted:
 		a.counters.sent(ctx, it)
 		return
 	case limited:
-		a.limited(ctx, it, dest.limits.Until(a.sender.now(), it.limitedBy()...), reasonRateLimited)
+		a.limited(ctx, it, dest.limits.Until(a.sender.now(), it.LimitedBy()...), item.ReasonRateLimited)
 		return
 	case unavailable:
 		a.down[dest] = err
 		a.leave(it, err, unavailableReason(err))
 		return
 	case tooLarge:
-		a.counters.discarded(ctx, reasonTooLarge, it)
+		a.counters.discarded(ctx, item.ReasonTooLarge, it)
 	case rejected:
-		a.counters.discarded(ctx, reasonSendError, it)
+		a.counters.discarded(ctx, item.ReasonSendError, it)
 	}
 	a.rejected++
 	a.rejectedCause = rejection{err}
@@ -185,21 +186,21 @@ func (a *attempt) settle(ctx context.Context, dest *destination, it *item, out o
 }
 
 // limited leaves an error for later and drops anything else: transactions and logs are many and soon stale.
-func (a *attempt) limited(ctx context.Context, it *item, until time.Time, why reason) {
+func (a *attempt) limited(ctx context.Context, it *item.Item, until time.Time, why item.Reason) {
 	if it.Category != protocol.CategoryError {
 		a.counters.discarded(ctx, why, it)
 		return
 	}
 	a.left = append(a.left, it)
 	if a.leftCause == nil {
-		a.leftCause, a.giveUpReason = errors.New("sentry limits the rate of errors"), reasonBackoff
+		a.leftCause, a.giveUpReason = errors.New("sentry limits the rate of errors"), item.ReasonBackoff
 	}
 	if until.After(a.until) {
 		a.until = until
 	}
 }
 
-func (a *attempt) leave(it *item, err error, why reason) {
+func (a *attempt) leave(it *item.Item, err error, why item.Reason) {
 	a.left = append(a.left, it)
 	a.unlimited = true
 	a.leftCause, a.giveUpReason = err, why
@@ -213,11 +214,11 @@ func (a *attempt) wait(now time.Time) time.Duration {
 	return a.until.Sub(now)
 }
 
-func unavailableReason(err error) reason {
+func unavailableReason(err error) item.Reason {
 	if errors.Unwrap(err) != nil { // wraps what the network said
-		return reasonNetworkError
+		return item.ReasonNetworkError
 	}
-	return reasonSendError
+	return item.ReasonSendError
 }
 
 // onceByKey tells the first time from the others.

@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // itemsKey is the key of a context under which finished items pass exporterhelper's door, which takes pdata only.
@@ -29,7 +31,7 @@ type queue struct {
 
 // put hands items over. It returns the items that were not taken, for the caller to count, and an error only if the
 // sender upstream should try again: without a queue of our own, or where Consume waits for the result.
-func (q *queue) put(ctx context.Context, items []*item) (dropped []*item, err error) {
+func (q *queue) put(ctx context.Context, items []*item.Item) (dropped []*item.Item, err error) {
 	err = q.offer(context.WithValue(ctx, itemsKey{}, items))
 	switch {
 	case err == nil:
@@ -69,7 +71,7 @@ func newQueue(c component.Component, cfg *Config, offer func(context.Context) er
 }
 
 func requestOf(ctx context.Context) (xexporterhelper.Request, error) {
-	items, ok := ctx.Value(itemsKey{}).([]*item)
+	items, ok := ctx.Value(itemsKey{}).([]*item.Item)
 	if !ok {
 		return nil, consumererror.NewPermanent(errors.New("no items"))
 	}

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // queues are one queue for each project, so that a project which is limited or cannot be reached holds up no other. With
@@ -112,8 +113,8 @@ func (q *queues) all() []*queue {
 
 // put hands each item to the queue of its project. It returns what was not taken and is to be counted, and what the
 // sender upstream should send again.
-func (q *queues) put(ctx context.Context, items []*item) (dropped, failed []*item, err error) {
-	byProject := map[string][]*item{}
+func (q *queues) put(ctx context.Context, items []*item.Item) (dropped, failed []*item.Item, err error) {
+	byProject := map[string][]*item.Item{}
 	for _, it := range items {
 		project := q.router.destination(it.Route).project
 		byProject[project] = append(byProject[project], it)

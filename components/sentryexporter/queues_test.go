@@ -19,6 +19,8 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // ofTenant is a request with an exception and a log record of a tenant.
@@ -128,13 +130,13 @@ func TestTraceKeepsItsRoute(t *testing.T) {
 
 func TestTraceRoutesAreBounded(t *testing.T) {
 	var routes traceRoutes
-	key := routeKey{Attribute: "dify.tenant_id", Value: "b"}
+	key := item.Route{Attribute: "dify.tenant_id", Value: "b"}
 	for i := range uint64(3 * routedTraces) {
 		routes.note(traceID(i), key)
 		require.LessOrEqual(t, len(routes.young)+len(routes.old), 2*routedTraces)
 	}
 	assert.Equal(t, key, routes.noted(traceID(3*routedTraces-1)))
-	assert.Equal(t, routeKey{}, routes.noted(traceID(1)), "the oldest are forgotten")
+	assert.Equal(t, item.Route{}, routes.noted(traceID(1)), "the oldest are forgotten")
 }
 
 // TestQueueOfAFormerProjectIsEmptied removes a route while its project's queue holds something.

@@ -9,6 +9,8 @@ import (
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 )
 
 // recorded is an exception as telemetry tells it: a span event, a pair of them or a log record.
@@ -71,17 +73,17 @@ func appendLine(out []recorded, line *recorded) []recorded {
 func logLine(at time.Time, attrs pcommon.Map) *recorded {
 	r := exceptionIn(attrs)
 	r.at, r.logged = at, true
-	r.level = levelOf(text(attrs, "log.level"))
-	r.logger, r.logMessage = text(attrs, "log.logger"), text(attrs, "log.message")
-	if file := text(attrs, "log.file.path"); file != "" {
-		r.source = file + ":" + text(attrs, "log.file.line")
+	r.level = levelOf(attr.Text(attrs, "log.level"))
+	r.logger, r.logMessage = attr.Text(attrs, "log.logger"), attr.Text(attrs, "log.message")
+	if file := attr.Text(attrs, "log.file.path"); file != "" {
+		r.source = file + ":" + attr.Text(attrs, "log.file.line")
 	}
 	return &r
 }
 
 func exceptionIn(attrs pcommon.Map) recorded {
 	return recorded{
-		typ: text(attrs, "exception.type"), message: text(attrs, "exception.message"), stack: text(attrs, "exception.stacktrace"),
+		typ: attr.Text(attrs, "exception.type"), message: attr.Text(attrs, "exception.message"), stack: attr.Text(attrs, "exception.stacktrace"),
 	}
 }
 

@@ -13,12 +13,14 @@ import (
 
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // request is what the queue holds: finished items, so that a retry sends exactly those that are left, converts nothing
 // again and cannot make other ids.
 type request struct {
-	items []*item
+	items []*item.Item
 	// firstTry is when sending was tried first by this process.
 	firstTry time.Time
 }
@@ -58,7 +60,7 @@ func (*request) MergeSplit(context.Context, int, exporterhelper.RequestSizerType
 // leftError is a failure that may pass, with the items that it concerns.
 type leftError struct {
 	cause error
-	items []*item
+	items []*item.Item
 }
 
 func (e *leftError) Error() string { return e.cause.Error() }
@@ -78,7 +80,7 @@ func (encoding) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, e
 		if err := enc.Encode(it); err != nil {
 			return nil, fmt.Errorf("encode queued item: %w", err)
 		}
-		buf.Write(it.payload)
+		buf.Write(it.Payload)
 	}
 	return buf.Bytes(), nil
 }
@@ -93,14 +95,14 @@ func (encoding) Unmarshal(b []byte) (context.Context, xexporterhelper.Request, e
 		if !ok {
 			return context.Background(), r, errors.New("queued item is truncated")
 		}
-		it := &item{}
+		it := &item.Item{}
 		if err := json.Unmarshal(line, it); err != nil {
 			return context.Background(), r, fmt.Errorf("decode queued item: %w", err)
 		}
 		if it.Size < 0 || it.Size > len(rest) {
 			return context.Background(), r, errors.New("queued item is truncated")
 		}
-		it.payload, b = rest[:it.Size], rest[it.Size:]
+		it.Payload, b = rest[:it.Size], rest[it.Size:]
 		r.items = append(r.items, it)
 	}
 	return context.Background(), r, nil

@@ -7,27 +7,22 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-)
 
-// routeKey is the rule that an item matched; the zero value is the default. Items in a queue carry it instead of a DSN,
-// so that a key stays out of the storage and a changed configuration counts for what waits.
-type routeKey struct {
-	Attribute string `json:"attribute,omitempty"`
-	Value     string `json:"value,omitempty"`
-}
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+)
 
 // router knows the destination of each route; nil is a route that is off.
 type router struct {
 	attributes []string // in the order of the rules, each once
-	order      map[routeKey]int
-	byKey      map[routeKey]*destination
+	order      map[item.Route]int
+	byKey      map[item.Route]*destination
 	fallback   *destination
 	all        []*destination // each once
 	traces     traceRoutes
 }
 
 func newRouter(cfg *Config) (*router, error) {
-	r := &router{order: map[routeKey]int{}, byKey: map[routeKey]*destination{}}
+	r := &router{order: map[item.Route]int{}, byKey: map[item.Route]*destination{}}
 	byDSN := map[string]*destination{"": nil}
 	resolve := func(dsn string) (*destination, error) {
 		if d, ok := byDSN[dsn]; ok {
@@ -60,7 +55,7 @@ func newRouter(cfg *Config) (*router, error) {
 			r.attributes = append(r.attributes, rule.Attribute)
 		}
 		for _, v := range rule.Values {
-			key := routeKey{Attribute: rule.Attribute, Value: v}
+			key := item.Route{Attribute: rule.Attribute, Value: v}
 			r.byKey[key], r.order[key] = dest, i
 		}
 	}
@@ -68,7 +63,7 @@ func newRouter(cfg *Config) (*router, error) {
 }
 
 // destination of a key; nil if that is off. A key that no rule names any more goes where the rest goes.
-func (r *router) destination(key routeKey) *destination {
+func (r *router) destination(key item.Route) *destination {
 	if d, ok := r.byKey[key]; ok {
 		return d
 	}
@@ -77,18 +72,18 @@ func (r *router) destination(key routeKey) *destination {
 
 // find returns the first rule that one of these attribute maps matches. Earlier maps come first: what the resource says
 // outweighs what a record says.
-func (r *router) find(attrs ...pcommon.Map) routeKey {
+func (r *router) find(attrs ...pcommon.Map) item.Route {
 	if len(r.attributes) == 0 {
-		return routeKey{}
+		return item.Route{}
 	}
 	for _, m := range attrs {
-		best, found := routeKey{}, false
+		best, found := item.Route{}, false
 		for _, name := range r.attributes {
 			v, ok := m.Get(name)
 			if !ok {
 				continue
 			}
-			key := routeKey{Attribute: name, Value: v.AsString()}
+			key := item.Route{Attribute: name, Value: v.AsString()}
 			if at, ok := r.order[key]; ok && (!found || at < r.order[best]) {
 				best, found = key, true
 			}
@@ -97,7 +92,7 @@ func (r *router) find(attrs ...pcommon.Map) routeKey {
 			return best
 		}
 	}
-	return routeKey{}
+	return item.Route{}
 }
 
 // off tells whether nothing can be sent at all.

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
@@ -21,8 +23,8 @@ const runFailure = "WorkflowRunFailed"
 
 // isFailedRun tells workflow_log's record of a run that failed.
 func isFailedRun(rec plog.LogRecord) bool {
-	return firstOf(rec.EventName(), text(rec.Attributes(), difysemconv.AttrEventName)) == difysemconv.EventWorkflowRun &&
-		text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
+	return firstOf(rec.EventName(), attr.Text(rec.Attributes(), difysemconv.AttrEventName)) == difysemconv.EventWorkflowRun &&
+		attr.Text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
 }
 
 var errorClass = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Timeout|Exceeded)): `)
@@ -31,15 +33,15 @@ var errorClass = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception
 func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	attrs := rec.Attributes()
 	route := c.shared.router.find(id.attributes, attrs)
-	message := firstOf(text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
-	nodeType := firstOf(text(attrs, difysemconv.AttrNodeType), "run")
+	message := firstOf(attr.Text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
+	nodeType := firstOf(attr.Text(attrs, difysemconv.AttrNodeType), "run")
 	exc := &stacktrace.Exception{Type: runFailure, Message: message}
 	group := stable(message)
 	if m := errorClass.FindStringSubmatch(message); m != nil {
 		exc.Type, exc.Message, group = m[1], message[len(m[0]):], m[1]
 	}
 	if isNoise(message) {
-		c.discard(reasonEventFilter, route, protocol.CategoryError, 1)
+		c.discard(item.ReasonEventFilter, route, protocol.CategoryError, 1)
 		return
 	}
 	handled := true
@@ -49,10 +51,10 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 		Values: payloadExceptions(exc, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
 	}
 	ev.Fingerprint = []string{"dify.workflow", nodeType, group}
-	run := text(attrs, difysemconv.AttrWorkflowRunID)
-	mark := identify("run", firstOf(run, text(attrs, difysemconv.AttrLogRecordUID), fingerprintOf(attrs).String()))
+	run := attr.Text(attrs, difysemconv.AttrWorkflowRunID)
+	mark := item.NewID("run", firstOf(run, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()))
 	if !sampled(pcommon.TraceID(mark), c.cfg.SampleRate) { // its trace is not known
-		c.discard(reasonSampled, route, protocol.CategoryError, 1)
+		c.discard(item.ReasonSampled, route, protocol.CategoryError, 1)
 		return
 	}
 	ev.EventID = mark.String()
@@ -63,7 +65,7 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	case run == "": // no exception could be known as its own
 		c.events = append(c.events, it)
 	default:
-		it.run = run
+		it.Run = run
 		c.runs = append(c.runs, it)
 	}
 }
@@ -71,9 +73,9 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 // fillFromRecord sets what a log record says about an event.
 func fillFromRecord(ev *protocol.Event, rec plog.LogRecord) {
 	for _, key := range eventTags {
-		tag(ev, key, text(rec.Attributes(), key))
+		tag(ev, key, attr.Text(rec.Attributes(), key))
 	}
-	ev.User = userOf(text(rec.Attributes(), keysUser...))
+	ev.User = userOf(attr.Text(rec.Attributes(), keysUser...))
 	if trace, ok := traceOf(rec, ev.EventID); ok {
 		ev.Contexts["trace"] = trace
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 const (
@@ -48,10 +50,10 @@ type shard struct {
 }
 
 type pendingRun struct {
-	Run     string    `json:"run"`
-	Due     time.Time `json:"due"`
-	Item    *item     `json:"item"`
-	Payload []byte    `json:"payload"`
+	Run     string     `json:"run"`
+	Due     time.Time  `json:"due"`
+	Item    *item.Item `json:"item"`
+	Payload []byte     `json:"payload"`
 }
 
 type supersededRun struct {
@@ -87,7 +89,7 @@ func (r *runs) load(ctx context.Context) error {
 			return errors.New("the pending failed runs in `storage` are damaged or were written by a newer version: run that version, or delete this exporter's `runs` file, which loses them")
 		}
 		for i := range s.Pending {
-			s.Pending[i].Item.payload = s.Pending[i].Payload
+			s.Pending[i].Item.Payload = s.Pending[i].Payload
 		}
 		r.shards[n] = s
 	}
@@ -96,21 +98,21 @@ func (r *runs) load(ctx context.Context) error {
 
 // hold keeps a failed run until due. It returns true if the run waits, and else why the caller need not or must tell it
 // now: explained if an exception of it was told.
-func (r *runs) add(ctx context.Context, it *item, due time.Time) (pending, superseded bool) {
+func (r *runs) add(ctx context.Context, it *item.Item, due time.Time) (pending, superseded bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := shardOf(it.run)
+	n := shardOf(it.Run)
 	s := &r.shards[n]
-	if slices.ContainsFunc(s.Superseded, func(t supersededRun) bool { return t.Run == it.run }) {
+	if slices.ContainsFunc(s.Superseded, func(t supersededRun) bool { return t.Run == it.Run }) {
 		return false, true
 	}
-	if slices.ContainsFunc(s.Pending, func(h pendingRun) bool { return h.Run == it.run }) {
+	if slices.ContainsFunc(s.Pending, func(h pendingRun) bool { return h.Run == it.Run }) {
 		return true, false // delivered again
 	}
 	if len(s.Pending) >= maxPending {
 		return false, false
 	}
-	s.Pending = append(s.Pending, pendingRun{Run: it.run, Due: due, Item: it, Payload: it.payload})
+	s.Pending = append(s.Pending, pendingRun{Run: it.Run, Due: due, Item: it, Payload: it.Payload})
 	if err := r.save(ctx, n); err != nil { // better told at once than lost
 		s.Pending = s.Pending[:len(s.Pending)-1]
 		return false, false
@@ -119,7 +121,7 @@ func (r *runs) add(ctx context.Context, it *item, due time.Time) (pending, super
 }
 
 // explain notes that an exception of these runs was told, and returns the items that thereby need not be.
-func (r *runs) supersede(ctx context.Context, now time.Time, ids ...string) (released []*item, err error) {
+func (r *runs) supersede(ctx context.Context, now time.Time, ids ...string) (released []*item.Item, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changed := map[int]bool{}
@@ -153,14 +155,14 @@ func fresh(runs []supersededRun, now time.Time) []supersededRun {
 }
 
 // due returns the items whose time has come, still held: remove forgets them when they have been handed on.
-func (r *runs) due(now time.Time) []*item {
+func (r *runs) due(now time.Time) []*item.Item {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []*item
+	var out []*item.Item
 	for n := range r.shards {
 		for _, h := range r.shards[n].Pending {
 			if !h.Due.After(now) {
-				h.Item.run = h.Run
+				h.Item.Run = h.Run
 				out = append(out, h.Item)
 			}
 		}
@@ -169,26 +171,26 @@ func (r *runs) due(now time.Time) []*item {
 }
 
 // postpone lets runs that are due wait on. After a restart they are due at once.
-func (r *runs) postpone(items []*item, due time.Time) {
+func (r *runs) postpone(items []*item.Item, due time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, it := range items {
-		for i, h := range r.shards[shardOf(it.run)].Pending {
-			if h.Run == it.run {
-				r.shards[shardOf(it.run)].Pending[i].Due = due
+		for i, h := range r.shards[shardOf(it.Run)].Pending {
+			if h.Run == it.Run {
+				r.shards[shardOf(it.Run)].Pending[i].Due = due
 			}
 		}
 	}
 }
 
 // remove forgets held runs that have been told themselves.
-func (r *runs) remove(ctx context.Context, items []*item) error {
+func (r *runs) remove(ctx context.Context, items []*item.Item) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changed := map[int]bool{}
 	for _, it := range items {
-		n := shardOf(it.run)
-		r.shards[n].Pending = slices.DeleteFunc(r.shards[n].Pending, func(h pendingRun) bool { return h.Run == it.run })
+		n := shardOf(it.Run)
+		r.shards[n].Pending = slices.DeleteFunc(r.shards[n].Pending, func(h pendingRun) bool { return h.Run == it.Run })
 		changed[n] = true
 	}
 	var err error

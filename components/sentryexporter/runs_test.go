@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 var storageID = component.MustNewIDWithName("file_storage", "queue")
@@ -335,7 +336,7 @@ func TestRunsAreBounded(t *testing.T) {
 	now := time.Now()
 	held, told := 0, 0
 	for i := range 10_000 {
-		it := &item{run: fmt.Sprint("run-", i)}
+		it := &item.Item{Run: fmt.Sprint("run-", i)}
 		if ok, explained := r.add(t.Context(), it, now); ok {
 			held++
 		} else {

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -54,9 +55,9 @@ type sender struct {
 
 // send posts one item, with a report of what was discarded where one is due. The error says why it was not accepted,
 // without key and content.
-func (s *sender) send(ctx context.Context, dest *destination, it *item) (outcome, error) {
+func (s *sender) send(ctx context.Context, dest *destination, it *item.Item) (outcome, error) {
 	counts := dest.reports.Take()
-	out, err := s.post(ctx, dest, it.EventID, counts, it.envelopeItem())
+	out, err := s.post(ctx, dest, it.EventID, counts, it.EnvelopeItem())
 	if out != accepted && out != limited { // a limit takes the item out, the rest of the envelope is taken
 		dest.reports.Restore(counts)
 	}

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
 
@@ -84,7 +85,7 @@ func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, tel
 	h.cancel = cancel
 	h.pusher = &pusher{
 		sender: h.sender, router: router, counters: h.counters, logger: set.Logger, retry: cfg.RetryConfig, maxAge: cfg.MaxAge,
-		closing: closing, kept: cfg.keeps(), backedOff: map[*item]struct{}{},
+		closing: closing, kept: cfg.keeps(), backedOff: map[*item.Item]struct{}{},
 	}
 	errorsSet := set
 	errorsSet.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+errorsQueue)
@@ -191,7 +192,7 @@ func (h *sharedState) shutdown(ctx context.Context) error {
 	if h.runs.client == nil {
 		all := h.now().Add(h.cfg.RunWindow + time.Hour)
 		h.emit(ctx, h.runs.due(all))
-		h.counters.discarded(ctx, reasonQueueFull, h.runs.due(all)...) // what still waits found no room
+		h.counters.discarded(ctx, item.ReasonQueueFull, h.runs.due(all)...) // what still waits found no room
 	}
 	err := h.errors.Shutdown(ctx)
 	h.pusher.countLost(ctx)
@@ -248,7 +249,7 @@ func (h *sharedState) report(ctx context.Context) {
 }
 
 // tell hands failed runs that nothing explained to the queue. Those that find no room wait on.
-func (h *sharedState) emit(ctx context.Context, items []*item) {
+func (h *sharedState) emit(ctx context.Context, items []*item.Item) {
 	if len(items) == 0 {
 		return
 	}
@@ -257,18 +258,18 @@ func (h *sharedState) emit(ctx context.Context, items []*item) {
 		h.logger.Warn("A failed run could not be queued for Sentry.", zap.Error(err))
 	}
 	h.runs.postpone(dropped, h.now().Add(max(h.cfg.RunWindow, time.Second)))
-	queued := slices.DeleteFunc(items, func(it *item) bool { return slices.Contains(dropped, it) })
+	queued := slices.DeleteFunc(items, func(it *item.Item) bool { return slices.Contains(dropped, it) })
 	if err := h.runs.remove(ctx, queued); err != nil {
 		h.logger.Warn("Failed runs that were queued could not be removed from the storage. They will be sent again after a restart, under the same event ID.", zap.Error(err))
 	}
 }
 
 // put hands items to their queues; what a route without DSN takes is counted.
-func (h *sharedState) put(ctx context.Context, to *queues, items []*item) (dropped, failed []*item, err error) {
-	on := make([]*item, 0, len(items))
+func (h *sharedState) put(ctx context.Context, to *queues, items []*item.Item) (dropped, failed []*item.Item, err error) {
+	on := make([]*item.Item, 0, len(items))
 	for _, it := range items {
 		if h.router.destination(it.Route) == nil {
-			h.counters.discarded(ctx, reasonOff, it)
+			h.counters.discarded(ctx, item.ReasonOff, it)
 			continue
 		}
 		on = append(on, it)
@@ -278,19 +279,19 @@ func (h *sharedState) put(ctx context.Context, to *queues, items []*item) (dropp
 
 // give puts items into their queues. What finds no room is counted and not remembered as told; an error asks the sender
 // upstream to send again what failed.
-func (h *sharedState) give(ctx context.Context, to *queues, items []*item) (lost int, err error) {
+func (h *sharedState) give(ctx context.Context, to *queues, items []*item.Item) (lost int, err error) {
 	dropped, failed, err := h.put(ctx, to, items)
 	h.forget(failed)
 	h.forget(dropped)
-	h.counters.discarded(ctx, reasonQueueFull, dropped...)
+	h.counters.discarded(ctx, item.ReasonQueueFull, dropped...)
 	return len(dropped), err
 }
 
 // accept takes error events: each is told once, and the failed runs that they explain are not.
-func (h *sharedState) accept(ctx context.Context, events []*item) error {
+func (h *sharedState) accept(ctx context.Context, events []*item.Item) error {
 	var superseded []string // by what was told before as well: maybe on a span that did not know its run
 	for _, it := range events {
-		superseded = append(superseded, it.supersedes...)
+		superseded = append(superseded, it.Supersedes...)
 	}
 	dropped, err := h.give(ctx, h.errors, h.unknown(ctx, events))
 	if err == nil && dropped == 0 {
@@ -305,48 +306,48 @@ func (h *sharedState) supersede(ctx context.Context, ids []string) {
 	if err != nil {
 		h.logger.Warn("The list of runs whose exception was sent could not be stored. After a restart, their failures may be reported twice.", zap.Error(err))
 	}
-	h.counters.discarded(ctx, reasonRunSuperseded, released...)
+	h.counters.discarded(ctx, item.ReasonRunSuperseded, released...)
 }
 
 // fail takes a failed run.
-func (h *sharedState) fail(ctx context.Context, it *item) error {
-	if h.seen.known(it.mark, h.now()) {
-		h.counters.discarded(ctx, reasonDuplicate, it)
+func (h *sharedState) fail(ctx context.Context, it *item.Item) error {
+	if h.seen.known(it.ID, h.now()) {
+		h.counters.discarded(ctx, item.ReasonDuplicate, it)
 		return nil
 	}
 	pending, superseded := h.runs.add(ctx, it, h.now().Add(h.cfg.RunWindow))
 	switch {
 	case superseded:
-		h.counters.discarded(ctx, reasonRunSuperseded, it)
+		h.counters.discarded(ctx, item.ReasonRunSuperseded, it)
 		return nil
 	case pending:
-		h.seen.add(it.mark, h.now())
+		h.seen.add(it.ID, h.now())
 		select {
 		case h.wake <- struct{}{}:
 		default:
 		}
 		return nil
 	default:
-		return h.accept(ctx, []*item{it})
+		return h.accept(ctx, []*item.Item{it})
 	}
 }
 
 // unknown leaves out what was told before, and remembers the rest.
-func (h *sharedState) unknown(ctx context.Context, items []*item) []*item {
+func (h *sharedState) unknown(ctx context.Context, items []*item.Item) []*item.Item {
 	out := items[:0]
 	for _, it := range items {
-		if h.seen.add(it.mark, h.now()) {
+		if h.seen.add(it.ID, h.now()) {
 			out = append(out, it)
 			continue
 		}
-		h.counters.discarded(ctx, reasonDuplicate, it)
+		h.counters.discarded(ctx, item.ReasonDuplicate, it)
 	}
 	return out
 }
 
-func (h *sharedState) forget(items []*item) {
+func (h *sharedState) forget(items []*item.Item) {
 	for _, it := range items {
-		h.seen.forget(it.mark)
-		h.seen.forget(it.marks...)
+		h.seen.forget(it.ID)
+		h.seen.forget(it.RecordIDs...)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -31,7 +32,7 @@ type description struct {
 func (d description) transactionName(span ptrace.Span) string {
 	if d.op == "http.client" {
 		attrs := span.Attributes()
-		return sanitized(text(attrs, keysMethod...) + " " + pathOf(text(attrs, keysPath...)))
+		return sanitized(attr.Text(attrs, keysMethod...) + " " + attr.URLPath(attr.Text(attrs, keysPath...)))
 	}
 	if strings.HasPrefix(d.op, "db") || strings.HasPrefix(d.op, "cache.") || d.op == "dify.node" {
 		return firstOf(span.Name(), d.op)
@@ -66,22 +67,22 @@ var (
 func describe(n *node) description {
 	attrs := n.span.Attributes()
 	switch {
-	case text(attrs, keysMethod...) != "":
+	case attr.Text(attrs, keysMethod...) != "":
 		return describeHTTP(n.span, attrs)
 	case genAIOperation(attrs) != "":
 		return describeGenAI(n.span, attrs)
-	case text(attrs, "cache.key", "cache.hit") != "":
+	case attr.Text(attrs, "cache.key", "cache.hit") != "":
 		return describeCache(n.span, attrs)
-	case text(attrs, keysDBSystem...) != "":
+	case attr.Text(attrs, keysDBSystem...) != "":
 		return describeDB(n.span, attrs)
 	case n.span.Kind() == ptrace.SpanKindProducer:
-		return description{"queue.publish", firstOf(text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
+		return description{"queue.publish", firstOf(attr.Text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
 	case n.span.Kind() == ptrace.SpanKindConsumer:
-		return description{"queue.process", firstOf(text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
-	case text(attrs, "rpc.system", "rpc.service") != "":
+		return description{"queue.process", firstOf(attr.Text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
+	case attr.Text(attrs, "rpc.system", "rpc.service") != "":
 		return describeRPC(n.span, attrs)
-	case text(attrs, difysemconv.AttrNodeType) != "":
-		return description{"dify.node", firstOf(text(attrs, difysemconv.AttrNodeTitle), n.span.Name()), sentry.SourceCustom, "function"}
+	case attr.Text(attrs, difysemconv.AttrNodeType) != "":
+		return description{"dify.node", firstOf(attr.Text(attrs, difysemconv.AttrNodeTitle), n.span.Name()), sentry.SourceCustom, "function"}
 	case n.span.Kind() == ptrace.SpanKindInternal:
 		return description{"function", n.span.Name(), sentry.SourceComponent, "function"}
 	default:
@@ -90,12 +91,12 @@ func describe(n *node) description {
 }
 
 func describeHTTP(span ptrace.Span, attrs pcommon.Map) description {
-	method := text(attrs, keysMethod...)
+	method := attr.Text(attrs, keysMethod...)
 	if span.Kind() == ptrace.SpanKindServer {
-		if route := text(attrs, "http.route"); route != "" {
+		if route := attr.Text(attrs, "http.route"); route != "" {
 			return description{"http.server", method + " " + route, sentry.SourceRoute, "http"}
 		}
-		if path := pathOf(text(attrs, keysPath...)); path != "" {
+		if path := attr.URLPath(attr.Text(attrs, keysPath...)); path != "" {
 			return description{"http.server", method + " " + path, sourceSanitized, "http"}
 		}
 		return description{"http.server", span.Name(), sentry.SourceCustom, "http"}
@@ -104,7 +105,7 @@ func describeHTTP(span ptrace.Span, attrs pcommon.Map) description {
 	if span.Kind() == ptrace.SpanKindClient {
 		op = "http.client"
 	}
-	return description{op, strings.TrimSpace(method + " " + bareURL(text(attrs, keysURL...))), sourceSanitized, "http"}
+	return description{op, strings.TrimSpace(method + " " + attr.StripURL(attr.Text(attrs, keysURL...))), sourceSanitized, "http"}
 }
 
 // cacheOperations are Sentry's, by what caches call theirs.
@@ -113,7 +114,7 @@ var cacheOperations = map[string]string{
 }
 
 func describeCache(span ptrace.Span, attrs pcommon.Map) description {
-	op := firstOf(cacheOperations[strings.ToLower(text(attrs, "cache.operation"))], "get")
+	op := firstOf(cacheOperations[strings.ToLower(attr.Text(attrs, "cache.operation"))], "get")
 	return description{"cache." + op, firstOf(strings.Join(cacheKeys(attrs), ", "), span.Name()), sentry.SourceCustom, "cache"}
 }
 
@@ -124,7 +125,7 @@ func cacheKeys(attrs pcommon.Map) []string {
 		return nil
 	}
 	if v.Type() == pcommon.ValueTypeSlice {
-		keys, _ := textsIn(v.Slice())
+		keys, _ := attr.Texts(v.Slice())
 		return keys
 	}
 	return []string{v.AsString()}
@@ -132,14 +133,14 @@ func cacheKeys(attrs pcommon.Map) []string {
 
 func describeDB(span ptrace.Span, attrs pcommon.Map) description {
 	op := "db"
-	if system := text(attrs, keysDBSystem...); system == "redis" {
+	if system := attr.Text(attrs, keysDBSystem...); system == "redis" {
 		op = "db.redis"
 	}
-	return description{op, firstOf(text(attrs, keysStatement...), span.Name()), sentry.SourceCustom, "db"}
+	return description{op, firstOf(attr.Text(attrs, keysStatement...), span.Name()), sentry.SourceCustom, "db"}
 }
 
 func describeRPC(span ptrace.Span, attrs pcommon.Map) description {
-	name := strings.Trim(text(attrs, "rpc.service")+"/"+text(attrs, "rpc.method"), "/")
+	name := strings.Trim(attr.Text(attrs, "rpc.service")+"/"+attr.Text(attrs, "rpc.method"), "/")
 	return description{"rpc", firstOf(name, span.Name()), sentry.SourceRoute, "rpc"}
 }
 
@@ -149,23 +150,23 @@ var genAIOperations = map[string]string{
 }
 
 func genAIOperation(attrs pcommon.Map) string {
-	if op := text(attrs, "gen_ai.operation.name"); op != "" {
+	if op := attr.Text(attrs, "gen_ai.operation.name"); op != "" {
 		return op
 	}
-	if op := genAIOperations[text(attrs, difysemconv.AttrNodeType)]; op != "" {
+	if op := genAIOperations[attr.Text(attrs, difysemconv.AttrNodeType)]; op != "" {
 		return op
 	}
-	return genAIOperations[strings.ToLower(text(attrs, "gen_ai.span.kind"))]
+	return genAIOperations[strings.ToLower(attr.Text(attrs, "gen_ai.span.kind"))]
 }
 
 func describeGenAI(span ptrace.Span, attrs pcommon.Map) description {
 	op := genAIOperation(attrs)
-	subject := text(attrs, "gen_ai.request.model")
+	subject := attr.Text(attrs, "gen_ai.request.model")
 	switch op {
 	case "invoke_agent":
-		subject = text(attrs, "gen_ai.agent.name", difysemconv.AttrNodeTitle)
+		subject = attr.Text(attrs, "gen_ai.agent.name", difysemconv.AttrNodeTitle)
 	case "execute_tool":
-		subject = text(attrs, "gen_ai.tool.name", difysemconv.AttrNodeTitle)
+		subject = attr.Text(attrs, "gen_ai.tool.name", difysemconv.AttrNodeTitle)
 	}
 	return description{"gen_ai." + op, op + " " + firstOf(subject, span.Name()), sentry.SourceCustom, "ai"}
 }
@@ -192,7 +193,7 @@ func statusOf(span ptrace.Span) string {
 
 // codeIn reads a number, which some write as text.
 func codeIn(attrs pcommon.Map, keys ...string) (code int, ok bool) {
-	s := text(attrs, keys...)
+	s := attr.Text(attrs, keys...)
 	if s == "" {
 		return 0, false
 	}
@@ -230,11 +231,11 @@ func renamed(key string) string {
 // room of earlier data is used again.
 func spanData(n *node, data protocol.Data) protocol.Data {
 	attrs := n.span.Attributes()
-	data = appendPlain(data[:0], attrs)
+	data = attr.AppendData(data[:0], attrs)
 	for i, f := range data {
 		switch f.Key {
 		case "http.url", "url.full", "http.target":
-			data[i].Value = protocol.TextValue(bareURL(f.Value.Text()))
+			data[i].Value = protocol.TextValue(attr.StripURL(f.Value.Text()))
 		}
 	}
 	alias(&data, aliases)
@@ -292,7 +293,7 @@ func supplyQueue(data *protocol.Data) {
 func supplyGenAI(data *protocol.Data, op string, attrs pcommon.Map) {
 	data.Set("gen_ai.operation.name", protocol.TextValue(op))
 	supply := func(key string, from ...string) {
-		if v := text(attrs, from...); v != "" {
+		if v := attr.Text(attrs, from...); v != "" {
 			data.Supply(key, protocol.TextValue(v))
 		}
 	}
@@ -369,13 +370,13 @@ func (e *spanEncoder) origin(category, scope string) string {
 // requestOfSpan is the HTTP request of a server span.
 func requestOfSpan(n *node) *protocol.Request {
 	attrs := n.span.Attributes()
-	method := text(attrs, keysMethod...)
+	method := attr.Text(attrs, keysMethod...)
 	if n.span.Kind() != ptrace.SpanKindServer || method == "" {
 		return nil
 	}
-	u := bareURL(text(attrs, keysURL...))
+	u := attr.StripURL(attr.Text(attrs, keysURL...))
 	if u == "" {
-		u = pathOf(text(attrs, keysPath...))
+		u = attr.URLPath(attr.Text(attrs, keysPath...))
 	}
 	if len(method) > len(http.MethodOptions)+9 {
 		method = ""

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -26,7 +27,7 @@ func (c *conversion) traces(td ptrace.Traces) {
 	t.link()
 	all := segments(t.nodes, c.shared.router)
 	c.exceptions(t.nodes)
-	c.discard(reasonDuplicate, routeKey{}, protocol.CategorySpan, t.twice)
+	c.discard(item.ReasonDuplicate, item.Route{}, protocol.CategorySpan, t.twice)
 	for _, s := range all {
 		switch {
 		case !sampled(s.root.part.trace, c.cfg.TracesSampleRate):
@@ -75,7 +76,7 @@ func (c *conversion) recall(t *tree) map[partKey]time.Time {
 		}
 		if p := c.shared.pending.take(n.part); p != nil {
 			due[n.part] = p.due
-			c.discard(reasonInternal, routeKey{}, protocol.CategorySpan, p.addTo(t))
+			c.discard(item.ReasonInternal, item.Route{}, protocol.CategorySpan, p.addTo(t))
 		}
 	}
 	return due
@@ -87,9 +88,9 @@ func (c *conversion) holdBack(s *segment, due time.Time) {
 	fresh := slices.DeleteFunc(slices.Clone(s.nodes), func(n *node) bool {
 		return n.repeated || s.complete && n == s.root
 	})
-	c.discard(reasonDuplicate, s.route, protocol.CategorySpan, len(s.nodes)-len(fresh))
+	c.discard(item.ReasonDuplicate, s.route, protocol.CategorySpan, len(s.nodes)-len(fresh))
 	if s.complete {
-		c.discard(reasonDuplicate, s.route, protocol.CategoryTransaction, 1)
+		c.discard(item.ReasonDuplicate, s.route, protocol.CategoryTransaction, 1)
 	}
 	if len(fresh) == 0 {
 		return
@@ -104,7 +105,7 @@ func (c *conversion) holdBack(s *segment, due time.Time) {
 func (c *conversion) release(parts []*pendingPart) {
 	for _, p := range parts {
 		t := newTree(p.count(), c.now)
-		c.discard(reasonInternal, routeKey{}, protocol.CategorySpan, p.addTo(t))
+		c.discard(item.ReasonInternal, item.Route{}, protocol.CategorySpan, p.addTo(t))
 		t.link()
 		for _, s := range segments(t.nodes, c.shared.router) {
 			c.transaction(s)
@@ -114,7 +115,7 @@ func (c *conversion) release(parts []*pendingPart) {
 
 func (c *conversion) unsampled(s *segment) {
 	if s.complete {
-		c.discard(reasonSampled, s.route, protocol.CategoryTransaction, 1)
+		c.discard(item.ReasonSampled, s.route, protocol.CategoryTransaction, 1)
 	}
-	c.discard(reasonSampled, s.route, protocol.CategorySpan, len(s.nodes))
+	c.discard(item.ReasonSampled, s.route, protocol.CategorySpan, len(s.nodes))
 }

@@ -10,12 +10,14 @@ import (
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
 // transactionID is the same whenever a root comes.
-func transactionID(root *node) identifier {
-	return identify("transaction", root.traceHex(), root.idHex())
+func transactionID(root *node) item.ID {
+	return item.NewID("transaction", root.traceHex(), root.idHex())
 }
 
 // alreadySent tells whether the transaction of a root was handed on.
@@ -41,14 +43,14 @@ func (c *conversion) onePart(s *segment, nodes []*node) (left []*node) {
 	id := transactionID(root)
 	payload, err := c.transactionEvent(s, root, nodes[:1+fitting], id).Encode(spans.encoded)
 	if err != nil {
-		c.discard(reasonInternal, s.route, protocol.CategoryTransaction, 1)
-		c.discard(reasonInternal, s.route, protocol.CategorySpan, 1+fitting)
+		c.discard(item.ReasonInternal, s.route, protocol.CategoryTransaction, 1)
+		c.discard(item.ReasonInternal, s.route, protocol.CategorySpan, 1+fitting)
 		return left
 	}
 	c.shared.seen.add(id, c.now)
-	c.rest = append(c.rest, &item{
+	c.rest = append(c.rest, &item.Item{
 		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.route, Time: root.end, Count: 1, Spans: 1 + fitting,
-		Size: len(payload), payload: payload, mark: id,
+		Size: len(payload), Payload: payload, ID: id,
 	})
 	return left
 }
@@ -68,7 +70,7 @@ func (e *spanEncoder) fit(nodes []*node) (fitting int) {
 	return fitting
 }
 
-func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id identifier) *protocol.Event {
+func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id item.ID) *protocol.Event {
 	d := describe(root)
 	start := root.start.UTC()
 	ev := &protocol.Event{
@@ -85,7 +87,7 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id id
 		}
 	}
 	data := spanData(root, nil)
-	protocol.Tag(ev.Tags, "http.status_code", text(root.span.Attributes(), keysStatus...))
+	protocol.Tag(ev.Tags, "http.status_code", attr.Text(root.span.Attributes(), keysStatus...))
 	if status, ok := data.Get("http.response.status_code"); ok {
 		if code, ok := status.Scalar().(int64); ok {
 			ev.Contexts["response"] = map[string]any{"status_code": code}
@@ -106,7 +108,7 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id id
 // attributeOf is the first of the attributes found on any of the spans, the root first.
 func attributeOf(nodes []*node, keys ...string) string {
 	for _, n := range nodes {
-		if v := text(n.span.Attributes(), keys...); v != "" {
+		if v := attr.Text(n.span.Attributes(), keys...); v != "" {
 			return v
 		}
 	}

@@ -10,11 +10,14 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // partKey names what one process did in one trace.
 type partKey struct {
-	process identifier
+	process item.ID
 	trace   pcommon.TraceID
 }
 
@@ -50,7 +53,7 @@ type segment struct {
 	nodes []*node // the root first, the others by start
 	// complete tells that root is the root of its process's part of the trace.
 	complete bool
-	route    routeKey
+	route    item.Route
 }
 
 const (
@@ -116,8 +119,8 @@ func (n *node) fill(span ptrace.Span, scope string, id *identity, now time.Time)
 	n.part = partKey{process: id.fingerprint, trace: span.TraceID()}
 	n.id, n.parentID = span.SpanID(), span.ParentSpanID()
 	if n.part.trace.IsEmpty() || n.id.IsEmpty() {
-		attrs := fingerprintOf(span.Attributes())
-		made := identify("span", id.fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.traceHex())
+		attrs := attr.Fingerprint(span.Attributes())
+		made := item.NewID("span", id.fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.traceHex())
 		if n.part.trace.IsEmpty() {
 			n.part.trace = pcommon.TraceID(made)
 		}
@@ -241,7 +244,7 @@ func (n *node) depth() int {
 // near is an attribute of the span or of the nearest span above it that has it.
 func (n *node) inherited(keys ...string) string {
 	for depth := 0; n != nil && depth < maxDepth; n, depth = n.parent, depth+1 {
-		if s := text(n.span.Attributes(), keys...); s != "" {
+		if s := attr.Text(n.span.Attributes(), keys...); s != "" {
 			return s
 		}
 	}

@@ -1,0 +1,70 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package item defines what travels from conversion to delivery: a finished item of an envelope, with the ID under which
+// it is recognized, the route that it matched, and the reasons for which data is discarded instead.
+package item
+
+import (
+	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// Item is one finished item of an envelope. Its JSON form is what a persistent queue and the storage of failed runs
+// contain, next to the payload; its keys must not change.
+type Item struct {
+	Category protocol.Category `json:"category"` // error, transaction or log_item
+	EventID  string            `json:"event_id,omitempty"`
+	Route    Route             `json:"route"`
+	Time     time.Time         `json:"time"`            // of the event; of the newest record of several logs
+	Count    int               `json:"count"`           // number of log records; otherwise 1
+	Spans    int               `json:"spans,omitempty"` // of a transaction, including its root
+	Size     int               `json:"size"`            // of the payload, in bytes
+
+	Payload []byte `json:"-"`
+
+	// What follows is known only until the item is queued: a retry needs none of it.
+
+	// ID recognizes the item when it comes again. Log items have none.
+	ID ID `json:"-"`
+	// RecordIDs recognize the log records of a log item.
+	RecordIDs []ID `json:"-"`
+	// Run is the workflow run whose failure the item reports.
+	Run string `json:"-"`
+	// Supersedes are the workflow runs that failed by the exception that the item reports. Their failed-run events are
+	// not sent.
+	Supersedes []string `json:"-"`
+}
+
+// Quantities returns what the item counts as, by category.
+func (it *Item) Quantities() map[protocol.Category]int64 {
+	switch it.Category {
+	case protocol.CategoryTransaction:
+		return map[protocol.Category]int64{protocol.CategoryTransaction: 1, protocol.CategorySpan: int64(it.Spans)}
+	case protocol.CategoryLogItem:
+		return map[protocol.Category]int64{protocol.CategoryLogItem: int64(it.Count), protocol.CategoryLogByte: int64(it.Size)}
+	default:
+		return map[protocol.Category]int64{it.Category: 1}
+	}
+}
+
+// LimitedBy returns the categories whose rate limits apply to the item.
+func (it *Item) LimitedBy() []protocol.Category {
+	if it.Category == protocol.CategoryLogItem {
+		return []protocol.Category{protocol.CategoryLogItem, protocol.CategoryLogByte}
+	}
+	return []protocol.Category{it.Category}
+}
+
+// EnvelopeItem returns the item as it is framed in an envelope.
+func (it *Item) EnvelopeItem() protocol.Item {
+	switch it.Category {
+	case protocol.CategoryTransaction:
+		return protocol.Item{Type: protocol.ItemTransaction, ContentType: protocol.ContentTypeJSON, Payload: it.Payload}
+	case protocol.CategoryLogItem:
+		return protocol.Item{Type: protocol.ItemLog, ContentType: protocol.ContentTypeLogs, Count: it.Count, Payload: it.Payload}
+	default:
+		return protocol.Item{Type: protocol.ItemEvent, ContentType: protocol.ContentTypeJSON, Payload: it.Payload}
+	}
+}
