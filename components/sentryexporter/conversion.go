@@ -12,6 +12,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 )
 
 // conversion makes items of one push. It decides nothing about delivery.
@@ -33,7 +34,9 @@ func newConversion(ctx context.Context, h *sharedState) *conversion {
 	return &conversion{ctx: ctx, shared: h, cfg: h.cfg, now: h.now()}
 }
 
-func (c *conversion) identity(res pcommon.Resource) *identity { return c.shared.identities.of(res) }
+func (c *conversion) identity(res pcommon.Resource) *resource.Identity {
+	return c.shared.identities.Identity(res)
+}
 
 // discard counts what is left out.
 func (c *conversion) discard(why item.Reason, route item.Route, category protocol.Category, n int) {

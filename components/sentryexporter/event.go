@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
@@ -104,7 +105,7 @@ func moreDetailed(a, b *occurrence) int {
 }
 
 func (c *conversion) routeOf(n *node) item.Route {
-	if route := c.shared.router.findInTrace(n.part.trace, n.identity.attributes, n.span.Attributes()); route != (item.Route{}) {
+	if route := c.shared.router.findInTrace(n.part.trace, n.identity.Attributes, n.span.Attributes()); route != (item.Route{}) {
 		return route
 	}
 	return n.segment.route
@@ -142,9 +143,10 @@ func tag(ev *protocol.Event, key, value string) {
 }
 
 // newEvent holds what does not depend on where the exception was recorded.
-func (*conversion) newEvent(id *identity, r recorded, exc *stacktrace.Exception, extra map[string]string) *protocol.Event {
+func (*conversion) newEvent(id *resource.Identity, r recorded, exc *stacktrace.Exception, extra map[string]string) *protocol.Event {
 	ev := &protocol.Event{Timestamp: r.at.UTC(), Level: r.level, Logger: protocol.Line(r.logger, protocol.MaxLogger), Extra: extra}
-	id.fill(ev)
+	id.Fill(ev)
+	ev.SDK = sdkInfo()
 	ev.Platform = platformOf(exc, ev.Platform)
 	if r.logMessage != "" {
 		ev.LogEntry = &protocol.LogEntry{Message: protocol.Text(r.logMessage, protocol.MaxValue)}

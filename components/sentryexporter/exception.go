@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,7 +38,7 @@ func name(exc *stacktrace.Exception, r recorded) {
 		}
 		return
 	}
-	exc.Type, exc.Message = firstOf(r.typ, exc.Type), firstOf(r.message, exc.Message)
+	exc.Type, exc.Message = cmp.Or(r.typ, exc.Type), cmp.Or(r.message, exc.Message)
 }
 
 // uncaughtBy are the instrumentations that record an exception by themselves only if nobody caught it.

@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"unicode"
@@ -47,7 +48,7 @@ func fingerprint(exc *stacktrace.Exception, at place) []string {
 	case exc.Type == "" && exc.Message == "" && !raised: // a log line alone: Sentry has a rule for its template
 		return nil
 	case !exc.HasFrames(): // Sentry would go by the message, ids and all
-		return append([]string{firstOf(class, "exception"), stable(exc.Message)}, at.fingerprint()...)
+		return append([]string{cmp.Or(class, "exception"), stable(exc.Message)}, at.fingerprint()...)
 	case vagueClasses[class] && inLibrary:
 		// The engine tells of whatever failed in a node with the same lines of code.
 		return append([]string{byDefault, stable(exc.Message)}, at.fingerprint()...)

@@ -18,6 +18,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 )
 
 // severityByName are the values of logs::min_severity, each the lowest number of its range.
@@ -80,18 +81,18 @@ func (c *conversion) timeOfRecord(rec plog.LogRecord) time.Time {
 
 // record makes of a log record an error event, if it is a failed run or carries an exception, and a Sentry log, if it is
 // severe enough; both where both hold.
-func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batches *logBatches) {
+func (c *conversion) record(id *resource.Identity, scope string, rec plog.LogRecord, batches *logBatches) {
 	at := c.timeOfRecord(rec)
 	if isFailedRun(rec) {
 		c.run(id, rec, at)
 	} else if r, ok := recordedIn(rec, at); ok {
-		r.logger = firstOf(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
+		r.logger = cmp.Or(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
 		c.loggedException(id, rec, r)
 	}
 	if severityOf(rec) < severityByName[c.cfg.Logs.MinSeverity] {
 		return
 	}
-	route := c.shared.router.findInTrace(rec.TraceID(), id.attributes, rec.Attributes())
+	route := c.shared.router.findInTrace(rec.TraceID(), id.Attributes, rec.Attributes())
 	if isNoise(rec.Body().AsString()) {
 		c.discard(item.ReasonEventFilter, route, protocol.CategoryLogItem, 1)
 		return
@@ -105,9 +106,9 @@ func (c *conversion) record(id *identity, scope string, rec plog.LogRecord, batc
 }
 
 // loggedException makes the event of an exception in a log record. Its id is the one the exception has on spans.
-func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorded) {
+func (c *conversion) loggedException(id *resource.Identity, rec plog.LogRecord, r recorded) {
 	attrs := rec.Attributes()
-	route := c.shared.router.findInTrace(rec.TraceID(), id.attributes, attrs)
+	route := c.shared.router.findInTrace(rec.TraceID(), id.Attributes, attrs)
 	extra := map[string]string{}
 	exc := exceptionOf(r, extra)
 	if c.ignore(r, exc, route) {
@@ -117,7 +118,7 @@ func (c *conversion) loggedException(id *identity, rec plog.LogRecord, r recorde
 	trace := rec.TraceID()
 	context := hex.EncodeToString(trace[:])
 	if trace.IsEmpty() { // nothing else tells this occurrence from the next
-		context = firstOf(attr.Text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.fingerprint.String())
+		context = cmp.Or(attr.Text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.Fingerprint.String())
 	}
 	mark := exceptionID(context, r, exc)
 	var supersedes []string
@@ -150,10 +151,10 @@ func traceOf(rec plog.LogRecord, eventID string) (protocol.TraceContext, bool) {
 	return out, true
 }
 
-func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *protocol.Log {
+func payloadLog(id *resource.Identity, scope string, rec plog.LogRecord, at time.Time) *protocol.Log {
 	trace, span := rec.TraceID(), rec.SpanID()
 	if trace.IsEmpty() { // required; the same again on redelivery
-		trace = pcommon.TraceID(item.NewID("log", id.fingerprint.String(), at.String(), rec.Body().AsString()))
+		trace = pcommon.TraceID(item.NewID("log", id.Fingerprint.String(), at.String(), rec.Body().AsString()))
 	}
 	out := &protocol.Log{
 		Timestamp: unixSeconds(at), TraceID: hex.EncodeToString(trace[:]),
@@ -167,15 +168,15 @@ func payloadLog(id *identity, scope string, rec plog.LogRecord, at time.Time) *p
 		setLogAttribute(out, f.Key, f.Value.Scalar())
 	}
 	for key, value := range map[string]string{
-		"sentry.environment": id.environment, "sentry.release": id.release, "sentry.sdk.name": clientName,
-		"sentry.sdk.version": clientVersion, "server.address": id.serverName, "sentry.origin": protocol.Origin("log", scope),
+		"sentry.environment": id.Environment, "sentry.release": id.Release, "sentry.sdk.name": clientName,
+		"sentry.sdk.version": clientVersion, "server.address": id.ServerName, "sentry.origin": protocol.Origin("log", scope),
 		difysemconv.AttrEventName: rec.EventName(), "user.id": attr.Text(rec.Attributes(), keysUser...),
 	} {
 		if value != "" {
 			setLogAttribute(out, key, value)
 		}
 	}
-	for key, value := range id.tags {
+	for key, value := range id.Tags {
 		if _, own := out.Attributes[key]; !own {
 			setLogAttribute(out, key, value)
 		}

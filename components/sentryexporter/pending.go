@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 )
 
 // pendingSpans holds spans whose root has not come, for a time and up to a number of bytes. It holds them encoded, which
@@ -29,7 +31,7 @@ type pendingSpans struct {
 type pendingPart struct {
 	key      partKey
 	due      time.Time
-	identity *identity
+	identity *resource.Identity
 	pushes   []encodedSpans
 	size     int
 	at       int // in the heap

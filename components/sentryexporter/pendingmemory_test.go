@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 )
 
 // openTraces are traces of 20 recorded spans each, without their root and without events, which do not wait.
@@ -62,7 +64,7 @@ func heldMemory(tb testing.TB, traces int) (h *sharedState, memory, protobuf int
 	require.NoError(tb, err)
 	h = &sharedState{
 		cfg: cfg, router: router, counters: &counters{}, ignored: newIgnoreRules(nil), now: time.Now,
-		identities: identities{cfg: cfg},
+		identities: &resource.Cache{Release: cfg.Release, Environment: cfg.Environment},
 		seen:       newMemory(rememberedItems, rememberedFor), pending: newPendingSpans(cfg.RootWait, cfg.RootWaitMiB<<20),
 	}
 	all := openTraces(tb, traces)

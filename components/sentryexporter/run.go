@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"regexp"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
@@ -23,18 +25,18 @@ const runFailure = "WorkflowRunFailed"
 
 // isFailedRun tells workflow_log's record of a run that failed.
 func isFailedRun(rec plog.LogRecord) bool {
-	return firstOf(rec.EventName(), attr.Text(rec.Attributes(), difysemconv.AttrEventName)) == difysemconv.EventWorkflowRun &&
+	return cmp.Or(rec.EventName(), attr.Text(rec.Attributes(), difysemconv.AttrEventName)) == difysemconv.EventWorkflowRun &&
 		attr.Text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
 }
 
 var errorClass = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Timeout|Exceeded)): `)
 
 // run makes the event of a failed run. It waits until it is clear that no exception tells more.
-func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
+func (c *conversion) run(id *resource.Identity, rec plog.LogRecord, at time.Time) {
 	attrs := rec.Attributes()
-	route := c.shared.router.find(id.attributes, attrs)
-	message := firstOf(attr.Text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
-	nodeType := firstOf(attr.Text(attrs, difysemconv.AttrNodeType), "run")
+	route := c.shared.router.find(id.Attributes, attrs)
+	message := cmp.Or(attr.Text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
+	nodeType := cmp.Or(attr.Text(attrs, difysemconv.AttrNodeType), "run")
 	exc := &stacktrace.Exception{Type: runFailure, Message: message}
 	group := stable(message)
 	if m := errorClass.FindStringSubmatch(message); m != nil {
@@ -46,13 +48,14 @@ func (c *conversion) run(id *identity, rec plog.LogRecord, at time.Time) {
 	}
 	handled := true
 	ev := &protocol.Event{Timestamp: at.UTC(), Level: sentry.LevelError, Transaction: difysemconv.EventWorkflowRun}
-	id.fill(ev)
+	id.Fill(ev)
+	ev.SDK = sdkInfo()
 	ev.Exception = &protocol.Values[*protocol.Exception]{
 		Values: payloadExceptions(exc, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
 	}
 	ev.Fingerprint = []string{"dify.workflow", nodeType, group}
 	run := attr.Text(attrs, difysemconv.AttrWorkflowRunID)
-	mark := item.NewID("run", firstOf(run, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()))
+	mark := item.NewID("run", cmp.Or(run, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()))
 	if !sampled(pcommon.TraceID(mark), c.cfg.SampleRate) { // its trace is not known
 		c.discard(item.ReasonSampled, route, protocol.CategoryError, 1)
 		return

@@ -20,6 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 )
 
 const (
@@ -47,7 +48,7 @@ type sharedState struct {
 	counters   *counters
 	sender     *sender
 	ignored    *ignoreRules
-	identities identities
+	identities *resource.Cache
 	seen       *memory
 	runs       *runs
 	pending    *pendingSpans
@@ -75,7 +76,7 @@ func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, tel
 		ignored:    newIgnoreRules(cfg.IgnoreErrors),
 		seen:       newMemory(rememberedItems, rememberedFor),
 		runs:       &runs{},
-		identities: identities{cfg: cfg},
+		identities: &resource.Cache{Release: cfg.Release, Environment: cfg.Environment},
 		pending:    newPendingSpans(cfg.RootWait, cfg.RootWaitMiB<<20),
 		wake:       make(chan struct{}, 1),
 		stop:       make(chan struct{}),

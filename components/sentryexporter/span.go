@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"encoding/hex"
 	"net/http"
 	"regexp"
@@ -35,12 +36,12 @@ func (d description) transactionName(span ptrace.Span) string {
 		return sanitized(attr.Text(attrs, keysMethod...) + " " + attr.URLPath(attr.Text(attrs, keysPath...)))
 	}
 	if strings.HasPrefix(d.op, "db") || strings.HasPrefix(d.op, "cache.") || d.op == "dify.node" {
-		return firstOf(span.Name(), d.op)
+		return cmp.Or(span.Name(), d.op)
 	}
 	if d.source == sourceSanitized {
 		return sanitized(d.name)
 	}
-	return firstOf(d.name, span.Name(), d.op)
+	return cmp.Or(d.name, span.Name(), d.op)
 }
 
 // sourceSanitized is the source of a name made of a URL without ids; sentry-go lacks it.
@@ -76,13 +77,13 @@ func describe(n *node) description {
 	case attr.Text(attrs, keysDBSystem...) != "":
 		return describeDB(n.span, attrs)
 	case n.span.Kind() == ptrace.SpanKindProducer:
-		return description{"queue.publish", firstOf(attr.Text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
+		return description{"queue.publish", cmp.Or(attr.Text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
 	case n.span.Kind() == ptrace.SpanKindConsumer:
-		return description{"queue.process", firstOf(attr.Text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
+		return description{"queue.process", cmp.Or(attr.Text(attrs, keysDestination...), n.span.Name()), sentry.SourceTask, "queue"}
 	case attr.Text(attrs, "rpc.system", "rpc.service") != "":
 		return describeRPC(n.span, attrs)
 	case attr.Text(attrs, difysemconv.AttrNodeType) != "":
-		return description{"dify.node", firstOf(attr.Text(attrs, difysemconv.AttrNodeTitle), n.span.Name()), sentry.SourceCustom, "function"}
+		return description{"dify.node", cmp.Or(attr.Text(attrs, difysemconv.AttrNodeTitle), n.span.Name()), sentry.SourceCustom, "function"}
 	case n.span.Kind() == ptrace.SpanKindInternal:
 		return description{"function", n.span.Name(), sentry.SourceComponent, "function"}
 	default:
@@ -114,8 +115,8 @@ var cacheOperations = map[string]string{
 }
 
 func describeCache(span ptrace.Span, attrs pcommon.Map) description {
-	op := firstOf(cacheOperations[strings.ToLower(attr.Text(attrs, "cache.operation"))], "get")
-	return description{"cache." + op, firstOf(strings.Join(cacheKeys(attrs), ", "), span.Name()), sentry.SourceCustom, "cache"}
+	op := cmp.Or(cacheOperations[strings.ToLower(attr.Text(attrs, "cache.operation"))], "get")
+	return description{"cache." + op, cmp.Or(strings.Join(cacheKeys(attrs), ", "), span.Name()), sentry.SourceCustom, "cache"}
 }
 
 // cacheKeys are one key or a list of them.
@@ -136,12 +137,12 @@ func describeDB(span ptrace.Span, attrs pcommon.Map) description {
 	if system := attr.Text(attrs, keysDBSystem...); system == "redis" {
 		op = "db.redis"
 	}
-	return description{op, firstOf(attr.Text(attrs, keysStatement...), span.Name()), sentry.SourceCustom, "db"}
+	return description{op, cmp.Or(attr.Text(attrs, keysStatement...), span.Name()), sentry.SourceCustom, "db"}
 }
 
 func describeRPC(span ptrace.Span, attrs pcommon.Map) description {
 	name := strings.Trim(attr.Text(attrs, "rpc.service")+"/"+attr.Text(attrs, "rpc.method"), "/")
-	return description{"rpc", firstOf(name, span.Name()), sentry.SourceRoute, "rpc"}
+	return description{"rpc", cmp.Or(name, span.Name()), sentry.SourceRoute, "rpc"}
 }
 
 // genAIOperations are what Dify leaves out, by node type and by gen_ai.span.kind.
@@ -168,7 +169,7 @@ func describeGenAI(span ptrace.Span, attrs pcommon.Map) description {
 	case "execute_tool":
 		subject = attr.Text(attrs, "gen_ai.tool.name", difysemconv.AttrNodeTitle)
 	}
-	return description{"gen_ai." + op, op + " " + firstOf(subject, span.Name()), sentry.SourceCustom, "ai"}
+	return description{"gen_ai." + op, op + " " + cmp.Or(subject, span.Name()), sentry.SourceCustom, "ai"}
 }
 
 // statusOf is Sentry's status: an explicit code first, then OpenTelemetry's. A request follows its answer, not the

@@ -79,7 +79,8 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id it
 		TransactionInfo: &sentry.TransactionInfo{Source: d.source},
 		Request:         requestOfSpan(root),
 	}
-	root.identity.fill(ev)
+	root.identity.Fill(ev)
+	ev.SDK = sdkInfo()
 	ev.User = userOf(attributeOf(nodes, keysUser...))
 	for _, key := range eventTags {
 		if key != "node.type" && key != "node.id" || len(nodes) == 1 { // of single spans
@@ -93,7 +94,7 @@ func (*conversion) transactionEvent(s *segment, root *node, nodes []*node, id it
 			ev.Contexts["response"] = map[string]any{"status_code": code}
 		}
 	}
-	ev.Contexts["otel"] = root.identity.otel
+	ev.Contexts["otel"] = root.identity.OTelContext
 	ev.Contexts["trace"] = protocol.TraceContext{
 		TraceID: root.traceHex(), SpanID: root.idHex(), ParentSpanID: root.parentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.span), Origin: protocol.Origin(d.origin, root.scope),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 )
 
 // partKey names what one process did in one trace.
@@ -25,7 +26,7 @@ type partKey struct {
 type node struct {
 	span         ptrace.Span
 	scope        string
-	identity     *identity
+	identity     *resource.Identity
 	part         partKey
 	id, parentID pcommon.SpanID
 	start, end   time.Time
@@ -80,7 +81,7 @@ func newTree(spans int, now time.Time) *tree {
 }
 
 // add takes the spans of a resource. A span is taken once.
-func (t *tree) add(rs ptrace.ResourceSpans, id *identity, waited bool) {
+func (t *tree) add(rs ptrace.ResourceSpans, id *resource.Identity, waited bool) {
 	for _, ss := range rs.ScopeSpans().All() {
 		scope := ss.Scope().Name()
 		room := make([]node, ss.Spans().Len())
@@ -114,13 +115,13 @@ func (t *tree) link() {
 
 // fill supplies what Sentry refuses a transaction without: ids and times. An id is made from the span's content, so that
 // it is the same on redelivery.
-func (n *node) fill(span ptrace.Span, scope string, id *identity, now time.Time) {
+func (n *node) fill(span ptrace.Span, scope string, id *resource.Identity, now time.Time) {
 	n.span, n.scope, n.identity = span, scope, id
-	n.part = partKey{process: id.fingerprint, trace: span.TraceID()}
+	n.part = partKey{process: id.Fingerprint, trace: span.TraceID()}
 	n.id, n.parentID = span.SpanID(), span.ParentSpanID()
 	if n.part.trace.IsEmpty() || n.id.IsEmpty() {
 		attrs := attr.Fingerprint(span.Attributes())
-		made := item.NewID("span", id.fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.traceHex())
+		made := item.NewID("span", id.Fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.traceHex())
 		if n.part.trace.IsEmpty() {
 			n.part.trace = pcommon.TraceID(made)
 		}
@@ -226,7 +227,7 @@ func (s *segment) finish(r *router) {
 	for _, n := range s.nodes {
 		attrs = append(attrs, n.span.Attributes())
 	}
-	s.route = r.findInTrace(s.root.part.trace, s.root.identity.attributes, attrs...)
+	s.route = r.findInTrace(s.root.part.trace, s.root.identity.Attributes, attrs...)
 }
 
 // maxDepth bounds a walk to the root, against parents in a circle.

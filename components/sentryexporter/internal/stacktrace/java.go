@@ -4,6 +4,7 @@
 package stacktrace
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
@@ -158,7 +159,7 @@ func parseJavaFrame(line string) (Frame, bool) {
 	}
 	frame := Frame{File: where[1], Line: number(where[2]), Function: m[3]}
 	frame.Module = javaLambda.ReplaceAllString(m[2], "$$$$Lambda")
-	frame.Package = firstOf(m[5], strings.Trim(m[1], "/"))
+	frame.Package = cmp.Or(m[5], strings.Trim(m[1], "/"))
 	if frame.File == "" {
 		frame.Note = m[4]
 	}

@@ -151,13 +151,6 @@ func reversed(frames []Frame) []Frame {
 	return out
 }
 
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 var ansi = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // lines cuts a text into lines without colors and carriage returns.
