@@ -76,9 +76,9 @@ func envelopesOf(b *testing.B, pushes [][]ptrace.Traces) (n int64) {
 	e := benchExporter(b, "http://127.0.0.1:1")
 	for _, list := range pushes {
 		for _, td := range list {
-			c := newConversion(b.Context(), e.shared)
-			c.traces(td)
-			n += int64(len(e.shared.unknown(b.Context(), c.events)) + len(c.rest))
+			c := e.shared.convertTraces(td)
+			fresh, _ := e.shared.seen.Split(c.Events, c.now)
+			n += int64(len(fresh) + len(c.Items))
 		}
 	}
 	require.NoError(b, e.Shutdown(b.Context()))
@@ -249,7 +249,7 @@ func BenchmarkMapping(b *testing.B) {
 		pushes := slices.Concat(all.again(round)...)
 		begin := cpuTime(b)
 		for _, td := range pushes {
-			newConversion(b.Context(), e.shared).traces(td)
+			e.shared.convertTraces(td)
 		}
 		ours += cpuTime(b) - begin
 		begin = cpuTime(b)

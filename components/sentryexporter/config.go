@@ -19,28 +19,34 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/getsentry/sentry-go"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/convert"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/route"
 )
 
 // Config is what operators write under `sentry:`.
 type Config struct {
-	// DSN of the Sentry project for all that no route names. Empty: such telemetry is not sent.
+	// DSN of the Sentry project for what no route matches. If it is empty, that is not sent.
 	DSN configopaque.String `mapstructure:"dsn"`
 
-	// Environment and Release, if set, stand in for what the telemetry's resource says.
+	// Environment and Release, if set, replace what the resource says.
 	Environment string `mapstructure:"environment"`
 	Release     string `mapstructure:"release"`
 
-	// TracesSampleRate is the part of all traces whose transactions are sent, 0 to 1. It is decided by trace id, so a
-	// trace is whole or absent.
+	// TracesSampleRate is the fraction of traces whose transactions are sent, 0 to 1. The trace ID decides, so that a trace
+	// is complete or absent.
 	TracesSampleRate float64 `mapstructure:"traces_sample_rate"`
 
-	// SampleRate is the part of all traces whose errors are sent, 0 to 1, decided in the same way: at equal rates a trace
-	// that has its transactions has its errors.
+	// SampleRate is the fraction of traces whose errors are sent, 0 to 1, decided in the same way: at equal rates, a trace
+	// whose transactions are sent has its errors too.
 	SampleRate float64 `mapstructure:"sample_rate"`
 
-	// IgnoreErrors are exception classes, with or without their module, that are not told. Known subclasses are ignored
-	// with them.
+	// IgnoreErrors are exception classes, with or without their module, that are not sent. Known subclasses are not sent
+	// either.
 	IgnoreErrors []string `mapstructure:"ignore_errors"`
 
 	// Routes send telemetry with a certain attribute to another project. The first that matches wins.
@@ -49,24 +55,24 @@ type Config struct {
 	// MaxAge is how old an item may be when it is sent; older ones are counted instead. 0 means no limit.
 	MaxAge time.Duration `mapstructure:"max_age"`
 
-	// Storage is the id of a storage extension in which failed runs wait. Without it they wait in memory.
+	// Storage is the ID of a storage extension for pending failed runs. Without it they are in memory.
 	Storage *component.ID `mapstructure:"storage"`
 
-	// RunWindow is how long a failed run waits for an exception of its own before it is told itself.
+	// RunWindow is how long a failed run waits for an exception of its own before it is reported itself.
 	RunWindow time.Duration `mapstructure:"run_window"`
 
-	// RootWait is how long spans wait for their root, and RootWaitMiB how much memory they may take. What waited in vain
-	// is sent without it.
+	// RootWait is how long spans wait for their root, and RootWaitMiB how much memory they may take. After that they are
+	// sent without it.
 	RootWait    time.Duration `mapstructure:"root_wait"`
 	RootWaitMiB int           `mapstructure:"root_wait_mib"`
 
-	// Logs says which log records become Sentry logs.
+	// Logs decides which log records become Sentry logs.
 	Logs LogsConfig `mapstructure:"logs"`
 
-	// ClientReports tells Sentry what was discarded here. Servers older than Sentry 21.9 do not know this item.
+	// ClientReports reports to Sentry what was discarded here. Servers older than Sentry 21.9 do not support this.
 	ClientReports bool `mapstructure:"client_reports"`
 
-	// ClientConfig are the collector's HTTP client settings; the DSN takes the place of `endpoint`.
+	// ClientConfig are the collector's HTTP client settings; the DSN replaces `endpoint`.
 	ClientConfig confighttp.ClientConfig                                  `mapstructure:",squash"`
 	QueueConfig  configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	RetryConfig  configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
@@ -76,9 +82,9 @@ type Config struct {
 type Route struct {
 	// Attribute is looked up on the resource, then on the log record or on any span of the transaction.
 	Attribute string `mapstructure:"attribute"`
-	// Values of the attribute that this route takes.
+	// Values of the attribute that this route matches.
 	Values []string `mapstructure:"values"`
-	// DSN of the project. Empty: what matches is not sent.
+	// DSN of the project. If it is empty, what matches is not sent.
 	DSN configopaque.String `mapstructure:"dsn"`
 }
 
@@ -92,12 +98,6 @@ var (
 	_ component.Config  = (*Config)(nil)
 	_ confmap.Validator = (*Config)(nil)
 )
-
-// keeps tells whether what is in the queues outlives the process.
-func (cfg *Config) keeps() bool {
-	queue := cfg.QueueConfig.Get()
-	return queue != nil && queue.StorageID != nil
-}
 
 // Validate reports every fault of the configuration at once.
 func (cfg *Config) Validate() error {
@@ -116,7 +116,7 @@ func validateDSN(key, dsn string) error {
 	if dsn == "" {
 		return nil
 	}
-	if _, err := parseDSN(dsn); err != nil {
+	if _, err := delivery.ParseDSN(dsn); err != nil {
 		return fmt.Errorf("`%s` is not a Sentry DSN: %w; it looks like https://<key>@<host>/<project number>", key, err)
 	}
 	return nil
@@ -145,7 +145,7 @@ func validateRoutes(routes []Route) error {
 	return errors.Join(errs...)
 }
 
-// validateName checks what Sentry would remove from the event without a word.
+// validateName rejects names that Sentry would silently remove from events.
 func validateName(key, name string, limit int) error {
 	if name == "" {
 		return nil
@@ -180,7 +180,7 @@ func (cfg *Config) validateNumbers() error {
 	if cfg.ClientConfig.Timeout < 0 {
 		errs = append(errs, errors.New("`timeout` must not be negative; 0 means no limit"))
 	}
-	if _, ok := severityByName[cfg.Logs.MinSeverity]; !ok {
+	if _, ok := convert.Severities[cfg.Logs.MinSeverity]; !ok {
 		errs = append(errs, errors.New("`logs::min_severity` must be trace, debug, info, warn, error, fatal or off"))
 	}
 	return errors.Join(errs...)
@@ -207,4 +207,43 @@ func (cfg *Config) validateTransport() error {
 		errs = append(errs, errors.New("`sending_queue::batch` must stay unset: Sentry accepts one event or transaction per request"))
 	}
 	return errors.Join(errs...)
+}
+
+// disabled reports whether nothing can be sent at all.
+func (cfg *Config) disabled() bool {
+	return cfg.DSN == "" && !slices.ContainsFunc(cfg.Routes, func(r Route) bool { return r.DSN != "" })
+}
+
+// queueStorage returns the ID of the queues' storage extension; nil if queues are in memory.
+func (cfg *Config) queueStorage() *component.ID {
+	if queue := cfg.QueueConfig.Get(); queue != nil {
+		return queue.StorageID
+	}
+	return nil
+}
+
+func (cfg *Config) convertSettings(sdk sentry.SdkInfo) convert.Settings {
+	return convert.Settings{
+		SDK: sdk, SampleRate: cfg.SampleRate, TracesSampleRate: cfg.TracesSampleRate,
+		IgnoreErrors: cfg.IgnoreErrors, MinSeverity: cfg.Logs.MinSeverity,
+	}
+}
+
+func (cfg *Config) routeRules() []route.Rule {
+	rules := make([]route.Rule, len(cfg.Routes))
+	for i, r := range cfg.Routes {
+		rules[i] = route.Rule{Attribute: r.Attribute, Values: r.Values}
+	}
+	return rules
+}
+
+func (cfg *Config) routeDSNs() []delivery.RouteDSN {
+	out := make([]delivery.RouteDSN, len(cfg.Routes))
+	for i, r := range cfg.Routes {
+		out[i].DSN = string(r.DSN)
+		for _, v := range r.Values {
+			out[i].Routes = append(out[i].Routes, item.Route{Attribute: r.Attribute, Value: v})
+		}
+	}
+	return out
 }

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +18,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -270,72 +267,6 @@ func TestUnreadableStackTraceIsKeptWhole(t *testing.T) {
 	assert.Equal(t, text, strings.Join(pieces, ""))
 }
 
-func TestGroupKeepsItsTree(t *testing.T) {
-	text := `  + Exception Group Traceback (most recent call last):
-  |   File "/app/api/a.py", line 3, in f
-  |     raise ExceptionGroup("outer", [])
-  | ExceptionGroup: outer (2 sub-exceptions)
-  +-+---------------- 1 ----------------
-    | ValueError: v
-    +---------------- 2 ----------------
-    | ExceptionGroup: inner (1 sub-exception)
-    +-+---------------- 1 ----------------
-      | TypeError: t
-      +------------------------------------
-`
-	extra := map[string]string{}
-	exc := exceptionOf(recorded{typ: "ExceptionGroup", message: "outer (2 sub-exceptions)", stack: text}, extra)
-	handled := true
-	got := payloadExceptions(exc, protocolMechanism(&handled))
-	var lines []string
-	for _, e := range got {
-		parent := "-"
-		if e.Mechanism.ParentID != nil {
-			parent = strconv.Itoa(*e.Mechanism.ParentID)
-		}
-		lines = append(lines, fmt.Sprint(*e.Mechanism.ExceptionID, " ", e.Type, " ", e.Mechanism.Type, " ", parent, " ", e.Mechanism.Source, " ", e.Mechanism.IsExceptionGroup))
-	}
-	assert.Equal(t, []string{
-		"3 TypeError chained 2 exceptions[0] false",
-		"2 ExceptionGroup chained 0 exceptions[1] true",
-		"1 ValueError chained 0 exceptions[0] false",
-		"0 ExceptionGroup logging -  true",
-	}, lines)
-	assert.Empty(t, extra)
-}
-
-func TestIgnoredErrors(t *testing.T) {
-	rules := newIgnoreRules(defaultIgnoreErrors())
-	for class, want := range map[string]bool{
-		"ValueError": true, "builtins.ValueError": true, "json.decoder.JSONDecodeError": true, "UnicodeDecodeError": true,
-		"pydantic_core._pydantic_core.ValidationError": true, "werkzeug.exceptions.NotFound": true, "FileNotFoundError": true,
-		"graphon.model_runtime.errors.invoke.InvokeRateLimitError": true, "core.errors.error.QuotaExceededError": true,
-		"controllers.service_api.app.error.AppUnavailableError": true,
-		"RuntimeError": false, "httpx.ConnectError": false, "core.plugin.entities.plugin_daemon.PluginDaemonInnerError": false, "": false,
-		"marshmallow.exceptions.ValidationError": false,
-	} {
-		assert.Equal(t, want, rules.match(class), class)
-	}
-	none := newIgnoreRules(nil)
-	assert.False(t, none.match("ValueError"))
-	own := newIgnoreRules([]string{"httpx.ConnectError"})
-	assert.True(t, own.match("httpx.ConnectError"))
-	assert.False(t, own.match("httpcore.ConnectError"), "another module's class of the same name")
-}
-
-// TestIgnoredFamiliesAreWhole asks Python which subclasses there are.
-func TestIgnoredFamiliesAreWhole(t *testing.T) {
-	python := filepath.Join("..", "..", ".cache", "python", "bin", "python")
-	out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "subclasses.py")).Output()
-	require.NoError(t, err, "no Python environment: run tests/setup.sh")
-	rules := newIgnoreRules(defaultIgnoreErrors())
-	classes := strings.Fields(string(out))
-	assert.Greater(t, len(classes), 50)
-	for _, class := range classes {
-		assert.True(t, rules.match(class), class)
-	}
-}
-
 func TestNoiseAndIgnoredAreCounted(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
@@ -540,20 +471,6 @@ func TestNothingIsTooLong(t *testing.T) {
 	}
 	assert.Len(t, r.raw("event"), 2)
 	assert.Len(t, r.raw("transaction"), 1)
-}
-
-func TestSampling(t *testing.T) {
-	count := 0
-	for i := range uint64(20_000) {
-		id := pcommon.TraceID{14: byte(i >> 8), 15: byte(i)} // ids that are not random at all
-		if sampled(id, 0.25) {
-			count++
-			assert.True(t, sampled(id, 0.5), "a higher rate keeps what a lower one kept")
-		}
-	}
-	assert.InDelta(t, 5000, count, 300)
-	assert.True(t, sampled(pcommon.TraceID{}, 1))
-	assert.False(t, sampled(pcommon.TraceID{}, 0))
 }
 
 func TestUnsampledTransactionsAreCountedErrorsAreNot(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,14 +17,12 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
 
@@ -359,7 +356,7 @@ func TestShutdownInAnOutageIsQuickAndCounted(t *testing.T) {
 	}
 	begin := time.Now()
 	h.stop(t)
-	assert.Less(t, time.Since(begin), 4*drainFor, "the collector is to end in five seconds, with room for a busy machine")
+	assert.Less(t, time.Since(begin), 4*3*time.Second, "the collector is to end in five seconds, with room for a busy machine")
 	assert.Equal(t, map[string]int64{"network_error error": 15, "network_error transaction": 15, "network_error span": 15}, h.discarded(t))
 }
 
@@ -446,71 +443,4 @@ func TestMissingStorageStopsTheStart(t *testing.T) {
 	require.ErrorContains(t, err, "`storage`: there is no extension \"file_storage/queue\"")
 	assert.NotContains(t, err.Error(), testKey)
 	require.NoError(t, traces.Shutdown(t.Context()))
-}
-
-func TestRequestSurvivesItsEncoding(t *testing.T) {
-	want := &request{items: []*item.Item{
-		{Category: "error", EventID: "a", Route: item.Route{Attribute: "dify.tenant_id", Value: "t"}, Time: time.Unix(1, 2).UTC(), Count: 1, Size: 5, Payload: []byte("{\n\"\"}")},
-		{Category: "transaction", EventID: "b", Time: time.Unix(3, 0).UTC(), Count: 1, Spans: 7, Size: 2, Payload: []byte("{}")},
-	}}
-	b, err := encoding{}.Marshal(t.Context(), want)
-	require.NoError(t, err)
-	_, got, err := encoding{}.Unmarshal(b)
-	require.NoError(t, err)
-	assert.Equal(t, want, got)
-	assert.Equal(t, 8, got.ItemsCount())
-	assert.Equal(t, 7, got.BytesSize())
-	for _, damaged := range [][]byte{nil, []byte("2{}"), []byte("1{"), []byte("1{}x\n"), b[:len(b)-1]} {
-		_, _, err := encoding{}.Unmarshal(damaged)
-		require.Error(t, err, string(damaged))
-	}
-}
-
-func TestPushLeavesExactlyTheRest(t *testing.T) {
-	r := newRelay(t)
-	r.answer = func(_ http.ResponseWriter, e *envelope) int {
-		switch e.header["event_id"] {
-		case strings.Repeat("b", 32):
-			return http.StatusBadRequest
-		case strings.Repeat("c", 32):
-			return http.StatusServiceUnavailable
-		}
-		return 0
-	}
-	h := startAt(t, r, nil, nil)
-	req := &request{}
-	for _, id := range []string{"a", "b", "c", "d"} {
-		id = strings.Repeat(id, 32)
-		payload := []byte(`{"event_id":"` + id + `"}`)
-		req.items = append(req.items, &item.Item{Category: "error", EventID: id, Time: time.Now(), Count: 1, Size: len(payload), Payload: payload})
-	}
-	err := h.traces.shared.pusher.push(t.Context(), req)
-	require.Error(t, err)
-	assert.False(t, consumererror.IsPermanent(err))
-	left := req.OnError(err).(*request)
-	require.Len(t, left.items, 2, "the server is not asked again after it failed")
-	assert.Same(t, req.items[2], left.items[0])
-	assert.Same(t, req.items[3], left.items[1])
-	assert.Equal(t, req.firstTry, left.firstTry)
-	assert.Len(t, r.raw("event"), 1)
-	h.traces.shared.pusher.noteBackedOff(left.items, false)
-}
-
-func TestMemory(t *testing.T) {
-	now := time.Now()
-	m := newMemory(10, time.Hour)
-	a := item.NewID("a", "bc")
-	assert.NotEqual(t, a, item.NewID("ab", "c"))
-	assert.True(t, m.add(a, now))
-	assert.False(t, m.add(a, now))
-	assert.True(t, m.known(a, now.Add(time.Hour)), "one to two lifetimes")
-	assert.False(t, m.known(a, now.Add(2*time.Hour)))
-	assert.True(t, m.add(a, now.Add(2*time.Hour)))
-	m.forget(a)
-	assert.True(t, m.add(a, now.Add(2*time.Hour)))
-	for i := range 100 {
-		m.add(item.NewID(strconv.Itoa(i)), now.Add(2*time.Hour))
-		assert.LessOrEqual(t, len(m.young)+len(m.old), 10)
-	}
-	assert.False(t, m.known(a, now.Add(2*time.Hour)), "bounded")
 }

@@ -15,18 +15,19 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
-// releasedTogether bounds the parts of traces in one request of the queue.
-const releasedTogether = 100
+// maxReleased bounds the parts of traces in one request of the queue.
+const maxReleased = 100
 
-// sentryExporter is the instance of one signal: it converts on arrival and hands errors to the hub's queues, transactions
-// or logs to its own.
+// sentryExporter is the instance of one signal. It converts telemetry when it arrives, and puts errors into the shared
+// queues and transactions or logs into its own.
 type sentryExporter struct {
 	shared *sharedState
-	queues *queues
+	queues *delivery.Queues
 
 	begin sync.Once
 	stop  chan struct{}
@@ -36,12 +37,14 @@ type sentryExporter struct {
 	endErr error
 }
 
-func newExporter(h *sharedState, q *queues) *sentryExporter {
-	return &sentryExporter{shared: h, queues: q, stop: make(chan struct{})}
+func newExporter(s *sharedState, q *delivery.Queues) *sentryExporter {
+	return &sentryExporter{shared: s, queues: q, stop: make(chan struct{})}
 }
 
+// Capabilities reports that the exporter does not change data.
 func (*sentryExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
+// Start starts the shared state, if this is the first instance, and the queues.
 func (e *sentryExporter) Start(ctx context.Context, host component.Host) error {
 	if err := e.shared.start(ctx, host); err != nil {
 		return err
@@ -49,19 +52,19 @@ func (e *sentryExporter) Start(ctx context.Context, host component.Host) error {
 	if err := e.queues.Start(ctx, host); err != nil {
 		return err
 	}
-	if e.queues.kind == kindTransactions && e.shared.cfg.RootWait > 0 {
+	if e.hasPending() && e.shared.cfg.RootWait > 0 {
 		e.begin.Do(func() { e.done.Go(e.releaseDue) })
 	}
 	return nil
 }
 
-// Shutdown ends the queues first: what they still send needs the hub. What waits for its root goes into the queues before.
+// Shutdown moves pending spans to the queues, then ends the queues, and then the shared state, which the queues need.
 func (e *sentryExporter) Shutdown(ctx context.Context) error {
 	e.end.Do(func() {
-		e.shared.beginShutdown()
+		e.shared.pusher.BeginShutdown()
 		close(e.stop)
 		e.done.Wait()
-		if e.queues.kind == kindTransactions {
+		if e.hasPending() {
 			e.releaseAll(ctx)
 		}
 		e.endErr = errors.Join(e.queues.Shutdown(ctx), e.shared.shutdown(ctx))
@@ -69,81 +72,92 @@ func (e *sentryExporter) Shutdown(ctx context.Context) error {
 	return e.endErr
 }
 
-// releaseDue sends spans that waited for their root in vain, until the end.
+func (e *sentryExporter) hasPending() bool { return e.queues.Kind() == delivery.KindTransactions }
+
+// ConsumeTraces queues the errors and transactions of a push. It returns an error only if the client should send again.
+func (e *sentryExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	return e.queue(ctx, e.shared.convertTraces(td))
+}
+
+// ConsumeLogs queues the errors and logs of a push. It returns an error only if the client should send again.
+func (e *sentryExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	return e.queue(ctx, e.shared.convertLogs(ld))
+}
+
+// queue puts what a push became into the queues. Errors are first: they matter most.
+func (e *sentryExporter) queue(ctx context.Context, p *conversion) error {
+	s := e.shared
+	s.counters.Discarded(ctx, p.Discards...)
+	err := s.queueEvents(ctx, p.Events)
+	s.supersede(ctx, p.Superseded)
+	for _, run := range p.FailedRuns {
+		err = errors.Join(err, s.addFailedRun(ctx, run))
+	}
+	_, itemsErr := s.queueItems(ctx, e.queues, p.Items)
+	if err = errors.Join(err, itemsErr); err != nil {
+		s.seen.ForgetIDs(p.spanIDs...)
+	}
+	return err
+}
+
+// releaseDue sends spans whose root did not come in time, until the shutdown.
 func (e *sentryExporter) releaseDue() {
 	for {
-		timer := time.NewTimer(e.shared.pending.next(e.shared.now()))
+		timer := time.NewTimer(e.shared.pending.UntilDue(e.shared.now()))
 		select {
 		case <-e.stop:
 			timer.Stop()
 			return
 		case <-timer.C:
-			c := newConversion(e.shared.pusher.closing, e.shared)
-			c.release(e.shared.pending.due(e.shared.now(), releasedTogether))
-			if err := e.hand(c); err != nil { // counted by the pusher; nobody upstream to ask
-				e.shared.logger.Warn("Pending spans could not be queued for Sentry.", zap.Error(err))
-			}
+			p := e.shared.newConversion()
+			p.release(e.shared.pending.Due(e.shared.now(), maxReleased))
+			e.queueReleased(e.shared.pusher.Closing(), p)
 		}
 	}
 }
 
-// releaseAll hands everything that waits to the queues, as long as there is time; what is left then is counted.
+// releaseAll moves all pending spans to the queues while there is time, and counts what is left then.
 func (e *sentryExporter) releaseAll(ctx context.Context) {
 	for {
-		parts := e.shared.pending.first(releasedTogether)
+		parts := e.shared.pending.First(maxReleased)
 		if len(parts) == 0 {
 			return
 		}
-		c := newConversion(ctx, e.shared)
-		if e.shared.pusher.closing.Err() != nil {
-			c.discard(item.ReasonBufferFull, item.Route{}, protocol.CategorySpan, spansOf(parts))
-			continue
+		p := e.shared.newConversion()
+		if e.shared.pusher.Closing().Err() != nil {
+			for _, part := range parts {
+				p.Discard(item.ReasonBufferFull, item.Route{}, protocol.CategorySpan, part.Spans())
+			}
+		} else {
+			p.release(parts)
 		}
-		c.release(parts)
-		if err := e.hand(c); err != nil {
-			e.shared.logger.Warn("Pending spans could not be queued for Sentry.", zap.Error(err))
-		}
+		e.queueReleased(ctx, p)
 	}
 }
 
-func (e *sentryExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	c := newConversion(ctx, e.shared)
-	c.traces(td)
-	return e.hand(c)
-}
-
-func (e *sentryExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	c := newConversion(ctx, e.shared)
-	c.logs(ld)
-	return e.hand(c)
-}
-
-// hand puts what was converted into the queues. Errors go first: they matter most and never wait.
-func (e *sentryExporter) hand(c *conversion) error {
-	err := e.shared.accept(c.ctx, c.events)
-	e.shared.supersede(c.ctx, c.superseded)
-	for _, run := range c.runs {
-		err = errors.Join(err, e.shared.fail(c.ctx, run))
+func (e *sentryExporter) queueReleased(ctx context.Context, p *conversion) {
+	if err := e.queue(ctx, p); err != nil { // counted by the pusher; there is no client that could send again
+		e.shared.logger.Warn("Pending spans could not be queued for Sentry.", zap.Error(err))
 	}
-	_, giveErr := e.shared.give(c.ctx, e.queues, c.rest)
-	if err = errors.Join(err, giveErr); err != nil {
-		e.shared.seen.forget(c.pushed...)
-	}
-	return err
 }
 
-// offExporter takes everything and sends nothing.
-type offExporter struct {
+// disabledExporter accepts everything and sends nothing.
+type disabledExporter struct {
 	component.ShutdownFunc
 	logger *zap.Logger
 }
 
-func (*offExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+// Capabilities reports that the exporter does not change data.
+func (*disabledExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-func (o *offExporter) Start(context.Context, component.Host) error {
-	o.logger.Info("Sentry is disabled: `dsn` is empty.")
+// Start logs that nothing is sent.
+func (d *disabledExporter) Start(context.Context, component.Host) error {
+	d.logger.Info("Sentry is disabled: `dsn` is empty.")
 	return nil
 }
 
-func (*offExporter) ConsumeTraces(context.Context, ptrace.Traces) error { return nil }
-func (*offExporter) ConsumeLogs(context.Context, plog.Logs) error       { return nil }
+// ConsumeTraces does nothing.
+func (*disabledExporter) ConsumeTraces(context.Context, ptrace.Traces) error { return nil }
+
+// ConsumeLogs does nothing.
+func (*disabledExporter) ConsumeLogs(context.Context, plog.Logs) error { return nil }

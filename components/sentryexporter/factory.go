@@ -5,7 +5,6 @@ package sentryexporter
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,12 +15,15 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/sharedinstance"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/convert"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
 
 // NewFactory creates the factory of the sentry exporter.
 func NewFactory() exporter.Factory {
-	f := &factory{shared: map[*Config]*sharedEntry{}}
+	f := &factory{}
 	return exporter.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
@@ -40,7 +42,7 @@ func createDefaultConfig() component.Config {
 		TracesSampleRate: 1,
 		RootWait:         time.Minute,
 		RootWaitMiB:      64,
-		IgnoreErrors:     defaultIgnoreErrors(),
+		IgnoreErrors:     convert.DefaultIgnoreErrors(),
 		MaxAge:           24 * time.Hour,
 		RunWindow:        30 * time.Second,
 		Logs:             LogsConfig{MinSeverity: "error"},
@@ -51,56 +53,33 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// factory shares a hub between the traces and the logs instance of one exporter, which get the same *Config.
+// factory shares state between the traces and the logs instance of one exporter, which have the same *Config.
 type factory struct {
-	mu     sync.Mutex
-	shared map[*Config]*sharedEntry // guarded by mu
+	shared sharedinstance.Map[*Config, *sharedState]
 }
 
-type sharedEntry struct {
-	*sharedState
-	refs int
-}
-
-// hub of a configuration, with one more reference to it.
+// acquire returns the shared state of a configuration, with one more reference to it.
 func (f *factory) acquire(ctx context.Context, set exporter.Settings, cfg *Config) (*sharedState, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if shared, ok := f.shared[cfg]; ok {
-		shared.refs++
-		return shared.sharedState, nil
-	}
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
-	if err != nil {
-		return nil, err
-	}
-	h, err := newSharedState(ctx, set, cfg, telemetry)
-	if err != nil {
-		return nil, err
-	}
-	h.release = func() bool { return f.unref(cfg) }
-	f.shared[cfg] = &sharedEntry{sharedState: h, refs: 1}
-	return h, nil
-}
-
-func (f *factory) unref(cfg *Config) (last bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	shared := f.shared[cfg]
-	shared.refs--
-	if shared.refs > 0 {
-		return false
-	}
-	delete(f.shared, cfg)
-	return true
+	return f.shared.Acquire(cfg, func() (*sharedState, error) {
+		telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+		if err != nil {
+			return nil, err
+		}
+		s, err := newSharedState(ctx, set, cfg, telemetry)
+		if err != nil {
+			return nil, err
+		}
+		s.release = func() bool { return f.shared.Release(cfg) }
+		return s, nil
+	})
 }
 
 func (f *factory) createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	return f.create(ctx, set, cfg, kindTransactions, newTracesQueue)
+	return f.create(ctx, set, cfg.(*Config), delivery.KindTransactions, openTracesQueue)
 }
 
 func (f *factory) createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	return f.create(ctx, set, cfg, kindLogs, newLogsQueue)
+	return f.create(ctx, set, cfg.(*Config), delivery.KindLogs, openLogsQueue)
 }
 
 // instance serves either signal; the pipelines decide which.
@@ -109,18 +88,19 @@ type instance interface {
 	exporter.Logs
 }
 
-func (f *factory) create(ctx context.Context, set exporter.Settings, cfg component.Config, kind string, newQueue newQueueFunc) (instance, error) {
-	c := cfg.(*Config)
-	if c.off() {
-		return &offExporter{logger: set.Logger}, nil
+func (f *factory) create(
+	ctx context.Context, set exporter.Settings, cfg *Config, kind string, open func(*Config) delivery.OpenFunc,
+) (instance, error) {
+	if cfg.disabled() {
+		return &disabledExporter{logger: set.Logger}, nil
 	}
-	h, err := f.acquire(ctx, set, c)
+	s, err := f.acquire(ctx, set, cfg)
 	if err != nil {
 		return nil, err
 	}
-	q, err := newQueues(ctx, set, h, kind, newQueue)
+	q, err := s.newQueues(ctx, set, kind, open)
 	if err != nil {
 		return nil, err
 	}
-	return newExporter(h, q), nil
+	return newExporter(s, q), nil
 }

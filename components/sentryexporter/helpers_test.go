@@ -27,7 +27,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
 // harness runs the exporter as the collector does, with both signals, against a server.
@@ -124,10 +123,6 @@ func (h *harness) sums(t *testing.T, name string, keys ...attribute.Key) map[str
 		out[strings.Join(label, " ")] += p.Value
 	}
 	return out
-}
-
-func protocolMechanism(handled *bool) protocol.Mechanism {
-	return protocol.Mechanism{Type: "logging", Handled: handled}
 }
 
 // readTraces reads a file of OTLP requests as JSON, one a line.

@@ -102,7 +102,7 @@ func TestSpansThatWaitInVainAreSent(t *testing.T) {
 			r.taken(t, "transaction", 1)
 			r.requireNoFaults(t)
 			assert.Equal(t, []string{"[2 3]"}, r.shortSpanIDs(t))
-			spans, size := h.traces.shared.pending.waiting()
+			spans, size := h.traces.shared.pending.Size()
 			assert.Zero(t, spans)
 			assert.Zero(t, size)
 		})
@@ -113,12 +113,12 @@ func TestNothingStaysBehindIfNothingIsToWait(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.RootWait = 0 }, nil)
 	td := ptrace.NewTraces()
-	const parts = 3 * releasedTogether
+	const parts = 3 * maxReleased
 	for i := range uint64(parts) {
 		children(time.Now(), i+1, 1, 2).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
 	}
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
-	spans, _ := h.traces.shared.pending.waiting()
+	spans, _ := h.traces.shared.pending.Size()
 	assert.Zero(t, spans)
 	r.taken(t, "transaction", parts)
 }
@@ -157,7 +157,7 @@ func TestWaitingSpansAreBounded(t *testing.T) {
 	const traces = 3000
 	for i := range uint64(traces) {
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), children(time.Now(), i+1, 1, i+10_000, i+20_000)))
-		_, size := h.traces.shared.pending.waiting()
+		_, size := h.traces.shared.pending.Size()
 		require.LessOrEqual(t, size, 1<<20)
 	}
 	h.stop(t)
@@ -264,7 +264,7 @@ func TestNoTimeIsLeftAtAShutdown(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), children(time.Now(), 1, 1, 2, 3)))
-	h.traces.shared.cancel()
+	h.traces.shared.pusher.Shutdown(t.Context())
 	h.stop(t)
 	assert.Equal(t, map[string]int64{"buffer_overflow span": 2}, h.discarded(t))
 }
@@ -273,7 +273,7 @@ func TestUnsampledSpansDoNotWait(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.TracesSampleRate = 0 }, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), children(time.Now(), 1, 1, 2, 3)))
-	spans, _ := h.traces.shared.pending.waiting()
+	spans, _ := h.traces.shared.pending.Size()
 	assert.Zero(t, spans)
 	assert.Equal(t, map[string]int64{"sample_rate span": 2}, h.discarded(t))
 }

@@ -8,16 +8,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
 
-// openTraces are traces of 20 recorded spans each, without their root and without events, which do not wait.
+// openTraces yields traces of 20 recorded spans each, without their root and without events, which are not kept.
 func openTraces(tb testing.TB, traces int) iter.Seq[ptrace.Traces] {
 	tb.Helper()
 	recorded := readTraces(tb, filepath.Join("testdata", "recorded.jsonl.gz"))
@@ -55,28 +54,26 @@ func openTraces(tb testing.TB, traces int) iter.Seq[ptrace.Traces] {
 	}
 }
 
-// heldMemory is what open traces take while they wait, and their size in protobuf.
-func heldMemory(tb testing.TB, traces int) (h *sharedState, memory, protobuf int) {
+// pendingMemory returns the memory that open traces take while they are pending, and their size in protobuf.
+func pendingMemory(tb testing.TB, traces int) (s *sharedState, memory, protobuf int) {
 	tb.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.RootWaitMiB = 1024
-	router, err := newRouter(cfg)
+	set := testSettings()
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	require.NoError(tb, err)
-	h = &sharedState{
-		cfg: cfg, router: router, counters: &counters{}, ignored: newIgnoreRules(nil), now: time.Now,
-		identities: &resource.Cache{Release: cfg.Release, Environment: cfg.Environment},
-		seen:       newMemory(rememberedItems, rememberedFor), pending: newPendingSpans(cfg.RootWait, cfg.RootWaitMiB<<20),
-	}
+	s, err = newSharedState(tb.Context(), set, cfg, telemetry)
+	require.NoError(tb, err)
 	all := openTraces(tb, traces)
 	before := heapInUse()
 	for td := range all {
 		protobuf += (&ptrace.ProtoMarshaler{}).TracesSize(td)
-		newConversion(tb.Context(), h).traces(td)
+		s.convertTraces(td)
 	}
-	return h, heapInUse() - before, protobuf
+	return s, heapInUse() - before, protobuf
 }
 
-// heapInUse is what is in use after a collection.
+// heapInUse returns the memory in use after a collection.
 func heapInUse() int {
 	runtime.GC()
 	runtime.GC()
@@ -87,20 +84,20 @@ func heapInUse() int {
 
 func TestMemoryOfOpenTraces(t *testing.T) {
 	const traces = 1000
-	h, memory, protobuf := heldMemory(t, traces)
-	spans, counted := h.pending.waiting()
+	s, memory, protobuf := pendingMemory(t, traces)
+	spans, counted := s.pending.Size()
 	assert.Equal(t, 20*traces, spans)
 	assert.Less(t, memory, 2*protobuf)
-	assert.InEpsilon(t, memory, counted, 0.25, "`root_wait_mib` counts what is taken")
-	runtime.KeepAlive(h)
+	assert.InEpsilon(t, memory, counted, 0.25, "`root_wait_mib` counts the memory that is used")
+	runtime.KeepAlive(s)
 }
 
-// BenchmarkMemoryOfOpenTraces compares what 10,000 open traces of 20 recorded spans take with their size in protobuf.
+// BenchmarkMemoryOfOpenTraces compares the memory of 10,000 open traces of 20 recorded spans with their size in protobuf.
 func BenchmarkMemoryOfOpenTraces(b *testing.B) {
 	for b.Loop() {
-		h, memory, protobuf := heldMemory(b, 10_000)
+		s, memory, protobuf := pendingMemory(b, 10_000)
 		b.ReportMetric(float64(memory)/float64(protobuf), "memory/protobuf")
 		b.ReportMetric(float64(protobuf)/(1<<20), "protobuf-MiB")
-		runtime.KeepAlive(h)
+		runtime.KeepAlive(s)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,8 +18,6 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 // ofTenant is a request with an exception and a log record of a tenant.
@@ -128,17 +125,6 @@ func TestTraceKeepsItsRoute(t *testing.T) {
 	assert.Equal(t, map[any]int{"event": 1, "transaction": 2, "log": 1}, r.ofProject("2"))
 }
 
-func TestTraceRoutesAreBounded(t *testing.T) {
-	var routes traceRoutes
-	key := item.Route{Attribute: "dify.tenant_id", Value: "b"}
-	for i := range uint64(3 * routedTraces) {
-		routes.note(traceID(i), key)
-		require.LessOrEqual(t, len(routes.young)+len(routes.old), 2*routedTraces)
-	}
-	assert.Equal(t, key, routes.noted(traceID(3*routedTraces-1)))
-	assert.Equal(t, item.Route{}, routes.noted(traceID(1)), "the oldest are forgotten")
-}
-
 // TestQueueOfAFormerProjectIsEmptied removes a route while its project's queue holds something.
 func TestQueueOfAFormerProjectIsEmptied(t *testing.T) {
 	dir := t.TempDir()
@@ -171,20 +157,6 @@ func TestQueueOfAFormerProjectIsEmptied(t *testing.T) {
 	h.stop(t)
 	closeDisk()
 	assert.Equal(t, map[any]int{"event": 1, "transaction": 1, "log": 1}, r.ofProject("1"), "where the rules now say")
-
-	host, closeDisk = diskHost(t, dir)
-	h = startHarness(t, storedConfig(r), host, nil)
-	assert.Len(t, h.traces.queues.former, 1, "it was used by the last process")
-	h.traces.queues.started = time.Now().Add(-2 * formerFor)
-	h.stop(t)
-	closeDisk()
-
-	host, closeDisk = diskHost(t, dir)
-	h = startHarness(t, storedConfig(r), host, nil)
-	assert.Empty(t, h.traces.queues.former, "it was found empty")
-	assert.Len(t, h.logs.queues.former, 1, "not so long yet")
-	h.stop(t)
-	closeDisk()
 }
 
 func TestDamagedListOfQueuesStopsTheStart(t *testing.T) {
@@ -192,21 +164,11 @@ func TestDamagedListOfQueuesStopsTheStart(t *testing.T) {
 	defer closeDisk()
 	client, err := host[storageID].(storage.Extension).GetClient(t.Context(), component.KindExporter, component.MustNewID("sentry"), "projects-transactions")
 	require.NoError(t, err)
-	require.NoError(t, client.Set(t.Context(), listKey, []byte("{")))
+	require.NoError(t, client.Set(t.Context(), "projects", []byte("{")))
 	require.NoError(t, client.Close(t.Context()))
 	r := newRelay(t)
 	traces, err := NewFactory().CreateTraces(t.Context(), testSettings(), storedConfig(r))
 	require.NoError(t, err)
 	require.ErrorContains(t, traces.Start(t.Context(), host), "the list of queues in `sending_queue::storage` is damaged")
 	require.NoError(t, traces.Shutdown(context.Background()))
-}
-
-func TestQueuesAreNamedWithoutTheKey(t *testing.T) {
-	r := newRelay(t)
-	h := startAt(t, r, twoProjects(r), nil)
-	for project := range h.traces.queues.byProject {
-		assert.NotContains(t, project, testKey)
-	}
-	assert.Contains(t, h.traces.queues.byProject, strings.TrimPrefix(r.URL, "http://")+"/2")
-	assert.Contains(t, h.traces.queues.byProject, "")
 }

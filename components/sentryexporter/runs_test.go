@@ -22,7 +22,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
 var storageID = component.MustNewIDWithName("file_storage", "queue")
@@ -199,7 +198,7 @@ func TestRunsWaitOnDiskAcrossARestart(t *testing.T) {
 
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, later)
-	assert.Zero(t, h.traces.shared.runs.waiting(), "nothing is left behind")
+	assert.Zero(t, h.traces.shared.failedRuns.Len(), "nothing is left behind")
 	h.stop(t)
 	closeDisk()
 	assert.Len(t, r.raw("event"), 2)
@@ -273,15 +272,15 @@ func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 			}
 			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
-			waited := h.traces.shared.runs
+			waited := h.traces.shared.failedRuns
 			firstDue := time.Now().Add(cfg.RunWindow)
 			require.Eventually(t, func() bool {
-				due, waits := waited.next()
+				due, waits := waited.NextDue()
 				return waits && due.After(firstDue)
 			}, 20*time.Second, time.Millisecond, "it is to be tried again later")
 			full.Store(false)
 			close(release)
-			require.Eventually(t, func() bool { return waited.waiting() == 0 }, 20*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return waited.Len() == 0 }, 20*time.Second, time.Millisecond)
 			h.stop(t)
 			closeDisk()
 			told := 0
@@ -321,7 +320,7 @@ func TestDamagedRunsStopTheStart(t *testing.T) {
 	defer closeDisk()
 	client, err := host[storageID].(storage.Extension).GetClient(t.Context(), component.KindExporter, component.MustNewID("sentry"), "runs")
 	require.NoError(t, err)
-	require.NoError(t, client.Set(t.Context(), shardKey(7), []byte(`{"version":99}`)))
+	require.NoError(t, client.Set(t.Context(), "runs-07", []byte(`{"version":99}`)))
 	require.NoError(t, client.Close(t.Context()))
 	r := newRelay(t)
 	set := testSettings()
@@ -329,29 +328,4 @@ func TestDamagedRunsStopTheStart(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, traces.Start(t.Context(), host), "the pending failed runs in `storage` are damaged or were written by a newer version")
 	require.NoError(t, traces.Shutdown(t.Context()))
-}
-
-func TestRunsAreBounded(t *testing.T) {
-	r := &runs{}
-	now := time.Now()
-	held, told := 0, 0
-	for i := range 10_000 {
-		it := &item.Item{Run: fmt.Sprint("run-", i)}
-		if ok, explained := r.add(t.Context(), it, now); ok {
-			held++
-		} else {
-			assert.False(t, explained, "one that finds no place is told at once")
-			told++
-		}
-	}
-	assert.Equal(t, held, r.waiting())
-	assert.LessOrEqual(t, held, shards*maxPending)
-	assert.Equal(t, 10_000, held+told)
-	for i := range 40_000 {
-		_, err := r.supersede(t.Context(), now, fmt.Sprint("other-", i))
-		require.NoError(t, err)
-	}
-	for i := range r.shards {
-		assert.LessOrEqual(t, len(r.shards[i].Superseded), maxSuperseded)
-	}
 }

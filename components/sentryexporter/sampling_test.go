@@ -56,13 +56,13 @@ func TestUnsampledExceptionExplainsItsRun(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.SampleRate = 0 }, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), exceptionOfRun(newPush(time.Now()), "run-1").Traces))
-	h.traces.shared.cfg.SampleRate = 1
+	h.traces.shared.converter.SampleRate = 1
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
 	l := newRecords(time.Now())
 	l.record(plog.SeverityNumberError, "failed", "exception.type", "KeyError", difysemconv.AttrWorkflowRunID, "run-2")
-	h.traces.shared.cfg.SampleRate = 0
+	h.traces.shared.converter.SampleRate = 0
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
-	h.traces.shared.cfg.SampleRate = 1
+	h.traces.shared.converter.SampleRate = 1
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-2")))
 	h.stop(t)
 	assert.Empty(t, r.raw("event"))

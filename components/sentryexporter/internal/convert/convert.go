@@ -1,0 +1,64 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package convert makes Sentry's events, transactions and logs of OpenTelemetry's spans and log records. It is pure: it
+// returns items and discards, and neither remembers nor counts nor sends anything. It does not know HTTP.
+package convert
+
+import (
+	"github.com/getsentry/sentry-go"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+)
+
+// Settings are the settings of a Converter.
+type Settings struct {
+	// SDK names this exporter and its version in events and logs.
+	SDK sentry.SdkInfo
+	// SampleRate and TracesSampleRate are the fractions of traces whose errors and transactions are sent.
+	SampleRate, TracesSampleRate float64
+	// IgnoreErrors are the exception classes that are discarded.
+	IgnoreErrors []string
+	// MinSeverity is the name of the lowest severity of the log records that become Sentry logs; see Severities.
+	MinSeverity string
+}
+
+// Converter converts telemetry. It is safe for concurrent use.
+type Converter struct {
+	Settings
+
+	ignored *ignoreRules
+}
+
+// New returns a converter.
+func New(set Settings) *Converter {
+	return &Converter{Settings: set, ignored: newIgnoreRules(set.IgnoreErrors)}
+}
+
+// Result is what telemetry became.
+type Result struct {
+	Events     []*item.Item // error events
+	FailedRuns []*item.Item // events of failed runs, which an exception may supersede
+	Items      []*item.Item // transactions or logs
+	// Superseded are workflow runs whose exception is not sent because of SampleRate. Their failed-run events must not be
+	// sent in its place.
+	Superseded []string
+	Discards   []item.Discard
+}
+
+// Add appends the content of another result.
+func (r *Result) Add(other Result) {
+	r.Events = append(r.Events, other.Events...)
+	r.FailedRuns = append(r.FailedRuns, other.FailedRuns...)
+	r.Items = append(r.Items, other.Items...)
+	r.Superseded = append(r.Superseded, other.Superseded...)
+	r.Discards = append(r.Discards, other.Discards...)
+}
+
+// Discard adds a discard, if there is something to discard.
+func (r *Result) Discard(reason item.Reason, route item.Route, category protocol.Category, n int) {
+	if n > 0 {
+		r.Discards = append(r.Discards, item.Discard{Reason: reason, Route: route, Category: category, Quantity: n})
+	}
+}

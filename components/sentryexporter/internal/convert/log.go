@@ -1,0 +1,244 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package convert
+
+import (
+	"cmp"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/grouping"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/route"
+)
+
+// Severities are the values of `logs::min_severity`, each with the lowest number of its range.
+var Severities = map[string]plog.SeverityNumber{
+	"trace": plog.SeverityNumberTrace, "debug": plog.SeverityNumberDebug, "info": plog.SeverityNumberInfo,
+	"warn": plog.SeverityNumberWarn, "error": plog.SeverityNumberError, "fatal": plog.SeverityNumberFatal,
+	"off": plog.SeverityNumberFatal4 + 1,
+}
+
+// severityOf returns the severity number, else what the severity text says, else info.
+func severityOf(rec plog.LogRecord) plog.SeverityNumber {
+	n, _ := statedSeverity(rec)
+	return n
+}
+
+// statedSeverity also returns whether the record itself has a severity.
+func statedSeverity(rec plog.LogRecord) (n plog.SeverityNumber, stated bool) {
+	if n := rec.SeverityNumber(); n >= plog.SeverityNumberTrace && n <= plog.SeverityNumberFatal4 {
+		return n, true
+	}
+	name := strings.ToLower(rec.SeverityText())
+	switch name {
+	case "warning":
+		name = "warn"
+	case "critical":
+		name = "fatal"
+	}
+	if n, ok := Severities[name]; ok && name != "off" {
+		return n, true
+	}
+	return plog.SeverityNumberInfo, false
+}
+
+// logLevelOf returns the level of Sentry's logs, where a warning is "warn".
+func logLevelOf(n plog.SeverityNumber) sentry.LogLevel {
+	switch {
+	case n >= plog.SeverityNumberFatal:
+		return sentry.LogLevelFatal
+	case n >= plog.SeverityNumberError:
+		return sentry.LogLevelError
+	case n >= plog.SeverityNumberWarn:
+		return sentry.LogLevelWarn
+	case n >= plog.SeverityNumberInfo:
+		return sentry.LogLevelInfo
+	case n >= plog.SeverityNumberDebug:
+		return sentry.LogLevelDebug
+	default:
+		return sentry.LogLevelTrace
+	}
+}
+
+func (l *logs) timeOfRecord(rec plog.LogRecord) time.Time {
+	for _, ts := range []pcommon.Timestamp{rec.Timestamp(), rec.ObservedTimestamp()} {
+		if ts != 0 {
+			return ts.AsTime()
+		}
+	}
+	return l.now
+}
+
+// LogRecord is an encoded Sentry log, which is not in an item yet.
+type LogRecord struct {
+	// ID recognizes a redelivery; the zero ID if the record has no log.record.uid.
+	ID      item.ID
+	Route   item.Route
+	Time    time.Time
+	encoded []byte
+}
+
+// logs converts the log records of a push.
+type logs struct {
+	*Converter
+	Result
+
+	records []LogRecord
+	routes  *route.Lookup
+	now     time.Time
+}
+
+// Logs makes error events and Sentry logs of log records. identity returns the identity of a resource; now replaces
+// missing times. The caller removes the records that were sent before and calls BatchLogs with the others.
+func (c *Converter) Logs(
+	ld plog.Logs, identity func(pcommon.Resource) *resource.Identity, routes *route.Lookup, now time.Time,
+) (Result, []LogRecord) {
+	l := logs{Converter: c, routes: routes, now: now}
+	for _, rl := range ld.ResourceLogs().All() {
+		id := identity(rl.Resource())
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, rec := range sl.LogRecords().All() {
+				l.record(id, sl.Scope().Name(), rec)
+			}
+		}
+	}
+	return l.Result, l.records
+}
+
+// record makes an error event, if the record is a failed run or has an exception, and a Sentry log, if its severity is high
+// enough; it makes both if both apply.
+func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
+	at := l.timeOfRecord(rec)
+	if isFailedRun(rec) {
+		l.failedRun(id, rec, at)
+	} else if r, ok := recordedIn(rec, at); ok {
+		r.logger = cmp.Or(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
+		l.exception(id, rec, r)
+	}
+	if severityOf(rec) < Severities[l.MinSeverity] {
+		return
+	}
+	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, rec.Attributes())
+	if isNoise(rec.Body().AsString()) {
+		l.Discard(item.ReasonEventFilter, to, protocol.CategoryLogItem, 1)
+		return
+	}
+	encoded, err := json.Marshal(l.sentryLog(id, scope, rec, at))
+	if err != nil {
+		l.Discard(item.ReasonInternal, to, protocol.CategoryLogItem, 1)
+		return
+	}
+	record := LogRecord{Route: to, Time: at, encoded: encoded}
+	if uid := attr.Text(rec.Attributes(), difysemconv.AttrLogRecordUID); uid != "" {
+		record.ID = item.NewID("record", uid)
+	}
+	l.records = append(l.records, record)
+}
+
+// exception makes the event of an exception in a log record. Its ID is the one that the exception has on spans.
+func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) {
+	attrs := rec.Attributes()
+	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, attrs)
+	extra := map[string]string{}
+	exc := exceptionOf(r, extra)
+	if reason, ignored := l.ignores(r, exc); ignored {
+		l.Discard(reason, to, protocol.CategoryError, 1)
+		return
+	}
+	ev := l.newEvent(id, r, exc, extra)
+	trace := rec.TraceID()
+	context := hex.EncodeToString(trace[:])
+	if trace.IsEmpty() { // nothing else distinguishes two occurrences
+		context = cmp.Or(attr.Text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.Fingerprint.String())
+	}
+	eventID := exceptionID(context, r, exc)
+	var supersedes []string
+	if run := attr.Text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
+		supersedes = []string{run}
+	}
+	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(eventID)), l.SampleRate) {
+		l.unsampledError(to, supersedes)
+		return
+	}
+	ev.EventID = eventID.String()
+	ev.Fingerprint = grouping.Fingerprint(exc, grouping.Place{
+		NodeType: attr.Text(attrs, difysemconv.AttrNodeType), Task: attr.Text(attrs, "celery.task_name"),
+		Route: attr.Text(attrs, "http.route"),
+	})
+	fillFromRecord(ev, rec)
+	l.addEvent(ev, eventID, to, supersedes)
+}
+
+// traceOf returns the trace context of a record's event. Sentry links by trace only if a span ID is set: a record without
+// one gets the beginning of its event's ID.
+func traceOf(rec plog.LogRecord, eventID string) (protocol.TraceContext, bool) {
+	trace, span := rec.TraceID(), rec.SpanID()
+	if trace.IsEmpty() {
+		return protocol.TraceContext{}, false
+	}
+	out := protocol.TraceContext{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(span[:])}
+	if span.IsEmpty() {
+		out.SpanID = eventID[:len(out.SpanID)]
+	}
+	return out, true
+}
+
+func (c *Converter) sentryLog(id *resource.Identity, scope string, rec plog.LogRecord, at time.Time) *protocol.Log {
+	trace, span := rec.TraceID(), rec.SpanID()
+	if trace.IsEmpty() { // required; the same again on redelivery
+		trace = pcommon.TraceID(item.NewID("log", id.Fingerprint.String(), at.String(), rec.Body().AsString()))
+	}
+	out := &protocol.Log{
+		Timestamp: unixSeconds(at), TraceID: hex.EncodeToString(trace[:]),
+		Level: logLevelOf(severityOf(rec)), SeverityNumber: int(severityOf(rec)),
+		Body: protocol.Text(rec.Body().AsString(), protocol.MaxValue), Attributes: map[string]protocol.LogAttribute{},
+	}
+	if !span.IsEmpty() {
+		out.SpanID = hex.EncodeToString(span[:])
+	}
+	for _, f := range attr.Data(rec.Attributes()).Fit(protocol.MaxDataBytes) {
+		setLogAttribute(out, f.Key, f.Value.Scalar())
+	}
+	for key, value := range map[string]string{
+		"sentry.environment": id.Environment, "sentry.release": id.Release, "sentry.sdk.name": c.SDK.Name,
+		"sentry.sdk.version": c.SDK.Version, "server.address": id.ServerName, "sentry.origin": protocol.Origin("log", scope),
+		difysemconv.AttrEventName: rec.EventName(), "user.id": attr.Text(rec.Attributes(), keysUser...),
+	} {
+		if value != "" {
+			setLogAttribute(out, key, value)
+		}
+	}
+	for key, value := range id.Tags {
+		if _, own := out.Attributes[key]; !own {
+			setLogAttribute(out, key, value)
+		}
+	}
+	return out
+}
+
+func setLogAttribute(l *protocol.Log, key string, value any) {
+	a := protocol.LogAttribute{Value: value}
+	switch value.(type) {
+	case bool:
+		a.Type = "boolean"
+	case int64:
+		a.Type = "integer"
+	case float64:
+		a.Type = "double"
+	default:
+		a.Type = "string"
+	}
+	l.Attributes[key] = a
+}

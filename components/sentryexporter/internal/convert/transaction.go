@@ -1,0 +1,145 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package convert
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/route"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/tracetree"
+)
+
+// TransactionID returns the event ID of the transaction of a root, which is the same whenever the root comes.
+func TransactionID(root *tracetree.Node) item.ID {
+	return item.NewID("transaction", root.TraceHex(), root.IDHex())
+}
+
+// SampledOut returns the discards of a segment that is not sent because of TracesSampleRate; false if it is sent.
+func (c *Converter) SampledOut(s *tracetree.Segment) (Result, bool) {
+	var r Result
+	if sampled(s.Root.Part.Trace, c.TracesSampleRate) {
+		return r, false
+	}
+	if s.Complete {
+		r.Discard(item.ReasonSampled, s.Route, protocol.CategoryTransaction, 1)
+	}
+	r.Discard(item.ReasonSampled, s.Route, protocol.CategorySpan, len(s.Nodes))
+	return r, true
+}
+
+// SetRoutes sets the routes of segments.
+func SetRoutes(segments []*tracetree.Segment, routes *route.Lookup) {
+	if !routes.HasRules() {
+		return
+	}
+	for _, s := range segments {
+		attrs := make([]pcommon.Map, 0, len(s.Nodes))
+		for _, n := range s.Nodes {
+			attrs = append(attrs, n.Span.Attributes())
+		}
+		s.Route = routes.FindInTrace(s.Root.Part.Trace, s.Root.Identity.Attributes, attrs...)
+	}
+}
+
+// Transaction makes one transaction of a segment, or several of the same trace if one would be larger than Sentry accepts:
+// each later one begins with the first span that did not fit.
+func (c *Converter) Transaction(s *tracetree.Segment) Result {
+	var r Result
+	for left := s.Nodes; len(left) > 0; {
+		left = c.part(&r, s, left)
+	}
+	return r
+}
+
+// part makes a transaction of as many nodes as fit, and returns the others.
+func (c *Converter) part(r *Result, s *tracetree.Segment, nodes []*tracetree.Node) (left []*tracetree.Node) {
+	root := nodes[0]
+	spans := spanEncoders.Get().(*spanEncoder)
+	defer spanEncoders.Put(spans)
+	fitting := spans.fit(nodes[1:])
+	left = nodes[1+fitting:]
+	id := TransactionID(root)
+	payload, err := c.transactionEvent(s, root, nodes[:1+fitting], id).Encode(spans.encoded)
+	if err != nil {
+		r.Discard(item.ReasonInternal, s.Route, protocol.CategoryTransaction, 1)
+		r.Discard(item.ReasonInternal, s.Route, protocol.CategorySpan, 1+fitting)
+		return left
+	}
+	r.Items = append(r.Items, &item.Item{
+		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.Route, Time: root.End, Count: 1, Spans: 1 + fitting,
+		Size: len(payload), Payload: payload, ID: id,
+	})
+	return left
+}
+
+func (c *Converter) transactionEvent(s *tracetree.Segment, root *tracetree.Node, nodes []*tracetree.Node, id item.ID) *protocol.Event {
+	d := describe(root)
+	start := root.Start.UTC()
+	ev := &protocol.Event{
+		EventID: id.String(), Type: protocol.TypeTransaction, StartTimestamp: &start, Timestamp: root.End.UTC(),
+		Transaction:     protocol.Line(d.transactionName(root.Span), protocol.MaxTransaction),
+		TransactionInfo: &sentry.TransactionInfo{Source: d.source},
+		Request:         requestOfSpan(root),
+	}
+	root.Identity.Fill(ev)
+	ev.SDK = c.SDK
+	ev.User = userOf(attributeOf(nodes, keysUser...))
+	for _, key := range eventTags {
+		if key != "node.type" && key != "node.id" || len(nodes) == 1 { // which belong to single spans
+			tag(ev, key, attributeOf(nodes, key))
+		}
+	}
+	data := spanData(root, nil)
+	protocol.Tag(ev.Tags, "http.status_code", attr.Text(root.Span.Attributes(), keysStatus...))
+	if status, ok := data.Get("http.response.status_code"); ok {
+		if code, ok := status.Scalar().(int64); ok {
+			ev.Contexts["response"] = map[string]any{"status_code": code}
+		}
+	}
+	ev.Contexts["otel"] = root.Identity.OTelContext
+	ev.Contexts["trace"] = protocol.TraceContext{
+		TraceID: root.TraceHex(), SpanID: root.IDHex(), ParentSpanID: root.ParentHex(),
+		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(root.Span), Origin: protocol.Origin(d.origin, root.Scope),
+		Data: data.Encode(protocol.MaxContextBytes - 3072), Links: linksOf(root.Span, 16),
+	}
+	if root != s.Root {
+		protocol.Tag(ev.Tags, "otelcol.part_of", s.Root.IDHex())
+	}
+	return ev
+}
+
+// attributeOf returns the first of the attributes found on any of the spans, the root first.
+func attributeOf(nodes []*tracetree.Node, keys ...string) string {
+	for _, n := range nodes {
+		if v := attr.Text(n.Span.Attributes(), keys...); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// sampled decides by trace ID, so that all parts of a trace are sent or none. The ID is mixed first: samplers before this
+// exporter may have decided by its bits.
+func sampled(trace pcommon.TraceID, rate float64) bool {
+	if rate >= 1 {
+		return true
+	}
+	x := binary.BigEndian.Uint64(trace[:8]) ^ mix(binary.BigEndian.Uint64(trace[8:]))
+	return float64(mix(x)) < rate*math.MaxUint64
+}
+
+// mix is the finalizer of splitmix64.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9
+	x = (x ^ (x >> 27)) * 0x94d049bb133111eb
+	return x ^ (x >> 31)
+}
