@@ -37,10 +37,13 @@ type harness struct {
 	messages  *observer.ObservedLogs
 }
 
+const testVersion = "1.2.3"
+
 // testSettings have the id that the exporter has in a configuration: stored state belongs to it.
 func testSettings() exporter.Settings {
 	set := exportertest.NewNopSettings(metadata.Type)
 	set.ID = component.NewID(metadata.Type)
+	set.BuildInfo.Version = testVersion
 	return set
 }
 

@@ -124,7 +124,7 @@ func (r *relay) takeUnlimited(e *envelope) {
 	}
 }
 
-var authHeader = regexp.MustCompile(`^Sentry sentry_version=7, sentry_client=[a-z.-]+/[0-9.]+, sentry_key=` + testKey + `$`)
+var authHeader = regexp.MustCompile(`^Sentry sentry_version=7, sentry_client=[a-z.-]+/(?:[0-9.]+|latest), sentry_key=` + testKey + `$`)
 
 func decodeRequest(req *http.Request) (*envelope, int, error) {
 	if req.Method != http.MethodPost || !regexp.MustCompile(`^/api/\d+/envelope/$`).MatchString(req.URL.Path) {
@@ -132,6 +132,9 @@ func decodeRequest(req *http.Request) (*envelope, int, error) {
 	}
 	if !authHeader.MatchString(req.Header.Get("X-Sentry-Auth")) {
 		return nil, http.StatusUnauthorized, errors.New("bad auth")
+	}
+	if client := "sentry_client=" + req.Header.Get("User-Agent") + ","; !strings.Contains(req.Header.Get("X-Sentry-Auth"), client) {
+		return nil, http.StatusBadRequest, errors.New("the user agent is not the client")
 	}
 	if ct := req.Header.Get("Content-Type"); ct != "application/x-sentry-envelope" {
 		return nil, http.StatusBadRequest, fmt.Errorf("content type %q", ct)

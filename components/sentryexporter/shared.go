@@ -33,9 +33,8 @@ const (
 	// reportInterval is how often discards are reported to servers to which no envelope carries them.
 	reportInterval = time.Minute
 
-	// sdkName and sdkVersion name this exporter to Sentry.
-	sdkName    = "otelcol-dify.sentry"
-	sdkVersion = "0.1.0"
+	// sdkName names this exporter to Sentry, together with the version of the build.
+	sdkName = "otelcol-dify.sentry"
 
 	// errorsQueue is the name of the errors' queue in telemetry and storage. A component ID cannot have such a name.
 	errorsQueue = "~errors"
@@ -76,11 +75,12 @@ func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, tel
 	if err != nil {
 		return nil, err
 	}
+	sdk := sentry.SdkInfo{Name: sdkName, Version: set.BuildInfo.Version}
 	s := &sharedState{
 		cfg: cfg, set: set, logger: set.Logger, telemetry: telemetry, now: time.Now,
 		router:       route.NewRouter(cfg.routeRules()),
 		identities:   &resource.Cache{Release: cfg.Release, Environment: cfg.Environment},
-		converter:    convert.New(cfg.convertSettings(sentry.SdkInfo{Name: sdkName, Version: sdkVersion})),
+		converter:    convert.New(cfg.convertSettings(sdk)),
 		seen:         dedup.NewSeen(),
 		pending:      tracetree.NewPending(cfg.RootWait, cfg.RootWaitMiB<<20),
 		failedRuns:   &failedruns.Store{},
@@ -90,7 +90,7 @@ func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, tel
 		stop:         make(chan struct{}),
 	}
 	s.pusher = delivery.NewPusher(ctx, delivery.PusherSettings{
-		Destinations: destinations, Counters: s.counters, Logger: set.Logger, UserAgent: sdkName + "/" + sdkVersion,
+		Destinations: destinations, Counters: s.counters, Logger: set.Logger, UserAgent: sdk.Name + "/" + sdk.Version,
 		Retry: cfg.RetryConfig, MaxAge: cfg.MaxAge, Durable: cfg.queueStorage() != nil, Now: func() time.Time { return s.now() },
 	})
 	errorsSet := set

@@ -76,3 +76,32 @@ func TestCompression(t *testing.T) {
 		})
 	}
 }
+
+func TestVersionOfTheBuild(t *testing.T) {
+	agents := make(chan [2]string, 10)
+	r := newRelay(t)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		agents <- [2]string{req.Header.Get("User-Agent"), req.Header.Get("X-Sentry-Auth")}
+		r.serve(w, req)
+	}))
+	t.Cleanup(proxy.Close)
+	cfg := testConfig("http://" + testKey + "@sentry.invalid/1")
+	cfg.ClientConfig.ProxyURL = proxy.URL
+	h := startHarness(t, cfg, componenttest.NewNopHost(), nil)
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 1)))
+	r.taken(t, "event", 1)
+	r.taken(t, "transaction", 1)
+	r.taken(t, "log", 1)
+	for range 3 {
+		agent := <-agents
+		assert.Equal(t, "otelcol-dify.sentry/"+testVersion, agent[0])
+		assert.Contains(t, agent[1], "sentry_client=otelcol-dify.sentry/"+testVersion+",")
+	}
+	for _, typ := range []string{"event", "transaction"} {
+		assert.Equal(t, map[string]any{"name": "otelcol-dify.sentry", "version": testVersion}, r.payloads(t, typ)[0]["sdk"])
+	}
+	log := r.payloads(t, "log")[0]["items"].([]any)[0]
+	assert.Equal(t, testVersion, at(t, log, "attributes", "sentry.sdk.version", "value"))
+	r.requireNoFaults(t)
+}
