@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/sharedinstance"
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/convert"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 )
@@ -42,7 +42,7 @@ func createDefaultConfig() component.Config {
 		TracesSampleRate: 1,
 		RootWait:         time.Minute,
 		RootWaitMiB:      64,
-		IgnoreErrors:     convert.DefaultIgnoreErrors(),
+		IgnoreErrors:     difysemconv.ExpectedErrors(),
 		MaxAge:           24 * time.Hour,
 		RunWindow:        30 * time.Second,
 		Logs:             LogsConfig{MinSeverity: "error"},

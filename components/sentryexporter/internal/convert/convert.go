@@ -8,6 +8,7 @@ package convert
 import (
 	"github.com/getsentry/sentry-go"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
@@ -18,7 +19,7 @@ type Settings struct {
 	SDK sentry.SdkInfo
 	// SampleRate and TracesSampleRate are the fractions of traces whose errors and transactions are sent.
 	SampleRate, TracesSampleRate float64
-	// IgnoreErrors are the exception classes that are discarded.
+	// IgnoreErrors are the exception classes that are discarded, with their known subclasses.
 	IgnoreErrors []string
 	// MinSeverity is the name of the lowest severity of the log records that become Sentry logs; see Severities.
 	MinSeverity string
@@ -28,12 +29,12 @@ type Settings struct {
 type Converter struct {
 	Settings
 
-	ignored *ignoreRules
+	ignored *difysemconv.ErrorClasses
 }
 
 // New returns a converter.
 func New(set Settings) *Converter {
-	return &Converter{Settings: set, ignored: newIgnoreRules(set.IgnoreErrors)}
+	return &Converter{Settings: set, ignored: difysemconv.NewErrorClasses(set.IgnoreErrors)}
 }
 
 // Result is what telemetry became.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
@@ -53,22 +54,22 @@ func TestGroupKeepsItsTree(t *testing.T) {
 }
 
 func TestIgnoredErrors(t *testing.T) {
-	rules := newIgnoreRules(DefaultIgnoreErrors())
+	rules := difysemconv.NewErrorClasses(difysemconv.ExpectedErrors())
 	for class, want := range map[string]bool{
 		"ValueError": true, "builtins.ValueError": true, "json.decoder.JSONDecodeError": true, "UnicodeDecodeError": true,
 		"pydantic_core._pydantic_core.ValidationError": true, "werkzeug.exceptions.NotFound": true, "FileNotFoundError": true,
 		"graphon.model_runtime.errors.invoke.InvokeRateLimitError": true, "core.errors.error.QuotaExceededError": true,
 		"controllers.service_api.app.error.AppUnavailableError": true,
 		"RuntimeError": false, "httpx.ConnectError": false, "core.plugin.entities.plugin_daemon.PluginDaemonInnerError": false, "": false,
-		"marshmallow.exceptions.ValidationError": false,
+		"marshmallow.exceptions.ValidationError": false, "services.errors.app.MoreLikeThisDisabledError": true, "openai.APIStatusError": true,
 	} {
-		assert.Equal(t, want, rules.match(class), class)
+		assert.Equal(t, want, rules.Has(class), class)
 	}
-	none := newIgnoreRules(nil)
-	assert.False(t, none.match("ValueError"))
-	own := newIgnoreRules([]string{"httpx.ConnectError"})
-	assert.True(t, own.match("httpx.ConnectError"))
-	assert.False(t, own.match("httpcore.ConnectError"), "another module's class of the same name")
+	none := difysemconv.NewErrorClasses(nil)
+	assert.False(t, none.Has("ValueError"))
+	own := difysemconv.NewErrorClasses([]string{"httpx.ConnectError"})
+	assert.True(t, own.Has("httpx.ConnectError"))
+	assert.False(t, own.Has("httpcore.ConnectError"), "another module's class of the same name")
 }
 
 // TestIgnoredFamiliesAreWhole asks Python which subclasses there are.
@@ -76,11 +77,11 @@ func TestIgnoredFamiliesAreWhole(t *testing.T) {
 	python := filepath.Join("..", "..", "..", "..", ".cache", "python", "bin", "python")
 	out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "subclasses.py")).Output()
 	require.NoError(t, err, "no Python environment: run tests/setup.sh")
-	rules := newIgnoreRules(DefaultIgnoreErrors())
+	rules := difysemconv.NewErrorClasses(difysemconv.ExpectedErrors())
 	classes := strings.Fields(string(out))
 	assert.Greater(t, len(classes), 50)
 	for _, class := range classes {
-		assert.True(t, rules.match(class), class)
+		assert.True(t, rules.Has(class), class)
 	}
 }
 
