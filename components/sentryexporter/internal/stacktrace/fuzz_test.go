@@ -50,7 +50,7 @@ var (
 
 // formWords belong to the forms: headers, joining lines, labels.
 var formWords = wordSet(pythonGroupTop + " The above exception was the direct cause of the following exception: " +
-	" During handling of the above exception, another exception occurred: Uncaught (in promise) async [cause]: [errors]: " +
+	" During handling of the above exception, another exception occurred: async [cause]: [errors]: " +
 	"Caused by: Suppressed: common frames omitted panic: [recovered, repanicked] RemoteTraceback")
 
 func wordSet(text string) map[string]bool {

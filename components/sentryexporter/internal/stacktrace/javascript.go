@@ -18,8 +18,6 @@ var (
 	v8Type = regexp.MustCompile(`^[A-Za-z_$][\w$.]*(?: \[[A-Z0-9_]+\])?$`)
 	v8Code = regexp.MustCompile(` \[([A-Z0-9_]+)\]$`)
 	v8Head = regexp.MustCompile(`^(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception|Rejection)(?: \[[A-Z0-9_]+\])?(?::|$)`)
-	// jsUncaught is what browsers and Node put before an error that nobody caught.
-	jsUncaught = regexp.MustCompile(`^Uncaught (?:\(in promise\) )?`)
 	nodeWhere  = regexp.MustCompile(`^\S.*:\d+$`)
 	nodeMarker = regexp.MustCompile(`^\s*\^+\s*$`)
 )
@@ -28,11 +26,10 @@ const (
 	inspectCause  = "[cause]: "
 	inspectErrors = "[errors]: ["
 	inspectOpen   = " {" // the properties follow
-	jsCausedBy    = "Caused by: "
 )
 
-// readV8 reads what V8 (Node, Chrome, Edge) puts into `stack`, and what Node prints of an error: with the line it was thrown
-// at above, and with properties, causes and members of an AggregateError below.
+// readV8 reads the property `stack` of V8, which Node has, and what Node prints of an error: the line that threw it above, and
+// properties, causes and members of an AggregateError below. Dify's web front end in the browser has Sentry's own SDK.
 func readV8(all []string) (exc *Exception, before string, ok bool) {
 	first := -1
 	for i, l := range all {
@@ -47,8 +44,8 @@ func readV8(all []string) (exc *Exception, before string, ok bool) {
 	start := v8Start(all[:first])
 	p := &v8Parser{lines: all, i: start}
 	exc = p.exception(0, "")
-	for at := exc; p.i < len(all); {
-		at = p.after(exc, at)
+	for p.i < len(all) {
+		p.after(exc)
 	}
 	exc.each(func(e *Exception) { slices.Reverse(e.Frames) })
 	return exc, strings.TrimSpace(strings.Join(all[:start], "\n")), true
@@ -65,7 +62,7 @@ func v8Start(head []string) int {
 	}
 	start := nextText(head, 0)
 	for i := start; i < len(head); i++ {
-		if v8Head.MatchString(jsUncaught.ReplaceAllString(strings.TrimPrefix(head[i], "["), "")) {
+		if v8Head.MatchString(strings.TrimPrefix(head[i], "[")) {
 			return i
 		}
 	}
@@ -134,7 +131,7 @@ func inspected(head string, alone bool) (rest string, opened, bare bool) {
 }
 
 func v8TypeAndMessage(head []string) (typ, message string) {
-	text := strings.TrimRight(jsUncaught.ReplaceAllString(strings.Join(head, "\n"), ""), "\n ")
+	text := strings.TrimRight(strings.Join(head, "\n"), "\n ")
 	if before, after, found := strings.Cut(text, ":"); found && v8Type.MatchString(before) {
 		return before, strings.TrimPrefix(after, " ")
 	}
@@ -198,21 +195,16 @@ func (p *v8Parser) members(indent int, exc *Exception) {
 	}
 }
 
-// after reads what follows the error: its causes as Chrome prints them, more frames behind a line of text (an older part of
-// an asynchronous stack), other text.
-func (p *v8Parser) after(exc, last *Exception) *Exception {
+// after reads what follows the error: more frames after a line of text (an older part of an asynchronous stack), or other
+// text.
+func (p *v8Parser) after(exc *Exception) {
 	line := p.lines[p.i]
-	if text, ok := strings.CutPrefix(strings.TrimLeft(line, " "), jsCausedBy); ok && last.Cause == nil {
-		last.Cause, last.Relation = p.exception(0, text), RelationOther
-		return last.Cause
-	}
 	if _, isFrame := parseV8Frame(line); isFrame {
-		p.frames(last)
-		return last
+		p.frames(exc)
+		return
 	}
 	exc.note([]string{line})
 	p.i++
-	return last
 }
 
 // parseV8Frame reads `    at FUNCTION (LOCATION)` and `    at LOCATION`, with what util.inspect may put behind.

@@ -76,9 +76,9 @@ func pythonLocation(below string, inApp *bool) Location {
 	return Location{Filename: below, Module: strings.ReplaceAll(module, "/", "."), InApp: inApp}
 }
 
-// jsLibrary is code of Node, of packages, of bundlers and frameworks, of the browser's extensions.
-var jsLibrary = regexp.MustCompile(`^(?:node:|internal/|<anonymous>$|native$|\[native code\]$|[a-z]+-extension:|debugger )|(?:^|/)node_modules/|` +
-	`(?:^|/)webpack/(?:bootstrap|runtime)|/_next/static/chunks/(?:framework|polyfills|webpack|main)-`)
+// jsLibrary matches code of Node, of packages and of bundlers.
+var jsLibrary = regexp.MustCompile(`^(?:node:|internal/|<anonymous>$|native$)|(?:^|/)node_modules/|` +
+	`(?:^|/)webpack/(?:bootstrap|runtime)`)
 
 // jsWebpack is the part of a bundler's address before the source's own path: scheme, name of the build, layer.
 var jsWebpack = regexp.MustCompile(`^webpack(?:-internal)?://[^/]*/(?:\([\w-]+\)/)?`)

@@ -71,7 +71,7 @@ type Location struct {
 }
 
 // readers are asked in this order. Each returns the exception raised last, and the text that stands above it.
-var readers = []func(lines []string) (exc *Exception, before string, ok bool){readPython, readGo, readJava, readV8, readGecko}
+var readers = []func(lines []string) (exc *Exception, before string, ok bool){readPython, readGo, readJava, readV8}
 
 // Parse reads a stack trace. The result is the exception raised last, with its frames oldest first; before is the text that
 // stands above the trace and what a logger put before each of its lines. ok is false if the text holds no stack trace.
