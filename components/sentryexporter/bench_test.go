@@ -85,13 +85,13 @@ func envelopesOf(b *testing.B, pushes [][]ptrace.Traces) (n int64) {
 	return n
 }
 
-// counting is a server that takes everything, and keeps it if told to.
+// counting is a server that accepts everything, and keeps it if keep is set.
 type counting struct {
 	*httptest.Server
-	taken  atomic.Int64
-	mu     sync.Mutex
-	bodies [][]byte // guarded by mu
-	keep   bool
+	accepted atomic.Int64
+	mu       sync.Mutex
+	bodies   [][]byte // guarded by mu
+	keep     bool
 }
 
 func newCounting(tb testing.TB) *counting {
@@ -107,14 +107,14 @@ func newCounting(tb testing.TB) *counting {
 			c.mu.Unlock()
 		}
 		_, _ = io.WriteString(w, "{}")
-		c.taken.Add(1)
+		c.accepted.Add(1)
 	}))
 	tb.Cleanup(c.Close)
 	return c
 }
 
 func (c *counting) await(n int64) {
-	for c.taken.Load() < n {
+	for c.accepted.Load() < n {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -133,8 +133,8 @@ func benchExporter(b *testing.B, url string) *sentryExporter {
 	return traces.(*sentryExporter)
 }
 
-// BenchmarkEnvelopes compares the exporter, from spans to Sentry's answer, with a bare program that posts the same finished
-// envelopes, compressed in the same way, over as many connections.
+// BenchmarkEnvelopes compares the exporter, from spans to Sentry's response, with a bare program that posts the same
+// finished envelopes, compressed in the same way, over as many connections.
 func BenchmarkEnvelopes(b *testing.B) {
 	all := newRecording(b)
 	want := envelopesOf(b, all.again(0))
@@ -150,7 +150,7 @@ func BenchmarkEnvelopes(b *testing.B) {
 		server.await(want)
 		ours += time.Since(begin)
 		require.NoError(b, e.Shutdown(b.Context()))
-		require.Equal(b, want, server.taken.Load())
+		require.Equal(b, want, server.accepted.Load())
 
 		bodies := unzipped(b, server.bodies)
 		server.keep = false
@@ -209,7 +209,12 @@ func postBare(b *testing.B, server *counting, bodies [][]byte) time.Duration {
 				zw.Reset(&buf)
 				_, _ = zw.Write(body)
 				_ = zw.Close()
-				req, _ := http.NewRequestWithContext(b.Context(), http.MethodPost, server.URL+"/api/1/envelope/", bytes.NewReader(buf.Bytes()))
+				req, _ := http.NewRequestWithContext(
+					b.Context(),
+					http.MethodPost,
+					server.URL+"/api/1/envelope/",
+					bytes.NewReader(buf.Bytes()),
+				)
 				req.Header.Set("Content-Encoding", "gzip")
 				resp, err := client.Do(req)
 				if err != nil {
@@ -237,8 +242,8 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkMapping compares mapping and encoding alone, in spans per CPU second, with what the stock otlphttp exporter does
-// with the same spans: its encoding.
+// BenchmarkMapping compares mapping and encoding alone, in spans per CPU second, with what the stock otlphttp
+// exporter does with the same spans: its encoding.
 func BenchmarkMapping(b *testing.B) {
 	all := newRecording(b)
 	e := benchExporter(b, "http://127.0.0.1:1")

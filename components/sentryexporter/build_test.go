@@ -35,7 +35,13 @@ func (p *push) resource(attrs ...string) ptrace.SpanSlice {
 	return ss.Spans()
 }
 
-func (p *push) span(spans ptrace.SpanSlice, trace, id, parent uint64, name string, kind ptrace.SpanKind, attrs ...string) ptrace.Span {
+func (p *push) span(
+	spans ptrace.SpanSlice,
+	trace, id, parent uint64,
+	name string,
+	kind ptrace.SpanKind,
+	attrs ...string,
+) ptrace.Span {
 	s := spans.AppendEmpty()
 	s.SetTraceID(traceID(trace))
 	s.SetSpanID(spanID(id))
@@ -79,7 +85,17 @@ func (p *push) logLine(s ptrace.Span, logger, message string) {
 	e := s.Events().AppendEmpty()
 	e.SetName("log.exception")
 	e.SetTimestamp(s.EndTimestamp())
-	putAll(e.Attributes(), "log.level", "ERROR", "log.logger", logger, "log.message", message, "log.file.path", "/app/api/core/a.py")
+	putAll(
+		e.Attributes(),
+		"log.level",
+		"ERROR",
+		"log.logger",
+		logger,
+		"log.message",
+		message,
+		"log.file.path",
+		"/app/api/core/a.py",
+	)
 	e.Attributes().PutInt("log.file.line", 12)
 }
 
@@ -110,7 +126,15 @@ type records struct {
 func newRecords(at time.Time) *records {
 	ld := plog.NewLogs()
 	rl := ld.ResourceLogs().AppendEmpty()
-	putAll(rl.Resource().Attributes(), "service.name", "langgenius/dify", "service.version", "dify-1.16.1-0123abc", "host.name", "vm")
+	putAll(
+		rl.Resource().Attributes(),
+		"service.name",
+		"langgenius/dify",
+		"service.version",
+		"dify-1.16.1-0123abc",
+		"host.name",
+		"vm",
+	)
 	sl := rl.ScopeLogs().AppendEmpty()
 	sl.Scope().SetName("dify.log")
 	return &records{Logs: ld, slice: sl.LogRecords(), at: at}

@@ -14,12 +14,12 @@ import (
 
 func TestClockOfTheServer(t *testing.T) {
 	for name, c := range map[string]struct {
-		off  time.Duration
-		said int
+		off   time.Duration
+		lines int
 	}{"alike": {20 * time.Second, 0}, "behind": {-time.Hour, 1}, "ahead": {10 * time.Minute, 1}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)
-			r.answer = func(w http.ResponseWriter, _ *envelope) int {
+			r.respond = func(w http.ResponseWriter, _ *envelope) int {
 				w.Header().Set("Date", time.Now().Add(c.off).UTC().Format(http.TimeFormat))
 				return 0
 			}
@@ -28,10 +28,10 @@ func TestClockOfTheServer(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 			}
 			h.stop(t)
-			said := h.messages.FilterMessageSnippet("synchronize this host's clock (NTP)").All()
-			require.Len(t, said, c.said)
-			if c.said > 0 {
-				assert.InDelta(t, -c.off, said[0].ContextMap()["ahead"], float64(30*time.Second))
+			logged := h.messages.FilterMessageSnippet("synchronize this host's clock (NTP)").All()
+			require.Len(t, logged, c.lines)
+			if c.lines > 0 {
+				assert.InDelta(t, -c.off, logged[0].ContextMap()["ahead"], float64(30*time.Second))
 				requireNoSecret(t, h)
 			}
 		})

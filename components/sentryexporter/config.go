@@ -37,8 +37,8 @@ type Config struct {
 	Environment string `mapstructure:"environment"`
 	Release     string `mapstructure:"release"`
 
-	// TracesSampleRate is the fraction of traces whose transactions are sent, 0 to 1. The trace ID decides, so that a trace
-	// is complete or absent.
+	// TracesSampleRate is the fraction of traces whose transactions are sent, 0 to 1. The trace ID decides, so that a
+	// trace is complete or absent.
 	TracesSampleRate float64 `mapstructure:"traces_sample_rate"`
 
 	// SampleRate is the fraction of traces whose errors are sent, 0 to 1, decided in the same way: at equal rates, a trace
@@ -151,8 +151,12 @@ func validateName(key, name string, limit int) error {
 		return nil
 	}
 	if len(name) > limit || strings.ContainsAny(name, protocol.ForbiddenInName) || protocol.Reserved(name) {
-		return fmt.Errorf("`%s` must have at most %d characters without / \\ tab or line break and not be a reserved word like none or latest, or Sentry removes it",
-			key, limit)
+		return fmt.Errorf(
+			"`%s` must have at most %d characters without / \\ tab or line break and not be a reserved word like none "+
+				"or latest, or Sentry removes it",
+			key,
+			limit,
+		)
 	}
 	return nil
 }
@@ -166,7 +170,10 @@ func (cfg *Config) validateNumbers() error {
 		errs = append(errs, errors.New("`traces_sample_rate` must be from 0 (no transactions) to 1 (all)"))
 	}
 	if cfg.RootWait < 0 {
-		errs = append(errs, errors.New("`root_wait` must not be negative; 0 sends spans immediately, with or without their root"))
+		errs = append(
+			errs,
+			errors.New("`root_wait` must not be negative; 0 sends spans immediately, with or without their root"),
+		)
 	}
 	if cfg.RootWaitMiB < 1 {
 		errs = append(errs, errors.New("`root_wait_mib` must be at least 1; `root_wait: 0` lets no span wait"))
@@ -175,7 +182,7 @@ func (cfg *Config) validateNumbers() error {
 		errs = append(errs, errors.New("`max_age` must not be negative; 0 means no limit"))
 	}
 	if cfg.RunWindow < 0 {
-		errs = append(errs, errors.New("`run_window` must not be negative; 0 reports a failed run at once"))
+		errs = append(errs, errors.New("`run_window` must not be negative; 0 reports a failed run immediately"))
 	}
 	if cfg.ClientConfig.Timeout < 0 {
 		errs = append(errs, errors.New("`timeout` must not be negative; 0 means no limit"))
@@ -204,7 +211,10 @@ func (cfg *Config) validateTransport() error {
 		errs = append(errs, errors.New("`compression` must be gzip, deflate, zstd or none: Sentry accepts no other"))
 	}
 	if queue := cfg.QueueConfig.Get(); queue != nil && queue.Batch.HasValue() {
-		errs = append(errs, errors.New("`sending_queue::batch` must stay unset: Sentry accepts one event or transaction per request"))
+		errs = append(
+			errs,
+			errors.New("`sending_queue::batch` must stay unset: Sentry accepts one event or transaction per request"),
+		)
 	}
 	return errors.Join(errs...)
 }

@@ -68,7 +68,12 @@ func TestConfigLoads(t *testing.T) {
 	require.Len(t, cfg.Routes, 2)
 	assert.Equal(t, []string{"a", "b"}, cfg.Routes[0].Values)
 	assert.Empty(t, string(cfg.Routes[1].DSN))
-	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", cfg.DSN, cfg, cfg.Routes), "secretkey", "a printed configuration hides the keys")
+	assert.NotContains(
+		t,
+		fmt.Sprintf("%v %+v %#v", cfg.DSN, cfg, cfg.Routes),
+		"secretkey",
+		"a printed configuration hides the keys",
+	)
 }
 
 func TestEmptySectionIsValid(t *testing.T) {
@@ -78,9 +83,10 @@ func TestEmptySectionIsValid(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for name, want := range map[string][]string{
-		"unknown_key":      {"invalid keys: dns"},
-		"wrong_type":       {"traces_sample_rate"},
-		"dsn_no_url":       {"`dsn` is not a Sentry DSN: it is not a URL; it looks like https://<key>@<host>/<project number>"},
+		"unknown_key": {"invalid keys: dns"},
+		"wrong_type":  {"traces_sample_rate"},
+		"dsn_no_url": {"`dsn` is not a Sentry DSN: it is not a URL; it looks like " +
+			"https://<key>@<host>/<project number>"},
 		"dsn_scheme":       {"`dsn` is not a Sentry DSN: it does not begin with http:// or https://"},
 		"dsn_no_key":       {"`dsn` is not a Sentry DSN: it has no public key before the @"},
 		"dsn_no_host":      {"`dsn` is not a Sentry DSN: it has no host"},
@@ -90,8 +96,10 @@ func TestConfigErrors(t *testing.T) {
 		"numbers": {
 			"`sample_rate` must be from 0 (no errors) to 1 (all)", "`root_wait` must not be negative; 0 sends spans immediately",
 			"`root_wait_mib` must be at least 1",
-			"`traces_sample_rate` must be from 0 (no transactions) to 1 (all)", "`max_age` must not be negative; 0 means no limit",
-			"`run_window` must not be negative; 0 reports a failed run at once", "`timeout` must not be negative; 0 means no limit",
+			"`traces_sample_rate` must be from 0 (no transactions) to 1 (all)",
+			"`max_age` must not be negative; 0 means no limit",
+			"`run_window` must not be negative; 0 reports a failed run immediately",
+			"`timeout` must not be negative; 0 means no limit",
 			"`logs::min_severity` must be trace, debug, info, warn, error, fatal or off",
 		},
 		"routes": {

@@ -25,7 +25,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 )
 
-// contractReceiver stands for Sentry: it turns envelopes back into data and the consumer's verdict into a status.
+// contractReceiver replaces Sentry: it turns envelopes back into data, and the consumer's result into a status.
 type contractReceiver struct {
 	component.StartFunc
 	component.ShutdownFunc
@@ -100,15 +100,24 @@ func TestConsumeContract(t *testing.T) {
 	cfg.RetryConfig.InitialInterval = time.Millisecond
 	cfg.RetryConfig.MaxInterval = time.Millisecond
 
-	mock := receiver.NewFactory(component.MustNewType("sentry_server"), func() component.Config { return &struct{}{} },
-		receiver.WithTraces(func(_ context.Context, _ receiver.Settings, _ component.Config, next consumer.Traces) (receiver.Traces, error) {
-			c.traces = next
-			return c, nil
-		}, component.StabilityLevelStable),
-		receiver.WithLogs(func(_ context.Context, _ receiver.Settings, _ component.Config, next consumer.Logs) (receiver.Logs, error) {
-			c.logs = next
-			return c, nil
-		}, component.StabilityLevelStable))
+	mock := receiver.NewFactory(
+		component.MustNewType("sentry_server"),
+		func() component.Config { return &struct{}{} },
+		receiver.WithTraces(
+			func(_ context.Context, _ receiver.Settings, _ component.Config, next consumer.Traces) (receiver.Traces, error) {
+				c.traces = next
+				return c, nil
+			},
+			component.StabilityLevelStable,
+		),
+		receiver.WithLogs(
+			func(_ context.Context, _ receiver.Settings, _ component.Config, next consumer.Logs) (receiver.Logs, error) {
+				c.logs = next
+				return c, nil
+			},
+			component.StabilityLevelStable,
+		),
+	)
 	for _, signal := range []pipeline.Signal{pipeline.SignalTraces, pipeline.SignalLogs} {
 		t.Run(signal.String(), func(t *testing.T) {
 			exportertest.CheckConsumeContract(exportertest.CheckConsumeContractParams{

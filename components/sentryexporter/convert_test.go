@@ -57,7 +57,7 @@ func at(t *testing.T, v any, path ...any) any {
 	return v
 }
 
-// TestEventsAgreeWithTheSDK compares what Dify's own Sentry SDK told of a round of failing requests with what this
+// TestEventsAgreeWithTheSDK compares what Dify's own Sentry SDK reported of a round of failing requests with what this
 // exporter makes of the OpenTelemetry of the same round.
 func TestEventsAgreeWithTheSDK(t *testing.T) {
 	r := newRelay(t)
@@ -83,7 +83,11 @@ func TestEventsAgreeWithTheSDK(t *testing.T) {
 		for _, field := range []string{"platform", "level", "release", "environment", "server_name"} {
 			assert.Equal(t, their[field], ours[match][field], field)
 		}
-		assert.Equal(t, at(t, their, "exception", "values", 0, "mechanism"), at(t, ours[match], "exception", "values", 0, "mechanism"))
+		assert.Equal(
+			t,
+			at(t, their, "exception", "values", 0, "mechanism"),
+			at(t, ours[match], "exception", "values", 0, "mechanism"),
+		)
 	}
 }
 
@@ -97,13 +101,21 @@ func outline(t *testing.T, ev map[string]any) string {
 		fmt.Fprintln(&out, e["type"], module)
 		for _, f := range at(t, e, "stacktrace", "frames").([]any) {
 			f := f.(map[string]any)
-			fmt.Fprintln(&out, " ", f["module"], f["function"], f["lineno"], f["in_app"], strings.TrimSpace(fmt.Sprint(f["context_line"])))
+			fmt.Fprintln(
+				&out,
+				" ",
+				f["module"],
+				f["function"],
+				f["lineno"],
+				f["in_app"],
+				strings.TrimSpace(fmt.Sprint(f["context_line"])),
+			)
 		}
 	}
 	return out.String()
 }
 
-func TestRecordedExceptionsAreToldOnce(t *testing.T) {
+func TestRecordedExceptionsAreReportedOnce(t *testing.T) {
 	r := newRelay(t)
 	r.anyTime = true
 	h := startAt(t, r, nil, recordedAt)
@@ -117,7 +129,7 @@ func TestRecordedExceptionsAreToldOnce(t *testing.T) {
 	ids := map[any]bool{}
 	var kinds []string
 	for _, ev := range r.payloads(t, "event") {
-		assert.False(t, ids[ev["event_id"]], "told twice")
+		assert.False(t, ids[ev["event_id"]], "reported twice")
 		ids[ev["event_id"]] = true
 		kinds = append(kinds, fmt.Sprint(at(t, ev, "exception", "values", -1, "type"), " in ", ev["transaction"]))
 	}
@@ -137,7 +149,7 @@ func TestRecordedExceptionsAreToldOnce(t *testing.T) {
 		"RuntimeError in tasks.app_generate.workflow_execute_task.workflow_based_app_execution_task",
 	}, kinds)
 	for _, tx := range r.payloads(t, "transaction") {
-		assert.False(t, ids[tx["event_id"]], "a transaction twice")
+		assert.False(t, ids[tx["event_id"]], "a transaction was sent twice")
 		ids[tx["event_id"]] = true
 	}
 }
@@ -156,9 +168,13 @@ func TestExceptionBecomesEvent(t *testing.T) {
 	p.exception(n, "httpx.ConnectError", "refused", frames...)
 	p.logLine(runner, "core.plugin", "Request failed")
 	p.exception(runner, "httpx.ConnectError", "refused", append([]string{"/app/api/core/runner.py"}, frames...)...)
-	p.exception(root, "httpx.ConnectError", "refused", append([]string{"/app/api/controllers/x.py", "/app/api/core/runner.py"}, frames...)...)
+	p.exception(
+		root,
+		"httpx.ConnectError",
+		"refused",
+		append([]string{"/app/api/controllers/x.py", "/app/api/core/runner.py"}, frames...)...)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	r.requireNoFaults(t)
 
 	ev := r.payloads(t, "event")[0]
@@ -178,7 +194,7 @@ func TestExceptionBecomesEvent(t *testing.T) {
 	assert.Equal(t, "core.plugin", ev["logger"], "of the recording that the SDK would have made")
 	assert.Equal(t, "core/runner.py", at(t, ev, "exception", "values", 0, "stacktrace", "frames", 0, "filename"))
 	assert.Nil(t, ev["fingerprint"], "a frame of the application")
-	r.taken(t, "transaction", 1) // of another queue than the event
+	r.requireAccepted(t, "transaction", 1) // of another queue than the event
 	tx := r.payloads(t, "transaction")
 	assert.Equal(t, at(t, tx[0], "contexts", "trace", "trace_id"), at(t, ev, "contexts", "trace", "trace_id"), "they link")
 }
@@ -247,15 +263,33 @@ func TestShapesOfRecordedExceptions(t *testing.T) {
 }
 
 func TestUnreadableStackTraceIsKeptWhole(t *testing.T) {
-	text := "System.InvalidOperationException: boom\n" + strings.Repeat("   at App.Program.F(Int32 n) in C:\\app\\Program.cs:line 12\n", 2000)
+	text := "System.InvalidOperationException: boom\n" + strings.Repeat(
+		"   at App.Program.F(Int32 n) in C:\\app\\Program.cs:line 12\n",
+		2000,
+	)
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
 	p := newPush(time.Now())
-	e := p.span(p.resource("telemetry.sdk.language", "dotnet"), 1, 1, 0, "work", ptrace.SpanKindInternal).Events().AppendEmpty()
+	e := p.span(
+		p.resource("telemetry.sdk.language", "dotnet"),
+		1,
+		1,
+		0,
+		"work",
+		ptrace.SpanKindInternal,
+	).Events().AppendEmpty()
 	e.SetName("exception")
-	putAll(e.Attributes(), "exception.type", "System.InvalidOperationException", "exception.message", "boom", "exception.stacktrace", text)
+	putAll(
+		e.Attributes(),
+		"exception.type",
+		"System.InvalidOperationException",
+		"exception.message",
+		"boom",
+		"exception.stacktrace",
+		text,
+	)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	ev := r.payloads(t, "event")[0]
 	assert.Equal(t, "csharp", ev["platform"])
 	assert.Equal(t, "System.InvalidOperationException", at(t, ev, "exception", "values", 0, "type"))
@@ -298,19 +332,93 @@ func TestTransaction(t *testing.T) {
 	spans := p.resource()
 	root := p.request(spans, 1, 1, "gen_ai.user.id", "user-1")
 	root.Status().SetCode(ptrace.StatusCodeError)
-	p.span(spans, 1, 2, 1, "SELECT", ptrace.SpanKindClient, "db.system", "postgresql", "db.statement", "SELECT x FROM y WHERE z = %(z)s", "db.operation", "SELECT")
+	p.span(
+		spans,
+		1,
+		2,
+		1,
+		"SELECT",
+		ptrace.SpanKindClient,
+		"db.system",
+		"postgresql",
+		"db.statement",
+		"SELECT x FROM y WHERE z = %(z)s",
+		"db.operation",
+		"SELECT",
+	)
 	p.span(spans, 1, 3, 1, "GET", ptrace.SpanKindClient, "db.system", "redis", "db.statement", "GET ?")
-	p.span(spans, 1, 4, 1, "POST", ptrace.SpanKindClient, "http.method", "POST", "http.url", "http://u:p@sandbox:8194/run?code=1", "net.peer.name", "sandbox")
-	llm := p.span(spans, 1, 5, 1, "llm", ptrace.SpanKindInternal, difysemconv.AttrNodeType, "llm", "gen_ai.request.model", "gpt-5", "gen_ai.provider.name", "openai", difysemconv.AttrAppID, "app-1")
+	p.span(
+		spans,
+		1,
+		4,
+		1,
+		"POST",
+		ptrace.SpanKindClient,
+		"http.method",
+		"POST",
+		"http.url",
+		"http://u:p@sandbox:8194/run?code=1",
+		"net.peer.name",
+		"sandbox",
+	)
+	llm := p.span(
+		spans,
+		1,
+		5,
+		1,
+		"llm",
+		ptrace.SpanKindInternal,
+		difysemconv.AttrNodeType,
+		"llm",
+		"gen_ai.request.model",
+		"gpt-5",
+		"gen_ai.provider.name",
+		"openai",
+		difysemconv.AttrAppID,
+		"app-1",
+	)
 	llm.Attributes().PutInt("gen_ai.usage.input_tokens", 12)
-	p.span(spans, 1, 6, 1, "tool", ptrace.SpanKindInternal, "gen_ai.span.kind", "TOOL", difysemconv.AttrNodeTitle, "weather")
-	p.span(spans, 1, 7, 1, "apply_async/tasks.x", ptrace.SpanKindProducer, "celery.task_name", "tasks.x", "messaging.destination", "dataset")
+	p.span(
+		spans,
+		1,
+		6,
+		1,
+		"tool",
+		ptrace.SpanKindInternal,
+		"gen_ai.span.kind",
+		"TOOL",
+		difysemconv.AttrNodeTitle,
+		"weather",
+	)
+	p.span(
+		spans,
+		1,
+		7,
+		1,
+		"apply_async/tasks.x",
+		ptrace.SpanKindProducer,
+		"celery.task_name",
+		"tasks.x",
+		"messaging.destination",
+		"dataset",
+	)
 	p.span(spans, 1, 8, 1, "core.rag.f", ptrace.SpanKindInternal)
 	cached := p.span(spans, 1, 10, 1, "cache", ptrace.SpanKindInternal, "cache.operation", "SET", "cache.key", "k")
 	cached.Attributes().PutBool("cache.hit", true)
-	p.span(spans, 1, 9, 1, "code", ptrace.SpanKindInternal, difysemconv.AttrNodeType, "code", difysemconv.AttrNodeTitle, "计算")
+	p.span(
+		spans,
+		1,
+		9,
+		1,
+		"code",
+		ptrace.SpanKindInternal,
+		difysemconv.AttrNodeType,
+		"code",
+		difysemconv.AttrNodeTitle,
+		"计算",
+	)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
-	r.taken(t, "transaction", 1)
+	r.requireAccepted(t, "transaction", 1)
 	r.requireNoFaults(t)
 	tx := r.payloads(t, "transaction")[0]
 	assert.Equal(t, "POST /v1/workflows/run", tx["transaction"])
@@ -325,11 +433,16 @@ func TestTransaction(t *testing.T) {
 		got = append(got, fmt.Sprint(at(t, s, "op"), " ", at(t, s, "description")))
 	}
 	assert.Equal(t, []string{
-		"db SELECT x FROM y WHERE z = %(z)s", "db.redis GET ?", "http.client POST http://sandbox:8194/run", "gen_ai.chat chat gpt-5",
+		"db SELECT x FROM y WHERE z = %(z)s", "db.redis GET ?", "http.client POST http://sandbox:8194/run",
+		"gen_ai.chat chat gpt-5",
 		"gen_ai.execute_tool execute_tool weather", "queue.publish tasks.x", "function core.rag.f", "dify.node 计算",
 		"cache.put k",
 	}, got)
-	assert.Equal(t, map[string]any{"cache.operation": "SET", "cache.key": []any{"k"}, "cache.hit": true}, at(t, tx, "spans", 8, "data"))
+	assert.Equal(
+		t,
+		map[string]any{"cache.operation": "SET", "cache.key": []any{"k"}, "cache.hit": true},
+		at(t, tx, "spans", 8, "data"),
+	)
 	assert.Equal(t, map[string]any{
 		"db.system": "postgresql", "db.operation.name": "SELECT",
 	}, at(t, tx, "spans", 0, "data"))
@@ -363,7 +476,10 @@ func TestEachPartOfATraceIsATransaction(t *testing.T) {
 	var got []string
 	for _, tx := range r.payloads(t, "transaction") {
 		spans, _ := tx["spans"].([]any)
-		got = append(got, fmt.Sprint(tx["transaction"], " ", at(t, tx, "contexts", "trace", "parent_span_id"), " ", len(spans)))
+		got = append(
+			got,
+			fmt.Sprint(tx["transaction"], " ", at(t, tx, "contexts", "trace", "parent_span_id"), " ", len(spans)),
+		)
 	}
 	slices.Sort(got)
 	assert.Equal(t, []string{
@@ -380,7 +496,18 @@ func TestTransactionIsSplitBeforeSentryCutsIt(t *testing.T) {
 			spans := p.resource()
 			p.request(spans, 1, 1)
 			for i := range c.spans {
-				p.span(spans, 1, uint64(i+2), 1, "SELECT", ptrace.SpanKindClient, "db.system", "postgresql", "db.statement", strings.Repeat("x", c.size))
+				p.span(
+					spans,
+					1,
+					uint64(i+2),
+					1,
+					"SELECT",
+					ptrace.SpanKindClient,
+					"db.system",
+					"postgresql",
+					"db.statement",
+					strings.Repeat("x", c.size),
+				)
 			}
 			require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
 			h.stop(t)
@@ -431,15 +558,29 @@ func TestNothingIsTooLong(t *testing.T) {
 	p := newPush(time.Now())
 	big := strings.Repeat("字x ", 30_000)
 	attrs := []string{
-		"host.name", big, "service.version", strings.Repeat("v/", 300), "deployment.environment.name", big, "cloud.provider", big,
-		"service.instance.id", big + "\n", "k8s.pod.name", big, "os.description", big, "process.runtime.description", big, "host.arch", big,
+		"host.name", big, "service.version", strings.Repeat("v/", 300), "deployment.environment.name", big,
+		"cloud.provider", big,
+		"service.instance.id", big + "\n", "k8s.pod.name", big, "os.description", big, "process.runtime.description", big,
+		"host.arch", big,
 	}
 	for i := range 200 {
 		attrs = append(attrs, fmt.Sprint("resource", i), big[:300])
 	}
 	spans := p.resource(attrs...)
 	p.ResourceSpans().At(0).ScopeSpans().At(0).Scope().SetName(big)
-	s := p.request(spans, 1, 1, "gen_ai.user.id", big, "url.full", "http://x/"+big, "dify.app_id", big, "http.route", "/"+big)
+	s := p.request(
+		spans,
+		1,
+		1,
+		"gen_ai.user.id",
+		big,
+		"url.full",
+		"http://x/"+big,
+		"dify.app_id",
+		big,
+		"http.route",
+		"/"+big,
+	)
 	for i := range 300 {
 		s.Attributes().PutStr(fmt.Sprint("attribute", i), big)
 	}
@@ -494,7 +635,17 @@ func TestLogs(t *testing.T) {
 	h := startAt(t, r, func(c *Config) { c.QueueConfig.Get().NumConsumers = 1 }, nil)
 	l := newRecords(time.Now())
 	l.record(plog.SeverityNumberInfo, "not severe enough")
-	l.record(plog.SeverityNumberError, "plain error", difysemconv.AttrLogRecordUID, "u1", "user.id", "user-1").Attributes().PutInt("attempt", 2)
+	l.record(
+		plog.SeverityNumberError,
+		"plain error",
+		difysemconv.AttrLogRecordUID,
+		"u1",
+		"user.id",
+		"user-1",
+	).Attributes().PutInt(
+		"attempt",
+		2,
+	)
 	both := l.record(plog.SeverityNumberFatal, "with an exception", difysemconv.AttrLogRecordUID, "u2",
 		"exception.type", "httpx.ConnectError", "exception.message", "refused",
 		"exception.stacktrace", traceback("httpx.ConnectError", "refused", "/app/api/a.py"))
@@ -514,7 +665,11 @@ func TestLogs(t *testing.T) {
 	assert.Equal(t, "plain error", at(t, first[0], "body"))
 	assert.Equal(t, map[string]any{"value": "user-1", "type": "string"}, at(t, first[0], "attributes", "user.id"))
 	assert.Equal(t, map[string]any{"value": 2.0, "type": "integer"}, at(t, first[0], "attributes", "attempt"))
-	assert.Equal(t, map[string]any{"value": "dify-1.16.1-0123abc", "type": "string"}, at(t, first[0], "attributes", "sentry.release"))
+	assert.Equal(
+		t,
+		map[string]any{"value": "dify-1.16.1-0123abc", "type": "string"},
+		at(t, first[0], "attributes", "sentry.release"),
+	)
 	assert.Equal(t, "fatal", at(t, first[1], "level"))
 	assert.Equal(t, "0000000000000002", at(t, first[1], "span_id"))
 	assert.Equal(t, "fatal", at(t, first[2], "level"))
@@ -535,11 +690,11 @@ func TestOnlyErrorsOfTheLogAreEvents(t *testing.T) {
 	l.record(plog.SeverityNumberWarn, "x", "exception.type", "Error5")
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
 	h.stop(t)
-	var told []any
+	var reported []any
 	for _, ev := range r.payloads(t, "event") {
-		told = append(told, at(t, ev, "exception", "values", 0, "type"))
+		reported = append(reported, at(t, ev, "exception", "values", 0, "type"))
 	}
-	assert.ElementsMatch(t, []any{"Error2", "Error3", "Error4"}, told)
+	assert.ElementsMatch(t, []any{"Error2", "Error3", "Error4"}, reported)
 }
 
 func TestLogsOff(t *testing.T) {
@@ -566,8 +721,16 @@ func TestLoggedAndRecordedExceptionIsOneEvent(t *testing.T) {
 		s := p.request(p.resource(), 1, 1)
 		p.exception(s, c.typ, c.message, "/app/api/a.py")
 		l := newRecords(time.Now())
-		rec := l.record(plog.SeverityNumberError, "failed", "exception.type", c.loggedType, "exception.message", c.loggedMessage,
-			"exception.stacktrace", traceback(c.typ, c.message, "/app/api/main.py", "/app/api/a.py"))
+		rec := l.record(
+			plog.SeverityNumberError,
+			"failed",
+			"exception.type",
+			c.loggedType,
+			"exception.message",
+			c.loggedMessage,
+			"exception.stacktrace",
+			traceback(c.typ, c.message, "/app/api/main.py", "/app/api/a.py"),
+		)
 		rec.SetTraceID(traceID(1))
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
 		require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))

@@ -16,9 +16,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// TestEveryStackTraceSuitsSentry sends each text that the stacktrace package is tested with: the relay and Sentry's normaliser
-// take what becomes of it as it is.
-func TestEveryStackTraceSuitsSentry(t *testing.T) {
+// TestSentryAcceptsEveryStackTrace sends each text that the stacktrace package is tested with: the relay and Sentry's
+// normalizer accept the events as they are.
+func TestSentryAcceptsEveryStackTrace(t *testing.T) {
 	texts := stackTraces(t)
 	require.Greater(t, len(texts), 300)
 	r := newRelay(t)
@@ -32,7 +32,7 @@ func TestEveryStackTraceSuitsSentry(t *testing.T) {
 		putAll(e.Attributes(), "exception.stacktrace", text)
 	}
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
-	r.taken(t, "event", len(texts))
+	r.requireAccepted(t, "event", len(texts))
 	r.requireNoFaults(t)
 	platforms := map[any]bool{}
 	for _, ev := range r.payloads(t, "event") {

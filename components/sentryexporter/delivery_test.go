@@ -54,7 +54,7 @@ func (e *envelope) has(typ string) bool {
 func TestRetryKeepsTheIDAndRenewsTheTime(t *testing.T) {
 	r := newRelay(t)
 	var ids, times []any
-	r.answer = func(_ http.ResponseWriter, e *envelope) int {
+	r.respond = func(_ http.ResponseWriter, e *envelope) int {
 		if !e.has("event") {
 			return 0
 		}
@@ -66,8 +66,8 @@ func TestRetryKeepsTheIDAndRenewsTheTime(t *testing.T) {
 	}
 	h := startAt(t, r, nil, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
-	r.taken(t, "event", 1)
-	r.taken(t, "transaction", 1)
+	r.requireAccepted(t, "event", 1)
+	r.requireAccepted(t, "transaction", 1)
 	h.stop(t)
 	require.Len(t, ids, 3)
 	assert.Equal(t, ids[0], ids[1])
@@ -81,7 +81,7 @@ func TestRetryKeepsTheIDAndRenewsTheTime(t *testing.T) {
 func TestWhatWasAcceptedIsNotSentAgain(t *testing.T) {
 	r := newRelay(t)
 	attempts := map[any]int{}
-	r.answer = func(_ http.ResponseWriter, e *envelope) int {
+	r.respond = func(_ http.ResponseWriter, e *envelope) int {
 		attempts[e.header["event_id"]]++
 		if r.requests%3 == 0 && r.requests < 60 { // some in each request fail
 			return http.StatusBadGateway
@@ -95,8 +95,8 @@ func TestWhatWasAcceptedIsNotSentAgain(t *testing.T) {
 		p.exception(p.request(spans, i+1, i+1), "RuntimeError", strconv.FormatUint(i, 10), "/app/api/a.py")
 	}
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
-	r.taken(t, "event", 20)
-	r.taken(t, "transaction", 20)
+	r.requireAccepted(t, "event", 20)
+	r.requireAccepted(t, "transaction", 20)
 	h.stop(t)
 	ids := map[any]bool{}
 	for _, e := range r.envelopes {
@@ -110,7 +110,7 @@ func TestWhatWasAcceptedIsNotSentAgain(t *testing.T) {
 func TestLimitedErrorsWaitWhileOthersGoOn(t *testing.T) {
 	r := newRelay(t)
 	var open atomic.Bool
-	r.answer = func(w http.ResponseWriter, e *envelope) int {
+	r.respond = func(w http.ResponseWriter, e *envelope) int {
 		if e.has("event") && !open.Load() {
 			w.Header().Set("X-Sentry-Rate-Limits", "0.05:error:key:quota")
 			return http.StatusTooManyRequests
@@ -122,11 +122,11 @@ func TestLimitedErrorsWaitWhileOthersGoOn(t *testing.T) {
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 	}
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 2)))
-	r.taken(t, "transaction", 30)
-	r.taken(t, "log", 1)
+	r.requireAccepted(t, "transaction", 30)
+	r.requireAccepted(t, "log", 1)
 	assert.Empty(t, r.raw("event"))
 	open.Store(true)
-	r.taken(t, "event", 30)
+	r.requireAccepted(t, "event", 30)
 	h.stop(t)
 	r.requireNoFaults(t)
 	assert.Empty(t, h.discarded(t))
@@ -134,7 +134,7 @@ func TestLimitedErrorsWaitWhileOthersGoOn(t *testing.T) {
 
 func TestLimitedTransactionsAndLogsAreDropped(t *testing.T) {
 	r := newRelay(t)
-	r.answer = func(w http.ResponseWriter, e *envelope) int {
+	r.respond = func(w http.ResponseWriter, e *envelope) int {
 		switch {
 		case e.has("transaction"):
 			w.Header().Set("X-Sentry-Rate-Limits", "3600:transaction:key")
@@ -155,7 +155,8 @@ func TestLimitedTransactionsAndLogsAreDropped(t *testing.T) {
 	assert.Len(t, r.raw("event"), 3)
 	assert.Len(t, r.raw("log"), 1)
 	assert.Equal(t, map[string]int64{
-		"rate_limited transaction": 1, "rate_limited span": 1, "ratelimit_backoff transaction": 2, "ratelimit_backoff span": 2,
+		"rate_limited transaction": 1, "rate_limited span": 1, "ratelimit_backoff transaction": 2,
+		"ratelimit_backoff span":     2,
 		"ratelimit_backoff log_item": 10,
 	}, h.discarded(t))
 	reports := r.discards(t)
@@ -163,12 +164,12 @@ func TestLimitedTransactionsAndLogsAreDropped(t *testing.T) {
 	delete(reports, "ratelimit_backoff log_byte")
 	assert.Equal(t, map[string]float64{
 		"ratelimit_backoff transaction": 2, "ratelimit_backoff span": 2, "ratelimit_backoff log_item": 10,
-	}, reports, "the server counts what it answered 429 to")
+	}, reports, "the server counts what it rejected with 429")
 }
 
-func TestReportBesideALimitedItemIsDelivered(t *testing.T) {
+func TestReportWithALimitedItemIsDelivered(t *testing.T) {
 	r := newRelay(t)
-	r.answer = func(w http.ResponseWriter, e *envelope) int {
+	r.respond = func(w http.ResponseWriter, e *envelope) int {
 		switch {
 		case e.has("log"):
 			w.Header().Set("X-Sentry-Rate-Limits", "3600:log_item:key")
@@ -183,15 +184,20 @@ func TestReportBesideALimitedItemIsDelivered(t *testing.T) {
 	for range 2 { // the first is limited by the server, the second not tried
 		require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 5)))
 	}
-	require.Eventually(t, func() bool { return h.discarded(t)["ratelimit_backoff log_item"] == 5 }, 20*time.Second, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return h.discarded(t)["ratelimit_backoff log_item"] == 5 },
+		20*time.Second,
+		time.Millisecond,
+	)
 	p := newPush(time.Now())
 	p.request(p.resource(), 1, 1)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
 	h.stop(t)
-	assert.InDelta(t, 5, r.discards(t)["ratelimit_backoff log_item"], 0, "once, though the item beside it was limited")
+	assert.InDelta(t, 5, r.discards(t)["ratelimit_backoff log_item"], 0, "once, although the item in the same envelope was limited")
 }
 
-func TestRefusalsAreSaidOnce(t *testing.T) {
+func TestRejectionsAreLoggedOnce(t *testing.T) {
 	for status, want := range map[int]string{
 		http.StatusForbidden:             "rejects the project or its key (403, ProjectId): it is unknown or disabled",
 		http.StatusUnauthorized:          "does not accept the key (401): copy the dsn again",
@@ -202,7 +208,7 @@ func TestRefusalsAreSaidOnce(t *testing.T) {
 	} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			r := newRelay(t)
-			r.answer = func(w http.ResponseWriter, _ *envelope) int {
+			r.respond = func(w http.ResponseWriter, _ *envelope) int {
 				w.Header().Set("Location", "http://elsewhere.invalid/")
 				w.WriteHeader(status)
 				_, _ = fmt.Fprintf(w, `{"detail":"event submission rejected with_reason: ProjectId","causes":["%s"]}`, testKey)
@@ -213,10 +219,10 @@ func TestRefusalsAreSaidOnce(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 			}
 			h.stop(t)
-			said := h.messages.FilterMessageSnippet("for the same reason are only counted").All()
-			require.Len(t, said, 1)
-			assert.Contains(t, said[0].ContextMap()["error"], want)
-			assert.Equal(t, 1, h.messages.FilterLevelExact(zap.ErrorLevel).Len(), "nor does anything else say it again")
+			logged := h.messages.FilterMessageSnippet("for the same reason are only counted").All()
+			require.Len(t, logged, 1)
+			assert.Contains(t, logged[0].ContextMap()["error"], want)
+			assert.Equal(t, 1, h.messages.FilterLevelExact(zap.ErrorLevel).Len(), "and nothing else logs it again")
 			why := "send_error"
 			if status == http.StatusRequestEntityTooLarge {
 				why = "too_large"
@@ -243,10 +249,15 @@ func TestOutage(t *testing.T) {
 	require.NoError(t, listener.Close())
 	h := startHarness(t, testConfig("http://"+testKey+"@"+address+"/1"), componenttest.NewNopHost(), nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
-	require.Eventually(t, func() bool { return h.messages.FilterMessageSnippet("Will retry").Len() > 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return h.messages.FilterMessageSnippet("Will retry").Len() > 3 },
+		10*time.Second,
+		time.Millisecond,
+	)
 	r := newRelayOn(t, address)
-	r.taken(t, "event", 1)
-	r.taken(t, "transaction", 1)
+	r.requireAccepted(t, "event", 1)
+	r.requireAccepted(t, "transaction", 1)
 	r.requireNoFaults(t)
 	requireNoSecret(t, h)
 	assert.Empty(t, h.discarded(t))
@@ -260,7 +271,7 @@ func TestGivesUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)
 			var open atomic.Bool
-			r.answer = func(http.ResponseWriter, *envelope) int {
+			r.respond = func(http.ResponseWriter, *envelope) int {
 				if open.Load() {
 					return 0
 				}
@@ -273,16 +284,20 @@ func TestGivesUp(t *testing.T) {
 			assert.Equal(t, want, h.discarded(t))
 			open.Store(true)
 			h.stop(t)
-			assert.Equal(t, map[string]float64{"send_error error": 1, "send_error transaction": 1, "send_error span": 1}, r.discards(t))
+			assert.Equal(
+				t,
+				map[string]float64{"send_error error": 1, "send_error transaction": 1, "send_error span": 1},
+				r.discards(t),
+			)
 			assert.Empty(t, r.raw("event"))
 		})
 	}
 }
 
-func TestFullQueueDropsInsteadOfRefusing(t *testing.T) {
+func TestFullQueueDropsInsteadOfFailing(t *testing.T) {
 	r := newRelay(t)
 	release := make(chan struct{})
-	r.answer = func(http.ResponseWriter, *envelope) int { <-release; return 0 }
+	r.respond = func(http.ResponseWriter, *envelope) int { <-release; return 0 }
 	h := startAt(t, r, func(c *Config) {
 		c.QueueConfig.Get().QueueSize = 2
 		c.QueueConfig.Get().NumConsumers = 1
@@ -317,7 +332,11 @@ func TestOldItemsAreCountedNotSent(t *testing.T) {
 	h.stop(t)
 	r.requireNoFaults(t)
 	assert.Len(t, r.raw("event"), 1)
-	assert.Equal(t, map[string]int64{"too_old error": 1, "too_old transaction": 1, "too_old span": 1, "too_old log_item": 2}, h.discarded(t))
+	assert.Equal(
+		t,
+		map[string]int64{"too_old error": 1, "too_old transaction": 1, "too_old span": 1, "too_old log_item": 2},
+		h.discarded(t),
+	)
 }
 
 func TestClientReportsCanBeOff(t *testing.T) {
@@ -332,7 +351,7 @@ func TestClientReportsCanBeOff(t *testing.T) {
 func TestUndeliveredReportsAreKept(t *testing.T) {
 	r := newRelay(t)
 	var failures atomic.Int64
-	r.answer = func(http.ResponseWriter, *envelope) int {
+	r.respond = func(http.ResponseWriter, *envelope) int {
 		if failures.Add(1) < 4 {
 			return http.StatusServiceUnavailable
 		}
@@ -340,7 +359,7 @@ func TestUndeliveredReportsAreKept(t *testing.T) {
 	}
 	h := startAt(t, r, func(c *Config) { c.TracesSampleRate = 0 }, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	h.stop(t)
 	assert.Equal(t, map[string]float64{"sample_rate transaction": 1, "sample_rate span": 1}, r.discards(t))
 }
@@ -356,16 +375,30 @@ func TestShutdownInAnOutageIsQuickAndCounted(t *testing.T) {
 	}
 	begin := time.Now()
 	h.stop(t)
-	assert.Less(t, time.Since(begin), 4*3*time.Second, "the collector is to end in five seconds, with room for a busy machine")
-	assert.Equal(t, map[string]int64{"network_error error": 15, "network_error transaction": 15, "network_error span": 15}, h.discarded(t))
+	assert.Less(
+		t,
+		time.Since(begin),
+		4*3*time.Second,
+		"the collector is to end in five seconds, with room for a busy machine",
+	)
+	assert.Equal(
+		t,
+		map[string]int64{"network_error error": 15, "network_error transaction": 15, "network_error span": 15},
+		h.discarded(t),
+	)
 }
 
 func TestBackedOffItemsAreCountedAtShutdown(t *testing.T) {
 	r := newRelay(t)
-	r.answer = func(http.ResponseWriter, *envelope) int { return http.StatusServiceUnavailable }
+	r.respond = func(http.ResponseWriter, *envelope) int { return http.StatusServiceUnavailable }
 	h := startAt(t, r, func(c *Config) { c.RetryConfig.InitialInterval = time.Hour }, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
-	require.Eventually(t, func() bool { return h.messages.FilterMessageSnippet("Will retry").Len() == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return h.messages.FilterMessageSnippet("Will retry").Len() == 2 },
+		10*time.Second,
+		time.Millisecond,
+	)
 	h.stop(t)
 	got := h.discarded(t)
 	assert.EqualValues(t, 1, got["network_error error"]+got["send_error error"])
@@ -375,7 +408,7 @@ func TestBackedOffItemsAreCountedAtShutdown(t *testing.T) {
 func TestWithoutQueueErrorsGoBack(t *testing.T) {
 	r := newRelay(t)
 	down := true
-	r.answer = func(http.ResponseWriter, *envelope) int {
+	r.respond = func(http.ResponseWriter, *envelope) int {
 		if down {
 			return http.StatusServiceUnavailable
 		}
@@ -390,7 +423,7 @@ func TestWithoutQueueErrorsGoBack(t *testing.T) {
 	r.mu.Lock()
 	down = false
 	r.mu.Unlock()
-	require.NoError(t, h.traces.ConsumeTraces(t.Context(), td), "what was not sent is not taken for a duplicate")
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), td), "what was not sent is not considered a duplicate")
 	assert.Len(t, r.raw("event"), 1)
 	assert.Len(t, r.raw("transaction"), 1)
 }

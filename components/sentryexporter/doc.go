@@ -3,9 +3,14 @@
 
 //go:generate mdatagen metadata.yaml
 
-// Package sentryexporter tells Sentry what went wrong, by DSN alone: recorded exceptions and failed workflow runs become
-// error events (issues), spans become transactions and log records become Sentry logs. An exception leaves at once and
-// once, under an id made from the exception itself, however many spans recorded it; a failed run is told only if none of
-// its exceptions was. Spans wait for their root, for a while and in bounded memory. What Sentry accepted is not sent again, what it limits or a full queue cannot hold is counted and
-// reported to it.
+// Package sentryexporter sends errors, transactions and logs to Sentry, with nothing but a DSN. Recorded exceptions and
+// failed workflow runs become error events, from which Sentry makes issues; spans become transactions, and log records
+// become Sentry logs.
+//
+// An exception is sent immediately, and once, however many spans recorded it. A failed run is reported only if none
+// of its exceptions was. Spans wait for their root, for a limited time and in bounded memory. What Sentry accepted is
+// not sent again; what it limits, or what finds no room in a queue, is counted and reported to Sentry.
+//
+// On its way, telemetry passes traces.go (what it becomes, given what was seen before and what is pending),
+// internal/convert (which is pure), shared.go (deduplication) and internal/delivery (queue, push, post).
 package sentryexporter

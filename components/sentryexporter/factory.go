@@ -36,7 +36,8 @@ func createDefaultConfig() component.Config {
 	client := confighttp.NewDefaultClientConfig()
 	client.Timeout = 30 * time.Second
 	client.Compression = configcompression.TypeGzip
-	client.Keepalive.Get().MaxIdleConnsPerHost = 20 // more than the consumers of one queue, so that each keeps its connection
+	// More than the consumers of one queue, so that each keeps its connection.
+	client.Keepalive.Get().MaxIdleConnsPerHost = 20
 	return &Config{
 		SampleRate:       1,
 		TracesSampleRate: 1,
@@ -74,7 +75,11 @@ func (f *factory) acquire(ctx context.Context, set exporter.Settings, cfg *Confi
 	})
 }
 
-func (f *factory) createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+func (f *factory) createTraces(
+	ctx context.Context,
+	set exporter.Settings,
+	cfg component.Config,
+) (exporter.Traces, error) {
 	return f.create(ctx, set, cfg.(*Config), delivery.KindTransactions, openTracesQueue)
 }
 

@@ -40,8 +40,11 @@ func (s *sharedState) addFailedRun(ctx context.Context, it *item.Item) error {
 func (s *sharedState) supersede(ctx context.Context, runs []string) {
 	released, err := s.failedRuns.Supersede(ctx, s.now(), runs...)
 	if err != nil {
-		s.logger.Warn("The list of runs whose exception was sent could not be stored. After a restart, their failures may be "+
-			"reported twice.", zap.Error(err))
+		s.logger.Warn(
+			"The list of runs whose exception was sent could not be stored. After a restart, their failures may be "+
+				"reported twice.",
+			zap.Error(err),
+		)
 	}
 	s.counters.DiscardedItems(ctx, item.ReasonRunSuperseded, released...)
 }

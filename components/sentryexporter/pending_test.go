@@ -24,12 +24,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadatatest"
 )
 
-// spanIDs are the spans of all transactions that were taken: each transaction's own first.
+// spanIDs returns the spans of all transactions that were accepted, the root first.
 func (r *relay) spanIDs(t *testing.T) [][]string {
 	t.Helper()
 	var out [][]string
 	for _, tx := range r.payloads(t, "transaction") {
-		ids := []string{fmt.Sprint(at(t, tx, "contexts", "trace", "trace_id"), " ", at(t, tx, "contexts", "trace", "span_id"))}
+		ids := []string{
+			fmt.Sprint(at(t, tx, "contexts", "trace", "trace_id"), " ", at(t, tx, "contexts", "trace", "span_id")),
+		}
 		spans, _ := tx["spans"].([]any)
 		for _, s := range spans {
 			ids = append(ids, fmt.Sprint(at(t, s, "trace_id"), " ", at(t, s, "span_id")))
@@ -79,11 +81,11 @@ func TestSpansWaitForTheirRoot(t *testing.T) {
 	now := time.Now()
 	for _, td := range []ptrace.Traces{
 		children(now, 1, 1, 2, 3), children(now, 1, 2, 4), children(now, 2, 20, 21),
-		rootOf(now, 1), // takes what waits for it in one transaction
+		rootOf(now, 1), // with what is pending for it, in one transaction
 	} {
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
 	}
-	r.taken(t, "transaction", 1)
+	r.requireAccepted(t, "transaction", 1)
 	assert.Equal(t, []string{"[1 2 3 4]"}, r.shortSpanIDs(t))
 	metadatatest.AssertEqualExporterSentrySpansWaiting(t, h.telemetry,
 		[]metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
@@ -94,12 +96,12 @@ func TestSpansWaitForTheirRoot(t *testing.T) {
 }
 
 func TestSpansThatWaitInVainAreSent(t *testing.T) {
-	for name, wait := range map[string]time.Duration{"after a while": 20 * time.Millisecond, "at once": 0} {
+	for name, wait := range map[string]time.Duration{"after a while": 20 * time.Millisecond, "immediately": 0} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)
 			h := startAt(t, r, func(c *Config) { c.RootWait = wait }, nil)
 			require.NoError(t, h.traces.ConsumeTraces(t.Context(), children(time.Now(), 1, 1, 2, 3)))
-			r.taken(t, "transaction", 1)
+			r.requireAccepted(t, "transaction", 1)
 			r.requireNoFaults(t)
 			assert.Equal(t, []string{"[2 3]"}, r.shortSpanIDs(t))
 			spans, size := h.traces.shared.pending.Size()
@@ -109,7 +111,7 @@ func TestSpansThatWaitInVainAreSent(t *testing.T) {
 	}
 }
 
-func TestNothingStaysBehindIfNothingIsToWait(t *testing.T) {
+func TestNothingIsPendingWithoutRootWait(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.RootWait = 0 }, nil)
 	td := ptrace.NewTraces()
@@ -120,10 +122,10 @@ func TestNothingStaysBehindIfNothingIsToWait(t *testing.T) {
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
 	spans, _ := h.traces.shared.pending.Size()
 	assert.Zero(t, spans)
-	r.taken(t, "transaction", parts)
+	r.requireAccepted(t, "transaction", parts)
 }
 
-func TestSpansOfAnotherRootWaitOn(t *testing.T) {
+func TestSpansOfAnotherRootStayPending(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
 	now := time.Now()
@@ -133,7 +135,7 @@ func TestSpansOfAnotherRootWaitOn(t *testing.T) {
 	} {
 		require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
 	}
-	r.taken(t, "transaction", 2)
+	r.requireAccepted(t, "transaction", 2)
 	assert.Equal(t, []string{"[1 2]", "[10 11]"}, r.shortSpanIDs(t))
 }
 
@@ -151,7 +153,7 @@ func TestRedeliveredSpansAreSentOnce(t *testing.T) {
 	assert.Equal(t, map[string]int64{"duplicate transaction": 1, "duplicate span": 6}, h.discarded(t))
 }
 
-func TestWaitingSpansAreBounded(t *testing.T) {
+func TestPendingSpansAreBounded(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.RootWaitMiB = 1 }, nil)
 	const traces = 3000
@@ -222,12 +224,12 @@ func TestEverySpanIsSentOnce(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestWaitingSpansSurviveAShutdownInAnOutage(t *testing.T) {
+func TestPendingSpansSurviveAShutdownInAnOutage(t *testing.T) {
 	dir := t.TempDir()
 	r := newRelay(t)
 	var down atomic.Bool
 	down.Store(true)
-	r.answer = func(http.ResponseWriter, *envelope) int {
+	r.respond = func(http.ResponseWriter, *envelope) int {
 		if down.Load() {
 			return http.StatusServiceUnavailable
 		}
@@ -245,15 +247,15 @@ func TestWaitingSpansSurviveAShutdownInAnOutage(t *testing.T) {
 	down.Store(false)
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, nil)
-	r.taken(t, "transaction", 300)
+	r.requireAccepted(t, "transaction", 300)
 	h.stop(t)
 	closeDisk()
 	assert.EqualValues(t, 600, h.sent(t)["span"])
 }
 
-func TestWaitingSpansAreCountedAtAShutdownWithoutStorage(t *testing.T) {
+func TestPendingSpansAreCountedAtAShutdownWithoutStorage(t *testing.T) {
 	r := newRelay(t)
-	r.answer = func(http.ResponseWriter, *envelope) int { return http.StatusServiceUnavailable }
+	r.respond = func(http.ResponseWriter, *envelope) int { return http.StatusServiceUnavailable }
 	h := startAt(t, r, nil, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), children(time.Now(), 1, 1, 2, 3)))
 	h.stop(t)
@@ -269,7 +271,7 @@ func TestNoTimeIsLeftAtAShutdown(t *testing.T) {
 	assert.Equal(t, map[string]int64{"buffer_overflow span": 2}, h.discarded(t))
 }
 
-func TestUnsampledSpansDoNotWait(t *testing.T) {
+func TestUnsampledSpansAreNotPending(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.TracesSampleRate = 0 }, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), children(time.Now(), 1, 1, 2, 3)))

@@ -92,7 +92,8 @@ func TestMemoryOfOpenTraces(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// BenchmarkMemoryOfOpenTraces compares the memory of 10,000 open traces of 20 recorded spans with their size in protobuf.
+// BenchmarkMemoryOfOpenTraces compares the memory of 10,000 open traces of 20 recorded spans with their size in
+// protobuf.
 func BenchmarkMemoryOfOpenTraces(b *testing.B) {
 	for b.Loop() {
 		s, memory, protobuf := pendingMemory(b, 10_000)

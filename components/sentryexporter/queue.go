@@ -19,7 +19,9 @@ import (
 // openTracesQueue returns a function that creates queues of transactions. exporterhelper has queues for pdata only: an
 // empty ptrace.Traces passes through, and the items are in the context.
 func openTracesQueue(cfg *Config) delivery.OpenFunc {
-	return func(ctx context.Context, set exporter.Settings, push xexporterhelper.RequestConsumeFunc) (*delivery.Queue, error) {
+	return func(
+		ctx context.Context, set exporter.Settings, push xexporterhelper.RequestConsumeFunc,
+	) (*delivery.Queue, error) {
 		inner, err := xexporterhelper.NewTracesRequest(ctx, set,
 			func(ctx context.Context, _ ptrace.Traces) (xexporterhelper.Request, error) {
 				return delivery.RequestFrom(ctx)
@@ -35,7 +37,9 @@ func openTracesQueue(cfg *Config) delivery.OpenFunc {
 
 // openLogsQueue returns a function that creates queues of logs and errors, like openTracesQueue.
 func openLogsQueue(cfg *Config) delivery.OpenFunc {
-	return func(ctx context.Context, set exporter.Settings, push xexporterhelper.RequestConsumeFunc) (*delivery.Queue, error) {
+	return func(
+		ctx context.Context, set exporter.Settings, push xexporterhelper.RequestConsumeFunc,
+	) (*delivery.Queue, error) {
 		inner, err := xexporterhelper.NewLogsRequest(ctx, set,
 			func(ctx context.Context, _ plog.Logs) (xexporterhelper.Request, error) {
 				return delivery.RequestFrom(ctx)

@@ -50,10 +50,10 @@ func (r *relay) ofProject(project string) map[any]int {
 	return got
 }
 
-// TestOneProjectHoldsUpNoOther has one project fail in every way for as long as another one is served.
-func TestOneProjectHoldsUpNoOther(t *testing.T) {
+// TestOneProjectDoesNotBlockOthers has one project fail in every way for as long as another one is served.
+func TestOneProjectDoesNotBlockOthers(t *testing.T) {
 	for name, fail := range map[string]func(w http.ResponseWriter, hang <-chan struct{}) int{
-		"answers 503": func(http.ResponseWriter, <-chan struct{}) int { return http.StatusServiceUnavailable },
+		"responds with 503": func(http.ResponseWriter, <-chan struct{}) int { return http.StatusServiceUnavailable },
 		"limits errors": func(w http.ResponseWriter, _ <-chan struct{}) int {
 			w.Header().Set("X-Sentry-Rate-Limits", "3600:error:project")
 			return http.StatusTooManyRequests
@@ -68,7 +68,7 @@ func TestOneProjectHoldsUpNoOther(t *testing.T) {
 			healthy, failing := newRelay(t), newRelay(t)
 			hang := make(chan struct{})
 			t.Cleanup(func() { close(hang) })
-			failing.answer = func(w http.ResponseWriter, _ *envelope) int { return fail(w, hang) }
+			failing.respond = func(w http.ResponseWriter, _ *envelope) int { return fail(w, hang) }
 			h := startAt(t, healthy, twoProjects(failing), nil)
 			const n = 50 // more than all queues have consumers
 			for i := range uint64(n) {
@@ -81,9 +81,9 @@ func TestOneProjectHoldsUpNoOther(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), td))
 				require.NoError(t, h.logs.ConsumeLogs(t.Context(), ld))
 			}
-			healthy.taken(t, "event", n)
-			healthy.taken(t, "transaction", n)
-			healthy.taken(t, "log", n)
+			healthy.requireAccepted(t, "event", n)
+			healthy.requireAccepted(t, "transaction", n)
+			healthy.requireAccepted(t, "log", n)
 			h.stop(t)
 			healthy.requireNoFaults(t)
 		})
@@ -125,13 +125,13 @@ func TestTraceKeepsItsRoute(t *testing.T) {
 	assert.Equal(t, map[any]int{"event": 1, "transaction": 2, "log": 1}, r.ofProject("2"))
 }
 
-// TestQueueOfAFormerProjectIsEmptied removes a route while its project's queue holds something.
+// TestQueueOfAFormerProjectIsEmptied removes a route while its project's queue is not empty.
 func TestQueueOfAFormerProjectIsEmptied(t *testing.T) {
 	dir := t.TempDir()
 	r := newRelay(t)
 	var down atomic.Bool
 	down.Store(true)
-	r.answer = func(http.ResponseWriter, *envelope) int {
+	r.respond = func(http.ResponseWriter, *envelope) int {
 		if down.Load() {
 			return http.StatusServiceUnavailable
 		}
@@ -151,9 +151,9 @@ func TestQueueOfAFormerProjectIsEmptied(t *testing.T) {
 	down.Store(false)
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, nil)
-	r.taken(t, "event", 1)
-	r.taken(t, "transaction", 1)
-	r.taken(t, "log", 1)
+	r.requireAccepted(t, "event", 1)
+	r.requireAccepted(t, "transaction", 1)
+	r.requireAccepted(t, "log", 1)
 	h.stop(t)
 	closeDisk()
 	assert.Equal(t, map[any]int{"event": 1, "transaction": 1, "log": 1}, r.ofProject("1"), "where the rules now say")
@@ -162,7 +162,12 @@ func TestQueueOfAFormerProjectIsEmptied(t *testing.T) {
 func TestDamagedListOfQueuesStopsTheStart(t *testing.T) {
 	host, closeDisk := diskHost(t, t.TempDir())
 	defer closeDisk()
-	client, err := host[storageID].(storage.Extension).GetClient(t.Context(), component.KindExporter, component.MustNewID("sentry"), "projects-transactions")
+	client, err := host[storageID].(storage.Extension).GetClient(
+		t.Context(),
+		component.KindExporter,
+		component.MustNewID("sentry"),
+		"projects-transactions",
+	)
 	require.NoError(t, err)
 	require.NoError(t, client.Set(t.Context(), "projects", []byte("{")))
 	require.NoError(t, client.Close(t.Context()))

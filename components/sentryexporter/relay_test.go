@@ -27,11 +27,11 @@ import (
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
-// relay is a server that refuses what Sentry's Relay refuses or silently drops, and remembers what it took.
+// relay is a server that rejects what Sentry's Relay rejects or silently drops, and records what it accepted.
 type relay struct {
 	*httptest.Server
-	// answer may decide otherwise before an envelope is looked at: 0 lets it in, a negative number has been written.
-	answer func(w http.ResponseWriter, e *envelope) int
+	// respond may decide before an envelope is checked: it returns a status, 0 to go on, or a negative number if it responded.
+	respond func(w http.ResponseWriter, e *envelope) int
 	// anyTime is for a clock that is not today's.
 	anyTime bool
 
@@ -74,7 +74,7 @@ func newRelayOn(t *testing.T, address string) *relay {
 	return r
 }
 
-// finish ends the server and has all that it took judged by Sentry's own means.
+// finish ends the server and has everything that it accepted validated by Sentry's own means.
 func (r *relay) finish(t *testing.T) {
 	t.Helper()
 	r.Close()
@@ -91,10 +91,10 @@ func (r *relay) serve(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	r.requests++
 	env, status, err := decodeRequest(req)
-	if err == nil && r.answer != nil {
-		if s := r.answer(w, env); s != 0 {
+	if err == nil && r.respond != nil {
+		if s := r.respond(w, env); s != 0 {
 			if s == http.StatusTooManyRequests {
-				r.takeUnlimited(env)
+				r.acceptReport(env)
 			}
 			if s > 0 {
 				w.WriteHeader(s)
@@ -115,8 +115,9 @@ func (r *relay) serve(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, `{}`)
 }
 
-// takeUnlimited takes the client report out of an envelope that is answered 429, as Relay does with all that no limit names.
-func (r *relay) takeUnlimited(e *envelope) {
+// acceptReport accepts the client report of an envelope that is rejected with 429, as Relay does with everything that no limit
+// names.
+func (r *relay) acceptReport(e *envelope) {
 	for _, i := range e.items {
 		if i.header["type"] == "client_report" {
 			r.envelopes = append(r.envelopes, &envelope{body: e.body, header: e.header, items: []envelopeItem{i}})
@@ -124,7 +125,9 @@ func (r *relay) takeUnlimited(e *envelope) {
 	}
 }
 
-var authHeader = regexp.MustCompile(`^Sentry sentry_version=7, sentry_client=[a-z.-]+/(?:[0-9.]+|latest), sentry_key=` + testKey + `$`)
+var authHeader = regexp.MustCompile(
+	`^Sentry sentry_version=7, sentry_client=[a-z.-]+/(?:[0-9.]+|latest), sentry_key=` + testKey + `$`,
+)
 
 func decodeRequest(req *http.Request) (*envelope, int, error) {
 	if req.Method != http.MethodPost || !regexp.MustCompile(`^/api/\d+/envelope/$`).MatchString(req.URL.Path) {
@@ -133,7 +136,10 @@ func decodeRequest(req *http.Request) (*envelope, int, error) {
 	if !authHeader.MatchString(req.Header.Get("X-Sentry-Auth")) {
 		return nil, http.StatusUnauthorized, errors.New("bad auth")
 	}
-	if client := "sentry_client=" + req.Header.Get("User-Agent") + ","; !strings.Contains(req.Header.Get("X-Sentry-Auth"), client) {
+	if client := "sentry_client=" + req.Header.Get("User-Agent") + ","; !strings.Contains(
+		req.Header.Get("X-Sentry-Auth"),
+		client,
+	) {
 		return nil, http.StatusBadRequest, errors.New("the user agent is not the client")
 	}
 	if ct := req.Header.Get("Content-Type"); ct != "application/x-sentry-envelope" {
@@ -194,7 +200,7 @@ func parseEnvelope(body []byte) (*envelope, error) {
 
 var hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// check refuses what Relay refuses with a status, and what it drops after a 200.
+// check rejects what Relay rejects with a status, and what it drops after a 200.
 func (e *envelope) check(anyTime bool) (int, error) {
 	sentAt, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.header["sent_at"]))
 	if err != nil || !anyTime && time.Since(sentAt).Abs() > 55*time.Minute {
@@ -236,7 +242,8 @@ func (e *envelope) check(anyTime bool) (int, error) {
 // What client reports may say: the rest is not counted.
 var (
 	reportReasons = []string{
-		"queue_overflow", "buffer_overflow", "cache_overflow", "ratelimit_backoff", "network_error", "send_error", "sample_rate",
+		"queue_overflow", "buffer_overflow", "cache_overflow", "ratelimit_backoff", "network_error", "send_error",
+		"sample_rate",
 		"event_processor", "before_send", "ignored", "internal_sdk_error", "invalid", "insufficient_data", "backpressure",
 	}
 	reportCategories = []string{"error", "transaction", "span", "log_item", "log_byte"}
@@ -292,7 +299,8 @@ func (i envelopeItem) checkEvent(id any, now time.Time) error {
 	if ev.Type != "transaction" {
 		return nil
 	}
-	if !hex32.MatchString(ev.Contexts.Trace.TraceID) || len(ev.Contexts.Trace.SpanID) != 16 || ev.Start.IsZero() || ev.End.Before(ev.Start) {
+	if !hex32.MatchString(ev.Contexts.Trace.TraceID) || len(ev.Contexts.Trace.SpanID) != 16 || ev.Start.IsZero() ||
+		ev.End.Before(ev.Start) {
 		return errors.New("invalid transaction")
 	}
 	if ev.End.Before(now.Add(-5*24*time.Hour)) || ev.End.After(now.Add(time.Minute)) {
@@ -329,14 +337,17 @@ func (i envelopeItem) checkLogs() error {
 	if err := json.Unmarshal(i.payload, &logs); err != nil {
 		return err
 	}
-	if i.header["content_type"] != "application/vnd.sentry.items.log+json" || i.header["item_count"] != float64(len(logs.Items)) || len(logs.Items) == 0 {
+	if i.header["content_type"] != "application/vnd.sentry.items.log+json" ||
+		i.header["item_count"] != float64(len(logs.Items)) ||
+		len(logs.Items) == 0 {
 		return fmt.Errorf("log item header %v with %d logs", i.header, len(logs.Items))
 	}
 	if len(i.payload) > 1<<20+1<<16 || len(logs.Items) > 100 {
 		return fmt.Errorf("%d logs of %d bytes in one item", len(logs.Items), len(i.payload))
 	}
 	for _, l := range logs.Items {
-		if !hex32.MatchString(l.TraceID) || l.Timestamp == 0 || l.Body == nil || !slices.Contains([]string{"trace", "debug", "info", "warn", "error", "fatal"}, l.Level) {
+		if !hex32.MatchString(l.TraceID) || l.Timestamp == 0 || l.Body == nil ||
+			!slices.Contains([]string{"trace", "debug", "info", "warn", "error", "fatal"}, l.Level) {
 			return errors.New("invalid log")
 		}
 		for key, a := range l.Attributes {
@@ -348,7 +359,7 @@ func (i envelopeItem) checkLogs() error {
 	return nil
 }
 
-// payloads are the payloads of a type that were taken, in order, decoded.
+// payloads returns the payloads of a type that were accepted, in order, decoded.
 func (r *relay) payloads(t *testing.T, typ string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -394,8 +405,8 @@ func (r *relay) requireNoFaults(t *testing.T) {
 	assert.Empty(t, r.faults)
 }
 
-// taken waits until the server took n items of a type.
-func (r *relay) taken(t *testing.T, typ string, n int) {
+// requireAccepted waits until the server accepted n items of a type.
+func (r *relay) requireAccepted(t *testing.T, typ string, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(r.raw(typ)) >= n }, 20*time.Second, 5*time.Millisecond,
 		"%d items of type %s, faults %v", n, typ, r.faults)

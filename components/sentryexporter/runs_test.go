@@ -58,13 +58,13 @@ func exceptionOfRun(p *push, run string) *push {
 	return p
 }
 
-func TestFailedRunIsToldIfNothingExplainsIt(t *testing.T) {
+func TestFailedRunIsReportedIfNothingSupersedesIt(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.RunWindow = 20 * time.Millisecond }, nil)
 	for range 2 {
 		require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
 	}
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")), "redelivered later")
 	h.stop(t)
 	r.requireNoFaults(t)
@@ -78,7 +78,7 @@ func TestFailedRunIsToldIfNothingExplainsIt(t *testing.T) {
 	assert.Equal(t, "Main", at(t, ev, "tags", "dify.workspace.name"))
 	assert.Equal(t, map[string]any{"id": "user-1"}, ev["user"])
 	assert.EqualValues(t, 2, h.discarded(t)["duplicate error"])
-	r.taken(t, "log", 1) // the record is a Sentry log as well, once
+	r.requireAccepted(t, "log", 1) // the record is a Sentry log as well, once
 }
 
 func TestFailedRunOfAKnownClass(t *testing.T) {
@@ -87,18 +87,20 @@ func TestFailedRunOfAKnownClass(t *testing.T) {
 	l := newRecords(time.Now())
 	l.failedRun("run-1", "core.errors.SandboxError: code 7")
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	ev := r.payloads(t, "event")[0]
 	assert.Equal(t, []any{"dify.workflow", "run", "core.errors.SandboxError"}, ev["fingerprint"])
 	assert.Equal(t, "SandboxError", at(t, ev, "exception", "values", 0, "type"))
 	assert.Equal(t, "code 7", at(t, ev, "exception", "values", 0, "value"))
 }
 
-func TestOtherRunsAreNotTold(t *testing.T) {
+func TestOtherRunsAreNotReported(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.RunWindow = 0 }, nil)
 	l := newRecords(time.Now())
-	for i, status := range []string{difysemconv.StatusSucceeded, difysemconv.StatusPartialSucceeded, difysemconv.StatusStopped} {
+	for i, status := range []string{
+		difysemconv.StatusSucceeded, difysemconv.StatusPartialSucceeded, difysemconv.StatusStopped,
+	} {
 		rec := l.failedRun(fmt.Sprint("run-", i), "x")
 		rec.Attributes().PutStr(difysemconv.AttrRunStatus, status)
 		rec.SetSeverityNumber(plog.SeverityNumberInfo)
@@ -108,7 +110,7 @@ func TestOtherRunsAreNotTold(t *testing.T) {
 	assert.Empty(t, r.envelopes)
 }
 
-func TestExceptionExplainsTheRun(t *testing.T) {
+func TestExceptionSupersedesTheRun(t *testing.T) {
 	for name, order := range map[string][]string{"before": {"exception", "run"}, "after": {"run", "exception"}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)
@@ -121,7 +123,7 @@ func TestExceptionExplainsTheRun(t *testing.T) {
 				}
 			}
 			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-2")))
-			h.stop(t) // tells what waits in memory
+			h.stop(t) // reports what is pending in memory
 			var got []any
 			for _, ev := range r.payloads(t, "event") {
 				got = append(got, at(t, ev, "exception", "values", 0, "value"))
@@ -132,16 +134,18 @@ func TestExceptionExplainsTheRun(t *testing.T) {
 	}
 }
 
-// TestExceptionExplainsAllItsRuns has an exception pass the spans of two runs, the second of which a workflow called as a tool.
-// The span on which it happened names no run.
-func TestExceptionExplainsAllItsRuns(t *testing.T) {
+// TestExceptionSupersedesAllItsRuns has an exception pass the spans of two runs, the second of which a workflow called
+// as a tool. The span on which it happened names no run.
+func TestExceptionSupersedesAllItsRuns(t *testing.T) {
 	for name, together := range map[string]bool{"in one push": true, "in a push each": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)
 			h := startAt(t, r, nil, nil)
 			p := newPush(time.Now())
 			spans := p.resource()
-			for i, attrs := range [][]string{nil, {difysemconv.AttrWorkflowRunID, "inner"}, {difysemconv.AttrWorkflowRunID, "outer"}} {
+			for i, attrs := range [][]string{
+				nil, {difysemconv.AttrWorkflowRunID, "inner"}, {difysemconv.AttrWorkflowRunID, "outer"},
+			} {
 				s := p.span(spans, 1, uint64(10-i), uint64(9-i), "work", ptrace.SpanKindInternal, attrs...)
 				p.exception(s, "RuntimeError", "the true cause", "/app/api/a.py")
 				if !together {
@@ -161,7 +165,7 @@ func TestExceptionExplainsAllItsRuns(t *testing.T) {
 	}
 }
 
-func TestIgnoredExceptionDoesNotExplain(t *testing.T) {
+func TestIgnoredExceptionDoesNotSupersede(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
 	p := newPush(time.Now())
@@ -173,14 +177,14 @@ func TestIgnoredExceptionDoesNotExplain(t *testing.T) {
 	assert.Len(t, r.raw("event"), 1)
 }
 
-func TestRunsWaitOnDiskAcrossARestart(t *testing.T) {
+func TestRunsArePendingOnDiskAcrossARestart(t *testing.T) {
 	dir := t.TempDir()
 	r := newRelay(t)
 	cfg := storedConfig(r)
 	host, closeDisk := diskHost(t, dir)
 	h := startHarness(t, cfg, host, nil)
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("waits")))
-	require.NoError(t, h.traces.ConsumeTraces(t.Context(), exceptionOfRun(newPush(time.Now()), "explained").Traces))
+	require.NoError(t, h.traces.ConsumeTraces(t.Context(), exceptionOfRun(newPush(time.Now()), "superseded").Traces))
 	h.stop(t)
 	closeDisk()
 	require.Len(t, r.raw("event"), 1, "what waits stays on disk")
@@ -190,15 +194,15 @@ func TestRunsWaitOnDiskAcrossARestart(t *testing.T) {
 	host, closeDisk = diskHost(t, dir)
 	later := func() time.Time { return time.Now().Add(time.Minute) }
 	h = startHarness(t, cfg, host, later)
-	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("explained")), "told before the restart")
-	r.taken(t, "event", 2)
+	require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("superseded")), "its exception was sent before the restart")
+	r.requireAccepted(t, "event", 2)
 	assert.Equal(t, "waits", at(t, r.payloads(t, "event")[1], "tags", "dify.workflow_run_id"))
 	h.stop(t)
 	closeDisk()
 
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, later)
-	assert.Zero(t, h.traces.shared.failedRuns.Len(), "nothing is left behind")
+	assert.Zero(t, h.traces.shared.failedRuns.Len(), "nothing is left")
 	h.stop(t)
 	closeDisk()
 	assert.Len(t, r.raw("event"), 2)
@@ -209,7 +213,7 @@ func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
 	r := newRelay(t)
 	var down atomic.Bool
 	down.Store(true)
-	r.answer = func(http.ResponseWriter, *envelope) int {
+	r.respond = func(http.ResponseWriter, *envelope) int {
 		if down.Load() {
 			return http.StatusServiceUnavailable
 		}
@@ -224,15 +228,15 @@ func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
 	h.stop(t)
 	closeDisk()
 	assert.Empty(t, h.discarded(t), "kept, not lost")
-	assert.Zero(t, h.messages.FilterMessageSnippet("Dropping data").Len(), "nor is it said to be lost")
+	assert.Zero(t, h.messages.FilterMessageSnippet("Dropping data").Len(), "and no log line claims a loss")
 	assert.NotZero(t, h.messages.FilterMessageSnippet("Will retry").Len())
 
 	down.Store(false)
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, nil)
-	r.taken(t, "event", 25)
-	r.taken(t, "transaction", 25)
-	r.taken(t, "log", 1)
+	r.requireAccepted(t, "event", 25)
+	r.requireAccepted(t, "transaction", 25)
+	r.requireAccepted(t, "log", 1)
 	h.stop(t)
 	closeDisk()
 	r.requireNoFaults(t)
@@ -246,15 +250,15 @@ func TestQueueOnDiskSurvivesAnOutage(t *testing.T) {
 	assert.Len(t, ids, 50)
 }
 
-// TestRunThatFindsTheQueueFullWaitsOn fills the queue of errors with a server that does not answer.
-func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
+// TestRunThatFindsTheQueueFullStaysPending fills the queue of errors with a server that does not respond.
+func TestRunThatFindsTheQueueFullStaysPending(t *testing.T) {
 	for name, stored := range map[string]bool{"in memory": false, "on disk": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)
 			var full atomic.Bool
 			full.Store(true)
 			release := make(chan struct{})
-			r.answer = func(http.ResponseWriter, *envelope) int {
+			r.respond = func(http.ResponseWriter, *envelope) int {
 				if full.Load() {
 					<-release
 				}
@@ -283,13 +287,13 @@ func TestRunThatFindsTheQueueFullWaitsOn(t *testing.T) {
 			require.Eventually(t, func() bool { return waited.Len() == 0 }, 20*time.Second, time.Millisecond)
 			h.stop(t)
 			closeDisk()
-			told := 0
+			reported := 0
 			for _, ev := range r.payloads(t, "event") {
 				if at(t, ev, "exception", "values", 0, "type") == "WorkflowRunFailed" {
-					told++
+					reported++
 				}
 			}
-			assert.Equal(t, 1, told)
+			assert.Equal(t, 1, reported)
 		})
 	}
 }
@@ -318,7 +322,12 @@ func TestDamagedRunsStopTheStart(t *testing.T) {
 	dir := t.TempDir()
 	host, closeDisk := diskHost(t, dir)
 	defer closeDisk()
-	client, err := host[storageID].(storage.Extension).GetClient(t.Context(), component.KindExporter, component.MustNewID("sentry"), "runs")
+	client, err := host[storageID].(storage.Extension).GetClient(
+		t.Context(),
+		component.KindExporter,
+		component.MustNewID("sentry"),
+		"runs",
+	)
 	require.NoError(t, err)
 	require.NoError(t, client.Set(t.Context(), "runs-07", []byte(`{"version":99}`)))
 	require.NoError(t, client.Close(t.Context()))
@@ -326,6 +335,10 @@ func TestDamagedRunsStopTheStart(t *testing.T) {
 	set := testSettings()
 	traces, err := NewFactory().CreateTraces(t.Context(), set, storedConfig(r))
 	require.NoError(t, err)
-	require.ErrorContains(t, traces.Start(t.Context(), host), "the pending failed runs in `storage` are damaged or were written by a newer version")
+	require.ErrorContains(
+		t,
+		traces.Start(t.Context(), host),
+		"the pending failed runs in `storage` are damaged or were written by a newer version",
+	)
 	require.NoError(t, traces.Shutdown(t.Context()))
 }

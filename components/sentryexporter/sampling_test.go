@@ -28,7 +28,8 @@ func TestATraceIsWholeOrAbsent(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		sent, left := h.sent(t), h.discarded(t)
-		return sent["error"]+left["sample_rate error"] == 2*n && sent["transaction"]+left["sample_rate transaction"] == n && sent["log_item"] == n
+		return sent["error"]+left["sample_rate error"] == 2*n && sent["transaction"]+left["sample_rate transaction"] == n &&
+			sent["log_item"] == n
 	}, time.Minute, 10*time.Millisecond)
 	h.stop(t)
 	r.requireNoFaults(t)
@@ -51,8 +52,8 @@ func TestATraceIsWholeOrAbsent(t *testing.T) {
 	}
 }
 
-// A sampled-out exception is not told by another name.
-func TestUnsampledExceptionExplainsItsRun(t *testing.T) {
+// A failed run is not reported in place of its exception that was sampled out.
+func TestUnsampledExceptionSupersedesItsRun(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, func(c *Config) { c.SampleRate = 0 }, nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), exceptionOfRun(newPush(time.Now()), "run-1").Traces))

@@ -70,7 +70,12 @@ type sharedState struct {
 	done      sync.WaitGroup
 }
 
-func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, telemetry *metadata.TelemetryBuilder) (*sharedState, error) {
+func newSharedState(
+	ctx context.Context,
+	set exporter.Settings,
+	cfg *Config,
+	telemetry *metadata.TelemetryBuilder,
+) (*sharedState, error) {
 	destinations, err := delivery.NewDestinations(string(cfg.DSN), cfg.routeDSNs())
 	if err != nil {
 		return nil, err
@@ -91,7 +96,8 @@ func newSharedState(ctx context.Context, set exporter.Settings, cfg *Config, tel
 	}
 	s.pusher = delivery.NewPusher(ctx, delivery.PusherSettings{
 		Destinations: destinations, Counters: s.counters, Logger: set.Logger, UserAgent: sdk.Name + "/" + sdk.Version,
-		Retry: cfg.RetryConfig, MaxAge: cfg.MaxAge, Durable: cfg.queueStorage() != nil, Now: func() time.Time { return s.now() },
+		Retry: cfg.RetryConfig, MaxAge: cfg.MaxAge, Durable: cfg.queueStorage() != nil,
+		Now: func() time.Time { return s.now() },
 	})
 	errorsSet := set
 	errorsSet.ID = component.NewIDWithName(set.ID.Type(), set.ID.Name()+errorsQueue)
@@ -185,8 +191,8 @@ func (s *sharedState) shutdown(ctx context.Context) error {
 	return errors.Join(err, s.failedRuns.Close(ctx))
 }
 
-// postReports reports discards from time to time. It has its own goroutine, so that a server that does not respond delays
-// no failed runs.
+// postReports reports discards from time to time. It has its own goroutine, so that a server that does not respond
+// delays no failed runs.
 func (s *sharedState) postReports() {
 	ticker := time.NewTicker(reportInterval)
 	defer ticker.Stop()

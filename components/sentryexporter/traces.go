@@ -17,8 +17,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/tracetree"
 )
 
-// conversion is what the telemetry of one push becomes. It connects the conversion, which is pure, with what was seen before and
-// what is pending.
+// conversion is what the telemetry of one push becomes. It connects the conversion, which is pure, with what was seen
+// before and what is pending.
 type conversion struct {
 	convert.Result
 
@@ -133,8 +133,8 @@ func (c *conversion) transaction(s *tracetree.Segment) {
 	c.Add(result)
 }
 
-// wait makes the spans of a segment pending that came for the first time: those without their root, and those whose root
-// is already sent.
+// wait makes the spans of a segment pending that came for the first time: those without their root, and those whose
+// root is already sent.
 func (c *conversion) wait(s *tracetree.Segment, due time.Time) {
 	fresh := slices.DeleteFunc(slices.Clone(s.Nodes), func(n *tracetree.Node) bool {
 		return n.Repeated || s.Complete && n == s.Root

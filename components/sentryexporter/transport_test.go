@@ -24,10 +24,12 @@ func TestTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(r.serve))
 	t.Cleanup(server.Close)
 	cfg := testConfig("https://" + testKey + "@" + strings.TrimPrefix(server.URL, "https://") + "/1")
-	cfg.ClientConfig.TLS.CAPem = configopaque.String(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	cfg.ClientConfig.TLS.CAPem = configopaque.String(
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+	)
 	h := startHarness(t, cfg, componenttest.NewNopHost(), nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	r.requireNoFaults(t)
 }
 
@@ -44,13 +46,15 @@ func TestProxy(t *testing.T) {
 	cfg.ClientConfig.ProxyURL = proxy.URL
 	h := startHarness(t, cfg, componenttest.NewNopHost(), nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
-	r.taken(t, "event", 1)
+	r.requireAccepted(t, "event", 1)
 	r.requireNoFaults(t)
 	assert.Equal(t, "sentry.invalid", <-hosts)
 }
 
 func TestCompression(t *testing.T) {
-	for name, want := range map[configcompression.Type]string{"gzip": "gzip", "none": "", "zstd": "zstd", "deflate": "deflate"} {
+	for name, want := range map[configcompression.Type]string{
+		"gzip": "gzip", "none": "", "zstd": "zstd", "deflate": "deflate",
+	} {
 		t.Run(string(name), func(t *testing.T) {
 			type request struct {
 				encoding string
@@ -69,7 +73,7 @@ func TestCompression(t *testing.T) {
 			require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
 			got := <-requests
 			assert.Equal(t, want, got.encoding)
-			assert.EqualValues(t, len(got.body), got.length, "the length is told beforehand")
+			assert.EqualValues(t, len(got.body), got.length, "the length is known in advance")
 			if want == "" {
 				assert.Contains(t, string(got.body), `{"type":"`)
 			}
@@ -90,9 +94,9 @@ func TestVersionOfTheBuild(t *testing.T) {
 	h := startHarness(t, cfg, componenttest.NewNopHost(), nil)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), 1)))
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), logsOf(time.Now(), 1)))
-	r.taken(t, "event", 1)
-	r.taken(t, "transaction", 1)
-	r.taken(t, "log", 1)
+	r.requireAccepted(t, "event", 1)
+	r.requireAccepted(t, "transaction", 1)
+	r.requireAccepted(t, "log", 1)
 	for range 3 {
 		agent := <-agents
 		assert.Equal(t, "otelcol-dify.sentry/"+testVersion, agent[0])

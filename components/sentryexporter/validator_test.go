@@ -17,16 +17,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// judge is a Python program with Sentry's own normaliser and its SDK's envelope parser. It takes long to start, so all tests
-// share one; it ends with its input, when the tests do.
-type judge struct {
+// validator is a Python program with Sentry's own normalizer and its SDK's envelope parser. It is slow to start, so
+// all tests share one; it ends with its input, when the tests do.
+type validator struct {
 	in  io.Writer
 	out *bufio.Reader
 }
 
-var theJudge = sync.OnceValues(startJudge)
+var sharedValidator = sync.OnceValues(startValidator)
 
-func startJudge() (*judge, error) {
+func startValidator() (*validator, error) {
 	root := filepath.Join("..", "..")
 	python, err := filepath.Abs(filepath.Join(root, ".cache", "python", "bin", "python"))
 	if err != nil {
@@ -42,7 +42,7 @@ func startJudge() (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judge{in: in, out: bufio.NewReader(out)}, cmd.Start()
+	return &validator{in: in, out: bufio.NewReader(out)}, cmd.Start()
 }
 
 // requireApproval fails the test with what Sentry would object to in the envelopes.
@@ -51,27 +51,27 @@ func requireApproval(t *testing.T, envelopes []*envelope) {
 	if len(envelopes) == 0 {
 		return
 	}
-	j, err := theJudge()
+	v, err := sharedValidator()
 	require.NoError(t, err, "no Python environment with sentry-relay and sentry-sdk: run tests/setup.sh")
 	for _, e := range envelopes {
-		assert.Empty(t, j.objections(t, e.body), "Sentry would object")
+		assert.Empty(t, v.objections(t, e.body), "Sentry would object")
 	}
 }
 
-func (j *judge) objections(t *testing.T, body []byte) (found []string) {
+func (v *validator) objections(t *testing.T, body []byte) (found []string) {
 	t.Helper()
-	question, err := json.Marshal(map[string][]byte{"envelope": body}) // as base64
+	request, err := json.Marshal(map[string][]byte{"envelope": body}) // as base64
 	require.NoError(t, err)
-	_, err = j.in.Write(append(question, '\n'))
+	_, err = v.in.Write(append(request, '\n'))
 	require.NoError(t, err)
-	answer, err := j.out.ReadBytes('\n')
+	response, err := v.out.ReadBytes('\n')
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(answer, &found))
+	require.NoError(t, json.Unmarshal(response, &found))
 	return found
 }
 
-func TestTheJudgeObjects(t *testing.T) {
-	j, err := theJudge()
+func TestValidatorObjects(t *testing.T) {
+	v, err := sharedValidator()
 	require.NoError(t, err, "no Python environment with sentry-relay and sentry-sdk: run tests/setup.sh")
 	const header = `{"event_id":"0123456789abcdef0123456789abcdef","sent_at":"2026-11-23T09:41:02Z"}` + "\n"
 	event := func(fields string) []byte {
@@ -80,16 +80,19 @@ func TestTheJudgeObjects(t *testing.T) {
 		require.NoError(t, err)
 		return []byte(header + string(item) + "\n" + payload + "\n")
 	}
-	assert.Empty(t, j.objections(t, event(`,"level":"error"`)))
+	assert.Empty(t, v.objections(t, event(`,"level":"error"`)))
 	for what, fields := range map[string]string{
 		"environment: err": `,"environment":"a/b"`,
 		"level: err":       `,"level":"loud"`,
 		"tags.0.1: err":    `,"tags":{"a":"x\ny"}`,
 		"unknown_key: err": `,"unknown_key":1`,
 	} {
-		found := j.objections(t, event(fields))
+		found := v.objections(t, event(fields))
 		require.Len(t, found, 1, what)
 		assert.Contains(t, found[0], what)
 	}
-	assert.NotEmpty(t, j.objections(t, []byte(header+`{"type":"log","item_count":2,"length":12}`+"\n"+`{"items":[]}`+"\n")))
+	assert.NotEmpty(
+		t,
+		v.objections(t, []byte(header+`{"type":"log","item_count":2,"length":12}`+"\n"+`{"items":[]}`+"\n")),
+	)
 }

@@ -42,7 +42,22 @@ func TestGroupKeepsItsTree(t *testing.T) {
 		if e.Mechanism.ParentID != nil {
 			parent = strconv.Itoa(*e.Mechanism.ParentID)
 		}
-		lines = append(lines, fmt.Sprint(*e.Mechanism.ExceptionID, " ", e.Type, " ", e.Mechanism.Type, " ", parent, " ", e.Mechanism.Source, " ", e.Mechanism.IsExceptionGroup))
+		lines = append(
+			lines,
+			fmt.Sprint(
+				*e.Mechanism.ExceptionID,
+				" ",
+				e.Type,
+				" ",
+				e.Mechanism.Type,
+				" ",
+				parent,
+				" ",
+				e.Mechanism.Source,
+				" ",
+				e.Mechanism.IsExceptionGroup,
+			),
+		)
 	}
 	assert.Equal(t, []string{
 		"3 TypeError chained 2 exceptions[0] false",
@@ -60,8 +75,10 @@ func TestIgnoredErrors(t *testing.T) {
 		"pydantic_core._pydantic_core.ValidationError": true, "werkzeug.exceptions.NotFound": true, "FileNotFoundError": true,
 		"graphon.model_runtime.errors.invoke.InvokeRateLimitError": true, "core.errors.error.QuotaExceededError": true,
 		"controllers.service_api.app.error.AppUnavailableError": true,
-		"RuntimeError": false, "httpx.ConnectError": false, "core.plugin.entities.plugin_daemon.PluginDaemonInnerError": false, "": false,
-		"marshmallow.exceptions.ValidationError": false, "services.errors.app.MoreLikeThisDisabledError": true, "openai.APIStatusError": true,
+		"RuntimeError": false, "httpx.ConnectError": false,
+		"core.plugin.entities.plugin_daemon.PluginDaemonInnerError": false, "": false,
+		"marshmallow.exceptions.ValidationError": false, "services.errors.app.MoreLikeThisDisabledError": true,
+		"openai.APIStatusError": true,
 	} {
 		assert.Equal(t, want, rules.Has(class), class)
 	}

@@ -5,7 +5,6 @@ package convert
 
 import (
 	"cmp"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,8 +26,8 @@ type description struct {
 	origin   string // category of the origin
 }
 
-// transactionName returns the name of a transaction that begins with the span. It must be the same for all transactions of
-// a kind, so it must not be a statement.
+// transactionName returns the name of a transaction that begins with the span. It must be the same for all
+// transactions of a kind, so it must not be a statement.
 func (d description) transactionName(span ptrace.Span) string {
 	if d.op == "http.client" {
 		attrs := span.Attributes()
@@ -47,7 +46,10 @@ func (d description) transactionName(span ptrace.Span) string {
 const sourceSanitized sentry.TransactionSource = "sanitized"
 
 // idSegment is a part of a path that Sentry considers an ID: with two digits in a row, a UUID, a hash or a hex number.
-var idSegment = regexp.MustCompile(`([/\\])[^/\\]*(?:\d\d|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{32,40}\b|\b0[xX][0-9a-fA-F]+\b)[^/\\]*`)
+var idSegment = regexp.MustCompile(
+	`([/\\])[^/\\]*(?:\d\d|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|` +
+		`\b[0-9a-fA-F]{32,40}\b|\b0[xX][0-9a-fA-F]+\b)[^/\\]*`,
+)
 
 // sanitized replaces IDs in a path by `*`, as Sentry would.
 func sanitized(name string) string { return idSegment.ReplaceAllString(name, "${1}*") }
@@ -76,13 +78,28 @@ func describe(n *tracetree.Node) description {
 	case attr.Text(attrs, keysDBSystem...) != "":
 		return describeDB(n.Span, attrs)
 	case n.Span.Kind() == ptrace.SpanKindProducer:
-		return description{"queue.publish", cmp.Or(attr.Text(attrs, keysDestination...), n.Span.Name()), sentry.SourceTask, "queue"}
+		return description{
+			"queue.publish",
+			cmp.Or(attr.Text(attrs, keysDestination...), n.Span.Name()),
+			sentry.SourceTask,
+			"queue",
+		}
 	case n.Span.Kind() == ptrace.SpanKindConsumer:
-		return description{"queue.process", cmp.Or(attr.Text(attrs, keysDestination...), n.Span.Name()), sentry.SourceTask, "queue"}
+		return description{
+			"queue.process",
+			cmp.Or(attr.Text(attrs, keysDestination...), n.Span.Name()),
+			sentry.SourceTask,
+			"queue",
+		}
 	case attr.Text(attrs, "rpc.system", "rpc.service") != "":
 		return describeRPC(n.Span, attrs)
 	case attr.Text(attrs, difysemconv.AttrNodeType) != "":
-		return description{"dify.node", cmp.Or(attr.Text(attrs, difysemconv.AttrNodeTitle), n.Span.Name()), sentry.SourceCustom, "function"}
+		return description{
+			"dify.node",
+			cmp.Or(attr.Text(attrs, difysemconv.AttrNodeTitle), n.Span.Name()),
+			sentry.SourceCustom,
+			"function",
+		}
 	case n.Span.Kind() == ptrace.SpanKindInternal:
 		return description{"function", n.Span.Name(), sentry.SourceComponent, "function"}
 	default:
@@ -105,7 +122,12 @@ func describeHTTP(span ptrace.Span, attrs pcommon.Map) description {
 	if span.Kind() == ptrace.SpanKindClient {
 		op = "http.client"
 	}
-	return description{op, strings.TrimSpace(method + " " + attr.StripURL(attr.Text(attrs, keysURL...))), sourceSanitized, "http"}
+	return description{
+		op,
+		strings.TrimSpace(method + " " + attr.StripURL(attr.Text(attrs, keysURL...))),
+		sourceSanitized,
+		"http",
+	}
 }
 
 // cacheOperations are Sentry's names of operations, by those of caches.
@@ -115,7 +137,12 @@ var cacheOperations = map[string]string{
 
 func describeCache(span ptrace.Span, attrs pcommon.Map) description {
 	op := cmp.Or(cacheOperations[strings.ToLower(attr.Text(attrs, "cache.operation"))], "get")
-	return description{"cache." + op, cmp.Or(strings.Join(cacheKeys(attrs), ", "), span.Name()), sentry.SourceCustom, "cache"}
+	return description{
+		"cache." + op,
+		cmp.Or(strings.Join(cacheKeys(attrs), ", "), span.Name()),
+		sentry.SourceCustom,
+		"cache",
+	}
 }
 
 // cacheKeys returns the keys of a cache operation, which are one or a list.
@@ -201,6 +228,9 @@ func codeIn(attrs pcommon.Map, keys ...string) (code int, ok bool) {
 	return code, err == nil
 }
 
+// maxMethod bounds the name of an HTTP method; Relay drops longer ones.
+const maxMethod = 16
+
 // requestOfSpan returns the HTTP request of a server span.
 func requestOfSpan(n *tracetree.Node) *protocol.Request {
 	attrs := n.Span.Attributes()
@@ -212,7 +242,7 @@ func requestOfSpan(n *tracetree.Node) *protocol.Request {
 	if u == "" {
 		u = attr.URLPath(attr.Text(attrs, keysPath...))
 	}
-	if len(method) > len(http.MethodOptions)+9 {
+	if len(method) > maxMethod {
 		method = ""
 	}
 	return &protocol.Request{Method: method, URL: protocol.URL(u)}

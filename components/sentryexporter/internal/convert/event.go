@@ -25,7 +25,8 @@ var eventTags = []string{
 	difysemconv.AttrAppID, difysemconv.AttrAppName, difysemconv.AttrAppMode, difysemconv.AttrTenantID,
 	difysemconv.AttrWorkspaceName, difysemconv.AttrWorkflowID, difysemconv.AttrWorkflowRunID, difysemconv.AttrUserType,
 	difysemconv.AttrNodeType, difysemconv.AttrNodeID, difysemconv.AttrNodeTitle, difysemconv.AttrNodeExecutionID,
-	difysemconv.AttrRunStatus, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrCreatedFrom, difysemconv.AttrCreatedByRole,
+	difysemconv.AttrRunStatus, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrCreatedFrom,
+	difysemconv.AttrCreatedByRole,
 	difysemconv.AttrRole, "celery.task_name", "gen_ai.request.model", "gen_ai.provider.name",
 }
 
@@ -46,8 +47,8 @@ type exceptions struct {
 	routes *route.Lookup
 }
 
-// Exceptions makes the error events of a push: one for each exception, on however many spans it is recorded. The nodes are
-// linked, and their segments have routes.
+// Exceptions makes the error events of a push: one for each exception, on however many spans it is recorded. The
+// nodes are linked, and their segments have routes.
 func (c *Converter) Exceptions(nodes []*tracetree.Node, routes *route.Lookup) Result {
 	e := exceptions{Converter: c, routes: routes}
 	e.ofNodes(nodes)
@@ -145,7 +146,9 @@ func (e *exceptions) exception(id item.ID, where, what *occurrence, supersedes [
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(n.Span), Origin: protocol.Origin(d.origin, n.Scope),
 	}
 	ev.Fingerprint = grouping.Fingerprint(what.exc, grouping.Place{
-		NodeType: n.Inherited(difysemconv.AttrNodeType), Task: n.Inherited("celery.task_name"), Route: n.Inherited("http.route"),
+		NodeType: n.Inherited(
+			difysemconv.AttrNodeType,
+		), Task: n.Inherited("celery.task_name"), Route: n.Inherited("http.route"),
 	})
 	e.addEvent(ev, id, where.route, supersedes)
 }
@@ -158,8 +161,18 @@ func tag(ev *protocol.Event, key, value string) {
 }
 
 // newEvent returns an event without what depends on where the exception was recorded.
-func (c *Converter) newEvent(id *resource.Identity, r recorded, exc *stacktrace.Exception, extra map[string]string) *protocol.Event {
-	ev := &protocol.Event{Timestamp: r.at.UTC(), Level: r.level, Logger: protocol.Line(r.logger, protocol.MaxLogger), Extra: extra}
+func (c *Converter) newEvent(
+	id *resource.Identity,
+	r recorded,
+	exc *stacktrace.Exception,
+	extra map[string]string,
+) *protocol.Event {
+	ev := &protocol.Event{
+		Timestamp: r.at.UTC(),
+		Level:     r.level,
+		Logger:    protocol.Line(r.logger, protocol.MaxLogger),
+		Extra:     extra,
+	}
 	id.Fill(ev)
 	ev.SDK = c.SDK
 	ev.Platform = platformOf(exc, ev.Platform)

@@ -27,9 +27,10 @@ func exceptionOf(r recorded, extra map[string]string) *stacktrace.Exception {
 	return exc
 }
 
-// name decides on type and message where stack trace and attributes differ. Python's stack trace has both in full, unless
-// it is truncated: attributes may lack the module, the notes and the quotes of a KeyError, and they differ between ways of
-// recording, which would make two events of one exception. For other languages, the attributes are more reliable.
+// name decides on type and message where stack trace and attributes differ. Python's stack trace has both in full,
+// unless it is truncated: attributes may lack the module, the notes and the quotes of a KeyError, and they differ
+// between ways of recording, which would make two events of one exception. For other languages, the attributes are
+// more reliable.
 func name(exc *stacktrace.Exception, r recorded) {
 	_, written := exc.Class()
 	if _, class := stacktrace.SplitType(r.typ); exc.Language == stacktrace.Python && class == written {
@@ -47,8 +48,8 @@ var uncaughtBy = map[string]string{
 	"opentelemetry.instrumentation.celery": "celery",
 }
 
-// mechanismOf returns how an exception was caught, in the terms of the integrations of Sentry's SDK. Flask and Celery log
-// uncaught exceptions in texts of their own.
+// mechanismOf returns how an exception was caught, in the terms of the integrations of Sentry's SDK. Flask and Celery
+// log uncaught exceptions in texts of their own.
 func mechanismOf(r recorded) protocol.Mechanism {
 	handled := true
 	m := protocol.Mechanism{Type: "opentelemetry", Handled: &handled}
@@ -65,8 +66,8 @@ func mechanismOf(r recorded) protocol.Mechanism {
 	return m
 }
 
-// platformOf returns the platform whose grouping rules apply to an exception: that of its stack trace, which may have come
-// through a process of another language. Sentry has two platforms for JavaScript.
+// platformOf returns the platform whose grouping rules apply to an exception: that of its stack trace, which may have
+// come through a process of another language. Sentry has two platforms for JavaScript.
 func platformOf(exc *stacktrace.Exception, resource string) string {
 	switch {
 	case exc.Language == "", exc.Language == stacktrace.JavaScript && resource == "node":
@@ -76,8 +77,8 @@ func platformOf(exc *stacktrace.Exception, resource string) string {
 	}
 }
 
-// chainBuilder lists exceptions as Sentry's SDKs do: the root cause first, the one that was caught last. If there is a group
-// or a suppressed exception among them, each has the ID of the exception that it belongs to.
+// chainBuilder lists exceptions as Sentry's SDKs do: the root cause first, the one that was caught last. If there is
+// a group or a suppressed exception among them, each has the ID of the exception that it belongs to.
 type chainBuilder struct {
 	mechanism protocol.Mechanism
 	tree      bool
@@ -136,7 +137,11 @@ func memberSource(exc *stacktrace.Exception) string {
 	return "exceptions"
 }
 
-func (b *chainBuilder) mechanismOf(exc *stacktrace.Exception, id, parent int, mechanism, source string) *protocol.Mechanism {
+func (b *chainBuilder) mechanismOf(
+	exc *stacktrace.Exception,
+	id, parent int,
+	mechanism, source string,
+) *protocol.Mechanism {
 	m := b.mechanism
 	if !b.tree {
 		return &m
@@ -170,8 +175,8 @@ func payloadException(exc *stacktrace.Exception, mechanism *protocol.Mechanism) 
 	return out
 }
 
-// sdkPackage is the package of Sentry's SDK, which wraps calls and removes its own frames: a failure is the same with and
-// without it.
+// sdkPackage is the package of Sentry's SDK, which wraps calls and removes its own frames: a failure is the same with
+// and without it.
 const sdkPackage = "sentry_sdk."
 
 // memberCount is what Python appends to a group's message.

@@ -117,8 +117,8 @@ func (c *Converter) Logs(
 	return l.Result, l.records
 }
 
-// record makes an error event, if the record is a failed run or has an exception, and a Sentry log, if its severity is high
-// enough; it makes both if both apply.
+// record makes an error event, if the record is a failed run or has an exception, and a Sentry log, if its severity
+// is high enough; it makes both if both apply.
 func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 	at := l.timeOfRecord(rec)
 	if isFailedRun(rec) {
@@ -181,8 +181,8 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 	l.addEvent(ev, eventID, to, supersedes)
 }
 
-// traceOf returns the trace context of a record's event. Sentry links by trace only if a span ID is set: a record without
-// one gets the beginning of its event's ID.
+// traceOf returns the trace context of a record's event. Sentry links by trace only if a span ID is set: a record
+// without one gets the beginning of its event's ID.
 func traceOf(rec plog.LogRecord, eventID string) (protocol.TraceContext, bool) {
 	trace, span := rec.TraceID(), rec.SpanID()
 	if trace.IsEmpty() {

@@ -31,8 +31,8 @@ const (
 	loggingScope = "dify.exception.logging"
 )
 
-// recordedBy returns the exceptions on a span. Dify's logging handler writes `log.exception` and, directly after it, the
-// exception that was logged: such a pair is one exception.
+// recordedBy returns the exceptions on a span. Dify's logging handler writes `log.exception` and, directly after it,
+// the exception that was logged: such a pair is one exception.
 func recordedBy(n *tracetree.Node) []recorded {
 	var out []recorded
 	var line *recorded
@@ -84,7 +84,10 @@ func logLine(at time.Time, attrs pcommon.Map) *recorded {
 
 func exceptionIn(attrs pcommon.Map) recorded {
 	return recorded{
-		typ: attr.Text(attrs, "exception.type"), message: attr.Text(attrs, "exception.message"), stack: attr.Text(attrs, "exception.stacktrace"),
+		typ: attr.Text(
+			attrs,
+			"exception.type",
+		), message: attr.Text(attrs, "exception.message"), stack: attr.Text(attrs, "exception.stacktrace"),
 	}
 }
 

@@ -26,7 +26,10 @@ const runFailure = "WorkflowRunFailed"
 
 // isFailedRun recognizes workflow_log's record of a failed run.
 func isFailedRun(rec plog.LogRecord) bool {
-	return cmp.Or(rec.EventName(), attr.Text(rec.Attributes(), difysemconv.AttrEventName)) == difysemconv.EventWorkflowRun &&
+	return cmp.Or(
+		rec.EventName(),
+		attr.Text(rec.Attributes(), difysemconv.AttrEventName),
+	) == difysemconv.EventWorkflowRun &&
 		attr.Text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
 }
 
@@ -56,7 +59,10 @@ func (l *logs) failedRun(id *resource.Identity, rec plog.LogRecord, at time.Time
 	}
 	ev.Fingerprint = []string{"dify.workflow", nodeType, group}
 	run := attr.Text(attrs, difysemconv.AttrWorkflowRunID)
-	eventID := item.NewID("run", cmp.Or(run, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()))
+	eventID := item.NewID(
+		"run",
+		cmp.Or(run, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()),
+	)
 	if !sampled(pcommon.TraceID(eventID), l.SampleRate) { // its trace is not known
 		l.Discard(item.ReasonSampled, to, protocol.CategoryError, 1)
 		return

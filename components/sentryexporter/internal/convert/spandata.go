@@ -41,8 +41,8 @@ func renamed(key string) string {
 	return key
 }
 
-// spanData returns the span's attributes, with what Sentry's pages need. The statement is already in the description. The
-// memory of data is used again.
+// spanData returns the span's attributes, with what Sentry's pages need. The statement is already in the description.
+// The memory of data is used again.
 func spanData(n *tracetree.Node, data protocol.Data) protocol.Data {
 	attrs := n.Span.Attributes()
 	data = attr.AppendData(data[:0], attrs)

@@ -49,8 +49,8 @@ func SetRoutes(segments []*tracetree.Segment, routes *route.Lookup) {
 	}
 }
 
-// Transaction makes one transaction of a segment, or several of the same trace if one would be larger than Sentry accepts:
-// each later one begins with the first span that did not fit.
+// Transaction makes one transaction of a segment, or several of the same trace if one would be larger than Sentry
+// accepts: each later one begins with the first span that did not fit.
 func (c *Converter) Transaction(s *tracetree.Segment) Result {
 	var r Result
 	for left := s.Nodes; len(left) > 0; {
@@ -74,13 +74,19 @@ func (c *Converter) part(r *Result, s *tracetree.Segment, nodes []*tracetree.Nod
 		return left
 	}
 	r.Items = append(r.Items, &item.Item{
-		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.Route, Time: root.End, Count: 1, Spans: 1 + fitting,
-		Size: len(payload), Payload: payload, ID: id,
+		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.Route, Time: root.End, Count: 1,
+		Spans: 1 + fitting,
+		Size:  len(payload), Payload: payload, ID: id,
 	})
 	return left
 }
 
-func (c *Converter) transactionEvent(s *tracetree.Segment, root *tracetree.Node, nodes []*tracetree.Node, id item.ID) *protocol.Event {
+func (c *Converter) transactionEvent(
+	s *tracetree.Segment,
+	root *tracetree.Node,
+	nodes []*tracetree.Node,
+	id item.ID,
+) *protocol.Event {
 	d := describe(root)
 	start := root.Start.UTC()
 	ev := &protocol.Event{
@@ -126,8 +132,8 @@ func attributeOf(nodes []*tracetree.Node, keys ...string) string {
 	return ""
 }
 
-// sampled decides by trace ID, so that all parts of a trace are sent or none. The ID is mixed first: samplers before this
-// exporter may have decided by its bits.
+// sampled decides by trace ID, so that all parts of a trace are sent or none. The ID is mixed first: samplers before
+// this exporter may have decided by its bits.
 func sampled(trace pcommon.TraceID, rate float64) bool {
 	if rate >= 1 {
 		return true

@@ -48,7 +48,8 @@ func NewCounters(telemetry *metadata.TelemetryBuilder, destinations *Destination
 	return &Counters{telemetry: telemetry, destinations: destinations, reports: reports}
 }
 
-// InitLosses creates the series of all losses with the value 0: a rate does not include the first value of a new series.
+// InitLosses creates the series of all losses with the value 0: a rate does not include the first value of a new
+// series.
 func (c *Counters) InitLosses(ctx context.Context) {
 	for _, category := range []protocol.Category{
 		protocol.CategoryError, protocol.CategoryTransaction, protocol.CategorySpan, protocol.CategoryLogItem,
@@ -84,7 +85,13 @@ func (c *Counters) Discarded(ctx context.Context, discards ...item.Discard) {
 	}
 }
 
-func (c *Counters) discarded(ctx context.Context, reason item.Reason, route item.Route, category protocol.Category, n int64) {
+func (c *Counters) discarded(
+	ctx context.Context,
+	reason item.Reason,
+	route item.Route,
+	category protocol.Category,
+	n int64,
+) {
 	if category != protocol.CategoryLogByte {
 		c.addDiscarded(ctx, category, reason, n)
 	}

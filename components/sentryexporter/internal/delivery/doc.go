@@ -15,12 +15,12 @@
 //     recognizes an event or a transaction that it accepted before. Log items have no ID.
 //   - Queue returns nil only after the queue accepted the items. With a storage, they are on disk by then (with the
 //     storage's fsync, also after a power failure).
-//   - Each attempt sends exactly the items that are left: those that were accepted or discarded leave the request, and a
-//     request leaves the queue only after all its items have done so.
+//   - Each attempt sends exactly the items that are left: those that were accepted or discarded leave the request,
+//     and a request leaves the queue only after all its items have done so.
 //   - Each item is counted exactly once, as sent or as discarded with a reason, by whoever decides its fate.
 //
-// What a crash costs, with a queue in a storage: before Queue returned, nothing, since the client sends again. While a
-// request is being pushed, what it had sent already is sent again after the restart, under the same IDs; logs are then
-// duplicated. Between the response of the server and the removal from the queue, the same. Without a storage, everything
-// in the queues is lost. Client reports that were not delivered are lost in either case.
+// What a crash costs, with a queue in a storage: before Queue returned, nothing, since the client sends again. While
+// a request is being pushed, what it had sent already is sent again after the restart, under the same IDs; logs are
+// then duplicated. Between the response of the server and the removal from the queue, the same. Without a storage,
+// everything in the queues is lost. Client reports that were not delivered are lost in either case.
 package delivery

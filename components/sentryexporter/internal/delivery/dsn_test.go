@@ -15,7 +15,8 @@ import (
 func TestDSNErrorsHideTheKey(t *testing.T) {
 	for _, dsn := range []string{
 		"https://secretkey@host:port/1", "https://secretkey@[::1/1", "https://secretkey@host/%zz", "://secretkey@host/1",
-		"https://secretkey@host /1", "ftp://secretkey@host/1", "https://secretkey@host/\x7f1", "https://secretkey:pass%word@host/1",
+		"https://secretkey@host /1", "ftp://secretkey@host/1", "https://secretkey@host/\x7f1",
+		"https://secretkey:pass%word@host/1",
 		"https://secretkey@host/", "https://secretkey@/1", "secretkey", "https://secretkey@host/secretkey",
 	} {
 		_, err := ParseDSN(dsn)
@@ -26,9 +27,15 @@ func TestDSNErrorsHideTheKey(t *testing.T) {
 
 func TestParseDSN(t *testing.T) {
 	for dsn, want := range map[string]DSN{
-		"https://key@o1.ingest.sentry.io/42":    {URL: "https://o1.ingest.sentry.io/api/42/envelope/", Host: "o1.ingest.sentry.io", Project: "o1.ingest.sentry.io/42"},
-		"http://key:secret@host:9000/path/to/7": {URL: "http://host:9000/path/to/api/7/envelope/", Host: "host", Project: "host:9000/path/to/7"},
-		"http://key@[::1]:9000/7":               {URL: "http://[::1]:9000/api/7/envelope/", Host: "::1", Project: "[::1]:9000/7"},
+		"https://key@o1.ingest.sentry.io/42": {
+			URL: "https://o1.ingest.sentry.io/api/42/envelope/", Host: "o1.ingest.sentry.io", Project: "o1.ingest.sentry.io/42",
+		},
+		"http://key:secret@host:9000/path/to/7": {
+			URL: "http://host:9000/path/to/api/7/envelope/", Host: "host", Project: "host:9000/path/to/7",
+		},
+		"http://key@[::1]:9000/7": {
+			URL: "http://[::1]:9000/api/7/envelope/", Host: "::1", Project: "[::1]:9000/7",
+		},
 	} {
 		got, err := ParseDSN(dsn)
 		require.NoError(t, err)

@@ -42,7 +42,8 @@ type formerQueue struct {
 	used atomic.Bool
 }
 
-// start opens the queues that the stored list names and the configuration does not. If it fails, the list stays as it is.
+// start opens the queues that the stored list names and the configuration does not. If it fails, the list stays as it
+// is.
 func (f *formerQueues) start(ctx context.Context, host component.Host, configured map[string]*Queue) error {
 	f.started = time.Now()
 	if f.set.Storage == nil {
@@ -104,8 +105,8 @@ func storedNames(ctx context.Context, client storage.Client) (names []string, er
 	return names, nil
 }
 
-// saveNames stores the names of the queues that may contain something. When closing, that excludes those that were found
-// empty.
+// saveNames stores the names of the queues that may contain something. When closing, that excludes those that were
+// found empty.
 func (f *formerQueues) saveNames(ctx context.Context, configured map[string]*Queue, closing bool) error {
 	names := []string{}
 	for name := range configured {

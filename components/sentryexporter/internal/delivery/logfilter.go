@@ -15,8 +15,8 @@ type rejection struct{ error }
 
 func (r rejection) Unwrap() error { return r.error }
 
-// filterLog removes log lines that exporterhelper writes for each request: that it drops what Sentry rejected, which the
-// pusher logs, and at a shutdown that it drops what is left, which is wrong if the queue is durable.
+// filterLog removes log lines that exporterhelper writes for each request: that it drops what Sentry rejected, which
+// the pusher logs, and at a shutdown that it drops what is left, which is wrong if the queue is durable.
 func filterLog(logger *zap.Logger, durable bool) *zap.Logger {
 	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return filterCore{core, durable} }))
 }

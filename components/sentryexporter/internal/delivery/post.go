@@ -92,7 +92,12 @@ func (p *poster) postEnvelope(
 	return classify(resp.StatusCode, body, dest.Host)
 }
 
-func (p *poster) newRequest(ctx context.Context, dest *Destination, eventID string, items []protocol.Item) (*http.Request, error) {
+func (p *poster) newRequest(
+	ctx context.Context,
+	dest *Destination,
+	eventID string,
+	items []protocol.Item,
+) (*http.Request, error) {
 	body, err := protocol.Envelope(eventID, p.now(), items...)
 	if err != nil {
 		return nil, err
@@ -141,7 +146,11 @@ func classify(status int, body []byte, host string) (outcome, error) {
 		return rejected, fmt.Errorf("%s has no envelope endpoint at the dsn's path (404): check host and path; "+
 			"Sentry must be 20.6 or newer", host)
 	default:
-		return rejected, fmt.Errorf("sentry at %s rejected an item (%d): check the dsn's key and project number", host, status)
+		return rejected, fmt.Errorf(
+			"sentry at %s rejected an item (%d): check the dsn's key and project number",
+			host,
+			status,
+		)
 	}
 }
 

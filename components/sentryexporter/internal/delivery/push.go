@@ -75,8 +75,8 @@ func (p *Pusher) SetClient(client *http.Client) {
 // Closing returns a context that ends when a shutdown has no more time.
 func (p *Pusher) Closing() context.Context { return p.closing }
 
-// BeginShutdown is called before queues are shut down. From then on nothing is tried twice, and after drainTime, requests
-// under way are canceled.
+// BeginShutdown is called before queues are shut down. From then on nothing is tried twice, and after drainTime,
+// requests under way are canceled.
 func (p *Pusher) BeginShutdown() {
 	if p.draining.CompareAndSwap(false, true) {
 		timer := time.AfterFunc(drainTime, p.cancel)
@@ -133,7 +133,9 @@ func (p *Pusher) untilClosing(ctx context.Context) (context.Context, context.Can
 func (p *Pusher) result(ctx context.Context, a *attempt, req *request) error {
 	if len(a.left) > 0 && p.givesUp(a, req) {
 		p.Counters.DiscardedItems(ctx, a.giveUpReason, a.left...)
-		return consumererror.NewPermanent(fmt.Errorf("gave up on %d of %d items: %w", len(a.left), len(req.items), a.leftCause))
+		return consumererror.NewPermanent(
+			fmt.Errorf("gave up on %d of %d items: %w", len(a.left), len(req.items), a.leftCause),
+		)
 	}
 	if len(a.left) == 0 {
 		if a.rejected > 0 {
@@ -161,8 +163,8 @@ func (p *Pusher) givesUp(a *attempt, req *request) bool {
 	return p.Retry.MaxElapsedTime > 0 && next.Sub(req.firstTry) >= p.Retry.MaxElapsedTime
 }
 
-// noteBackedOff notes which items wait for a retry in memory, so that countLost can count them: exporterhelper drops them
-// at a shutdown without another call.
+// noteBackedOff notes which items wait for a retry in memory, so that countLost can count them: exporterhelper drops
+// them at a shutdown without another call.
 func (p *Pusher) noteBackedOff(items []*item.Item, waits bool) {
 	if p.Durable {
 		return

@@ -15,7 +15,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// itemsKey is the context key of the items that pass through exporterhelper's Consume functions, which accept pdata only.
+// itemsKey is the context key of the items that pass through exporterhelper's Consume functions, which accept pdata
+// only.
 type itemsKey struct{}
 
 // Queue is exporterhelper's chain of queue, telemetry and retry around finished items.
@@ -25,8 +26,8 @@ type Queue struct {
 	async bool
 }
 
-// NewQueue returns a queue around an exporter of exporterhelper: offer calls its Consume function, whose converter calls
-// RequestFrom. An async queue does not wait for the result.
+// NewQueue returns a queue around an exporter of exporterhelper: offer calls its Consume function, whose converter
+// calls RequestFrom. An async queue does not wait for the result.
 func NewQueue(c component.Component, offer func(context.Context) error, async bool) *Queue {
 	return &Queue{Component: c, offer: offer, async: async}
 }
@@ -40,8 +41,8 @@ func RequestFrom(ctx context.Context) (xexporterhelper.Request, error) {
 	return &request{items: items}, nil
 }
 
-// queue puts items into the queue. It returns the items that found no room, for the caller to count, and an error only if
-// the client should send again: without a queue, or where Consume waits for the result.
+// queue puts items into the queue. It returns the items that found no room, for the caller to count, and an error
+// only if the client should send again: without a queue, or where Consume waits for the result.
 func (q *Queue) queue(ctx context.Context, items []*item.Item) (dropped []*item.Item, err error) {
 	err = q.offer(context.WithValue(ctx, itemsKey{}, items))
 	switch {

@@ -65,7 +65,8 @@ func NewQueues(ctx context.Context, set QueuesSettings) (*Queues, error) {
 // Kind returns the kind of items in the queues.
 func (q *Queues) Kind() string { return q.set.Kind }
 
-// open creates the queue of a project. That of the default project has the exporter's own name, in telemetry and storage.
+// open creates the queue of a project. That of the default project has the exporter's own name, in telemetry and
+// storage.
 func (q *Queues) open(ctx context.Context, project string, push xexporterhelper.RequestConsumeFunc) (*Queue, error) {
 	set := q.set.Settings
 	set.Logger = filterLog(set.Logger, q.set.Storage != nil)
@@ -99,8 +100,9 @@ func (q *Queues) all() []*Queue {
 	return out
 }
 
-// Queue puts each item into the queue of its project. It returns the items that found no room, which the caller counts,
-// and the items that failed, which the client should send again because of err. The destination of each item must exist.
+// Queue puts each item into the queue of its project. It returns the items that found no room, which the caller
+// counts, and the items that failed, which the client should send again because of err. The destination of each item
+// must exist.
 func (q *Queues) Queue(ctx context.Context, items []*item.Item) (dropped, failed []*item.Item, err error) {
 	byProject := map[string][]*item.Item{}
 	for _, it := range items {

@@ -80,7 +80,10 @@ func (m *mapStorage) projects(t *testing.T) (names []string) {
 }
 
 func TestQueuesAreNamedWithoutTheKey(t *testing.T) {
-	_, queues := newTestQueues(t, RouteDSN{Routes: []item.Route{{Attribute: "a", Value: "b"}}, DSN: "https://secretkey@host:9000/2"})
+	_, queues := newTestQueues(
+		t,
+		RouteDSN{Routes: []item.Route{{Attribute: "a", Value: "b"}}, DSN: "https://secretkey@host:9000/2"},
+	)
 	require.Len(t, queues, 2)
 	assert.Contains(t, queues, "sentry")
 	assert.Contains(t, queues, "sentry/@host:9000/2")

@@ -17,7 +17,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// request is what a queue contains: finished items, so that a retry sends exactly those that are left, under the same IDs.
+// request is what a queue contains: finished items, so that a retry sends exactly those that are left, under the same
+// IDs.
 type request struct {
 	items []*item.Item
 	// firstTry is when this process first tried to send.

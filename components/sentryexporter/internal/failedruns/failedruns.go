@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package failedruns keeps the events of failed workflow runs until it is clear that no exception of the run is reported,
-// which says more than the failure of the run does.
+// Package failedruns keeps the events of failed workflow runs until it is clear that no exception of the run is
+// reported, which says more than the failure of the run does.
 package failedruns
 
 import (
@@ -53,12 +53,12 @@ const (
 // Invariants:
 //
 //   - A run is pending or superseded, never both.
-//   - With a storage, the state on disk is never older than what Add and Supersede returned: they write the run's shard
-//     before they return. If a write fails, Add does not keep the event and returns NoRoom; Supersede returns the error,
-//     and memory is then ahead of the disk, which can at worst report a failure twice after a restart.
+//   - With a storage, the state on disk is never older than what Add and Supersede returned: they write the run's
+//     shard before they return. If a write fails, Add does not keep the event and returns NoRoom; Supersede returns
+//     the error, and memory is then ahead of the disk, which can at worst report a failure twice after a restart.
 //   - Due does not remove anything. The caller queues the events and calls Remove afterwards, so a crash in between
-//     queues them again after the restart, under the same event ID. A crash before Add returned loses nothing: the log
-//     record was not accepted yet and comes again.
+//     queues them again after the restart, under the same event ID. A crash before Add returned loses nothing: the
+//     log record was not accepted yet and comes again.
 //   - After a restart every pending run is due no later than before; its window is not prolonged.
 type Store struct {
 	client storage.Client // nil: in memory only
@@ -158,7 +158,8 @@ func (s *Store) Add(ctx context.Context, it *item.Item, due time.Time) Outcome {
 	return Pending
 }
 
-// Supersede notes that an exception of each of the runs is reported. It returns the pending events that need not be sent.
+// Supersede notes that an exception of each of the runs is reported. It returns the pending events that need not be
+// sent.
 func (s *Store) Supersede(ctx context.Context, now time.Time, runs ...string) (released []*item.Item, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

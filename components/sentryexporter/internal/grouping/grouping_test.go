@@ -18,7 +18,8 @@ const (
 	appPath     = "/app/api/core/workflow/workflow_entry.py"
 )
 
-// TestSameFailureIsOneIssue checks for each kind of failure that two of it have the same fingerprint, and another has not.
+// TestSameFailureIsOneIssue checks for each kind of failure that two of it have the same fingerprint, and another has
+// not.
 func TestSameFailureIsOneIssue(t *testing.T) {
 	llm, tool := Place{NodeType: "llm", Route: "/v1/chat-messages"}, Place{NodeType: "tool"}
 	for _, c := range []struct {
@@ -26,7 +27,7 @@ func TestSameFailureIsOneIssue(t *testing.T) {
 		one, same, other []string
 	}{
 		{
-			name:  "application code: Sentry's own rule, whatever the message holds and wherever it is called from",
+			name:  "application code: Sentry's own rule, whatever the message contains and wherever it is called from",
 			one:   failure("KeyError", "'conversation 41'", llm, appPath),
 			same:  failure("KeyError", "'conversation 42'", tool, appPath),
 			other: failure("KeyError", "'conversation 41'", llm, libraryPath),
@@ -50,10 +51,13 @@ func TestSameFailureIsOneIssue(t *testing.T) {
 			other: failure("redis.exceptions.TimeoutError", "a", Place{Task: "tasks.index"}, libraryPath),
 		},
 		{
-			name:  "the engine's RuntimeError: by what it says, without ids",
-			one:   failure("RuntimeError", "Node 1732007415808 failed: run 7d4b1f0e-0000-4000-8000-000000000001 timed out", Place{}, appPath, libraryPath),
-			same:  failure("RuntimeError", "Node 1732007415999 failed: run 8e5c2a1f-0000-4000-8000-000000000002 timed out", Place{}, appPath, libraryPath),
-			other: failure("RuntimeError", "Failed to execute code, please check if the sandbox service is running", Place{}, appPath, libraryPath),
+			name: "the engine's RuntimeError: by its message, without IDs",
+			one: failure("RuntimeError", "Node 1732007415808 failed: run 7d4b1f0e-0000-4000-8000-000000000001 timed out",
+				Place{}, appPath, libraryPath),
+			same: failure("RuntimeError", "Node 1732007415999 failed: run 8e5c2a1f-0000-4000-8000-000000000002 timed out",
+				Place{}, appPath, libraryPath),
+			other: failure("RuntimeError", "Failed to execute code, please check if the sandbox service is running",
+				Place{}, appPath, libraryPath),
 		},
 		{
 			name:  "no stack trace: class, message without ids, place",

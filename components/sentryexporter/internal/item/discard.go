@@ -5,8 +5,8 @@ package item
 
 import "github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 
-// Route is the rule that an item matched; the zero Route is the default project. Queued items carry it instead of a DSN,
-// so that no key gets into the storage and a changed configuration applies to what is queued.
+// Route is the rule that an item matched; the zero Route is the default project. Queued items carry it instead of a
+// DSN, so that no key gets into the storage and a changed configuration applies to what is queued.
 type Route struct {
 	Attribute string `json:"attribute,omitempty"`
 	Value     string `json:"value,omitempty"`

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package item defines what travels from conversion to delivery: a finished item of an envelope, with the ID under which
-// it is recognized, the route that it matched, and the reasons for which data is discarded instead.
+// Package item defines what travels from conversion to delivery: a finished item of an envelope, with the ID under
+// which it is recognized, the route that it matched, and the reasons for which data is discarded instead.
 package item
 
 import (
@@ -43,7 +43,10 @@ func (it *Item) Quantities() map[protocol.Category]int64 {
 	case protocol.CategoryTransaction:
 		return map[protocol.Category]int64{protocol.CategoryTransaction: 1, protocol.CategorySpan: int64(it.Spans)}
 	case protocol.CategoryLogItem:
-		return map[protocol.Category]int64{protocol.CategoryLogItem: int64(it.Count), protocol.CategoryLogByte: int64(it.Size)}
+		return map[protocol.Category]int64{
+			protocol.CategoryLogItem: int64(it.Count),
+			protocol.CategoryLogByte: int64(it.Size),
+		}
 	default:
 		return map[protocol.Category]int64{it.Category: 1}
 	}
@@ -63,7 +66,12 @@ func (it *Item) EnvelopeItem() protocol.Item {
 	case protocol.CategoryTransaction:
 		return protocol.Item{Type: protocol.ItemTransaction, ContentType: protocol.ContentTypeJSON, Payload: it.Payload}
 	case protocol.CategoryLogItem:
-		return protocol.Item{Type: protocol.ItemLog, ContentType: protocol.ContentTypeLogs, Count: it.Count, Payload: it.Payload}
+		return protocol.Item{
+			Type:        protocol.ItemLog,
+			ContentType: protocol.ContentTypeLogs,
+			Count:       it.Count,
+			Payload:     it.Payload,
+		}
 	default:
 		return protocol.Item{Type: protocol.ItemEvent, ContentType: protocol.ContentTypeJSON, Payload: it.Payload}
 	}

@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// Data are named values that can always be encoded, in the order in which they came. They are a list, not a map: spans
-// have few attributes, and encoding them is what this exporter does most.
+// Data are named values that can always be encoded, in their original order. They are a list, not a map: spans have few
+// attributes, and encoding them is what this exporter does most.
 type Data []Field
 
 // Field is a named value.
@@ -20,11 +20,11 @@ type Field struct {
 	Value Value
 }
 
-// Value is a text, a list of texts, a number or a truth.
+// Value is a text, a list of texts, a number or a boolean.
 type Value struct {
 	kind valueKind
-	text string // of a list: its JSON form
-	bits uint64 // of a number or truth
+	text string // for a list, its JSON form
+	bits uint64 // of a number or boolean
 }
 
 type valueKind uint8
@@ -37,10 +37,10 @@ const (
 	kindBool
 )
 
-// TextValue is a text, cut to MaxString characters.
+// TextValue returns a text, truncated to MaxString characters.
 func TextValue(s string) Value { return Value{text: Text(s, MaxString)} }
 
-// TextsValue is a list of such texts.
+// TextsValue returns a list of such texts.
 func TextsValue(texts ...string) Value {
 	list := []byte{'['}
 	for i, s := range texts {
@@ -52,10 +52,10 @@ func TextsValue(texts ...string) Value {
 	return Value{kind: kindTexts, text: string(append(list, ']'))}
 }
 
-// IntValue is a whole number.
+// IntValue returns an integer.
 func IntValue(n int64) Value { return Value{kind: kindInt, bits: uint64(n)} } //nolint:gosec // the same bits
 
-// FloatValue is a number; what JSON has no form for becomes a text.
+// FloatValue returns a number. NaN and infinities, which JSON lacks, become texts.
 func FloatValue(f float64) Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return Value{text: strconv.FormatFloat(f, 'g', -1, 64)}
@@ -63,7 +63,7 @@ func FloatValue(f float64) Value {
 	return Value{kind: kindFloat, bits: math.Float64bits(f)}
 }
 
-// BoolValue is a truth.
+// BoolValue returns a boolean.
 func BoolValue(b bool) Value {
 	if b {
 		return Value{kind: kindBool, bits: 1}
@@ -73,7 +73,7 @@ func BoolValue(b bool) Value {
 
 func (v Value) int() int64 { return int64(v.bits) } //nolint:gosec // the same bits
 
-// Scalar is the value as a Go value; a list is its JSON text.
+// Scalar returns the value as a Go value; for a list, its JSON text.
 func (v Value) Scalar() any {
 	switch v.kind {
 	case kindInt:
@@ -87,7 +87,7 @@ func (v Value) Scalar() any {
 	}
 }
 
-// Text is the value as text.
+// Text returns the value as text.
 func (v Value) Text() string {
 	if v.kind == kindText {
 		return v.text
@@ -116,7 +116,7 @@ func (d *Data) Set(key string, v Value) {
 	*d = append(*d, Field{key, v})
 }
 
-// Supply sets the value of a key that is not there.
+// Supply sets the value of a key that does not exist.
 func (d *Data) Supply(key string, v Value) {
 	if _, ok := d.Get(key); !ok {
 		*d = append(*d, Field{key, v})
@@ -128,15 +128,15 @@ func (d *Data) Delete(key string) {
 	*d = slices.DeleteFunc(*d, func(f Field) bool { return f.Key == key })
 }
 
-// Encode encodes the data as an object of at most so many bytes.
+// Encode encodes the data as an object of at most maxBytes.
 func (d Data) Encode(maxBytes int) json.RawMessage {
 	return d.appendFitting(nil, maxBytes)
 }
 
-// trimmedKey marks data from which Fit took something.
+// trimmedKey is the key of the number of entries that Fit removed.
 const trimmedKey = "otelcol.trimmed"
 
-// Fit makes data small enough: long texts are cut first, then the largest entries are left out and counted.
+// Fit reduces data to maxBytes: it truncates long texts first, then removes the largest entries and adds their number.
 func (d Data) Fit(maxBytes int) Data {
 	if d.size() <= maxBytes {
 		return d

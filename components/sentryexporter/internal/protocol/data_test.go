@@ -73,15 +73,18 @@ func TestSpanEncodes(t *testing.T) {
 	at := time.Unix(1, 2000).UTC()
 	s := &Span{TraceID: [16]byte{15: 1}, SpanID: [8]byte{7: 2}, StartTimestamp: at, Timestamp: at}
 	assert.Equal(t, map[string]any{
-		"trace_id": "00000000000000000000000000000001", "span_id": "0000000000000002", "start_timestamp": "1970-01-01T00:00:01.000002Z", "timestamp": "1970-01-01T00:00:01.000002Z",
+		"trace_id": "00000000000000000000000000000001", "span_id": "0000000000000002",
+		"start_timestamp": "1970-01-01T00:00:01.000002Z", "timestamp": "1970-01-01T00:00:01.000002Z",
 	}, decoded(t, s.Append(nil)))
 	s.ParentSpanID = [8]byte{7: 3}
 	s.Op, s.Description, s.Status, s.Origin = "db", "SELECT \"x\"", "ok", "auto.db"
 	s.Data = Data{{"k", TextValue("v")}}
 	s.Links = []Link{{"a", "b"}, {"c", "d"}}
 	assert.Equal(t, map[string]any{
-		"trace_id": "00000000000000000000000000000001", "span_id": "0000000000000002", "start_timestamp": "1970-01-01T00:00:01.000002Z", "timestamp": "1970-01-01T00:00:01.000002Z",
-		"parent_span_id": "0000000000000003", "op": "db", "description": "SELECT \"x\"", "status": "ok", "origin": "auto.db", "data": map[string]any{"k": "v"},
+		"trace_id": "00000000000000000000000000000001", "span_id": "0000000000000002",
+		"start_timestamp": "1970-01-01T00:00:01.000002Z", "timestamp": "1970-01-01T00:00:01.000002Z",
+		"parent_span_id": "0000000000000003", "op": "db", "description": "SELECT \"x\"", "status": "ok",
+		"origin": "auto.db", "data": map[string]any{"k": "v"},
 		"links": []any{map[string]any{"trace_id": "a", "span_id": "b"}, map[string]any{"trace_id": "c", "span_id": "d"}},
 	}, decoded(t, s.Append(nil)))
 }

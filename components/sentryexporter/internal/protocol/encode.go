@@ -12,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// What there are many of, spans and their attributes, is encoded here by hand: encoding/json takes four times as long.
+// Spans and their attributes are encoded by hand, because there are many of them: encoding/json takes four times as
+// long.
 
 // Append appends the data as a JSON object.
 func (d Data) Append(dst []byte) []byte {
@@ -42,7 +43,7 @@ func (v Value) append(dst []byte) []byte {
 	}
 }
 
-// Append appends the span as a JSON object; data that is too large is made smaller.
+// Append appends the span as a JSON object. Data that is too large is reduced.
 func (s *Span) Append(dst []byte) []byte {
 	dst = append(dst, `{"trace_id":"`...)
 	dst = hex.AppendEncode(dst, s.TraceID[:])
@@ -69,7 +70,7 @@ func (s *Span) Append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendFitting encodes first and looks at the size then, since hardly any data is too large.
+// appendFitting encodes first and checks the size afterwards, since data is rarely too large.
 func (d Data) appendFitting(dst []byte, maxBytes int) []byte {
 	out := d.Append(dst)
 	if len(out)-len(dst) > maxBytes {
@@ -107,7 +108,7 @@ func appendLinks(dst []byte, links []Link) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendText appends a JSON string; what is no UTF-8 is replaced.
+// appendText appends a JSON string. Invalid UTF-8 is replaced.
 func appendText(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -141,7 +142,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// Encode is the payload of a transaction with its spans, which are encoded already, with a comma after each.
+// Encode returns the payload of a transaction with its spans, which are already encoded, with a comma after each.
 func (ev *Event) Encode(spans []byte) ([]byte, error) {
 	head, err := json.Marshal(ev)
 	if err != nil || len(spans) == 0 {

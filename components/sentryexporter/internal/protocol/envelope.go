@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Content types of items that hold several records.
+// Content types of items.
 const (
 	ContentTypeJSON = "application/json"
 	ContentTypeLogs = "application/vnd.sentry.items.log+json"
@@ -29,7 +29,7 @@ const (
 type Item struct {
 	Type        string
 	ContentType string
-	Count       int // of records, for items that hold several
+	Count       int // of records, for items with several
 	Payload     []byte
 }
 
@@ -45,10 +45,10 @@ type envelopeHeader struct {
 	SentAt  time.Time `json:"sent_at"`
 }
 
-// Body is a framed envelope. Payloads are not copied into it.
+// Body is a framed envelope. It refers to the payloads without copying them.
 type Body [][]byte
 
-// Len is the number of bytes.
+// Len returns the number of bytes.
 func (b Body) Len() (n int64) {
 	for _, part := range b {
 		n += int64(len(part))
@@ -56,7 +56,7 @@ func (b Body) Len() (n int64) {
 	return n
 }
 
-// Reader reads it from the beginning.
+// Reader returns a reader of the whole body.
 func (b Body) Reader() io.Reader {
 	readers := make([]io.Reader, len(b))
 	for i, part := range b {
@@ -65,11 +65,11 @@ func (b Body) Reader() io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// Envelope frames the items. sentAt is the time of this attempt: Sentry moves all times of an envelope whose sent_at is
-// old.
+// Envelope frames items. sentAt is the time of this attempt: Sentry shifts all timestamps of an envelope whose
+// sent_at is old.
 func Envelope(eventID string, sentAt time.Time, items ...Item) (Body, error) {
 	var headers bytes.Buffer
-	enc := json.NewEncoder(&headers) // ends each header with the line break that the format wants
+	enc := json.NewEncoder(&headers) // ends each header with the line break that the format requires
 	if err := enc.Encode(envelopeHeader{EventID: eventID, SentAt: sentAt.UTC()}); err != nil {
 		return nil, fmt.Errorf("encode envelope header: %w", err)
 	}

@@ -35,16 +35,23 @@ func TestEnvelope(t *testing.T) {
 {"a":
 1}
 {"type":"client_report","length":243}
-{"timestamp":"2026-11-23T11:00:00.0000005Z","discarded_events":[{"reason":"queue_overflow","category":"span","quantity":1},{"reason":"sample_rate","category":"span","quantity":9},{"reason":"sample_rate","category":"transaction","quantity":2}]}
+{"timestamp":"2026-11-23T11:00:00.0000005Z","discarded_events":[`+
+		`{"reason":"queue_overflow","category":"span","quantity":1},{"reason":"sample_rate","category":"span","quantity":9},`+
+		`{"reason":"sample_rate","category":"transaction","quantity":2}]}
 `, read(t, body))
 }
 
 func TestEnvelopeOfLogsHasNoEventID(t *testing.T) {
-	body, err := Envelope("", time.Unix(0, 0), Item{Type: ItemLog, ContentType: ContentTypeLogs, Count: 2, Payload: []byte(`{}`)})
+	body, err := Envelope(
+		"",
+		time.Unix(0, 0),
+		Item{Type: ItemLog, ContentType: ContentTypeLogs, Count: 2, Payload: []byte(`{}`)},
+	)
 	require.NoError(t, err)
 	//nolint:testifylint // lines of JSON
 	assert.Equal(t, "{\"sent_at\":\"1970-01-01T00:00:00Z\"}\n"+
-		"{\"type\":\"log\",\"content_type\":\"application/vnd.sentry.items.log+json\",\"item_count\":2,\"length\":2}\n{}\n", read(t, body))
+		"{\"type\":\"log\",\"content_type\":\"application/vnd.sentry.items.log+json\",\"item_count\":2,\"length\":2}\n{}\n",
+		read(t, body))
 }
 
 func TestReports(t *testing.T) {
@@ -53,10 +60,10 @@ func TestReports(t *testing.T) {
 	d := Discard{"queue_overflow", CategoryError}
 	r.Add(d, 2)
 	r.Add(d, 0)
-	taken := r.Take()
-	assert.Equal(t, map[Discard]int64{d: 2}, taken)
-	assert.Empty(t, r.Take(), "taken once")
+	counts := r.Take()
+	assert.Equal(t, map[Discard]int64{d: 2}, counts)
+	assert.Empty(t, r.Take(), "reset")
 	r.Add(d, 1)
-	r.Restore(taken)
+	r.Restore(counts)
 	assert.Equal(t, map[Discard]int64{d: 3}, r.Take())
 }

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of Relay's defaults, in characters unless said. What is longer is cut here, with "..." at its end, so that the
-// server never has to; what Relay would remove altogether is replaced.
+// Relay's default limits, in characters unless stated otherwise. Longer texts are truncated here, with "..." at the
+// end, so that the server does not have to; what Relay would remove completely is replaced.
 const (
 	MaxEnvironment  = 64
 	MaxRelease      = 200
@@ -28,8 +28,8 @@ const (
 	MaxURL          = 256
 	MaxOp           = 128
 	MaxDescription  = 2000
-	MaxSource       = 512  // of a source line: no limit of Relay's, but one of good sense
-	MaxString       = 4096 // of a value in span data: no limit of Relay's either
+	MaxSource       = 512  // of a source line; Relay has no limit
+	MaxString       = 4096 // of a value in span data; Relay has no limit either
 	MaxContextBytes = 8192
 	MaxDataBytes    = 32 << 10
 	MaxExtraValue   = 16 << 10 // bytes
@@ -42,12 +42,12 @@ const (
 	MaxPayload   = 1 << 20 // of an event or a transaction, in bytes
 )
 
-// ForbiddenInName must not stand in a release or environment.
+// ForbiddenInName are characters that a release or environment must not contain.
 const ForbiddenInName = "/\\\t\r\n"
 
 const mark = "..."
 
-// Text cuts a text to at most n characters and makes it valid UTF-8.
+// Text truncates a text to at most n characters and makes it valid UTF-8.
 func Text(s string, n int) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
@@ -65,7 +65,7 @@ func Text(s string, n int) string {
 	return s
 }
 
-// Line is Text for fields that may not have line breaks.
+// Line is Text for fields that must not contain line breaks.
 func Line(s string, n int) string {
 	return Text(strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' || r == '\t' {
@@ -75,7 +75,7 @@ func Line(s string, n int) string {
 	}, s)), n)
 }
 
-// Name makes a release or environment that Sentry keeps, or none.
+// Name returns a release or environment that Sentry keeps; "" if there is none.
 func Name(s string, n int) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if strings.ContainsRune(ForbiddenInName, r) {
@@ -93,7 +93,7 @@ func Name(s string, n int) string {
 	return strings.TrimSpace(s)
 }
 
-// URL is encoded before it is cut, since Relay counts what it encodes.
+// URL encodes a URL and then truncates it, since Relay measures the encoded form.
 func URL(raw string) string {
 	u, err := url.Parse(strings.ToValidUTF8(raw, "\uFFFD"))
 	if err != nil {
@@ -104,13 +104,13 @@ func URL(raw string) string {
 		return s
 	}
 	s = s[:MaxURL-len(mark)]
-	if at := strings.LastIndexByte(s, '%'); at >= len(s)-2 { // no half of an escape
+	if at := strings.LastIndexByte(s, '%'); at >= len(s)-2 { // not in the middle of an escape
 		s = s[:at]
 	}
 	return s + mark
 }
 
-// Reserved tells whether Sentry refuses the name of a release or environment.
+// Reserved reports whether Sentry rejects the name of a release or environment.
 func Reserved(s string) bool {
 	switch strings.ToLower(s) {
 	case "", ".", "..", "latest", "none":
@@ -129,7 +129,11 @@ func Tag(tags map[string]string, key, value string) {
 		return '_'
 	}, key)
 	switch key {
-	case "release", "environment", "server_name", "dist", "user": // fields of their own: as tags they are moved or dropped
+	case "release",
+		"environment",
+		"server_name",
+		"dist",
+		"user": // separate fields exist: tags with these names are moved or dropped
 		key = "otel." + key
 	}
 	if value = Line(value, MaxTagValue); value != "" && key != "" {
@@ -137,7 +141,8 @@ func Tag(tags map[string]string, key, value string) {
 	}
 }
 
-// Origin makes `auto.CATEGORY.otel.PART` of a scope's name: only letters, digits, `_` and `.` are allowed.
+// Origin returns `auto.CATEGORY.otel.PART`, where PART is made of a scope's name: only letters, digits, `_` and `.` are
+// allowed.
 func Origin(category, scope string) string {
 	part := strings.Map(func(r rune) rune {
 		switch {
@@ -153,7 +158,7 @@ func Origin(category, scope string) string {
 	return origin[:min(len(origin), MaxOp)]
 }
 
-// Frames keeps the oldest and the newest of too many frames, as the server would.
+// Frames keeps the oldest and the newest frames if there are too many, as the server would.
 func Frames(all []Frame) []Frame {
 	if len(all) <= MaxFrames {
 		return all
@@ -161,7 +166,7 @@ func Frames(all []Frame) []Frame {
 	return slices.Concat(all[:keptOldest], all[len(all)-MaxFrames+keptOldest:])
 }
 
-// Extra puts a text of any length into `extra`, in numbered pieces where one is too small.
+// Extra adds a text of any length to `extra`, in numbered pieces if it is too long for one value.
 func Extra(extra map[string]string, key, text string) {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	room := MaxExtraValue - 512

@@ -31,7 +31,8 @@ func TestText(t *testing.T) {
 
 func TestName(t *testing.T) {
 	for in, want := range map[string]string{
-		"PRODUCTION": "PRODUCTION", "a/b\\c\td": "a-b-c-d", "none": "", "NONE": "", "latest": "", "..": "", " ": "", " x ": "x", "a b": "a b",
+		"PRODUCTION": "PRODUCTION", "a/b\\c\td": "a-b-c-d", "none": "", "NONE": "", "latest": "", "..": "", " ": "",
+		" x ": "x", "a b": "a b",
 	} {
 		assert.Equal(t, want, Name(in, MaxEnvironment), in)
 	}
@@ -75,7 +76,11 @@ func TestTag(t *testing.T) {
 }
 
 func TestOrigin(t *testing.T) {
-	assert.Equal(t, "auto.http.otel.opentelemetry.instrumentation.flask", Origin("http", "opentelemetry.instrumentation.flask"))
+	assert.Equal(
+		t,
+		"auto.http.otel.opentelemetry.instrumentation.flask",
+		Origin("http", "opentelemetry.instrumentation.flask"),
+	)
 	assert.Equal(t, "auto.db.otel.github.com_XSAM_otelsql", Origin("db", "github.com/XSAM/otelsql"))
 	assert.Equal(t, "auto.default.otel", Origin("default", ""))
 	assert.Len(t, Origin("db", strings.Repeat("x", 500)), MaxOp)

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package protocol holds what Sentry's ingestion protocol asks for: payloads, envelopes, limits, rate limits and client
+// Package protocol implements Sentry's ingestion protocol: payloads, envelopes, size limits, rate limits and client
 // reports. It knows neither OpenTelemetry's data nor HTTP clients.
 package protocol
 
@@ -12,8 +12,8 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// Event is an error event or, with Type "transaction", a transaction. sentry-go's own type cannot leave `in_app` unset,
-// wrap exceptions in `values` (which all servers take), or carry `logentry` and `extra`; what it does well is used here.
+// Event is an error event or, with Type "transaction", a transaction. sentry-go's type cannot leave `in_app` unset,
+// wrap exceptions in `values` (which all servers accept), or have `logentry` and `extra`.
 type Event struct {
 	EventID     string              `json:"event_id"`
 	Type        string              `json:"type,omitempty"`
@@ -35,7 +35,7 @@ type Event struct {
 	Exception   *Values[*Exception] `json:"exception,omitempty"`
 	Fingerprint []string            `json:"fingerprint,omitempty"`
 
-	// Of transactions only. Encode adds their spans.
+	// Transactions only; Encode adds their spans.
 	StartTimestamp  *time.Time              `json:"start_timestamp,omitempty"`
 	TransactionInfo *sentry.TransactionInfo `json:"transaction_info,omitempty"`
 }
@@ -43,12 +43,12 @@ type Event struct {
 // TypeTransaction is the Event.Type of a transaction.
 const TypeTransaction = "transaction"
 
-// Values is the list form that every server knows.
+// Values is the form of lists that every server supports.
 type Values[T any] struct {
 	Values []T `json:"values"`
 }
 
-// User carries ids only: names and addresses are never sent.
+// User has an ID only: names and addresses are never sent.
 type User struct {
 	ID string `json:"id"`
 }
@@ -73,7 +73,7 @@ type Exception struct {
 	Stacktrace *Stacktrace `json:"stacktrace,omitempty"`
 }
 
-// Mechanism tells how an exception was caught and how exceptions of a group belong together.
+// Mechanism describes how an exception was caught, and which exceptions of a group belong together.
 type Mechanism struct {
 	Type             string `json:"type"`
 	Handled          *bool  `json:"handled,omitempty"`
@@ -83,12 +83,12 @@ type Mechanism struct {
 	IsExceptionGroup bool   `json:"is_exception_group,omitempty"`
 }
 
-// Stacktrace holds the frames, oldest call first.
+// Stacktrace has the frames, oldest call first.
 type Stacktrace struct {
 	Frames []Frame `json:"frames"`
 }
 
-// Frame of a stack trace. InApp nil leaves it to the server.
+// Frame of a stack trace. If InApp is nil, the server decides.
 type Frame struct {
 	Filename    string            `json:"filename,omitempty"`
 	AbsPath     string            `json:"abs_path,omitempty"`

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Category is Sentry's name of a kind of data in quotas, rate limits and client reports.
+// Category is Sentry's name for a kind of data in quotas, rate limits and client reports.
 type Category string
 
 // Categories that this exporter sends or counts.
@@ -24,25 +24,26 @@ const (
 	CategoryLogByte     Category = "log_byte"
 )
 
-// known are the categories of relay-base-schema's data_category.rs. A limit that names only others is not for us; one
-// that names none is for all.
+// known are the categories of relay-base-schema's data_category.rs. A limit that names only other categories does not
+// apply to this exporter; one that names none applies to everything.
 var known = map[string]bool{
 	"default": true, "error": true, "transaction": true, "span": true, "log_item": true, "log_byte": true,
 	"attachment": true, "session": true, "profile": true, "replay": true, "monitor": true, "feedback": true,
 	"security": true, "trace_metric": true, "trace_metric_byte": true, "metric_bucket": true, "internal": true,
 }
 
-// defaultDelay is what Sentry asks for when an answer 429 says nothing else.
+// defaultDelay is the delay that Sentry specifies for a response 429 without any other.
 const defaultDelay = time.Minute
 
-// RateLimits remembers until when a server takes no data of a category. The zero value is ready.
+// RateLimits remembers until when a server accepts no data of a category. It is safe for concurrent use. The zero
+// value is ready to use.
 type RateLimits struct {
 	mu sync.Mutex
 	// until is guarded by mu.
 	until map[Category]time.Time
 }
 
-// Until is the time at which an item of these categories may be sent again; the zero time if now.
+// Until returns when an item of these categories may be sent again; the zero time if it may be sent now.
 func (l *RateLimits) Until(now time.Time, categories ...Category) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +59,7 @@ func (l *RateLimits) Until(now time.Time, categories ...Category) time.Time {
 	return latest
 }
 
-// Update takes what an answer says about limits; answers of any status may.
+// Update applies the rate limits in a response, which may have any status.
 func (l *RateLimits) Update(status int, header http.Header, now time.Time) {
 	limits := header.Values("X-Sentry-Rate-Limits")
 	if len(limits) > 0 {
@@ -72,7 +73,7 @@ func (l *RateLimits) Update(status int, header http.Header, now time.Time) {
 	}
 }
 
-// apply reads `retry_after:categories:scope:reason_code:namespaces`.
+// apply parses `retry_after:categories:scope:reason_code:namespaces`.
 func (l *RateLimits) apply(limit string, now time.Time) {
 	parts := strings.Split(limit, ":")
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(parts[0]), 64)
@@ -91,7 +92,7 @@ func (l *RateLimits) apply(limit string, now time.Time) {
 	}
 }
 
-// maxDelay bounds what a server can ask for; quotas run for a month at most.
+// maxDelay bounds what a server can request; quotas last a month at most.
 const maxDelay = 31 * 24 * time.Hour
 
 // extend keeps the later deadline.

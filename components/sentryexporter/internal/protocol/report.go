@@ -12,20 +12,21 @@ import (
 	"time"
 )
 
-// Reports counts what was discarded, to tell the server. The zero value is ready.
+// Reports counts what was discarded, to report it to the server. It is safe for concurrent use. The zero value is
+// ready to use.
 type Reports struct {
 	mu sync.Mutex
 	// counts is guarded by mu.
 	counts map[Discard]int64
 }
 
-// Discard names what a count is of.
+// Discard is what a count is for.
 type Discard struct {
 	Reason   string   `json:"reason"`
 	Category Category `json:"category"`
 }
 
-// Add counts.
+// Add adds a quantity.
 func (r *Reports) Add(d Discard, quantity int64) {
 	if quantity == 0 {
 		return
@@ -38,16 +39,16 @@ func (r *Reports) Add(d Discard, quantity int64) {
 	r.counts[d] += quantity
 }
 
-// Take empties the counters.
+// Take returns the counts and resets them.
 func (r *Reports) Take() map[Discard]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	taken := r.counts
+	counts := r.counts
 	r.counts = nil
-	return taken
+	return counts
 }
 
-// Restore puts back what could not be delivered.
+// Restore adds counts back that could not be delivered.
 func (r *Reports) Restore(counts map[Discard]int64) {
 	for d, n := range counts {
 		r.Add(d, n)
@@ -59,7 +60,7 @@ type discardedEvent struct {
 	Quantity int64 `json:"quantity"`
 }
 
-// ReportItem is the item that tells the counts.
+// ReportItem returns a client report of the counts.
 func ReportItem(counts map[Discard]int64, now time.Time) (Item, error) {
 	events := make([]discardedEvent, 0, len(counts))
 	for d, n := range counts {

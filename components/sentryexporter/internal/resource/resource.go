@@ -18,8 +18,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 )
 
-// Identity is what a resource says about everything that comes from it, in the form in which Dify's own Sentry SDK reports
-// it. It is shared between pushes and must not be changed.
+// Identity is what a resource says about everything that comes from it, in the form in which Dify's own Sentry SDK
+// reports it. It is shared between pushes and must not be changed.
 type Identity struct {
 	Release, Environment, ServerName string
 	Platform                         string
@@ -37,7 +37,8 @@ var editions = []string{"SELF_HOSTED", "COMMUNITY", "ENTERPRISE", "CLOUD"}
 // platforms that Sentry knows, by telemetry.sdk.language, which Dify's resource lacks: it is Python.
 var platforms = map[string]string{
 	"": "python", "python": "python", "nodejs": "node", "webjs": "javascript", "go": "go", "java": "java", "ruby": "ruby",
-	"php": "php", "dotnet": "csharp", "cpp": "native", "rust": "native", "swift": "cocoa", "elixir": "elixir", "erlang": "other",
+	"php": "php", "dotnet": "csharp", "cpp": "native", "rust": "native", "swift": "cocoa", "elixir": "elixir",
+	"erlang": "other",
 }
 
 // Cache keeps the identities of recent resources, since each push repeats them. It is safe for concurrent use.
@@ -118,9 +119,18 @@ func splitEdition(name string) (environment, edition string) {
 
 // contextFields are the fields of Sentry's contexts that come from a resource.
 var contextFields = map[string][][2]string{ // context → field, attribute
-	"runtime": {{"name", "process.runtime.name"}, {"version", "process.runtime.version"}, {"raw_description", "process.runtime.description"}},
-	"os":      {{"name", "os.name"}, {"name", "os.type"}, {"version", "os.version"}, {"raw_description", "os.description"}},
-	"device":  {{"arch", "host.arch"}},
+	"runtime": {
+		{"name", "process.runtime.name"},
+		{"version", "process.runtime.version"},
+		{"raw_description", "process.runtime.description"},
+	},
+	"os": {
+		{"name", "os.name"},
+		{"name", "os.type"},
+		{"version", "os.version"},
+		{"raw_description", "os.description"},
+	},
+	"device": {{"arch", "host.arch"}},
 	"cloud_resource": {
 		{"cloud.provider", "cloud.provider"},
 		{"cloud.account.id", "cloud.account.id"},

@@ -117,8 +117,8 @@ func (l *Lookup) HasRules() bool { return len(l.router.attributes) > 0 }
 // Find returns the route of what belongs to no trace, as Router.Find does.
 func (l *Lookup) Find(attrs ...pcommon.Map) item.Route { return l.router.Find(attrs...) }
 
-// FindInTrace returns the route of what belongs to a trace: by its resource, else by the attributes of spans or records,
-// else by what earlier telemetry of the trace had.
+// FindInTrace returns the route of what belongs to a trace: by its resource, else by the attributes of spans or
+// records, else by what earlier telemetry of the trace had.
 func (l *Lookup) FindInTrace(trace pcommon.TraceID, resource pcommon.Map, attrs ...pcommon.Map) item.Route {
 	if !l.HasRules() {
 		return item.Route{}

@@ -15,7 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what is read into testdata/corpus; the run fails, and the change is for people to read")
+var rewrite = flag.Bool(
+	"rewrite",
+	false,
+	"write what is read into testdata/corpus; the run fails, and the change is for people to read",
+)
 
 const (
 	caseMark = "=== "
@@ -38,8 +42,8 @@ func readCorpus(tb testing.TB, path string) []corpusCase {
 	return out
 }
 
-// TestCorpus reads each text of testdata/corpus/*.txt. Those of Python, Node and Java that a program could write with its own
-// opinion on them are in testdata/oracle.
+// TestCorpus reads each text of testdata/corpus/*.txt. Those of Python, Node and Java that a program could write with
+// its own opinion on them are in testdata/oracle.
 func TestCorpus(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "corpus", "*.txt"))
 	require.NoError(t, err)
@@ -145,18 +149,21 @@ func TestTextsWithoutStackTrace(t *testing.T) {
 	}
 }
 
-// TestHostileTexts are megabytes that would take minutes, or all memory, if anything in them were done again and again.
+// TestHostileTexts has megabytes that would take minutes, or all memory, if anything were processed repeatedly.
 func TestHostileTexts(t *testing.T) {
 	const many = 5_000
 	for name, text := range map[string]string{
-		"blanks":     strings.Repeat(" ", many*50) + "\n" + strings.Repeat(strings.Repeat(" ", 100)+"x\n", many/10),
-		"groups":     pythonGroupTop + "\n" + strings.Repeat("  | E: x\n  +-+---------------- 1 ----------------\n", many),
-		"chain":      strings.Repeat(pythonHeader+"\nE: x\n\nDuring handling of the above exception, another exception occurred:\n\n", many),
-		"quotes":     strings.Repeat("m.RemoteTraceback: \n\"\"\"\n"+pythonHeader+"\nE\n", many),
-		"JS text":    "Error: x\n" + strings.Repeat("    at f (a.js:1:2)\ntext\n", many),
-		"JS cause":   "Error: x\n    at f (a.js:1:2) {\n" + strings.Repeat("  [cause]: Error: x\n    at f (a.js:1:2) {\n", many),
+		"blanks": strings.Repeat(" ", many*50) + "\n" + strings.Repeat(strings.Repeat(" ", 100)+"x\n", many/10),
+		"groups": pythonGroupTop + "\n" + strings.Repeat("  | E: x\n  +-+---------------- 1 ----------------\n", many),
+		"chain": strings.Repeat(pythonHeader+"\nE: x\n\n"+
+			"During handling of the above exception, another exception occurred:\n\n", many),
+		"quotes":  strings.Repeat("m.RemoteTraceback: \n\"\"\"\n"+pythonHeader+"\nE\n", many),
+		"JS text": "Error: x\n" + strings.Repeat("    at f (a.js:1:2)\ntext\n", many),
+		"JS cause": "Error: x\n    at f (a.js:1:2) {\n" +
+			strings.Repeat("  [cause]: Error: x\n    at f (a.js:1:2) {\n", many),
 		"goroutines": "panic: x\n\n" + strings.Repeat("goroutine 1 [running]:\nmain.f()\n\t/a.go:1 +0x1\n\n", many),
-		"Java":       "a.B: x\n" + strings.Repeat("\tat a.B.c(B.java:1)\n", many) + strings.Repeat("Caused by: a.B: x\n\t... 20000 more\n", many),
+		"Java": "a.B: x\n" + strings.Repeat("\tat a.B.c(B.java:1)\n", many) +
+			strings.Repeat("Caused by: a.B: x\n\t... 20000 more\n", many),
 	} {
 		t.Run(name, func(t *testing.T) {
 			exc, _, ok := Parse(text)

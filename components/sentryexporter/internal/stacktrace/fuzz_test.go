@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParse looks for panics and lost text: each word of the input must be somewhere in what was read, but for those that
-// the forms themselves are made of.
+// FuzzParse looks for panics and lost text: each word of the input must be somewhere in what was read, but for those
+// that the forms themselves are made of.
 func FuzzParse(f *testing.F) {
 	for _, o := range oracles {
 		for _, c := range readOracle(f, o.file) {

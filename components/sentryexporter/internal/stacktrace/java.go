@@ -11,11 +11,13 @@ import (
 
 var (
 	// javaFrame is `at [loader/][module/]class.method(where)[ package]`.
-	javaFrame = regexp.MustCompile(`^\s*at ((?:[\w.@-]*/){0,2})([^\s(/]+(?:/0x[0-9a-f]+)?)\.([^\s.(]+)\(([^()]*)\)(?:\s*(~?\[[^\]]*\]))?$`)
+	javaFrame = regexp.MustCompile(
+		`^\s*at ((?:[\w.@-]*/){0,2})([^\s(/]+(?:/0x[0-9a-f]+)?)\.([^\s.(]+)\(([^()]*)\)(?:\s*(~?\[[^\]]*\]))?$`,
+	)
 	javaWhere = regexp.MustCompile(`^(?:Native Method|Unknown Source|<generated>|([\w$.-]+)(?::(\d+))?)$`)
 	javaMore  = regexp.MustCompile(`^\s*\.{3} (\d+) (?:more|common frames omitted)$`)
 	javaType  = regexp.MustCompile(`^(?:[\w$]+\.)+[A-Z][\w$]*(?::|$)|^[A-Z][\w$]*(?:Exception|Error)(?::|$)`)
-	// javaLambda is the part of a generated class's name that differs from one time to the next.
+	// javaLambda matches the part of a generated class's name that differs between processes.
 	javaLambda = regexp.MustCompile(`\$\$Lambda(?:\$\d+)?(?:/0x[0-9a-f]+)?`)
 	javaName   = regexp.MustCompile(`^[\w$.]+$`)
 )
@@ -26,7 +28,7 @@ const (
 	javaSuppressed = "Suppressed: "
 )
 
-// readJava reads what Throwable.printStackTrace and the usual logging libraries write.
+// readJava reads what Throwable.printStackTrace and the common logging libraries write.
 func readJava(all []string) (exc *Exception, before string, ok bool) {
 	first := -1
 	for i, l := range all {
@@ -45,8 +47,8 @@ func readJava(all []string) (exc *Exception, before string, ok bool) {
 	return exc, strings.TrimSpace(strings.Join(all[:start], "\n")), true
 }
 
-// javaStart finds the line with the class among those above the first frame, and puts what stands before it in that line
-// on a line of its own.
+// javaStart finds the line with the class among those above the first frame, and moves what precedes it in that line
+// to a line of its own.
 func javaStart(all []string, first int) ([]string, int) {
 	for i, l := range all[:first] {
 		if rest, ok := strings.CutPrefix(l, javaThread); ok {
@@ -65,14 +67,14 @@ func javaStart(all []string, first int) ([]string, int) {
 type javaParser struct {
 	lines []string
 	i     int
-	// completed counts the frames that were supplied, which a text could otherwise ask for without end.
+	// completed counts the frames that were completed, which a text could otherwise multiply without bound.
 	completed int
 }
 
 const maxCompleted = 5000
 
-// exception reads one and what belongs to it: suppressed ones stand further in, causes in the same column. enclosing are
-// the frames that `... n more` stands for.
+// exception reads an exception and those that belong to it: suppressed ones are indented further, causes begin in the
+// same column. enclosing are the frames that `... n more` refers to.
 func (p *javaParser) exception(column int, label string, enclosing []Frame) *Exception {
 	exc := &Exception{Language: Java}
 	p.head(column, label, exc)
@@ -91,7 +93,7 @@ func (p *javaParser) exception(column int, label string, enclosing []Frame) *Exc
 	return exc
 }
 
-// indented tells the column in which a line's text begins; a tab is one column, as Java writes it.
+// indented returns the column in which a line's text begins; a tab is one column, as in Java's output.
 func indented(line string) (column int, text string) {
 	text = strings.TrimLeft(line, " \t")
 	return len(line) - len(text), text
@@ -123,7 +125,7 @@ func (p *javaParser) head(column int, label string, exc *Exception) {
 	}
 }
 
-// frames reads calls, newest first, and completes those that are left out because the enclosing trace has them.
+// frames reads calls, newest first, and adds those that are omitted because the enclosing stack trace has them.
 func (p *javaParser) frames(exc *Exception, enclosing []Frame) {
 	var frames []Frame
 	for ; p.i < len(p.lines); p.i++ {

@@ -14,10 +14,10 @@ var (
 	// v8Position ends a location: FILE:LINE:COLUMN or FILE:LINE.
 	v8Position = regexp.MustCompile(`^(.+?):(\d+)(?::(\d+))?$`)
 	// v8Eval is the place of the eval in `eval at f (FILE:5:7), <anonymous>:1:21`.
-	v8Eval = regexp.MustCompile(`\(([^()]+:\d+:\d+)\)`)
-	v8Type = regexp.MustCompile(`^[A-Za-z_$][\w$.]*(?: \[[A-Z0-9_]+\])?$`)
-	v8Code = regexp.MustCompile(` \[([A-Z0-9_]+)\]$`)
-	v8Head = regexp.MustCompile(`^(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception|Rejection)(?: \[[A-Z0-9_]+\])?(?::|$)`)
+	v8Eval     = regexp.MustCompile(`\(([^()]+:\d+:\d+)\)`)
+	v8Type     = regexp.MustCompile(`^[A-Za-z_$][\w$.]*(?: \[[A-Z0-9_]+\])?$`)
+	v8Code     = regexp.MustCompile(` \[([A-Z0-9_]+)\]$`)
+	v8Head     = regexp.MustCompile(`^(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception|Rejection)(?: \[[A-Z0-9_]+\])?(?::|$)`)
 	nodeWhere  = regexp.MustCompile(`^\S.*:\d+$`)
 	nodeMarker = regexp.MustCompile(`^\s*\^+\s*$`)
 )
@@ -28,8 +28,9 @@ const (
 	inspectOpen   = " {" // the properties follow
 )
 
-// readV8 reads the property `stack` of V8, which Node has, and what Node prints of an error: the line that threw it above, and
-// properties, causes and members of an AggregateError below. Dify's web front end in the browser has Sentry's own SDK.
+// readV8 reads the property `stack` of V8, which Node has, and what Node prints of an error: the line that threw it
+// above, and properties, causes and members of an AggregateError below. Dify's web front end in the browser has
+// Sentry's own SDK.
 func readV8(all []string) (exc *Exception, before string, ok bool) {
 	first := -1
 	for i, l := range all {
@@ -51,7 +52,7 @@ func readV8(all []string) (exc *Exception, before string, ok bool) {
 	return exc, strings.TrimSpace(strings.Join(all[:start], "\n")), true
 }
 
-// v8Start finds the line with the type among those above the first frame: Node shows the source above it.
+// v8Start finds the line with the type among those above the first frame: Node prints the source line above it.
 func v8Start(head []string) int {
 	if len(head) > 2 && nodeWhere.MatchString(head[0]) {
 		for i, l := range head {
@@ -81,7 +82,7 @@ type v8Parser struct {
 	i     int
 }
 
-// exception reads head, frames and properties. The head may stand behind a label, which is cut off already.
+// exception reads head, frames and properties. labeled is the rest of a line whose label was removed.
 func (p *v8Parser) exception(indent int, labeled string) *Exception {
 	exc := &Exception{Language: JavaScript}
 	var head []string
@@ -102,7 +103,7 @@ func (p *v8Parser) exception(indent int, labeled string) *Exception {
 		p.i++
 	}
 	exc.Type, exc.Message = v8TypeAndMessage(head)
-	if code := v8Code.FindString(exc.Type); code != "" { // Node's, no part of the class
+	if code := v8Code.FindString(exc.Type); code != "" { // Node's code, which is not part of the class
 		exc.Type = strings.TrimSuffix(exc.Type, code)
 		exc.note([]string{code})
 	}
@@ -115,7 +116,7 @@ func (p *v8Parser) exception(indent int, labeled string) *Exception {
 	return exc
 }
 
-// inspected takes the brackets off an error that is shown without frames, `[Error: x]`, and the brace that opens its
+// inspected removes the brackets of an error that is printed without frames, `[Error: x]`, and the brace that opens its
 // properties.
 func inspected(head string, alone bool) (rest string, opened, bare bool) {
 	if !alone || !strings.HasPrefix(head, "[") {
@@ -141,7 +142,7 @@ func v8TypeAndMessage(head []string) (typ, message string) {
 	return "", text
 }
 
-// frames reads calls, newest first, and tells whether the last line opens the error's properties.
+// frames reads calls, newest first, and reports whether the last line opens the error's properties.
 func (p *v8Parser) frames(exc *Exception) (opened bool) {
 	for ; p.i < len(p.lines) && !opened; p.i++ {
 		frame, isFrame := parseV8Frame(p.lines[p.i])
@@ -154,7 +155,7 @@ func (p *v8Parser) frames(exc *Exception) (opened bool) {
 	return opened
 }
 
-// properties reads what util.inspect shows in braces; the closing one stands where the error's own line began.
+// properties reads what util.inspect prints in braces; the closing brace is in the column where the error's line began.
 func (p *v8Parser) properties(indent int, exc *Exception) {
 	var notes []string
 	for p.i < len(p.lines) {
@@ -195,8 +196,8 @@ func (p *v8Parser) members(indent int, exc *Exception) {
 	}
 }
 
-// after reads what follows the error: more frames after a line of text (an older part of an asynchronous stack), or other
-// text.
+// after reads what follows the error: more frames after a line of text (an older part of an asynchronous stack), or
+// other text.
 func (p *v8Parser) after(exc *Exception) {
 	line := p.lines[p.i]
 	if _, isFrame := parseV8Frame(line); isFrame {
@@ -207,7 +208,7 @@ func (p *v8Parser) after(exc *Exception) {
 	p.i++
 }
 
-// parseV8Frame reads `    at FUNCTION (LOCATION)` and `    at LOCATION`, with what util.inspect may put behind.
+// parseV8Frame reads `    at FUNCTION (LOCATION)` and `    at LOCATION`, with what util.inspect may append.
 func parseV8Frame(line string) (Frame, bool) {
 	column, text := indented(line)
 	text, ok := strings.CutPrefix(text, "at ")

@@ -12,14 +12,14 @@ import (
 	"unicode/utf8"
 )
 
-// locate fills in what the frames' paths and names say about their origin, as Sentry's SDKs tell it at run time.
+// locate sets the locations of frames by their paths and names, as Sentry's SDKs determine them at run time.
 func locate(e *Exception) {
 	for i := range e.Frames {
 		f := &e.Frames[i]
 		switch e.Language {
 		case Python:
 			f.Location = locatePython(f.File)
-			if strings.Contains(f.Function, ".") { // only compiled modules (Cython) write it so
+			if strings.Contains(f.Function, ".") { // only in compiled modules (Cython)
 				f.InApp = new(false)
 			}
 		case JavaScript:
@@ -37,7 +37,7 @@ var (
 	pythonStdlib  = regexp.MustCompile(`/lib(?:64)?/python\d[\d.]*/|/Python\d+/Lib/`)
 )
 
-// pythonRoots are import roots of applications: Dify's image has /app/api, an installation from source some /…/api.
+// pythonRoots are import roots of applications: /app/api in Dify's image, /…/api in an installation from source.
 var pythonRoots = []string{"/app/api/", "/api/"}
 
 func locatePython(path string) Location {
@@ -80,7 +80,7 @@ func pythonLocation(below string, inApp *bool) Location {
 var jsLibrary = regexp.MustCompile(`^(?:node:|internal/|<anonymous>$|native$)|(?:^|/)node_modules/|` +
 	`(?:^|/)webpack/(?:bootstrap|runtime)`)
 
-// jsWebpack is the part of a bundler's address before the source's own path: scheme, name of the build, layer.
+// jsWebpack matches the part of a bundler's URL before the path of the source: scheme, name of the build, layer.
 var jsWebpack = regexp.MustCompile(`^webpack(?:-internal)?://[^/]*/(?:\([\w-]+\)/)?`)
 
 func locateJavaScript(file string) (filename string, inApp *bool) {
@@ -95,7 +95,7 @@ func locateJavaScript(file string) (filename string, inApp *bool) {
 	return file, new(inside)
 }
 
-// goStandard are the first elements of the standard library's packages.
+// goStandard are the first path elements of the packages of the standard library.
 var goStandard = map[string]bool{
 	"archive": true, "bufio": true, "bytes": true, "cmp": true, "compress": true, "container": true, "context": true,
 	"crypto": true, "database": true, "debug": true, "embed": true, "encoding": true, "errors": true, "expvar": true,
@@ -106,7 +106,9 @@ var goStandard = map[string]bool{
 	"unicode": true, "unique": true, "unsafe": true, "vendor": true, "weak": true,
 }
 
-var goDependency = regexp.MustCompile(`/pkg/mod/|/vendor/|/third_party/|@v\d|/usr/local/go/src/|/go/src/(?:runtime|net|internal)/`)
+var goDependency = regexp.MustCompile(
+	`/pkg/mod/|/vendor/|/third_party/|@v\d|/usr/local/go/src/|/go/src/(?:runtime|net|internal)/`,
+)
 
 func locateGo(file, pkg string) (filename string, inApp *bool) {
 	first, _, _ := strings.Cut(pkg, "/")
@@ -117,16 +119,19 @@ func locateGo(file, pkg string) (filename string, inApp *bool) {
 	return path.Base(file), new(inside && (pkg != "" || strings.Contains(file, "/")))
 }
 
-// javaLibraries are the packages of the language and of common frameworks.
-var javaLibraries = regexp.MustCompile(`^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|android|androidx|` +
-	`org\.(?:springframework|apache|hibernate|eclipse|jboss|junit|slf4j|aspectj|postgresql|jetbrains|codehaus|mockito|gradle|opensearch|elasticsearch)|` +
-	`com\.(?:fasterxml|google|zaxxer|mysql|mongodb|netflix|oracle|microsoft|amazonaws)|` +
-	`io\.(?:netty|grpc|opentelemetry|micrometer|undertow|vertx|quarkus|projectreactor|sentry|lettuce|kotest)|` +
-	`ch\.qos|reactor|rx|okhttp3|okio|retrofit2|feign|net\.bytebuddy|redis\.clients)\.`)
+// javaLibraries matches the packages of the language and of common frameworks.
+var javaLibraries = regexp.MustCompile(
+	`^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|android|androidx|` +
+		`org\.(?:springframework|apache|hibernate|eclipse|jboss|junit|slf4j|aspectj|postgresql|jetbrains|codehaus|mockito|` +
+		`gradle|opensearch|elasticsearch)|` +
+		`com\.(?:fasterxml|google|zaxxer|mysql|mongodb|netflix|oracle|microsoft|amazonaws)|` +
+		`io\.(?:netty|grpc|opentelemetry|micrometer|undertow|vertx|quarkus|projectreactor|sentry|lettuce|kotest)|` +
+		`ch\.qos|reactor|rx|okhttp3|okio|retrofit2|feign|net\.bytebuddy|redis\.clients)\.`,
+)
 
 func locateJava(class string) *bool { return new(!javaLibraries.MatchString(class)) }
 
-// Class takes the name of an exception's class apart, as its language writes it.
+// Class splits the name of an exception's class into module and class, as its language writes it.
 func (e *Exception) Class() (module, class string) {
 	switch e.Language {
 	case Go, JavaScript:
@@ -139,8 +144,9 @@ func (e *Exception) Class() (module, class string) {
 	}
 }
 
-// SplitType takes a class name as OpenTelemetry and Python write it apart into module and class. The class begins at the
-// first capital letter, or before `<locals>`, else it is the last part: a.b.Outer.Inner, a.b.f.<locals>.C, a.b.error.
+// SplitType splits a class name, as OpenTelemetry and Python write it, into module and class. The class begins at the
+// first capital letter, or before `<locals>`; otherwise it is the last part: a.b.Outer.Inner, a.b.f.<locals>.C,
+// a.b.error.
 func SplitType(full string) (module, class string) {
 	if strings.ContainsAny(full, "/* ") { // Go
 		return "", full

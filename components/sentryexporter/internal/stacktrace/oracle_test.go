@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oracleCase is a text that a language printed, with what its own means say it contains. The programs in testdata/oracle
-// write both.
+// oracleCase is a text that a language printed, with what its own means say it contains. The programs in
+// testdata/oracle write both.
 type oracleCase struct {
 	Name, Text string
 	Want       *wantException
@@ -36,7 +36,7 @@ type wantFrame struct {
 	Line, Column                   int
 }
 
-// oracles tell the fewest cases of each file, and what its language does not know about a frame.
+// oracles have the minimum number of cases of each file, and what its language does not print of a frame.
 var oracles = []struct {
 	file     string
 	language Language
@@ -116,8 +116,9 @@ func compare(t *testing.T, unknown func(*wantFrame), want *wantException, got *E
 		return
 	}
 	require.NotNil(t, got)
-	// A message of blanks is none.
-	if final := strings.TrimRight(strings.TrimSpace(strings.ReplaceAll(want.Final, "__main__.", "")), ": \n"); !strings.HasPrefix(final, "File ") { // of no syntax error, whose place stands first
+	// A message of spaces counts as empty.
+	final := strings.TrimRight(strings.TrimSpace(strings.ReplaceAll(want.Final, "__main__.", "")), ": \n")
+	if !strings.HasPrefix(final, "File ") { // a syntax error begins with its position
 		assert.Equal(t, want.Type, got.Type)
 		assert.Equal(t, final, finalOf(got))
 	} else {
@@ -151,11 +152,18 @@ func compareFrames(t *testing.T, unknown func(*wantFrame), want []wantFrame, got
 	i := 0
 	for _, f := range got {
 		require.Less(t, i, len(want))
-		read := wantFrame{File: f.File, Line: f.Line, Column: f.Column, Function: f.Function, Module: f.Module, Source: f.Source}
+		read := wantFrame{
+			File:     f.File,
+			Line:     f.Line,
+			Column:   f.Column,
+			Function: f.Function,
+			Module:   f.Module,
+			Source:   f.Source,
+		}
 		expected := want[i]
 		unknown(&read)
 		unknown(&expected)
-		if expected.File == "" { // nor does the language tell where that is
+		if expected.File == "" { // the language does not print where that is
 			read.File, read.Line, read.Column = "", 0, 0
 		}
 		assert.Equal(t, expected, read)

@@ -44,12 +44,12 @@ func readPython(all []string) (exc *Exception, before string, ok bool) {
 	if exc == nil {
 		return nil, "", false
 	}
-	exc.note(all[p.i:]) // margins that do not fit together
+	exc.note(all[p.i:]) // inconsistent margins
 	return mergeRemote(exc), strings.TrimSpace(strings.Join(all[:start], "\n")), true
 }
 
-// pythonStart finds the line at which the first exception begins. One that was never raised has no header: the text then
-// begins with its type.
+// pythonStart returns the line at which the first exception begins. An exception that was never raised has no header:
+// the text then begins with its type.
 func pythonStart(all []string) int {
 	header := -1
 	for i, l := range all {
@@ -59,7 +59,8 @@ func pythonStart(all []string) int {
 		}
 	}
 	for i := range max(header, 0) {
-		if _, ok := pythonJoins[all[i]]; ok || strings.HasSuffix(all[i], remoteType+": ") || strings.HasSuffix(all[i], remoteType+":") {
+		if _, ok := pythonJoins[all[i]]; ok || strings.HasSuffix(all[i], remoteType+": ") ||
+			strings.HasSuffix(all[i], remoteType+":") {
 			return 0
 		}
 	}
@@ -70,7 +71,7 @@ func isPythonHeader(line string) bool {
 	return line == pythonHeader || strings.TrimLeft(line, " ") == pythonGroupTop
 }
 
-// ownHeader puts a header that stands behind other text on a line of its own.
+// ownHeader moves a header that follows other text to a line of its own.
 func ownHeader(all []string) []string {
 	for i, l := range all {
 		for _, header := range []string{"  " + pythonGroupTop, pythonHeader} {
@@ -85,7 +86,7 @@ func ownHeader(all []string) []string {
 	return all
 }
 
-// topLevel is the level of lines without a margin; any other level is the column of the margin's bar.
+// topLevel is the level of lines without a margin. Any other level is the column of the margin's bar.
 const topLevel = -1
 
 type pythonParser struct {
@@ -93,7 +94,7 @@ type pythonParser struct {
 	i     int
 }
 
-// content is the current line without its margin, if it belongs to the level.
+// content returns the current line without its margin; false if it does not belong to the level.
 func (p *pythonParser) content(level int) (string, bool) {
 	return contentAt(p.lines, p.i, level)
 }
@@ -122,7 +123,7 @@ func cutIndent(line string, n int) (string, bool) {
 	return line[n:], true
 }
 
-// chain reads exceptions of one level as long as they lead to one another and returns the last.
+// chain reads the exceptions of a chain on one level and returns the last.
 func (p *pythonParser) chain(level int) *Exception {
 	var last *Exception
 	relation := ""
@@ -184,7 +185,7 @@ func (p *pythonParser) frames(level int, exc *Exception) {
 			p.source(level, &frame)
 			if isCall {
 				exc.Frames = append(exc.Frames, frame)
-			} else { // where a SyntaxError is: no call
+			} else { // the position of a SyntaxError is not a call
 				exc.Notes = append(exc.Notes, strings.TrimSpace(text+"\n    "+frame.Source))
 			}
 		case strings.HasPrefix(text, "  [Previous line repeated ") && len(exc.Frames) > 0:
@@ -196,7 +197,7 @@ func (p *pythonParser) frames(level int, exc *Exception) {
 	}
 }
 
-// source reads the code lines below a frame; a marker line below one points into it and is dropped.
+// source reads the lines of code below a frame. Lines that only mark a position are dropped.
 func (p *pythonParser) source(level int, frame *Frame) {
 	for {
 		text, ok := p.content(level)
@@ -215,8 +216,8 @@ func (p *pythonParser) source(level int, frame *Frame) {
 	}
 }
 
-// parsePythonFrame reads `  File "PATH", line N[, in FUNC]`. The path may hold quotes and commas, so the last `", line `
-// counts.
+// parsePythonFrame reads `  File "PATH", line N[, in FUNC]`. The path may contain quotes and commas, so it ends at
+// the last `", line `.
 func parsePythonFrame(text string) (frame Frame, isCall, valid bool) {
 	rest := strings.TrimPrefix(text, `  File "`)
 	at := strings.LastIndex(rest, `", line `)
@@ -231,10 +232,10 @@ func parsePythonFrame(text string) (frame Frame, isCall, valid bool) {
 	return Frame{File: rest[:at], Line: line, Function: function}, isCall, true
 }
 
-// final reads type and message. The message runs on to the next joining line, a change of margin or the end.
+// final reads type and message. The message continues to the next joining line, a change of margin or the end.
 func (p *pythonParser) final(level int, exc *Exception) {
 	var text []string
-	quoted := false // joining lines within a quoted traceback are its own
+	quoted := false // joining lines within a quoted traceback belong to it
 	for {
 		line, ok := p.content(level)
 		if !ok || !quoted && p.joinFollows(level, line) {
@@ -259,13 +260,13 @@ func (p *pythonParser) final(level int, exc *Exception) {
 	exc.Message = whole
 }
 
-// joinFollows tells whether the empty line at hand stands before a joining line.
+// joinFollows reports whether the current line is empty and precedes a joining line.
 func (p *pythonParser) joinFollows(level int, line string) bool {
 	if strings.TrimSpace(line) != "" {
 		return false
 	}
 	next, ok := contentAt(p.lines, p.i+1, level)
-	if !ok && level != topLevel { // a group at the top is joined outside its margin
+	if !ok && level != topLevel { // a group on the top level is joined outside its margin
 		next, ok = contentAt(p.lines, p.i+1, topLevel)
 	}
 	if _, isJoin := pythonJoins[next]; !ok || !isJoin {
@@ -273,68 +274,4 @@ func (p *pythonParser) joinFollows(level int, line string) bool {
 	}
 	after, ok := contentAt(p.lines, p.i+2, level)
 	return ok && strings.TrimSpace(after) == ""
-}
-
-// opens tells whether the members of a group follow.
-func (p *pythonParser) opens(level int) bool {
-	if level == topLevel || p.i >= len(p.lines) {
-		return false
-	}
-	rest, ok := cutIndent(p.lines[p.i], level)
-	return ok && strings.HasPrefix(rest, "+-") && groupRule.MatchString(rest[2:])
-}
-
-// members reads `+-+---- 1 ----`, a chain, `+---- 2 ----`, a chain, and so on up to a line without a number. That line
-// lacks where a member is a group itself.
-func (p *pythonParser) members(level int, exc *Exception) {
-	level += 2
-	p.i++
-	for {
-		if member := p.chain(level); member != nil {
-			if member.Type == "" && len(member.Frames) == 0 { // "and 3 more exceptions"
-				exc.Notes = append(exc.Notes, member.Message)
-			} else {
-				exc.Members = append(exc.Members, member)
-			}
-		}
-		if p.i >= len(p.lines) {
-			return
-		}
-		rest, ok := cutIndent(p.lines[p.i], level)
-		if !ok || !groupRule.MatchString(rest) {
-			return
-		}
-		p.i++
-		if strings.Trim(rest, "+-") == "" {
-			return
-		}
-	}
-}
-
-// mergeRemote joins the traceback of another process, which multiprocessing and concurrent.futures pass on as quoted text
-// in the cause, with the exception that it belongs to.
-func mergeRemote(exc *Exception) *Exception {
-	for e := exc; e.Cause != nil; e = e.Cause {
-		quoted := e.Cause
-		if !strings.HasSuffix(quoted.Type, remoteType) || len(quoted.Frames) > 0 || quoted.Cause != nil {
-			continue
-		}
-		inner, before, ok := readPython(lines(strings.Trim(quoted.Message, "\n\"")))
-		if !ok {
-			continue
-		}
-		inner.note(append([]string{quoted.Type, before}, quoted.Notes...))
-		if inner.Type != e.Type || inner.Message != e.Message {
-			e.Cause = inner
-			continue
-		}
-		e.Frames = append(e.Frames, inner.Frames...)
-		e.Notes = append(e.Notes, inner.Notes...)
-		e.Members = append(e.Members, inner.Members...)
-		e.Cause, e.Relation = inner.Cause, inner.Relation
-		if e.Cause == nil {
-			break
-		}
-	}
-	return exc
 }

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stacktrace reads the text of a stack trace, as Python, JavaScript, Go and Java print it. It knows nothing of
-// Sentry and nothing of OpenTelemetry.
+// Package stacktrace parses the text of a stack trace, as Python, JavaScript, Go and Java print it. It knows neither
+// Sentry nor OpenTelemetry.
 package stacktrace
 
 import (
@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// Language is what a stack trace was written by.
+// Language is the programming language of a stack trace.
 type Language string
 
-// Languages that Parse reads.
+// Languages that Parse supports.
 const (
 	Python     Language = "python"
 	JavaScript Language = "javascript"
@@ -22,38 +22,38 @@ const (
 	Java       Language = "java"
 )
 
-// Exception is one exception of a trace, with what led to it.
+// Exception is one exception of a stack trace, with its causes.
 type Exception struct {
 	Language Language
 	Type     string // as written, with its module
 	Message  string // may have several lines, notes added to the exception included
 	Frames   []Frame
 
-	// Cause is what this exception was raised from or while handling, which Relation tells.
+	// Cause is the exception from which, or during the handling of which, this one was raised; see Relation.
 	Cause    *Exception
 	Relation string
 
 	// Members of an exception group, of an AggregateError.
 	Members []*Exception
-	// Suppressed by this one: what failed while it was on its way.
+	// Suppressed are the exceptions that were raised while this one was propagated.
 	Suppressed []*Exception
 
-	// Notes are what the text says beside frames and message: where a syntax error is, properties, other goroutines.
+	// Notes are other parts of the text: the position of a syntax error, properties, other goroutines.
 	Notes []string
 }
 
-// Values of Exception.Relation: by the attribute's name where the language has two.
+// Values of Exception.Relation, by the attribute's name in languages that have two.
 const (
 	RelationCause   = "__cause__"
 	RelationContext = "__context__"
 	RelationOther   = "cause"
 )
 
-// Frame is one call, the way the language's own text shows it.
+// Frame is one call, as the language prints it.
 type Frame struct {
 	File     string
 	Line     int
-	Column   int // 0: not told
+	Column   int // 0 if unknown
 	Function string
 	Source   string   // the line of code, without its indentation
 	More     []string // further lines of the same statement
@@ -62,19 +62,20 @@ type Frame struct {
 	Location
 }
 
-// Location is what can be said about the place of a frame.
+// Location is where a frame belongs.
 type Location struct {
 	Filename string // below the import root, without a host
-	Module   string // of Java: the class
-	Package  string // the archive that it came in
-	InApp    *bool  // nil: neither the application nor a library, but the language itself
+	Module   string // in Java, the class
+	Package  string // the archive that contains it
+	InApp    *bool  // nil for the language's own library
 }
 
-// readers are asked in this order. Each returns the exception raised last, and the text that stands above it.
+// readers are tried in this order. Each returns the exception that was raised last, and the text above it.
 var readers = []func(lines []string) (exc *Exception, before string, ok bool){readPython, readGo, readJava, readV8}
 
-// Parse reads a stack trace. The result is the exception raised last, with its frames oldest first; before is the text that
-// stands above the trace and what a logger put before each of its lines. ok is false if the text holds no stack trace.
+// Parse parses a stack trace. It returns the exception that was raised last, with its frames oldest first; before is
+// the text above the stack trace and the prefix that a logger wrote before each line. ok is false if there is no
+// stack trace.
 func Parse(text string) (exc *Exception, before string, ok bool) {
 	all, prefix := unprefixed(lines(text))
 	for _, read := range readers {
@@ -86,7 +87,7 @@ func Parse(text string) (exc *Exception, before string, ok bool) {
 	return nil, "", false
 }
 
-// Innermost is the newest frame: the place where the exception was raised.
+// Innermost returns the newest frame, where the exception was raised.
 func (e *Exception) Innermost() (Frame, bool) {
 	if len(e.Frames) == 0 {
 		return Frame{}, false
@@ -94,7 +95,7 @@ func (e *Exception) Innermost() (Frame, bool) {
 	return e.Frames[len(e.Frames)-1], true
 }
 
-// InApp tells whether any frame, of a cause or member too, is the application's own.
+// InApp reports whether any frame, including those of causes and members, belongs to the application.
 func (e *Exception) InApp() bool {
 	found := false
 	e.each(func(e *Exception) {
@@ -103,7 +104,7 @@ func (e *Exception) InApp() bool {
 	return found
 }
 
-// HasFrames tells whether the exception, or one that belongs to it, was raised anywhere that is known.
+// HasFrames reports whether the exception, or one that belongs to it, has frames.
 func (e *Exception) HasFrames() bool {
 	found := false
 	e.each(func(e *Exception) { found = found || len(e.Frames) > 0 })
@@ -112,13 +113,13 @@ func (e *Exception) HasFrames() bool {
 
 func (f Frame) isInApp() bool { return f.InApp != nil && *f.InApp }
 
-// AllNotes are those of the exception and of all that belong to it.
+// AllNotes returns the notes of the exception and of all that belong to it.
 func (e *Exception) AllNotes() (notes []string) {
 	e.each(func(e *Exception) { notes = append(notes, e.Notes...) })
 	return notes
 }
 
-// each calls f for an exception, its causes and its members.
+// each calls f for the exception, its causes and its members.
 func (e *Exception) each(f func(*Exception)) {
 	for ; e != nil; e = e.Cause {
 		f(e)
@@ -128,7 +129,7 @@ func (e *Exception) each(f func(*Exception)) {
 	}
 }
 
-// root is the first cause.
+// root returns the first cause.
 func (e *Exception) root() *Exception {
 	for e.Cause != nil {
 		e = e.Cause
@@ -136,7 +137,7 @@ func (e *Exception) root() *Exception {
 	return e
 }
 
-// note keeps lines of text, if they hold any.
+// note adds lines of text as a note, unless they are empty.
 func (e *Exception) note(lines []string) {
 	if text := strings.TrimSpace(strings.Join(lines, "\n")); text != "" {
 		e.Notes = append(e.Notes, text)
@@ -153,7 +154,7 @@ func reversed(frames []Frame) []Frame {
 
 var ansi = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// lines cuts a text into lines without colors and carriage returns.
+// lines splits a text into lines, without colors and carriage returns.
 func lines(text string) []string {
 	if strings.Contains(text, "\x1b[") {
 		text = ansi.ReplaceAllString(text, "")
@@ -162,17 +163,17 @@ func lines(text string) []string {
 	return strings.Split(strings.TrimRight(text, "\n"), "\n")
 }
 
-// logPrefix is what a logger may write before each line of a message: `api-1  | `, `[worker] `, `app: `.
+// logPrefix matches what a logger may write before each line of a message: `api-1  | `, `[worker] `, `app: `.
 var logPrefix = regexp.MustCompile(`^.*?\S.*(?:\||:|\]|>) `)
 
-// unprefixed takes a prefix off that all lines have.
+// unprefixed removes a prefix that all lines have.
 func unprefixed(all []string) (rest []string, prefix string) {
 	if len(all) < 3 {
 		return all, ""
 	}
 	common := all[0]
 	for _, l := range all {
-		if strings.TrimRight(common, " ") != l { // an empty line may lack the last blank
+		if strings.TrimRight(common, " ") != l { // an empty line may lack the last space
 			common = common[:sharedLength(common, l)]
 		}
 	}

@@ -92,15 +92,23 @@ func (n *Node) Inherited(keys ...string) string {
 	return ""
 }
 
-// fill sets the IDs and times without which Sentry rejects a transaction. A missing ID is made from the span's content, so
-// that it is the same on redelivery.
+// fill sets the IDs and times without which Sentry rejects a transaction. A missing ID is made from the span's
+// content, so that it is the same on redelivery.
 func (n *Node) fill(span ptrace.Span, scope string, id *resource.Identity, now time.Time) {
 	n.Span, n.Scope, n.Identity = span, scope, id
 	n.Part = PartKey{process: id.Fingerprint, Trace: span.TraceID()}
 	n.ID, n.ParentID = span.SpanID(), span.ParentSpanID()
 	if n.Part.Trace.IsEmpty() || n.ID.IsEmpty() {
 		attrs := attr.Fingerprint(span.Attributes())
-		made := item.NewID("span", id.Fingerprint.String(), scope, span.Name(), span.StartTimestamp().String(), attrs.String(), n.TraceHex())
+		made := item.NewID(
+			"span",
+			id.Fingerprint.String(),
+			scope,
+			span.Name(),
+			span.StartTimestamp().String(),
+			attrs.String(),
+			n.TraceHex(),
+		)
 		if n.Part.Trace.IsEmpty() {
 			n.Part.Trace = pcommon.TraceID(made)
 		}

@@ -14,13 +14,13 @@ import (
 // partOverhead is the memory that a part uses in addition to its spans.
 const partOverhead = 400
 
-// Pending contains spans whose root has not come, for a limited time and up to a number of bytes. It encodes them, which
-// takes a fraction of the memory. It is safe for concurrent use.
+// Pending contains spans whose root has not come, for a limited time and up to a number of bytes. It encodes them,
+// which takes a fraction of the memory. It is safe for concurrent use.
 //
 // Invariants:
 //
-//   - A span is either in Pending or with the caller, never both: Take, Due and First remove what they return, and Add
-//     removes what it returns as evicted. What was removed is the caller's to send or to count.
+//   - A span is either in Pending or with the caller, never both: Take, Due and First remove what they return, and
+//     Add removes what it returns as evicted. What was removed is the caller's to send or to count.
 //   - Each part is in byPart and in byDue, exactly once; size and spans are the sums over all parts.
 //   - size does not exceed limit after Add returned, and a part is due no later than its first span was.
 //   - Exceptions are not in here: they are reported when their span comes.

@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// Segment is what becomes one transaction: a local root with its descendants, or all spans of a process in one trace that
-// came without their root. Spans keep their own parents, so that Sentry's trace view puts them in their place.
+// Segment is what becomes one transaction: a local root with its descendants, or all spans of a process in one trace
+// that came without their root. Spans keep their own parents, so that Sentry's trace view puts them in their place.
 type Segment struct {
 	Root  *Node
 	Nodes []*Node // the root first, the others by start

@@ -58,8 +58,8 @@ func (t *Tree) add(rs ptrace.ResourceSpans, id *resource.Identity, wasPending bo
 	}
 }
 
-// PushIDs returns the nodes of each part of a trace, by an ID that is made from the part's spans: the same spans that come
-// together again have the same ID.
+// PushIDs returns the nodes of each part of a trace, by an ID that is made from the part's spans: the same spans that
+// come together again have the same ID.
 func (t *Tree) PushIDs() map[item.ID][]*Node {
 	parts := map[PartKey][]*Node{}
 	for _, n := range t.Nodes {
