@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import dashboard as model
 PROMETHEUS = model.DataSourceRef(type_val="prometheus", uid="prometheus")
 LOGS = "http://localhost:5601/app/data-explorer/discover"
 
-# What a panel of all requests, or of all runs, is narrowed to.
+# Filters of the panels over requests and over runs.
 ROLE = 'dify_role=~"$role"'
 APP = 'dify_workspace_name=~"$workspace", dify_app_name=~"$app"'
 
@@ -40,16 +40,16 @@ def query(expr, legend="", exemplar=False, instant=False, as_table=False):
 
 
 def limits(limit):
-    """Green below the limit of an alert, red above; without one all is green."""
+    """Green below the limit of an alert and red above it; all green without a limit."""
     steps = [model.Threshold(value=None, color="green")]
     if limit is not None:
         steps.append(model.Threshold(value=limit, color="red"))
     return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def graph(title, unit, *queries, limit=None, width=12, stack=False, says=""):
+def graph(title, unit, *queries, limit=None, width=12, stack=False, description=""):
     p = (
-        timeseries.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).min(0).span(width).height(8)
+        timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).unit(unit).min(0).span(width).height(8)
         .thresholds(limits(limit)).fill_opacity(10)
         .legend(common_builder.VizLegendOptions().show_legend(True).placement(common_model.LegendPlacement.BOTTOM)
                 .display_mode(common_model.LegendDisplayMode.LIST))
@@ -65,18 +65,18 @@ def graph(title, unit, *queries, limit=None, width=12, stack=False, says=""):
     return p
 
 
-def number(title, unit, expr, limit=None, width=6, says="", none="no data"):
+def number(title, unit, expr, limit=None, width=6, description="", none="no data"):
     return (
-        stat.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).span(width).height(4).no_value(none)
+        stat.Panel().title(title).description(description).datasource(PROMETHEUS).unit(unit).span(width).height(4).no_value(none)
         .thresholds(limits(limit)).color_mode(common_model.BigValueColorMode.VALUE)
         .reduce_options(common_builder.ReduceDataOptions().calcs(["lastNotNull"]))
         .with_target(query(expr, instant=True))
     )
 
 
-def rows(title, unit, expr, width=12, says=""):
+def rows(title, unit, expr, width=12, description=""):
     return (
-        table.Panel().title(title).description(says).datasource(PROMETHEUS).unit(unit).span(width).height(8)
+        table.Panel().title(title).description(description).datasource(PROMETHEUS).unit(unit).span(width).height(8)
         .with_target(query(expr, instant=True, as_table=True))
         .with_transformation(model.DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}}))
     )
@@ -108,9 +108,9 @@ def apps():
     ]
 
 
-def board(uid, title, says, variables, panels):
+def board(uid, title, description, variables, panels):
     b = (
-        dashboard.Dashboard(title).uid(uid).description(says).tags(["dify"]).timezone("browser").refresh("30s").readonly()
+        dashboard.Dashboard(title).uid(uid).description(description).tags(["dify"]).timezone("browser").refresh("30s").readonly()
         .time("now-6h", "now").tooltip(model.DashboardCursorSync.CROSSHAIR)
         .link(dashboard.DashboardLink("Dify").type(model.DashboardLinkType.DASHBOARDS).tags(["dify"]).as_dropdown(True)
               .include_vars(True).keep_time(True))
@@ -130,38 +130,38 @@ def response_time():
         return f"histogram_quantile({q}, sum by ({by}, le) (rate({buckets}[$__rate_interval]))) / 1000"
 
     return board(
-        "dify-api-response-time", "Dify: API response time", "How long Dify's API takes to answer.", [roles()], [
-            number("p95 now", SECONDS, f"max(api_response_time_p95{{{ROLE}}})", limit=5, says="10 s means ten or more"),
+        "dify-api-response-time", "Dify: API response time", "Response time of Dify's API.", [roles()], [
+            number("p95", SECONDS, f"max(api_response_time_p95{{{ROLE}}})", limit=5, description="10 s means 10 s or more"),
             number("Requests per second", PER_SECOND, f"sum(rate(http_server_duration_milliseconds_count{{{ROLE}}}[$__rate_interval]))"),
-            number("Open requests", COUNT, f"sum(http_server_active_requests{{{ROLE}}})"),
-            number("Error rate", PERCENT, f"max(api_error_rate{{{ROLE}}})", limit=0.1),
+            number("Active requests", COUNT, f"sum(http_server_active_requests{{{ROLE}}})"),
+            number("Error rate (5xx)", PERCENT, f"max(api_error_rate{{{ROLE}}})", limit=0.1),
             graph("p95 by role", SECONDS, query(f"api_response_time_p95{{{ROLE}}}", "{{dify_role}}"), limit=5,
-                  says="HighResponseTime fires above the line after 10 minutes"),
+                  description="HighResponseTime fires when the value stays above the line for 10 minutes."),
             graph("p50, p90, p99", SECONDS, *[query(quantile(q), f"p{round(q * 100)} {{{{dify_role}}}}", exemplar=q == 0.99)
                                               for q in (0.5, 0.9, 0.99)]),
             graph("Slowest routes (p95)", SECONDS, query(f"topk(10, api_response_time_p95_by_route{{{ROLE}}})", "{{http_route}}"), limit=5),
             graph("Requests by route", PER_SECOND, query(
                 f"topk(10, sum by (http_route) (rate(http_server_duration_milliseconds_count{{{ROLE}}}[$__rate_interval])))",
                 "{{http_route}}")),
-            durations("Durations (ms)", f"sum by (le) (increase({buckets}[$__rate_interval]))", width=24),
+            durations("Request durations (ms)", f"sum by (le) (increase({buckets}[$__rate_interval]))", width=24),
         ])
 
 
 def error_rate():
     errors = f"http_server_error_count_total{{{ROLE}}}"
     return board(
-        "dify-api-error-rate", "Dify: API errors", "What Dify's API could not answer.", [roles()], [
-            number("5xx now", PERCENT, f"max(api_error_rate{{{ROLE}}})", limit=0.1),
+        "dify-api-error-rate", "Dify: API errors", "Requests to Dify's API that failed.", [roles()], [
+            number("Error rate (5xx)", PERCENT, f"max(api_error_rate{{{ROLE}}})", limit=0.1),
             number("4xx and 5xx per second", PER_SECOND, f"sum(rate({errors}[$__rate_interval])) or vector(0)"),
             number("Requests per second", PER_SECOND, f"sum(rate(http_server_response_count_total{{{ROLE}}}[$__rate_interval]))"),
-            number("p95 now", SECONDS, f"max(api_response_time_p95{{{ROLE}}})", limit=5),
-            graph("5xx of all requests, by role", PERCENT, query(f"api_error_rate{{{ROLE}}}", "{{dify_role}}"), limit=0.1,
-                  says="HighAPIErrorRate fires above the line after 5 minutes"),
-            graph("5xx of all requests, by route", PERCENT, query(f"topk(10, api_error_rate_by_route{{{ROLE}}} > 0)", "{{http_route}}"), limit=0.1),
-            graph("Answers by status", PER_SECOND, query(
+            number("p95", SECONDS, f"max(api_response_time_p95{{{ROLE}}})", limit=5),
+            graph("Error rate (5xx) by role", PERCENT, query(f"api_error_rate{{{ROLE}}}", "{{dify_role}}"), limit=0.1,
+                  description="HighAPIErrorRate fires when the value stays above the line for 5 minutes."),
+            graph("Error rate (5xx) by route", PERCENT, query(f"topk(10, api_error_rate_by_route{{{ROLE}}} > 0)", "{{http_route}}"), limit=0.1),
+            graph("Responses by status code", PER_SECOND, query(
                 f"sum by (http_response_status_code) (rate(http_server_response_count_total{{{ROLE}}}[$__rate_interval]))",
                 "{{http_response_status_code}}"), stack=True),
-            rows("Errors in this time", COUNT,
+            rows("Errors in the selected time range", COUNT,
                  f"sort_desc(sum by (http_response_status_code, http_request_method, http_route) (increase({errors}[$__range])) > 0)"),
         ])
 
@@ -170,15 +170,15 @@ def system():
     who = "{{dify_role}} {{container_name}}{{process_executable_name}}"
     return board(
         "dify-system", "Dify: system resources",
-        "CPU and memory of Dify's containers or processes, disk and network of the machine (overlays containers.yaml, host.yaml).",
+        "CPU and memory of Dify's containers or processes; disk and network of the host (overlays containers.yaml and host.yaml).",
         [], [
-            graph("CPU, share of what each may use", PERCENT, query("process_cpu_usage_ratio", who), limit=0.8,
-                  says="HighCPUUsage fires above the line after 15 minutes"),
-            graph("Memory, share of what each may use", PERCENT, query("process_memory_utilization_ratio", who), limit=0.8,
-                  says="HighMemoryUsage fires above the line after 15 minutes"),
-            graph("Memory", BYTES, query("process_memory_usage_bytes", who), stack=True),
-            graph("Disk, share in use", PERCENT, query("system_disk_usage_ratio", "{{mountpoint}}")),
-            graph("Network", BYTES_PER_SECOND, query("rate(system_network_io_bytes_total[$__rate_interval])", "{{device}} {{direction}}"), width=24),
+            graph("CPU usage, share of the limit", PERCENT, query("process_cpu_usage_ratio", who), limit=0.8,
+                  description="HighCPUUsage fires when the value stays above the line for 15 minutes."),
+            graph("Memory usage, share of the limit", PERCENT, query("process_memory_utilization_ratio", who), limit=0.8,
+                  description="HighMemoryUsage fires when the value stays above the line for 15 minutes."),
+            graph("Memory usage", BYTES, query("process_memory_usage_bytes", who), stack=True),
+            graph("Disk usage", PERCENT, query("system_disk_usage_ratio", "{{mountpoint}}")),
+            graph("Network traffic", BYTES_PER_SECOND, query("rate(system_network_io_bytes_total[$__rate_interval])", "{{device}} {{direction}}"), width=24),
         ])
 
 
@@ -186,23 +186,23 @@ def workflows():
     total, failed = f"app_workflow_run_total{{{APP}}}", f"app_workflow_run_failure_total{{{APP}}}"
     buckets = f"app_workflow_run_duration_seconds_bucket{{{APP}}}"
     return board(
-        "dify-workflows", "Dify: workflow runs", "Every run of a workflow or chatflow that has ended.", apps(), [
-            number("Runs in this time", COUNT, f"sum(increase({total}[$__range]))"),
-            number("Failed in this time", COUNT, f"sum(increase({failed}[$__range]))"),
+        "dify-workflows", "Dify: workflow runs", "Ended runs of workflows and chatflows.", apps(), [
+            number("Runs in the selected time range", COUNT, f"sum(increase({total}[$__range]))"),
+            number("Failed runs in the selected time range", COUNT, f"sum(increase({failed}[$__range]))"),
             number("Failure rate, 15 minutes", PERCENT, f"sum(increase({failed}[15m])) / (sum(increase({total}[15m])) > 0)", limit=0.2),
-            number("p95 duration", SECONDS, f"histogram_quantile(0.95, sum by (le) (rate({buckets}[$__range])))"),
+            number("Run duration (p95)", SECONDS, f"histogram_quantile(0.95, sum by (le) (rate({buckets}[$__range])))"),
             graph("Runs by status", COUNT, query(
                 f"sum by (dify_workflow_run_status) (increase({total}[$__rate_interval]))", "{{dify_workflow_run_status}}"), stack=True),
             graph("Failure rate, 15 minutes", PERCENT, query(
-                f"sum(increase({failed}[15m])) / (sum(increase({total}[15m])) > 0)", "failed of all"), limit=0.2,
-                  says="WorkflowFailureRate, which leaves debugging runs out, fires above the line after 30 minutes"),
-            graph("Duration", SECONDS, *[query(
+                f"sum(increase({failed}[15m])) / (sum(increase({total}[15m])) > 0)", "failure rate"), limit=0.2,
+                  description="WorkflowFailureRate, which excludes debugging runs, fires when the value stays above the line for 30 minutes."),
+            graph("Run duration", SECONDS, *[query(
                 f"histogram_quantile({q}, sum by (le) (rate({buckets}[$__rate_interval])))", f"p{round(q * 100)}") for q in (0.5, 0.95)]),
             graph("Runs by trigger", COUNT, query(
                 f"sum by (dify_workflow_run_triggered_from) (increase({total}[$__rate_interval]))", "{{dify_workflow_run_triggered_from}}"),
                 stack=True),
-            rows("Failures by app", COUNT, f"topk(20, sum by (dify_workspace_name, dify_app_name) (increase({failed}[$__range])) > 0)"),
-            rows("Slowest apps (mean seconds)", SECONDS,
+            rows("Failed runs by app", COUNT, f"topk(20, sum by (dify_workspace_name, dify_app_name) (increase({failed}[$__range])) > 0)"),
+            rows("Slowest apps (mean run duration)", SECONDS,
                  f"topk(20, sum by (dify_workspace_name, dify_app_name) (rate(app_workflow_run_duration_seconds_sum{{{APP}}}[$__range]))"
                  f" / (sum by (dify_workspace_name, dify_app_name) (rate(app_workflow_run_duration_seconds_count{{{APP}}}[$__range])) > 0))"),
         ])
@@ -211,37 +211,37 @@ def workflows():
 def tokens():
     used, cost = f"app_llm_token_usage_total{{{APP}}}", f"app_llm_cost_total{{{APP}}}"
     return board(
-        "dify-tokens", "Dify: tokens and cost", "What the models were asked for, and what it cost.", apps(), [
-            number("Tokens in this time", COUNT, f"sum(increase({used}[$__range]))", width=12),
-            number("Cost in this time", COUNT, f"sum by (dify_usage_currency) (increase({cost}[$__range]))", width=12,
-                   says="one number for each currency"),
+        "dify-tokens", "Dify: tokens and cost", "Token usage of the models and its cost.", apps(), [
+            number("Tokens in the selected time range", COUNT, f"sum(increase({used}[$__range]))", width=12),
+            number("Cost in the selected time range", COUNT, f"sum by (dify_usage_currency) (increase({cost}[$__range]))", width=12,
+                   description="One value per currency."),
             graph("Tokens by app", COUNT, query(f"topk(10, sum by (dify_app_name) (increase({used}[$__rate_interval])))", "{{dify_app_name}}"), stack=True),
             graph("Tokens by model", COUNT, query(
                 f"sum by (gen_ai_provider_name, gen_ai_request_model) (increase({used}[$__rate_interval]))",
                 "{{gen_ai_provider_name}} {{gen_ai_request_model}}"), stack=True,
-                says="Plain workflows do not tell their model to the database"),
+                description="Dify does not store the model of plain workflows in its database."),
             graph("Tokens by workspace", COUNT, query(
                 f"sum by (dify_workspace_name) (increase({used}[$__rate_interval]))", "{{dify_workspace_name}}"), stack=True),
             graph("Cost by app", COUNT, query(
                 f"topk(10, sum by (dify_app_name, dify_usage_currency) (increase({cost}[$__rate_interval])))",
                 "{{dify_app_name}} {{dify_usage_currency}}"), stack=True),
-            graph("Embedding calls", SECONDS, *[query(
+            graph("Duration of embedding calls", SECONDS, *[query(
                 f"histogram_quantile({q}, sum by (gen_ai_provider_name, le) (rate(app_embedding_duration_seconds_bucket[$__rate_interval])))",
                 f"p{round(q * 100)} {{{{gen_ai_provider_name}}}}") for q in (0.5, 0.95)], width=24,
-                says="As the plugin daemon times them"),
+                description="Measured by the plugin daemon."),
         ])
 
 
 def queues():
     return board(
-        "dify-queues", "Dify: Celery queues", "Tasks that wait. A queue that only grows is one that no worker reads.",
+        "dify-queues", "Dify: Celery queues", "Tasks waiting in Dify's Celery queues. A queue that only grows has no worker that consumes it.",
         [variable("queue", "Queue", "label_values(celery_queue_length, celery_queue)")], [
-            number("Waiting", COUNT, "sum(celery_queue_length)", width=8),
+            number("Waiting tasks", COUNT, "sum(celery_queue_length)", width=8),
             number("Longest queue", COUNT, "max(celery_queue_length)", limit=100, width=8),
-            number("Taken by workers", COUNT, "sum(celery_queue_unacked)", width=8),
+            number("Unacknowledged tasks", COUNT, "sum(celery_queue_unacked)", width=8),
             graph("Waiting tasks by queue", COUNT, query('celery_queue_length{celery_queue=~"$queue"}', "{{celery_queue}}"), limit=100, width=24,
-                  says="CeleryQueueBacklog fires above the line after 5 minutes"),
-            rows("Queues that nobody has read for half an hour", COUNT,
+                  description="CeleryQueueBacklog fires when the value stays above the line for 5 minutes."),
+            rows("Queues without a consumer for half an hour", COUNT,
                  "min_over_time(celery_queue_length[30m]) > 0 and resets(celery_queue_length[30m]) == 0", width=12),
             graph("Task runtime (p95)", SECONDS, query(
                 "histogram_quantile(0.95, sum by (task, le) (rate(flower_task_runtime_seconds_bucket[$__rate_interval])))", "{{task}}")),
@@ -253,31 +253,31 @@ def pipeline():
         return f"sum by ({label}) (rate(otelcol_{name}_total[$__rate_interval]))"
 
     def of_all_signals(label, name):
-        # `or` takes series of equal labels for one, so each gets its signal as a label.
+        # `or` merges series with equal labels, so each gets its signal as a label.
         rates = (f'label_replace(rate(otelcol_{name}_{signal}_total[$__rate_interval]), "signal", "{signal}", "", "")'
                  for signal in ("log_records", "spans", "metric_points"))
         return f"sum by ({label}, signal) ({' or '.join(rates)})"
 
     return board(
-        "dify-pipeline", "Dify: the pipeline itself", "From Dify to the back ends: what arrives, what leaves, what waits.", [], [
+        "dify-pipeline", "Dify: telemetry pipeline", "From Dify to the back ends: what is received, sent, queued and dropped.", [], [
             number("Collectors up", COUNT, 'sum(up{job="otelcol-dify"})'),
             number("Fullest queue", PERCENT, "max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)", limit=0.8),
-            number("Runs are told late by", SECONDS, "max(otelcol_workflow_log_checkpoint_age_seconds)", limit=300),
+            number("Delay of workflow runs", SECONDS, "max(otelcol_workflow_log_checkpoint_age_seconds)", limit=300),
             number("Requests blocked by OpenSearch", COUNT, "sum(otelcol_opensearch_bulk_blocked_requests)", limit=1),
             graph("Received", PER_SECOND, query(of_all_signals("receiver", "receiver_accepted"), "{{receiver}} {{signal}}")),
             graph("Sent", PER_SECOND, query(of_all_signals("exporter", "exporter_sent"), "{{exporter}} {{signal}}")),
-            graph("Refused and given up", PER_SECOND,
-                  query(of_all_signals("receiver", "receiver_refused"), "refused to {{receiver}} {{signal}}"),
-                  query(of_all_signals("exporter", "exporter_send_failed"), "given up by {{exporter}} {{signal}}")),
-            graph("Queues, share in use", PERCENT, query(
+            graph("Refused and failed", PER_SECOND,
+                  query(of_all_signals("receiver", "receiver_refused"), "refused: {{receiver}} {{signal}}"),
+                  query(of_all_signals("exporter", "exporter_send_failed"), "failed: {{exporter}} {{signal}}")),
+            graph("Queue usage", PERCENT, query(
                 "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity", "{{exporter}} {{data_type}}"), limit=0.8,
-                  says="ExportQueueFilling fires above the line after 10 minutes"),
-            graph("Documents by what became of them", PER_SECOND, query(per("outcome", "opensearch_bulk_items"), "{{outcome}}")),
-            graph("Noise dropped, by rule", PER_SECOND, query(per("rule", "dify_filter_dropped_items"), "{{rule}}")),
-            graph("Taken by Sentry", PER_SECOND, query(per("category", "exporter_sentry_sent"), "{{category}}")),
-            graph("Not sent to Sentry, by reason", PER_SECOND, query(per("reason", "exporter_sentry_discarded"), "{{reason}}")),
-            graph("Runs read from the database", PER_SECOND, query(per("outcome", "workflow_log_runs"), "{{outcome}}")),
-            graph("The collector's memory", BYTES, query("otelcol_process_memory_rss_bytes", "{{instance}}")),
+                  description="ExportQueueFilling fires when the value stays above the line for 10 minutes."),
+            graph("Documents by outcome", PER_SECOND, query(per("outcome", "opensearch_bulk_items"), "{{outcome}}")),
+            graph("Noise dropped by rule", PER_SECOND, query(per("rule", "dify_filter_dropped_items"), "{{rule}}")),
+            graph("Accepted by Sentry", PER_SECOND, query(per("category", "exporter_sentry_sent"), "{{category}}")),
+            graph("Not sent to Sentry by reason", PER_SECOND, query(per("reason", "exporter_sentry_discarded"), "{{reason}}")),
+            graph("Runs read from the database by outcome", PER_SECOND, query(per("outcome", "workflow_log_runs"), "{{outcome}}")),
+            graph("Collector memory", BYTES, query("otelcol_process_memory_rss_bytes", "{{instance}}")),
         ])
 
 
