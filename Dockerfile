@@ -1,4 +1,4 @@
-# The image of otelcol-dify from a binary built outside: `make image`. build.Dockerfile builds it inside.
+# The image of otelcol-dify from a binary that was built on the host: `make image`. build.Dockerfile builds it inside.
 FROM scratch
 
 ARG VERSION=unknown
@@ -16,7 +16,7 @@ COPY bin/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY bin/otelcol-dify bin/healthcheck /
 COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
 COPY config/overlays /etc/otelcol-dify/overlays
-# The only place it writes to. A named volume takes its owner from here.
+# The only folder that the collector writes to. A named volume inherits its owner.
 COPY --chown=10001:10001 bin/storage /var/lib/otelcol-dify
 
 USER 10001:10001

@@ -1,6 +1,6 @@
 # Builds the binary and the image without Go on the host:
 #   docker build -f build.Dockerfile --build-arg VERSION="$(git describe --tags --always)" -t otelcol-dify:latest .
-# The tests build the same image from Dockerfile: this one's base image can't be pulled where they run.
+# The tests build the same image from Dockerfile, because this file's base image can't be pulled where they run.
 FROM golang:1.26-bookworm AS build
 
 ARG VERSION=0.0.0-dev
@@ -8,7 +8,7 @@ ARG VERSION=0.0.0-dev
 ENV GOTOOLCHAIN=go1.27.3
 WORKDIR /src
 COPY . .
-# bin/ may hold what the host built for itself
+# bin/ may contain binaries that the host built for itself
 RUN rm -rf bin && make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck && mkdir -p bin/storage
 
 FROM scratch

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Makes the four topics, or brings their settings up to date. For where Kafka's own programs are, like the image apache/kafka;
-# docs/scale.md says why each value is what it is. It can be run again at any time; it never changes the number of partitions.
+# Creates the four topics, or updates their settings. Needs Kafka's own programs, which are in the image apache/kafka;
+# docs/scale.md explains the values. It can be run again at any time and never changes the number of partitions.
 #
 #   OTELCOL_KAFKA_BROKERS=kafka:9092 sh topics.sh
 #
-# OTELCOL_KAFKA_ADMIN_CONFIG: a file with a login, as Kafka's programs take it by --command-config.
+# OTELCOL_KAFKA_ADMIN_CONFIG: a file with a login, which is passed to Kafka's programs as --command-config.
 set -eu
 
-PATH=$PATH:/opt/kafka/bin # where the image has them
+PATH=$PATH:/opt/kafka/bin # where they are in the image
 brokers=${OTELCOL_KAFKA_BROKERS:-kafka:9092}
 prefix=${OTELCOL_KAFKA_TOPIC_PREFIX:-dify}
 replication=${OTELCOL_KAFKA_REPLICATION:-3}
 retention=$((${OTELCOL_KAFKA_RETENTION_HOURS:-72} * 3600000))
-acknowledging=$((replication > 1 ? replication - 1 : 1)) # so that one broker may be away
+acknowledging=$((replication > 1 ? replication - 1 : 1)) # so that one broker may be unavailable
 
 run() { # PROGRAM ARGS...
   program=$1
@@ -22,7 +22,7 @@ run() { # PROGRAM ARGS...
 
 topic() { # NAME PARTITIONS
   run kafka-topics.sh --create --if-not-exists --topic "$1" --partitions "$2" --replication-factor "$replication"
-  # Of a compressed batch: no less than the max_message_bytes of gateways, which is before compression.
+  # Of a compressed batch: at least the gateways' max_message_bytes, which is before compression.
   run kafka-configs.sh --alter --entity-type topics --entity-name "$1" --add-config \
     "max.message.bytes=90000000,min.insync.replicas=$acknowledging,retention.ms=$retention,cleanup.policy=delete"
 }
@@ -34,4 +34,4 @@ done
 for name in traces logs workflow-logs; do
   topic "$prefix-$name" "${OTELCOL_KAFKA_PARTITIONS:-12}"
 done
-topic "$prefix-metrics" 1 # one process takes them, in the order in which they came
+topic "$prefix-metrics" 1 # one process consumes them, in order

@@ -47,7 +47,7 @@ func TestReplayThatEndsEarlyDeletesNothing(t *testing.T) {
 		cmd.Env = append(os.Environ(), "OTELCOL_OPENSEARCH_URL="+node.URL)
 		output, err := cmd.CombinedOutput()
 		require.Error(t, err, string(output))
-		assert.Contains(t, string(output), "ended early, so nothing is deleted")
+		assert.Contains(t, string(output), "the task ended early, so nothing was deleted")
 	}
 	assert.Len(t, marks, 2, "each run has a mark of its own")
 	assert.NotContains(t, strings.Join(asked, " "), "_delete_by_query")
