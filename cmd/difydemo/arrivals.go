@@ -13,34 +13,34 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
-// Indices begin with these.
+// Prefixes of index names.
 const (
 	runIndex   = "workflow-logs"
 	traceIndex = "dify-traces"
 )
 
-// arrivals looks at each item as it reaches a back end and counts what it finds.
+// arrivals inspects and counts each item as it reaches a back end.
 type arrivals struct {
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu     sync.Mutex
 	runs   map[string]*arrivedRun
 	spans  int
 	strays int // documents that are neither a known run nor a span
-	leaks  int // items with something confidential in them
+	leaks  int // items with confidential content
 }
 
-// arrivedRun is a run that was emitted, and what came of it.
+// arrivedRun is an emitted run and what has arrived of it.
 type arrivedRun struct {
-	want   map[string]string // attributes that its document must have
-	told   bool              // its document arrived, and was right
-	traced bool              // a span with its id arrived
+	want     map[string]string // attributes that its document must have
+	recorded bool              // its document arrived with these attributes
+	traced   bool              // a span with its id arrived
 }
 
 func newArrivals() *arrivals {
 	return &arrivals{runs: map[string]*arrivedRun{}}
 }
 
-// expect notes a run before any of its rows is written.
+// expect registers a run before any of its rows is written.
 func (a *arrivals) expect(r *traffic.Run) {
 	want := map[string]string{
 		"dify.tenant_id": r.Run.TenantID, "dify.app_id": r.Run.AppID, "dify.workflow_id": r.Run.WorkflowID,
@@ -54,12 +54,12 @@ func (a *arrivals) expect(r *traffic.Run) {
 	a.runs[r.Run.ID] = &arrivedRun{want: want}
 }
 
-// document takes a document that OpenSearch kept.
+// document counts a document that OpenSearch stored.
 func (a *arrivals) document(d sink.Document) {
 	var doc struct {
 		Attributes map[string]any `json:"attributes"`
 	}
-	_ = json.Unmarshal(d.Source, &doc) // without attributes it is a stray
+	_ = json.Unmarshal(d.Source, &doc) // a document without attributes is a stray
 	id, _ := doc.Attributes["dify.workflow_run_id"].(string)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,14 +71,14 @@ func (a *arrivals) document(d sink.Document) {
 		if run != nil {
 			run.traced = true
 		}
-	case strings.HasPrefix(d.Index, runIndex) && run != nil && !run.told && run.matches(doc.Attributes):
-		run.told = true
+	case strings.HasPrefix(d.Index, runIndex) && run != nil && !run.recorded && run.matches(doc.Attributes):
+		run.recorded = true
 	default:
 		a.strays++
 	}
 }
 
-// matches demands that a run's document belongs to its tenant, its app and its row.
+// matches reports whether a run's document has the attributes of its tenant, app and row.
 func (r *arrivedRun) matches(attributes map[string]any) bool {
 	for key, want := range r.want {
 		if attributes[key] != want {
@@ -88,23 +88,23 @@ func (r *arrivedRun) matches(attributes map[string]any) bool {
 	return true
 }
 
-// sentryItem takes the payload of an item that Sentry took.
+// sentryItem inspects the payload of an item that Sentry accepted.
 func (a *arrivals) sentryItem(payload []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.search(payload)
 }
 
-// search looks for what no destination may see. The caller holds mu.
+// search looks for content that no destination may receive. The caller holds mu.
 func (a *arrivals) search(item []byte) {
 	if bytes.Contains(item, []byte(traffic.Confidential)) {
 		a.leaks++
 	}
 }
 
-// arrived is what was counted so far.
+// arrived are the counts so far.
 type arrived struct {
-	spans, strays, leaks, told, traced int
+	spans, strays, leaks, recorded, traced int
 }
 
 func (a *arrivals) counts() arrived {
@@ -112,8 +112,8 @@ func (a *arrivals) counts() arrived {
 	defer a.mu.Unlock()
 	c := arrived{spans: a.spans, strays: a.strays, leaks: a.leaks}
 	for _, r := range a.runs {
-		if r.told {
-			c.told++
+		if r.recorded {
+			c.recorded++
 		}
 		if r.traced {
 			c.traced++

@@ -44,7 +44,7 @@ type collector struct {
 func startCollector(ctx context.Context, o *options, dir string, db *database, q *queues, b *backends) (*collector, error) {
 	binary, err := exec.LookPath(o.collector)
 	if err != nil {
-		return nil, fmt.Errorf("no collector: build it with `make build`, or name it with -collector: %w", err)
+		return nil, fmt.Errorf("no collector binary: run `make build`, or set -collector: %w", err)
 	}
 	addr, err := freeAddresses(ctx, 5)
 	if err != nil {
@@ -55,7 +55,7 @@ func startCollector(ctx context.Context, o *options, dir string, db *database, q
 		otlpURL: "http://" + addr[0], metricsURL: "http://" + addr[2] + "/metrics",
 		healthURL: "http://" + addr[3], telemetryURL: "http://" + addr[4] + "/metrics",
 	}
-	host, port, _ := net.SplitHostPort(addr[4]) // made by us
+	host, port, _ := net.SplitHostPort(addr[4]) // generated above
 	env := map[string]string{
 		"OTELCOL_OTLP_HTTP_ENDPOINT": addr[0], "OTELCOL_OTLP_GRPC_ENDPOINT": addr[1], "OTELCOL_PROMETHEUS_ENDPOINT": addr[2],
 		"OTELCOL_HEALTH_ENDPOINT": addr[3], "OTELCOL_TELEMETRY_HOST": host, "OTELCOL_TELEMETRY_PORT": port,
@@ -64,7 +64,7 @@ func startCollector(ctx context.Context, o *options, dir string, db *database, q
 		"OTELCOL_OPENSEARCH_URL": b.openSearchURL(), "OTELCOL_SENTRY_DSN": sink.SentryDSN(b.sentryURL()),
 	}
 	maps.Copy(env, db.env)
-	c.cmd = exec.Command(binary, "--config", o.config) // stopped by stop, not killed by a context
+	c.cmd = exec.Command(binary, "--config", o.config) // ended by stop, not killed by a context
 	c.cmd.Env = withEnv(env)
 	setProcessGroup(c.cmd)
 	if err := c.start(o.verbose); err != nil {
@@ -89,7 +89,7 @@ func (c *collector) start(verbose bool) error {
 		return errors.Join(fmt.Errorf("start the collector: %w", err), log.Close())
 	}
 	go func() {
-		_ = c.cmd.Wait() // ProcessState tells the rest
+		_ = c.cmd.Wait() // ProcessState has the result
 		_ = log.Close()
 		close(c.exited)
 	}()
@@ -107,7 +107,7 @@ func (c *collector) awaitHealth(ctx context.Context) error {
 		case <-c.exited:
 			return c.died()
 		case <-ctx.Done():
-			return fmt.Errorf("the collector does not become healthy: %w\n%s", ctx.Err(), c.logTail())
+			return fmt.Errorf("the collector did not become healthy: %w\n%s", ctx.Err(), c.logTail())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -126,12 +126,12 @@ func (c *collector) healthy(ctx context.Context) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// died is the error for a collector that ended by itself.
+// died returns the error for a collector that exited unexpectedly.
 func (c *collector) died() error {
-	return fmt.Errorf("the collector ended: %s\n%s", c.cmd.ProcessState, c.logTail())
+	return fmt.Errorf("the collector exited: %s\n%s", c.cmd.ProcessState, c.logTail())
 }
 
-// stop ends the collector as an operator does, and hard if that takes too long.
+// stop ends the collector as an operator does, and kills it after closeTimeout.
 func (c *collector) stop(ctx context.Context) error {
 	select {
 	case <-c.exited:
@@ -155,7 +155,7 @@ func (c *collector) stop(ctx context.Context) error {
 	}
 }
 
-// logTail is the end of the collector's log or, if it crashed, the crash.
+// logTail returns the end of the collector's log or, after a crash, the panic.
 func (c *collector) logTail() string {
 	text, err := os.ReadFile(c.logFile)
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *collector) logTail() string {
 	return string(bytes.Join(lines[max(0, len(lines)-tailLines):], []byte{'\n'}))
 }
 
-// withEnv is our environment with the collector's variables set over it: none of an operator's own must slip through.
+// withEnv returns our environment with the collector's variables replaced, so that none of an operator's own is passed on.
 func withEnv(env map[string]string) []string {
 	var out []string
 	for _, entry := range os.Environ() {
@@ -184,7 +184,7 @@ func withEnv(env map[string]string) []string {
 	return out
 }
 
-// freeAddresses finds local ports that are free now, all different.
+// freeAddresses returns distinct local addresses with free ports.
 func freeAddresses(ctx context.Context, n int) ([]string, error) {
 	var out []string
 	for range n {
@@ -192,7 +192,7 @@ func freeAddresses(ctx context.Context, n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // held until all are found
+		defer l.Close() // kept open until all are found, so that they differ
 		out = append(out, l.Addr().String())
 	}
 	return out, nil

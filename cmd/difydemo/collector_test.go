@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWithEnv guards an operator's own back ends against the demo's traffic.
+// TestWithEnv checks that the demo's traffic can't reach an operator's own back ends.
 func TestWithEnv(t *testing.T) {
 	t.Setenv("OTELCOL_SENTRY_DSN", "https://key@sentry.example/1")
 	t.Setenv("OTELCOL_OTHER", "x")

@@ -17,7 +17,7 @@ import (
 
 var defaultValue = regexp.MustCompile(`(\$\{env:\w+):-[^}]*\}`)
 
-// flatten lists a configuration's values by their path, without the defaults of variables.
+// flatten returns a configuration's values by path, without the defaults of variables.
 func flatten(path string, node any, into map[string]string) {
 	switch n := node.(type) {
 	case map[string]any:
@@ -44,8 +44,8 @@ func load(t *testing.T, file string) map[string]string {
 	return flat
 }
 
-// TestDemoIsTheShippedConfiguration holds config/demo.yaml to config/collector.yaml: what the demo shows must be what an
-// operator gets.
+// TestDemoIsTheShippedConfiguration compares config/demo.yaml with config/collector.yaml: the demo must show what an operator
+// gets.
 func TestDemoIsTheShippedConfiguration(t *testing.T) {
 	shipped, demo := load(t, "../../config/collector.yaml"), load(t, "../../config/demo.yaml")
 	for path, value := range map[string]string{

@@ -29,7 +29,7 @@ type database struct {
 	end  func(context.Context) error
 }
 
-// openDatabase starts a server or uses the one that the environment names.
+// openDatabase starts a server, or uses the one that the environment names.
 func openDatabase(ctx context.Context) (*database, error) {
 	start := startServer
 	if os.Getenv("DB_HOST") != "" {
@@ -76,7 +76,7 @@ func startServer(ctx context.Context) (*url.URL, func(context.Context) error, er
 	return target, func(context.Context) error { return server.Close() }, err
 }
 
-// createDatabase makes a database of its own on the server that Dify's variables name: the one of a real Dify stays as it is.
+// createDatabase creates a separate database on the server that Dify's variables name. A real Dify's database is not touched.
 func createDatabase(ctx context.Context) (*url.URL, func(context.Context) error, error) {
 	name := "difydemo_" + uuid.NewString()[:8]
 	admin := &url.URL{

@@ -16,7 +16,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
-// TestGivenServer uses a server that the environment names, and leaves it as it was.
+// TestGivenServer checks that a server named by the environment is used, and left unchanged.
 func TestGivenServer(t *testing.T) {
 	server, err := postgres.Start(t.Context(), "p@ss/word")
 	require.NoError(t, err)

@@ -16,10 +16,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
-// closeTimeout bounds each step of the end.
+// closeTimeout bounds each step of the shutdown.
 const closeTimeout = 20 * time.Second
 
-// stack is what was started, in order, and is stopped in the opposite order.
+// stack has what was started, in order. It is stopped in reverse order.
 type stack struct {
 	closers []func(context.Context) error
 }
@@ -39,7 +39,7 @@ func (s *stack) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// demonstrate builds the whole scene, plays it until stop or the end of the duration, and judges it.
+// demonstrate builds the whole scene, plays it until stop or the end of the duration, and compares the results.
 func demonstrate(ctx context.Context, o *options, stop <-chan struct{}) (err error) {
 	var started stack
 	defer func() { err = errors.Join(err, started.close(ctx)) }()
@@ -85,7 +85,7 @@ func demonstrate(ctx context.Context, o *options, stop <-chan struct{}) (err err
 	return scene.play(ctx, stop)
 }
 
-// backends are the stand-ins for OpenSearch and Sentry.
+// backends are the test doubles of OpenSearch and Sentry.
 type backends struct {
 	openSearch *sink.OpenSearch
 	sentry     *sink.Sentry

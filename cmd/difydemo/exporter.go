@@ -24,12 +24,12 @@ const (
 	maxRetryPause  = 8 * time.Second
 )
 
-// exporter is the OpenTelemetry SDK of one process: it exports spans and metrics by OTLP over HTTP, as Dify's does.
+// exporter simulates the OpenTelemetry SDK of one process: it exports spans and metrics with OTLP over HTTP, as Dify's does.
 type exporter struct {
 	process *traffic.Process
 	url     string
 
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu     sync.Mutex
 	spans  ptrace.Traces
 	faults int
@@ -46,7 +46,7 @@ func (e *exporter) add(spans ptrace.Traces) {
 	traffic.Merge(e.spans, spans)
 }
 
-// run exports once per interval until done, and then a last time.
+// run exports once per interval until done, and then once more.
 func (e *exporter) run(ctx context.Context, done <-chan struct{}) {
 	tick := time.NewTicker(exportInterval)
 	defer tick.Stop()
@@ -78,7 +78,7 @@ func (e *exporter) export(ctx context.Context) {
 	}
 }
 
-// send retries as the SDK does: what may be sent again is, until it is taken.
+// send retries as the SDK does: a retryable request is sent again until it is accepted.
 func (e *exporter) send(ctx context.Context, path string, body []byte, err error) {
 	for pause := time.Second; err == nil; pause = min(2*pause, maxRetryPause) {
 		var retry bool
@@ -113,7 +113,7 @@ func (e *exporter) post(ctx context.Context, path string, body []byte) (retry bo
 		return true, err
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, res.Body) // so that the connection is reused
 	switch res.StatusCode {
 	case http.StatusOK:
 		return false, nil
@@ -124,7 +124,7 @@ func (e *exporter) post(ctx context.Context, path string, body []byte) (retry bo
 	}
 }
 
-// refused is the number of exports that the collector turned down for good.
+// refused returns the number of exports that the collector permanently rejected.
 func (e *exporter) refused() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

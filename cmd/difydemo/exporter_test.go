@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
-// receiver takes OTLP and answers with the statuses it is given, then 200.
+// receiver accepts OTLP and responds with the given statuses, then with 200.
 type receiver struct {
 	mu       sync.Mutex
 	statuses []int

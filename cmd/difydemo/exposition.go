@@ -96,7 +96,7 @@ func parseLabels(text string) (labels map[string]string, rest string, err error)
 	return labels, text[1:], nil
 }
 
-// sumOf adds the values of all series of a name that carry the given labels.
+// sumOf returns the sum of all series of a name that have the given labels.
 func sumOf(samples []sample, name string, labels map[string]string) float64 {
 	total := 0.0
 next:

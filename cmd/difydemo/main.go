@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command difydemo shows otelcol-dify at work without a Dify: it plays one, with a real PostgreSQL, Celery queues and several
-// processes that export OTLP, runs the collector on it, and counts what was emitted and what arrived at each back end.
+// Command difydemo shows otelcol-dify without a Dify: it simulates one, with a real PostgreSQL, Celery queues and several
+// processes that export OTLP, runs the collector, and counts what was emitted and what arrived at each back end.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/postgres"
 )
 
-// options are the command line.
+// options are the command-line flags.
 type options struct {
 	collector string
 	config    string
@@ -31,13 +31,13 @@ type options struct {
 	verbose   bool
 }
 
-const usage = `difydemo plays a busy Dify, runs otelcol-dify on it and shows what was emitted and what arrived.
+const usage = `difydemo simulates a busy Dify, runs otelcol-dify, and shows what was emitted and what arrived.
 
-It brings all it needs: a PostgreSQL (downloaded at the first start, unless version 15 is installed), Celery queues, and local
-receivers that stand in for OpenSearch and Sentry. With DB_HOST set it uses that PostgreSQL server instead (DB_PORT, DB_USERNAME
-and DB_PASSWORD as in Dify's .env), in a database of its own that it removes at the end.
+It starts everything that it needs: a PostgreSQL (downloaded at the first start, unless version 15 is installed), Celery queues,
+and test doubles of OpenSearch and Sentry. With DB_HOST set it uses that PostgreSQL server instead (DB_PORT, DB_USERNAME and
+DB_PASSWORD as in Dify's .env), in a separate database that it removes at the end.
 
-Ctrl-C ends it; the exit code is 0 only if all that was emitted has arrived, once.
+Press Ctrl-C to end it. The exit code is 0 only if everything that was emitted has arrived exactly once.
 
 Flags:
 `
@@ -47,11 +47,11 @@ func parse(args []string, help io.Writer) (*options, error) {
 	fs := flag.NewFlagSet("difydemo", flag.ContinueOnError)
 	fs.StringVar(&o.collector, "collector", "bin/otelcol-dify", "the collector's `binary`")
 	fs.StringVar(&o.config, "config", "config/demo.yaml", "the collector's configuration `file`")
-	fs.DurationVar(&o.duration, "duration", 0, "how long to emit; 0 is until Ctrl-C")
-	fs.DurationVar(&o.settle, "settle", time.Minute, "how long at most to wait for the last of it to arrive")
-	fs.DurationVar(&o.outage, "outage", 0, "how long both back ends answer 503, from 5s after the start")
-	fs.Float64Var(&o.rate, "rate", 8, "what happens in Dify, requests above all, per second")
-	fs.Uint64Var(&o.seed, "seed", 1, "equal seeds make equal traffic")
+	fs.DurationVar(&o.duration, "duration", 0, "how long to emit; 0 means until Ctrl-C")
+	fs.DurationVar(&o.settle, "settle", time.Minute, "how long to wait at most for the last items to arrive")
+	fs.DurationVar(&o.outage, "outage", 0, "how long both back ends return 503, starting 5s after the start")
+	fs.Float64Var(&o.rate, "rate", 8, "events in Dify per second, mostly requests")
+	fs.Uint64Var(&o.seed, "seed", 1, "seed of the traffic; equal seeds generate equal traffic")
 	fs.BoolVar(&o.verbose, "verbose", false, "show the collector's log")
 	fs.SetOutput(help)
 	fs.Usage = func() {
@@ -88,7 +88,7 @@ func main() {
 	}
 }
 
-// run stops the traffic at the first signal and gives up waiting at the second.
+// run stops the traffic at the first signal, and stops waiting at the second.
 func run(o *options) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -40,11 +40,11 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestMissingCollector shows that nothing is left behind when the start fails half-way.
+// TestMissingCollector checks that nothing is left behind if the start fails halfway.
 func TestMissingCollector(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{dir, filepath.Dir(dir)} {
-		require.NoError(t, os.Chmod(path, 0o755)) //nolint:gosec // PostgreSQL's user has to get through
+		require.NoError(t, os.Chmod(path, 0o755)) //nolint:gosec // PostgreSQL's user needs access
 	}
 	t.Setenv("TMPDIR", dir)
 	o, err := parse([]string{"-collector", "./absent"}, io.Discard)

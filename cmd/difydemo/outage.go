@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// outageAfter is when the back ends begin to refuse, if they are to.
+// outageAfter is the time from the start until the back ends refuse requests, if an outage is configured.
 const outageAfter = 5 * time.Second
 
-// outage is a time in which both back ends answer 503.
+// outage is a period in which both back ends return 503.
 type outage struct {
 	b           *backends
 	begin, over *time.Timer
@@ -31,7 +31,7 @@ func (o *outage) set(status int) {
 	o.b.sentry.SetFailing(status)
 }
 
-// end stops the timers; the back ends stay as they are.
+// end stops the timers; the back ends keep their state.
 func (o *outage) end() {
 	if o.begin != nil {
 		o.begin.Stop()

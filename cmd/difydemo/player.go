@@ -13,11 +13,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/traffic"
 )
 
-// leftBehind is how many tasks wait in a queue when the traffic ends.
+// leftBehind is the number of tasks in a queue when the traffic ends.
 const leftBehind = 7
 
-// player lets the generator's exchanges happen in real time: rows when a run starts and when it ends, spans and metrics
-// when their processes export them, tasks while they wait.
+// player replays the generator's exchanges in real time: rows when a run starts and ends, spans and metrics when their
+// processes export them, tasks while they wait.
 type player struct {
 	generator *traffic.Generator
 	rows      *schema.Writer
@@ -25,7 +25,7 @@ type player struct {
 	arrivals  *arrivals
 	exporters map[*traffic.Process]*exporter
 
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu      sync.Mutex
 	emitted traffic.Expected
 	err     error
@@ -39,7 +39,7 @@ func newPlayer(g *traffic.Generator, rows *schema.Writer, q *queues, a *arrivals
 	return p
 }
 
-// play emits at a rate until stop, then lets all that has begun end and be exported.
+// play emits at a rate until stop, then waits until everything that has started has ended and is exported.
 func (p *player) play(ctx context.Context, rate float64, stop <-chan struct{}) error {
 	flush := make(chan struct{})
 	var exporting, happening sync.WaitGroup
@@ -69,7 +69,7 @@ func (p *player) play(ctx context.Context, rate float64, stop <-chan struct{}) e
 	return p.failure()
 }
 
-// happen plays one exchange.
+// happen replays one exchange.
 func (p *player) happen(ctx context.Context, x *traffic.Exchange) error {
 	if x.Task != "" {
 		if err := p.queues.push(x.Task); err != nil {
@@ -107,7 +107,7 @@ func (p *player) happen(ctx context.Context, x *traffic.Exchange) error {
 	return nil
 }
 
-// drift lets a backlog come and go.
+// drift lets a backlog grow and shrink.
 func (p *player) drift() {
 	if p.generator.IntN(2) == 0 {
 		p.fail(p.queues.push(backlog))
@@ -123,7 +123,7 @@ func (p *player) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil {
-		p.err = fmt.Errorf("play Dify: %w", err)
+		p.err = fmt.Errorf("simulate Dify: %w", err)
 	}
 }
 
@@ -133,14 +133,14 @@ func (p *player) failure() error {
 	return p.err
 }
 
-// expected is what has been emitted so far.
+// expected returns what has been emitted so far.
 func (p *player) expected() traffic.Expected {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.emitted.Clone()
 }
 
-// refused is the number of exports that the collector turned down for good.
+// refused returns the number of exports that the collector permanently rejected.
 func (p *player) refused() int {
 	n := 0
 	for _, e := range p.exporters {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// setProcessGroup keeps the terminal's Ctrl-C away from a child, which has to outlive the traffic, and ends it when we are
+// setProcessGroup keeps the terminal's Ctrl-C away from a child, which must outlive the traffic, and kills it when we are
 // killed.
 func setProcessGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// setProcessGroup keeps the terminal's Ctrl-C away from a child: it has to outlive the traffic.
+// setProcessGroup keeps the terminal's Ctrl-C away from a child, which must outlive the traffic.
 func setProcessGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

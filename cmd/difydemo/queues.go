@@ -13,7 +13,7 @@ import (
 // brokerDB is the Redis database that Dify's compose file gives to Celery.
 const brokerDB = 1
 
-// backlog is a queue whose tasks nobody seems to finish.
+// backlog is a queue whose tasks are not consumed.
 const backlog = "dataset"
 
 // queues are Celery's: one Redis list per queue.
@@ -35,7 +35,7 @@ func (q *queues) close(context.Context) error {
 	return nil
 }
 
-// url is what CELERY_BROKER_URL would say.
+// url returns the value for CELERY_BROKER_URL.
 func (q *queues) url() string {
 	return "redis://" + q.server.Addr() + "/1"
 }
@@ -55,7 +55,7 @@ func (q *queues) pop(queue string) error {
 	return err
 }
 
-// waiting is the number of tasks in all queues.
+// waiting returns the number of tasks in all queues.
 func (q *queues) waiting() int {
 	n := 0
 	for _, key := range q.broker.Keys() {

@@ -13,12 +13,12 @@ import (
 
 const (
 	refreshEvery = 500 * time.Millisecond
-	// quiet is how long the numbers must stay equal: longer than the exporter waits before it tells a failed run, so that
-	// one told twice is seen.
+	// quiet is how long the numbers must stay equal: longer than the exporter waits before it reports a failed run, so that
+	// a duplicate is noticed.
 	quiet = 7 * time.Second
 )
 
-// scene is all that takes part, ready to play.
+// scene has all participants, ready to play.
 type scene struct {
 	options   *options
 	player    *player
@@ -28,7 +28,7 @@ type scene struct {
 	arrivals  *arrivals
 }
 
-// play emits, shows the numbers meanwhile, waits for the last ones to arrive and judges.
+// play emits, shows the numbers meanwhile, waits for the last items to arrive and compares.
 func (s *scene) play(ctx context.Context, stop <-chan struct{}) error {
 	display := newScreen(s.header())
 	played := make(chan error, 1)
@@ -58,7 +58,7 @@ func (s *scene) play(ctx context.Context, stop <-chan struct{}) error {
 	}
 }
 
-// end is closed when the traffic is to end.
+// end returns a channel that is closed when the traffic must end.
 func (s *scene) end(ctx context.Context, stop <-chan struct{}) (<-chan struct{}, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	if s.options.duration > 0 {
@@ -79,10 +79,10 @@ func (s *scene) phase(started time.Time) string {
 	if s.options.duration > 0 {
 		return fmt.Sprintf("emitting, %s of %s", running, s.options.duration)
 	}
-	return fmt.Sprintf("emitting for %s, Ctrl-C ends it", running)
+	return fmt.Sprintf("emitting for %s, press Ctrl-C to end", running)
 }
 
-// settle waits until all is equal and stays so, and at most as long as the options say.
+// settle waits until all numbers are equal and stay equal, but not longer than the options allow.
 func (s *scene) settle(ctx context.Context, display *screen, tick <-chan time.Time) error {
 	deadline := time.Now().Add(s.options.settle)
 	var equalSince time.Time
@@ -92,7 +92,7 @@ func (s *scene) settle(ctx context.Context, display *screen, tick <-chan time.Ti
 		var m *measured
 		if m, failure = s.measure(ctx); failure == nil {
 			rows = s.table(m)
-			display.update("waiting for the last of it to arrive", rows)
+			display.update("waiting for the last items to arrive", rows)
 		}
 		switch {
 		case failure != nil || len(unequal(rows)) > 0:
@@ -100,44 +100,44 @@ func (s *scene) settle(ctx context.Context, display *screen, tick <-chan time.Ti
 		case equalSince.IsZero():
 			equalSince = time.Now()
 		case time.Since(equalSince) >= quiet:
-			return s.verdict(display, rows)
+			return s.result(display, rows)
 		}
 		select {
 		case <-tick:
 		case <-s.collector.exited:
 			return s.collector.died()
 		case <-ctx.Done():
-			return errors.Join(errors.New("interrupted before all had arrived"), s.verdict(display, rows))
+			return errors.Join(errors.New("interrupted before everything had arrived"), s.result(display, rows))
 		}
 	}
-	return errors.Join(failure, s.verdict(display, rows))
+	return errors.Join(failure, s.result(display, rows))
 }
 
-// verdict shows the last table and says what does not fit.
-func (s *scene) verdict(display *screen, rows []row) error {
+// result shows the last table and returns an error that names the rows that differ.
+func (s *scene) result(display *screen, rows []row) error {
 	display.last("ended", rows)
 	var wrong []string
 	for _, r := range unequal(rows) {
 		wrong = append(wrong, fmt.Sprintf("%s (%s): %s emitted, %s arrived", r.name, r.where, r.format(r.emitted), r.format(r.arrived)))
 	}
 	if len(wrong) == 0 {
-		fmt.Println("All that was emitted has arrived, once.")
+		fmt.Println("Everything that was emitted has arrived exactly once.")
 		return nil
 	}
 	for _, p := range s.backends.sentry.Problems() {
 		wrong = append(wrong, "Sentry: "+p)
 	}
-	return errors.New("not equal:\n  " + strings.Join(wrong, "\n  "))
+	return errors.New("emitted and arrived differ:\n  " + strings.Join(wrong, "\n  "))
 }
 
-// header says where to look.
+// header lists the addresses to open.
 func (s *scene) header() []string {
 	return []string{
-		"otelcol-dify demo. To open meanwhile:",
+		"otelcol-dify demo. Addresses to open meanwhile:",
 		"  metrics for Prometheus   " + s.collector.metricsURL,
 		"  documents in OpenSearch  " + s.backends.openSearchURL() + "/workflow-logs*/_search?size=20",
 		"                           " + s.backends.openSearchURL() + "/_cat/indices",
 		"  events in Sentry         " + s.backends.sentryURL() + "/",
-		"  the collector's own      " + s.collector.telemetryURL,
+		"  the collector's metrics  " + s.collector.telemetryURL,
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"golang.org/x/term"
 )
 
-// plainEvery is how often a line is printed where nothing can be refreshed in place.
+// plainEvery is the interval between lines where nothing can be refreshed in place.
 const plainEvery = 2 * time.Second
 
 // screen shows the table, refreshed in place on a terminal and as plain lines elsewhere.
 type screen struct {
 	out      io.Writer
 	terminal bool
-	lines    int // of the last picture
+	lines    int // of the last output
 	printed  time.Time
 }
 
@@ -30,7 +30,7 @@ func newScreen(header []string) *screen {
 	return s
 }
 
-// update shows the numbers of this moment.
+// update shows the current numbers.
 func (s *screen) update(phase string, rows []row) {
 	if s.terminal {
 		s.draw(picture(phase, rows))
@@ -47,7 +47,7 @@ func (s *screen) last(phase string, rows []row) {
 	s.draw(picture(phase, rows))
 }
 
-// draw replaces the last picture on a terminal.
+// draw replaces the last output on a terminal.
 func (s *screen) draw(lines []string) {
 	if s.terminal && s.lines > 0 {
 		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.lines)
@@ -68,7 +68,7 @@ func picture(phase string, rows []row) []string {
 	return append(lines, "")
 }
 
-// plain is the table in one line: emitted/arrived.
+// plain returns the table in one line: emitted/arrived.
 func plain(phase string, rows []row) string {
 	var parts []string
 	for _, r := range rows {

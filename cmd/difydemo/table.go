@@ -13,14 +13,14 @@ import (
 // row compares what was emitted with what arrived.
 type row struct {
 	name    string
-	brief   string // its name where there is room for one line only; empty: left out
+	brief   string // its name in the one-line form; empty: left out
 	where   string
 	emitted float64
 	arrived float64
 	digits  int
 }
 
-// equal bears in mind that sums of decimal fractions differ in their last digits.
+// equal allows for rounding errors of decimal fractions.
 func (r row) equal() bool {
 	return math.Abs(r.emitted-r.arrived) < 1e-6
 }
@@ -29,9 +29,9 @@ func (r row) format(v float64) string {
 	return strconv.FormatFloat(v, 'f', r.digits, 64)
 }
 
-// measured is all that was read of the destinations at one moment.
+// measured is what was read from the destinations at one time.
 type measured struct {
-	dify      []sample // the Prometheus exporter: what Dify's metrics became
+	dify      []sample // Dify's metrics at the Prometheus exporter
 	telemetry []sample // the collector's own metrics
 	arrived
 	events, transactions, sentrySpans int
@@ -63,7 +63,7 @@ const (
 	seriesDropped  = "otelcol_dify_filter_dropped_items_total"
 )
 
-// table is what the screen shows and the verdict is made of.
+// table returns the rows that the screen shows and that decide the result.
 func (s *scene) table(m *measured) []row {
 	e := s.player.expected()
 	prometheus := func(name, series string, labels map[string]string, emitted float64) row {
@@ -71,35 +71,35 @@ func (s *scene) table(m *measured) []row {
 	}
 	rows := []row{
 		prometheus("requests", seriesRequests, nil, float64(e.Requests)).as("requests"),
-		prometheus("requests with an error", seriesErrors, nil, float64(e.Errors)),
+		prometheus("requests with errors", seriesErrors, nil, float64(e.Errors)),
 	}
 	for _, status := range []string{"succeeded", "failed", "partial-succeeded", "stopped"} {
 		rows = append(rows, prometheus("runs "+status, seriesRuns, map[string]string{statusLabel: status}, float64(e.Runs[status])))
 	}
-	cost := prometheus("cost of models, USD", seriesCost, nil, float64(e.Price)/1e7)
+	cost := prometheus("model cost, USD", seriesCost, nil, float64(e.Price)/1e7)
 	cost.digits = 4
 	noise := 0.0
 	for rule := range e.Noise {
 		noise += sumOf(m.telemetry, seriesDropped, map[string]string{"rule": rule})
 	}
 	return append(rows,
-		prometheus("tokens of models", seriesTokens, nil, float64(e.Tokens)),
+		prometheus("model tokens", seriesTokens, nil, float64(e.Tokens)),
 		cost,
 		prometheus("tasks waiting", seriesQueue, nil, float64(s.queues.waiting())).as("waiting"),
-		count("runs, in their workspace", "OpenSearch", e.Ended(), m.told).as("runs"),
+		count("runs, in their workspace", "OpenSearch", e.Ended(), m.recorded).as("runs"),
 		count("runs found in a trace", "OpenSearch", e.Ended(), m.traced),
 		count("spans", "OpenSearch", e.Spans, m.spans).as("spans"),
 		count("other documents", "OpenSearch", 0, m.strays+m.rejectedByOpenSearch),
 		count("spans", "Sentry", e.Spans, m.transactions+m.sentrySpans),
 		count("failures, one event each", "Sentry", e.Exceptions+e.Unexplained, m.events).as("failures"),
-		count("refused by Sentry's rules", "Sentry", 0, m.refusedBySentry),
+		count("rejected by Sentry's rules", "Sentry", 0, m.refusedBySentry),
 		row{name: "noise dropped", brief: "noise", where: "collector", emitted: float64(e.NoiseItems()), arrived: noise},
-		count("refused exports", "collector", 0, s.player.refused()),
+		count("rejected exports", "collector", 0, s.player.refused()),
 		count("items with confidential text", "all", 0, m.leaks),
 	)
 }
 
-// statusLabel tells a run's status on app.workflow.run.total.
+// statusLabel is the label with a run's status on app.workflow.run.total.
 const statusLabel = "dify_workflow_run_status"
 
 func count(name, where string, emitted, arrived int) row {
@@ -111,7 +111,7 @@ func (r row) as(brief string) row {
 	return r
 }
 
-// unequal names the rows that differ.
+// unequal returns the rows that differ.
 func unequal(rows []row) []row {
 	var out []row
 	for _, r := range rows {

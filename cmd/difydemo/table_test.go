@@ -42,7 +42,7 @@ func TestPlainScreenHasNoEscapes(t *testing.T) {
 	s := &screen{out: &out}
 	rows := []row{count("spans", "OpenSearch", 3, 3).as("spans")}
 	s.update("first", rows)
-	s.update("second", rows) // too soon
+	s.update("second", rows) // too early to print
 	s.last("last", rows)
 	assert.NotContains(t, out.String(), "\x1b")
 	assert.Contains(t, out.String(), "first: spans 3/3\n")

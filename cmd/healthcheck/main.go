@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command healthcheck is the image's health check, since the image has no shell: it asks the collector's health_check
-// extension and exits with 0 if the collector is ready, with 1 if not.
+// Command healthcheck is the health check of the image, which has no shell: it queries the collector's health_check extension
+// and exits with 0 if the collector is ready, with 1 otherwise.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// defaultEndpoint is that of config/collector.yaml, as OTELCOL_HEALTH_ENDPOINT is.
+// defaultEndpoint is the default of OTELCOL_HEALTH_ENDPOINT in config/collector.yaml.
 const defaultEndpoint = "0.0.0.0:13133"
 
 func main() {
