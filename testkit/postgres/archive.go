@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// The second process cannot read root's cache directory, so the archive of the binaries is copied into its directory
-// before it starts, and out of it after the first download. The cache only saves time: without one all works.
+// The second process can't read root's cache directory, so the archive with the binaries is copied into its directory before
+// it starts, and out of it after the first download. The cache only saves time.
 
 func archiveDir(dir string) string {
 	return filepath.Join(dir, "archive")
@@ -23,7 +23,7 @@ func cacheDir() (string, error) {
 }
 
 func loadArchive(dir string) error {
-	if err := os.Mkdir(archiveDir(dir), 0o755); err != nil { //nolint:gosec // read by nobody
+	if err := os.Mkdir(archiveDir(dir), 0o755); err != nil { //nolint:gosec // the user nobody reads it
 		return err
 	}
 	if cache, err := cacheDir(); err == nil {
@@ -47,7 +47,7 @@ func copyArchives(from, to string) {
 		if _, err := os.Stat(target); err == nil {
 			continue
 		}
-		_ = copyFile(path, target) // next time
+		_ = copyFile(path, target) // the next run tries again
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	failed = "failed: "
 )
 
-// Keep runs the second process if this is one, and then does not return. Call it first in main and in TestMain.
+// Keep runs the second process if this process is one, and does not return then. Call it first in main and in TestMain.
 func Keep() {
 	if os.Getenv(keeperEnv) == "" {
 		return
@@ -65,8 +65,8 @@ func config(s settings) embeddedpostgres.Config {
 		Logger(io.Discard).
 		StartParameters(map[string]string{
 			"listen_addresses":        "localhost",
-			"unix_socket_directories": "",    // its default directory need not be there
-			"fsync":                   "off", // nothing here outlives the demo
+			"unix_socket_directories": "",    // its default directory may not exist
+			"fsync":                   "off", // the data does not outlive the demo
 			"timezone":                "UTC",
 		})
 	if installed := installedBinaries(); installed != "" {
@@ -75,7 +75,7 @@ func config(s settings) embeddedpostgres.Config {
 	return cfg
 }
 
-// installedBinaries is where Debian and its like put PostgreSQL 15; it saves the download.
+// installedBinaries is where Debian and derived distributions install PostgreSQL 15; it saves the download.
 func installedBinaries() string {
 	const dir = "/usr/lib/postgresql/15"
 	for _, name := range []string{"initdb", "pg_ctl", "postgres"} {

@@ -1,11 +1,11 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package postgres starts a real PostgreSQL of the version that Dify's compose file uses, without an installed one and
-// without rights: its binaries are downloaded at the first start and kept in the user's cache directory.
+// Package postgres starts a real PostgreSQL of the version in Dify's compose file. It needs neither an installed PostgreSQL
+// nor privileges: the binaries are downloaded at the first start and kept in the user's cache directory.
 //
-// PostgreSQL refuses to run as root, so the server is looked after by a second process of this same program, which as
-// root runs as nobody. That process stops the server when the first one asks for it or is gone, however it ended.
+// PostgreSQL refuses to run as root, so a second process of the same program runs the server; if the first one is root, the
+// second runs as the user nobody. It stops the server when the first process asks for it or has ended for any reason.
 package postgres
 
 import (
@@ -24,7 +24,7 @@ import (
 const (
 	user     = "postgres"
 	database = "dify"
-	// startTimeout has room for the download.
+	// startTimeout includes the download.
 	startTimeout = 3 * time.Minute
 	stopTimeout  = 20 * time.Second
 )
@@ -49,7 +49,7 @@ func Start(ctx context.Context, password string) (*Server, error) {
 	}
 	s := &Server{settings: settings{Dir: dir, Port: port, Password: password}, exited: make(chan struct{})}
 	err = s.start(ctx)
-	storeArchive(dir) // even if PostgreSQL does not start: the download was the long part
+	storeArchive(dir) // even if PostgreSQL does not start: the download takes longest
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -84,9 +84,9 @@ func (s *Server) start(ctx context.Context) error {
 	return err
 }
 
-// startKeeper starts the second process and returns the channel of its one line of answer.
+// startKeeper starts the second process and returns the channel for its one-line response.
 func (s *Server) startKeeper() (<-chan string, error) {
-	// The context must not kill the keeper: it has a server to stop.
+	// The context must not kill the second process, which has a server to stop.
 	s.keeper = exec.Command(selfPath())
 	s.keeper.Dir = s.Dir
 	s.keeper.Env = append(os.Environ(), keeperEnv+"=1", "LC_ALL=C", "HOME="+s.Dir, "TMPDIR="+s.Dir)
@@ -102,7 +102,7 @@ func (s *Server) startKeeper() (<-chan string, error) {
 	if err := s.keeper.Start(); err != nil {
 		return nil, err
 	}
-	if err := s.send(stdin); err != nil { // by the pipe, since others may read an environment
+	if err := s.send(stdin); err != nil { // through the pipe, because other users can read an environment
 		return nil, errors.Join(err, stdin.Close(), s.keeper.Wait())
 	}
 	s.stdin = stdin
@@ -114,26 +114,26 @@ func (s *Server) startKeeper() (<-chan string, error) {
 		}
 		answer <- strings.TrimSpace(line)
 		_, _ = io.Copy(io.Discard, stdout)
-		_ = s.keeper.Wait() // its answer told what went wrong
+		_ = s.keeper.Wait() // its response has the error
 		close(s.exited)
 	}()
 	return answer, nil
 }
 
-// Host is the server's address.
+// Host returns the server's address.
 func (*Server) Host() string { return "127.0.0.1" }
 
-// URL is how a client reaches the database.
+// URL returns the database's connection URL.
 func (s *Server) URL() string {
 	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s?sslmode=disable", user, s.Password, s.Host(), s.Port, database)
 }
 
 // Close stops the server and removes all its files.
 func (s *Server) Close() error {
-	if s.stdin == nil { // it never started
+	if s.stdin == nil { // it was never started
 		return os.RemoveAll(s.Dir)
 	}
-	_ = s.stdin.Close() // the keeper's sign to stop the server
+	_ = s.stdin.Close() // makes the second process stop the server
 	var err error
 	select {
 	case <-s.exited:

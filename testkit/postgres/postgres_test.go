@@ -36,7 +36,7 @@ func TestStartAndClose(t *testing.T) {
 	assert.Error(t, err, "the server is gone")
 }
 
-// TestServerEndsWithoutClose plays the death of the first process: only its end of the pipe closes.
+// TestServerEndsWithoutClose simulates a crash of the first process: only its end of the pipe is closed.
 func TestServerEndsWithoutClose(t *testing.T) {
 	s, err := Start(t.Context(), "secret")
 	require.NoError(t, err)

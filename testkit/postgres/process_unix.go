@@ -14,14 +14,14 @@ import (
 	"syscall"
 )
 
-// nobody is the user and group that PostgreSQL runs as when we are root.
+// nobody is the user and group of PostgreSQL if the first process is root.
 const nobody = 65534
 
 func isRoot() bool {
 	return os.Geteuid() == 0
 }
 
-// giveToNobody lets the second process write below dir, if it is another user's.
+// giveToNobody lets the second process write below dir, if it runs as another user.
 func giveToNobody(dir string) error {
 	if !isRoot() {
 		return nil
@@ -47,7 +47,7 @@ func chownAll(dir string) error {
 	})
 }
 
-// setProcess keeps the terminal's Ctrl-C away from the second process, and root's rights.
+// setProcess keeps the terminal's Ctrl-C and root's privileges away from the second process.
 func setProcess(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if isRoot() {
@@ -55,7 +55,7 @@ func setProcess(cmd *exec.Cmd) {
 	}
 }
 
-// selfPath is this program. Linux's link to it works for nobody too, who may not be allowed to reach its path.
+// selfPath is the path of this program. Linux's link also works for the user nobody, who may have no access to the real path.
 func selfPath() string {
 	if runtime.GOOS == "linux" {
 		return "/proc/self/exe"

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// settings is what the first process tells the second.
+// settings is what the first process sends to the second.
 type settings struct {
 	Dir      string
 	Port     uint32

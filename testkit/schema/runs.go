@@ -62,7 +62,7 @@ func (w *Writer) EndRun(ctx context.Context, runID string, o Outcome) error {
 	return nil
 }
 
-// SetRunStatus changes only a run's status, as a pause and the resumption after it do.
+// SetRunStatus changes only a run's status, as Dify does when a run is paused and resumed.
 func (w *Writer) SetRunStatus(ctx context.Context, runID, status string) error {
 	return w.exec(ctx, "set run status", `UPDATE workflow_runs SET status = $2 WHERE id = $1`, runID, status)
 }

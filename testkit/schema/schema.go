@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schema makes the tables of Dify's database that telemetry is read from and writes their rows the way Dify
-// does: a run is inserted as running and committed when it starts, and updated in place when it ends.
+// Package schema creates the tables of Dify's database that telemetry is read from, and writes their rows as Dify does: a run
+// is inserted as running and committed when it starts, and updated in place when it ends.
 package schema
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// SQL makes Dify's tables and indexes in an empty PostgreSQL database, without superuser rights or extensions.
+// SQL creates Dify's tables and indexes in an empty PostgreSQL database, without superuser privileges or extensions.
 //
 //go:embed dify.sql
 var SQL string
 
-// DB is what the package asks of a database: *pgx.Conn, *pgxpool.Pool and pgx.Tx are all one.
+// DB is a database connection. *pgx.Conn, *pgxpool.Pool and pgx.Tx implement it.
 type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
@@ -36,7 +36,7 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// Create makes the tables, unless they are there.
+// Create creates the tables, unless they exist.
 func Create(ctx context.Context, db DB) error {
 	var exists bool
 	if err := db.QueryRow(ctx, "SELECT to_regclass('workflow_runs') IS NOT NULL").Scan(&exists); err != nil {

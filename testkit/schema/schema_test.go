@@ -100,7 +100,7 @@ func TestWriter(t *testing.T) {
 	require.ErrorContains(t, w.EndMessage(ctx, id(), schema.Reply{}), "no message")
 }
 
-// TestUncommittedRowsStayHidden shows how a test holds a row back: with a Writer on a transaction.
+// TestUncommittedRowsStayHidden shows how a test delays a row: with a Writer on a transaction.
 func TestUncommittedRowsStayHidden(t *testing.T) {
 	pool := open(t)
 	ctx := t.Context()
@@ -116,7 +116,7 @@ func TestUncommittedRowsStayHidden(t *testing.T) {
 	assert.Equal(t, 1, count())
 }
 
-// TestIndexes guards the ones that a reader relies on.
+// TestIndexes checks the indexes that a reader relies on.
 func TestIndexes(t *testing.T) {
 	pool := open(t)
 	for _, name := range []string{

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Writer writes rows as Dify's repositories do. Given a pool or a connection each call is a transaction of its own;
-// given a pgx.Tx the caller decides when the rows appear (and can hold them back).
+// Writer writes rows as Dify's repositories do. With a pool or a connection, each call is a separate transaction; with a
+// pgx.Tx the caller decides when the rows become visible.
 type Writer struct {
 	db DB
 }
@@ -20,7 +20,7 @@ func NewWriter(db DB) *Writer {
 	return &Writer{db: db}
 }
 
-// Tenant is a row of tenants, a workspace in Dify's pages.
+// Tenant is a row of tenants. Dify's user interface calls it a workspace.
 type Tenant struct {
 	ID   string
 	Name string
@@ -48,7 +48,7 @@ func (w *Writer) CreateApp(ctx context.Context, a App) error {
 		a.ID, a.TenantID, a.Name, a.Mode, null(a.WorkflowID))
 }
 
-// EndUser is a row of end_users: somebody who calls an app over its API.
+// EndUser is a row of end_users: a user who calls an app over its API.
 type EndUser struct {
 	ID        string
 	TenantID  string
@@ -71,7 +71,7 @@ func (w *Writer) exec(ctx context.Context, step, sql string, args ...any) error 
 	return nil
 }
 
-// null makes NULL of an empty text.
+// null returns NULL for an empty text.
 func null(s string) any {
 	if s == "" {
 		return nil
@@ -79,7 +79,7 @@ func null(s string) any {
 	return s
 }
 
-// utc is how Dify stores a time: without a zone, in UTC, with microseconds. The zero time becomes NULL.
+// utc returns a time as Dify stores it: without a zone, in UTC, with microseconds. The zero time becomes NULL.
 func utc(t time.Time) any {
 	if t.IsZero() {
 		return nil

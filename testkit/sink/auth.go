@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// authFields are the fields that Relay knows in X-Sentry-Auth.
+// authFields are the fields of X-Sentry-Auth that Relay supports.
 var authFields = map[string]bool{
 	"sentry_key": true, "sentry_version": true, "sentry_client": true, "sentry_secret": true, "sentry_timestamp": true,
 }
 
-// checkAuth reads the public key from X-Sentry-Auth or from the query; the two ways exclude each other.
+// checkAuth reads the public key from X-Sentry-Auth or from the query. The two are mutually exclusive.
 func checkAuth(r *http.Request) error {
 	header := r.Header.Get("X-Sentry-Auth")
 	query := r.URL.Query()

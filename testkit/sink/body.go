@@ -15,7 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxBody bounds what one request may hold after decompression, as Relay does.
+// maxBody bounds a request's size after decompression, as Relay does.
 const maxBody = 200 << 20
 
 var errTooLarge = errors.New("request body too large")
@@ -56,7 +56,7 @@ func decompress(encoding string, body io.Reader) (io.ReadCloser, error) {
 	}
 }
 
-// lines splits NDJSON; every line, the last one too, must end with a newline.
+// lines splits NDJSON. Every line must end with a newline, including the last one.
 func lines(body []byte) ([][]byte, error) {
 	if len(body) == 0 {
 		return nil, errors.New("request body is required")

@@ -25,7 +25,7 @@ const (
 
 var hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// envelope is a request's body after its framing was checked.
+// envelope is a request's body after the check of its framing.
 type envelope struct {
 	EventID string          `json:"event_id"`
 	SentAt  string          `json:"sent_at"`
@@ -45,7 +45,7 @@ type envelopeItem struct {
 	payload []byte
 }
 
-// refusal is an answer other than 200, with the reason that stands in its body.
+// refusal is a response other than 200, with the reason in its body.
 type refusal struct {
 	status int
 	reason string
@@ -84,8 +84,8 @@ func parseEnvelope(body []byte) (*envelope, error) {
 	return &env, nil
 }
 
-// parseItem reads one item and returns what follows it. Relay takes items without a length; the sink does not, since
-// a payload with a line break in it would then be cut.
+// parseItem reads one item and returns the remaining bytes. Relay accepts items without a length; the sink does not, because
+// a payload with a line break would be cut.
 func parseItem(rest []byte) (item envelopeItem, tail []byte, err error) {
 	head, body, found := bytes.Cut(rest, []byte{'\n'})
 	if !found {
@@ -110,7 +110,7 @@ func parseItem(rest []byte) (item envelopeItem, tail []byte, err error) {
 	return item, bytes.TrimPrefix(tail, []byte{'\n'}), nil
 }
 
-// check applies the rules that Relay enforces before it answers.
+// check applies the rules that Relay enforces before it responds.
 func (e *envelope) check() error {
 	if e.EventID != "" && !hex32.MatchString(e.EventID) {
 		return bad("event_id is not 32 lower-case hexadecimal digits")
@@ -137,7 +137,7 @@ func (e *envelope) check() error {
 	return nil
 }
 
-// checkCounts allows one event or transaction and one item of logs; a second one is too large for Relay.
+// checkCounts allows one event or transaction and one item of logs. Relay rejects a second one as too large.
 func (e *envelope) checkCounts() error {
 	events, logs, reports, reportBytes := 0, 0, 0, 0
 	for _, item := range e.items {

@@ -12,12 +12,12 @@ import (
 	"sync"
 )
 
-// OpenSearch is a stand-in for an OpenSearch node: it keeps documents by index and id, and what a client sets up
-// (templates, policies, settings) by path.
+// OpenSearch is a test double of an OpenSearch node. It keeps documents by index and id, and templates, policies and settings
+// by path.
 type OpenSearch struct {
 	mux *http.ServeMux
 
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu      sync.Mutex
 	indices map[string]map[string]json.RawMessage
 	setup   map[string]json.RawMessage
@@ -26,16 +26,16 @@ type OpenSearch struct {
 	watch   func(Document)
 }
 
-// OpenSearchCounts says what an OpenSearch was asked.
+// OpenSearchCounts counts the requests to an OpenSearch.
 type OpenSearchCounts struct {
-	Bulks     int // _bulk requests, refused ones included
+	Bulks     int // _bulk requests, including refused ones
 	Documents int // documents that exist now
-	Conflicts int // creates that were answered 409 because the id existed
+	Conflicts int // creates that returned 409 because the id existed
 	Rejected  int // items and whole requests refused as malformed
 	Failed    int // requests that SetFailing refused
 }
 
-// Document is a document as it was kept.
+// Document is a stored document.
 type Document struct {
 	Index  string          `json:"_index"`
 	ID     string          `json:"_id"`
@@ -65,24 +65,24 @@ func NewOpenSearch() *OpenSearch {
 	return o
 }
 
-// ServeHTTP answers as an OpenSearch node does.
+// ServeHTTP responds as an OpenSearch node does.
 func (o *OpenSearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status := o.failing(); status != 0 {
-		writeError(w, status, "service_unavailable", "told to fail")
+		writeError(w, status, "service_unavailable", "configured to fail")
 		return
 	}
 	o.mux.ServeHTTP(w, r)
 }
 
-// OnDocument has f called with each document that is kept, before the answer. Set it before the first request; f must not
-// call the OpenSearch.
+// OnDocument registers f, which is called with each stored document before the response. Call it before the first request. f
+// must not call the OpenSearch.
 func (o *OpenSearch) OnDocument(f func(Document)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.watch = f
 }
 
-// SetFailing makes every request be answered with status, without effect; 0 ends it.
+// SetFailing makes every request return status, without effect. 0 ends it.
 func (o *OpenSearch) SetFailing(status int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,7 +98,7 @@ func (o *OpenSearch) failing() int {
 	return o.fail
 }
 
-// Counts returns what the node was asked so far.
+// Counts returns the counts so far.
 func (o *OpenSearch) Counts() OpenSearchCounts {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -109,7 +109,7 @@ func (o *OpenSearch) Counts() OpenSearchCounts {
 	return c
 }
 
-// Count returns how many documents the indices hold whose name begins with prefix.
+// Count returns the number of documents in the indices whose name begins with prefix.
 func (o *OpenSearch) Count(prefix string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -138,14 +138,14 @@ func (o *OpenSearch) Documents(prefix string) []Document {
 	return out
 }
 
-// Indices returns the names of the indices that hold a document, sorted.
+// Indices returns the names of the indices that have a document, sorted.
 func (o *OpenSearch) Indices() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Sorted(maps.Keys(o.indices))
 }
 
-// Setup returns what was put under a path, such as /_index_template/NAME, and whether anything was.
+// Setup returns the body that was put under a path, such as /_index_template/NAME, and whether there is one.
 func (o *OpenSearch) Setup(path string) (json.RawMessage, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

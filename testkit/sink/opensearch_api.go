@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// openSearchVersion is the version the node claims to be.
+// openSearchVersion is the version that the node reports.
 const openSearchVersion = "3.3.0"
 
 func (*OpenSearch) info(w http.ResponseWriter, _ *http.Request) {
@@ -29,7 +29,7 @@ func (*OpenSearch) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"cluster_name": "difydemo", "status": "green", "number_of_nodes": 1})
 }
 
-// catPlugins names no plugin: the ISM and security plugins, for example, are not there.
+// catPlugins lists no plugin: the ISM and security plugins, for example, are not installed.
 func (*OpenSearch) catPlugins(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, []any{})
 }
@@ -48,7 +48,7 @@ func (o *OpenSearch) countIndex(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"count": o.countMatching(r.PathValue("index"))})
 }
 
-// search understands no query: it returns the first `size` documents (default 10) of the indices that are named.
+// search ignores the query: it returns the first `size` documents (default 10) of the named indices.
 func (o *OpenSearch) search(w http.ResponseWriter, r *http.Request) {
 	hits := o.matching(r.PathValue("index"))
 	size, err := strconv.Atoi(r.FormValue("size"))
@@ -77,7 +77,7 @@ func (*OpenSearch) refresh(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"_shards": map[string]int{"total": 1, "successful": 1, "failed": 0}})
 }
 
-// settings takes every other PUT as set-up, which it shows to GET and HEAD under the same path. There is no plugin.
+// settings stores every other PUT, and returns it for GET and HEAD of the same path. There is no plugin.
 func (o *OpenSearch) settings(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_plugins/") {
 		writeJSON(w, http.StatusBadRequest, map[string]string{
@@ -102,14 +102,14 @@ func (o *OpenSearch) settings(w http.ResponseWriter, r *http.Request) {
 			writeError(w, http.StatusNotFound, "resource_not_found_exception", r.URL.Path+" does not exist")
 			return
 		}
-		writeJSON(w, http.StatusOK, setupAnswer(r.URL.Path, body))
+		writeJSON(w, http.StatusOK, setupResponse(r.URL.Path, body))
 	default:
 		writeError(w, http.StatusMethodNotAllowed, "illegal_argument_exception", r.Method+" is not supported here")
 	}
 }
 
-// setupAnswer wraps what was put the way OpenSearch shows it.
-func setupAnswer(p string, body json.RawMessage) any {
+// setupResponse wraps a stored body as OpenSearch does.
+func setupResponse(p string, body json.RawMessage) any {
 	name := path.Base(p)
 	switch {
 	case strings.HasPrefix(p, "/_index_template/"):
@@ -125,7 +125,7 @@ func (o *OpenSearch) countMatching(patterns string) int {
 	return len(o.matching(patterns))
 }
 
-// matching returns the documents of the indices that a comma-separated list names; each may end with *.
+// matching returns the documents of the indices in a comma-separated list. Each name may end with *.
 func (o *OpenSearch) matching(patterns string) []Document {
 	out := []Document{}
 	for _, doc := range o.Documents("") {
@@ -142,7 +142,7 @@ func (o *OpenSearch) matching(patterns string) []Document {
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client is gone: it will ask again
+	_ = json.NewEncoder(w).Encode(body) // the client is gone, and will retry
 }
 
 func writeError(w http.ResponseWriter, status int, kind, reason string) {

@@ -22,7 +22,7 @@ type bulkTarget struct {
 	ID    string `json:"_id"`
 }
 
-// bulkResult is one item of the answer.
+// bulkResult is one item of the response.
 type bulkResult struct {
 	Index  string     `json:"_index"`
 	ID     string     `json:"_id"`
@@ -65,7 +65,7 @@ func (o *OpenSearch) bulk(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// readBulk reads a whole request before anything of it is kept, as OpenSearch does.
+// readBulk reads a whole request before any of it is stored, as OpenSearch does.
 func readBulk(r *http.Request) ([]bulkItem, error) {
 	body, err := readBody(r)
 	if err != nil {

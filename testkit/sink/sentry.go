@@ -12,22 +12,22 @@ import (
 	"sync"
 )
 
-// SentryKey is the public key that SentryDSN uses. Any other of its form is taken as well.
+// SentryKey is the public key in SentryDSN. Any other key of the same form is accepted, too.
 const SentryKey = "d1f7000000000000000000000000d1f7"
 
-// SentryDSN is the DSN of project 1 of a Sentry that is served at url.
+// SentryDSN returns the DSN of project 1 of a Sentry that is served at url.
 func SentryDSN(url string) string {
 	return strings.Replace(url, "://", "://"+SentryKey+"@", 1) + "/1"
 }
 
 var projectNumber = regexp.MustCompile(`^[1-9]\d*$`)
 
-// Sentry is a stand-in for Sentry's Relay: it refuses what Relay refuses (framing, sizes, two events in one envelope,
-// authorization) and notes what Relay takes and drops later.
+// Sentry is a test double of Sentry's Relay. It rejects what Relay rejects (framing, sizes, two events in one envelope,
+// authorization), and records what Relay accepts and drops later.
 type Sentry struct {
 	mux *http.ServeMux
 
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu       sync.Mutex
 	order    []*SentryEvent // events and transactions in order of arrival
 	byID     map[eventKey]*SentryEvent
@@ -41,17 +41,17 @@ type Sentry struct {
 
 type eventKey struct{ project, id string }
 
-// SentryCounts says what a Sentry was sent.
+// SentryCounts counts what was sent to a Sentry.
 type SentryCounts struct {
-	Envelopes    int // taken
+	Envelopes    int // accepted
 	Events       int // different events
 	Transactions int // different transactions
-	Spans        int // within transactions, the root not counted
-	Repeated     int // events and transactions with an id that was there already
+	Spans        int // within transactions, without the root
+	Repeated     int // events and transactions with a known id
 	Logs         int
 	Reports      int // client reports
-	Refused      int // envelopes answered other than 200 because of their content
-	Invalid      int // items taken with 200 that Relay would drop or mend later
+	Refused      int // envelopes that were rejected because of their content
+	Invalid      int // items accepted with 200 that Relay would drop or change later
 	Failed       int // requests that SetFailing refused
 }
 
@@ -60,7 +60,7 @@ type SentryEvent struct {
 	Project  string
 	ID       string
 	Type     string // event or transaction
-	Received int    // times that its id came
+	Received int    // how often its id was received
 	Payload  json.RawMessage
 }
 
@@ -70,7 +70,7 @@ type SentryLog struct {
 	Payload json.RawMessage
 }
 
-// Discard is what a client report counts by.
+// Discard is the key of the counts in a client report.
 type Discard struct {
 	Reason   string `json:"reason"`
 	Category string `json:"category"`
@@ -90,24 +90,24 @@ func NewSentry() *Sentry {
 	return s
 }
 
-// ServeHTTP answers as Relay does.
+// ServeHTTP responds as Relay does.
 func (s *Sentry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status := s.failing(r); status != 0 {
-		writeRefusal(w, status, "told to fail")
+		writeRefusal(w, status, "configured to fail")
 		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
 
-// OnItem has f called with the payload of each item that is taken, before the answer. Set it before the first request; f
-// must not call the Sentry.
+// OnItem registers f, which is called with the payload of each accepted item before the response. Call it before the first
+// request. f must not call the Sentry.
 func (s *Sentry) OnItem(f func(payload []byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watch = f
 }
 
-// SetFailing makes every envelope be answered with status, without effect; 0 ends it.
+// SetFailing makes every envelope return status, without effect. 0 ends it.
 func (s *Sentry) SetFailing(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// What follows is checked after Relay's 200: it drops a transaction, or removes a field from an event, without telling.
+// Relay checks the following after it has returned 200: it drops a transaction, or removes a field from an event, without
+// reporting it.
 
 var (
 	hex16  = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -57,7 +58,7 @@ func checkEvent(id string, payload []byte) error {
 	return errors.Join(checkCommon(id, &ev), timeErr, checkSubject(&ev))
 }
 
-// checkSubject demands something that tells one issue from another.
+// checkSubject requires something that distinguishes one issue from another.
 func checkSubject(ev *eventBody) error {
 	if len(ev.Exception) == 0 {
 		if len(ev.Logentry) == 0 && len(ev.Message) == 0 {
@@ -138,7 +139,7 @@ func validID(form *regexp.Regexp, id string) bool {
 	return form.MatchString(id) && strings.Trim(id, "0") != ""
 }
 
-// checkTransaction returns the number of its spans besides the root.
+// checkTransaction returns the number of spans without the root.
 func checkTransaction(id string, payload []byte) (spans int, err error) {
 	var tx eventBody
 	if err := json.Unmarshal(payload, &tx); err != nil {
@@ -175,7 +176,7 @@ func checkTimes(start, end json.RawMessage) error {
 	return nil
 }
 
-// timestamp reads unix seconds or RFC 3339. A number as text, milliseconds and nanoseconds are errors.
+// timestamp reads Unix seconds or RFC 3339. A number as text, milliseconds and nanoseconds are errors.
 func timestamp(raw json.RawMessage) (time.Time, error) {
 	var seconds float64
 	if json.Unmarshal(raw, &seconds) == nil {

@@ -30,7 +30,7 @@ func (s *Sentry) keep(project string, env *envelope) {
 	}
 }
 
-// keepEvent stores an event or a transaction. The caller holds mu, as for all that follow.
+// keepEvent stores an event or a transaction. The caller holds mu, as for all functions below.
 func (s *Sentry) keepEvent(project, id string, item envelopeItem) {
 	key := eventKey{project, id}
 	if known := s.byID[key]; known != nil {
@@ -105,7 +105,7 @@ func (s *Sentry) noteInvalid(what string, err error) {
 	}
 }
 
-// Counts returns what the Sentry was sent so far.
+// Counts returns the counts so far.
 func (s *Sentry) Counts() SentryCounts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,14 +141,14 @@ func (s *Sentry) Logs() []SentryLog {
 	return slices.Clone(s.logs)
 }
 
-// Discarded returns what client reports counted.
+// Discarded returns the counts of client reports.
 func (s *Sentry) Discarded() map[Discard]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.reports)
 }
 
-// Problems returns the reason of each refusal and of each item that Relay would drop or mend after its 200.
+// Problems returns the reason of each rejection, and of each item that Relay would drop or change after its 200.
 func (s *Sentry) Problems() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// issueLine is what the listings show of an event.
+// issueLine is what the lists show of an event.
 type issueLine struct {
 	ID       string `json:"event_id"`
 	Type     string `json:"type"`
@@ -40,7 +40,7 @@ func (s *Sentry) list(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, append(titles(s.Events()), titles(s.Transactions())...))
 }
 
-// event shows an event or a transaction by its id, of whichever project.
+// event shows an event or a transaction by its id, of any project.
 func (s *Sentry) event(w http.ResponseWriter, r *http.Request) {
 	for _, ev := range append(s.Events(), s.Transactions()...) {
 		if ev.ID == r.PathValue("id") {
@@ -59,19 +59,19 @@ func titles(events []SentryEvent) []issueLine {
 	return out
 }
 
-// Title is what Sentry would show: a transaction's name, the last exception's type and value, or the message.
+// Title returns what Sentry would show: a transaction's name, the last exception's type and value, or the message.
 func (e SentryEvent) Title() string {
 	var body struct {
 		Transaction string
 		Message     string
 		Logentry    struct{ Formatted, Message string }
 	}
-	_ = json.Unmarshal(e.Payload, &body) // what cannot be read stays empty
+	_ = json.Unmarshal(e.Payload, &body) // unreadable fields stay empty
 	if e.Type == "transaction" {
 		return body.Transaction
 	}
 	for _, ex := range e.Exceptions() {
-		body.Message = ex.Type + ": " + ex.Value // the last one was caught
+		body.Message = ex.Type + ": " + ex.Value // the last one is the one that was caught
 	}
 	return cmp.Or(body.Message, body.Logentry.Formatted, body.Logentry.Message)
 }

@@ -164,7 +164,7 @@ func TestSentryNotesWhatRelayDropsLater(t *testing.T) {
 	}
 }
 
-// TestSentryTakesTheGoSDK shows that the strictness is no stricter than a real client's envelopes.
+// TestSentryTakesTheGoSDK checks that the test double accepts the envelopes of a real client.
 func TestSentryTakesTheGoSDK(t *testing.T) {
 	s := NewSentry()
 	srv, err := Listen(t.Context(), "127.0.0.1:0", s)

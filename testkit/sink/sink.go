@@ -1,9 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sink holds small local stand-ins for the back ends: an OpenSearch that takes _bulk requests and a Sentry that
-// takes envelopes and refuses what Sentry's Relay refuses. Both keep what they took in memory and answer only after
-// they have kept it. They are http.Handlers and safe for concurrent use.
+// Package sink has small local test doubles of the back ends: an OpenSearch that accepts _bulk requests, and a Sentry that
+// accepts envelopes and rejects what Sentry's Relay rejects. Both store what they accept in memory before they respond. They
+// are http.Handlers and safe for concurrent use.
 package sink
 
 import (
@@ -21,7 +21,7 @@ type Server struct {
 	done chan struct{}
 }
 
-// Listen starts to serve h on addr; 127.0.0.1:0 takes a free port.
+// Listen starts to serve h on addr. 127.0.0.1:0 selects a free port.
 func Listen(ctx context.Context, addr string, h http.Handler) (*Server, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -39,12 +39,12 @@ func Listen(ctx context.Context, addr string, h http.Handler) (*Server, error) {
 	return s, nil
 }
 
-// URL is the server's address without a slash at its end.
+// URL returns the server's address without a trailing slash.
 func (s *Server) URL() string {
 	return s.url
 }
 
-// Close stops the server: requests that are being answered have until ctx is done.
+// Close stops the server. Requests in progress have until ctx is done.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

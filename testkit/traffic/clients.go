@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// Nearly half of a Dify's spans are database and Redis calls.
+// Nearly half of Dify's spans are database and Redis calls.
 
 const (
 	selectToken = "SELECT api_tokens.id, api_tokens.app_id, api_tokens.tenant_id, api_tokens.type, api_tokens.token \n" +
@@ -83,7 +83,7 @@ func (t *tracer) redisCall(s span, database int64, command string) {
 	t.end(s)
 }
 
-// httpx adds an outgoing request; status 0 is one that got no answer, and stays open for its exception.
+// httpx adds an outgoing request. Status 0 is a request without a response, whose span stays open for its exception.
 func (t *tracer) httpx(parent span, method, url string, status int64) span {
 	s := t.child(parent, scopeHTTPX, method, ptrace.SpanKindClient)
 	s.Attributes().PutStr("http.method", method)

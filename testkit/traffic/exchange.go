@@ -9,17 +9,17 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
-// Confidential stands in everything that no destination may ever see: prompts, answers, documents, literals in SQL,
+// Confidential is part of everything that no destination may ever receive: prompts, answers, documents, literals in SQL,
 // queries of URLs, and an API key.
 const Confidential = "cnfdntl7d1f"
 
-// Exchange is something that happens in Dify: usually a request, and all that follows from it.
+// Exchange is an event in Dify, usually a request, with everything that follows from it.
 type Exchange struct {
 	Start, End time.Time
 	Spans      []*Batch  // one per process that took part
-	Requests   []Counted // for the meters of the processes that answered
+	Requests   []Counted // for the meters of the processes that responded
 	Run        *Run      // nil if no workflow ran
-	Task       string    // the Celery queue that the work went through, if it did
+	Task       string    // the Celery queue of the task, if there was one
 	Expected   Expected
 }
 
@@ -36,7 +36,7 @@ func (e *Exchange) Measure() {
 	}
 }
 
-// exchange is an Exchange being made.
+// exchange is an Exchange that is being generated.
 type exchange struct {
 	*tracer
 	out *Exchange
@@ -46,13 +46,13 @@ func newExchange(r random, start time.Time) *exchange {
 	return &exchange{tracer: newTracer(r, start), out: &Exchange{Start: start}}
 }
 
-// noise says that n items fall to a rule of dify_filter, of which spans are whole spans.
+// noise records that a rule of dify_filter drops n items, of which spans are whole spans.
 func (x *exchange) noise(rule string, items, spans int) {
 	x.out.Expected.Noise = sum(x.out.Expected.Noise, map[string]int{rule: items})
 	x.out.Expected.Spans -= spans
 }
 
-// exceptions says how many different exceptions were recorded that Sentry should hear of.
+// exceptions records how many distinct exceptions Sentry should receive.
 func (x *exchange) exceptions(n int) {
 	x.out.Expected.Exceptions += n
 }
@@ -86,8 +86,8 @@ type Run struct {
 	Message   *schema.Message // chatflows only
 	Reply     schema.Reply
 	Outcome   schema.Outcome
-	App       string // its name
-	Workspace string // its name
+	App       string // name of the app
+	Workspace string // name of the workspace
 	price     int64
 }
 

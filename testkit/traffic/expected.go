@@ -7,24 +7,24 @@ import "maps"
 
 // Expected is what must be found at the destinations.
 type Expected struct {
-	Requests    int            // in http.server.duration
-	Errors      int            // of them with a status of 400 or more
-	Runs        map[string]int // ended runs by status, each one document
-	Spans       int            // that are not noise, each one document
-	Exceptions  int            // different ones, each one Sentry event
-	Unexplained int            // failed runs of which no exception was recorded, each one Sentry event
-	Tokens      int64
-	Price       int64          // in 10^-7 of the currency, as much as Dify's database keeps
-	Noise       map[string]int // spans and span events to be dropped, by the name of dify_filter's rule
+	Requests         int            // counted by http.server.duration
+	Errors           int            // requests with status 400 and above
+	Runs             map[string]int // ended runs by status, each one document
+	Spans            int            // without noise, each one document
+	Exceptions       int            // distinct ones, each one Sentry event
+	WithoutException int            // failed runs without a recorded exception, each one Sentry event
+	Tokens           int64
+	Price            int64          // in 10^-7 of the currency, the precision of Dify's database
+	Noise            map[string]int // spans and span events to be dropped, by the name of dify_filter's rule
 }
 
-// Add adds what another exchange makes.
+// Add adds what is expected of another exchange.
 func (e *Expected) Add(o Expected) {
 	e.Requests += o.Requests
 	e.Errors += o.Errors
 	e.Spans += o.Spans
 	e.Exceptions += o.Exceptions
-	e.Unexplained += o.Unexplained
+	e.WithoutException += o.WithoutException
 	e.Tokens += o.Tokens
 	e.Price += o.Price
 	e.Runs = sum(e.Runs, o.Runs)
@@ -38,12 +38,12 @@ func (e *Expected) Clone() Expected {
 	return c
 }
 
-// Ended is the number of runs that ended.
+// Ended returns the number of runs that ended.
 func (e *Expected) Ended() int {
 	return total(e.Runs)
 }
 
-// NoiseItems is the number of spans and span events to be dropped.
+// NoiseItems returns the number of spans and span events to be dropped.
 func (e *Expected) NoiseItems() int {
 	return total(e.Noise)
 }

@@ -28,7 +28,7 @@ var (
 	noScriptTraceback string
 )
 
-// recordedTenant stands in a recorded message; the tenant at hand takes its place.
+// recordedTenant is part of a recorded message. It is replaced by the current tenant.
 const recordedTenant = "4062b193-7acf-49d8-88fa-e1cb22331307"
 
 // exception is one that Dify records on a span.
@@ -75,7 +75,7 @@ func (t *tracer) fail(s span, e exception) {
 	failed(s, class+": "+e.message)
 }
 
-// logLine is a log record with exc_info, of which Dify makes two events on the current span.
+// logLine is a log record with exc_info, which Dify turns into two events on the current span.
 type logLine struct {
 	logger, message, file, line string
 }

@@ -11,13 +11,13 @@ import (
 // story is one kind of exchange.
 type story func(*Generator, *exchange)
 
-// card is a story and how often it happens in a round.
+// card is a story with its frequency in a round.
 type card struct {
 	times int
 	story story
 }
 
-// round is what happens in Dify again and again; every kind happens in every round.
+// round is a repeating sequence of events in Dify. Every kind happens in every round.
 var round = []card{
 	{8, info},
 	{1, unauthorized},
@@ -41,7 +41,7 @@ var round = []card{
 	{1, parseErrorSpan},
 }
 
-// Generator makes exchanges. It is not safe for concurrent use.
+// Generator generates exchanges. It is not safe for concurrent use.
 type Generator struct {
 	random
 	World *World
@@ -49,13 +49,13 @@ type Generator struct {
 	deck []story
 }
 
-// New returns a generator; equal seeds make equal exchanges.
+// New returns a generator. Equal seeds generate equal exchanges.
 func New(seed uint64) *Generator {
 	r := newRandom(seed)
 	return &Generator{random: r, World: newWorld(r)}
 }
 
-// Round is the number of exchanges after which every kind has happened.
+// Round returns the number of exchanges after which every kind has happened.
 func (*Generator) Round() int {
 	n := 0
 	for _, c := range round {
@@ -64,7 +64,7 @@ func (*Generator) Round() int {
 	return n
 }
 
-// Next makes the exchange that begins at start.
+// Next generates the exchange that begins at start.
 func (g *Generator) Next(start time.Time) *Exchange {
 	if len(g.deck) == 0 {
 		g.shuffle()
@@ -83,7 +83,7 @@ func (g *Generator) shuffle() {
 	g.Shuffle(len(g.deck), func(i, j int) { g.deck[i], g.deck[j] = g.deck[j], g.deck[i] })
 }
 
-// api is the process that takes the next request.
+// api returns the process that handles the next request.
 func (g *Generator) api() *Process {
 	return pick(g.random, g.World.API)
 }

@@ -16,7 +16,7 @@ import (
 // durationBounds are the Python SDK's default bounds, in milliseconds here.
 var durationBounds = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 
-// Request is a request that one process answered.
+// Request is a request that one process handled.
 type Request struct {
 	Method string
 	Route  string
@@ -25,12 +25,12 @@ type Request struct {
 	Took   time.Duration
 }
 
-// Meter is the meter provider of one process: cumulative, each stream with a start time of its own, set when it was first
-// measured. It is safe for concurrent use.
+// Meter is the meter provider of one process. It is cumulative, and each stream has its own start time, set by its first
+// measurement. It is safe for concurrent use.
 type Meter struct {
 	process *Process
 
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu      sync.Mutex
 	streams []*stream // in order of their first measurement
 }
@@ -64,7 +64,7 @@ func (m *Meter) Observe(r Request) {
 	s.max = max(s.max, ms)
 }
 
-// stream finds or begins a series. The caller holds mu.
+// stream returns a series, which it starts if it does not exist. The caller holds mu.
 func (m *Meter) stream(r Request) *stream {
 	for _, s := range m.streams {
 		if s.request.Method == r.Method && s.request.Route == r.Route && s.request.Status == r.Status {
@@ -76,7 +76,7 @@ func (m *Meter) stream(r Request) *stream {
 	return s
 }
 
-// Snapshot is what the process exports at now; without a measurement it exports nothing.
+// Snapshot returns what the process exports at now: nothing without a measurement.
 func (m *Meter) Snapshot(now time.Time) (pmetric.Metrics, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

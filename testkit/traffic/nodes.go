@@ -57,7 +57,7 @@ func (e *execution) succeed(n openNode, metadata string) {
 	e.close(n, succeeded, "", metadata)
 }
 
-// start is the node whose output holds the run's id, the only place in a trace that does.
+// start is the node whose output contains the run's id, the only place in a trace that does.
 func (e *execution) start() {
 	n := e.node("start", "start", pick(e.r, []string{"Start", "开始", "User input"}))
 	n.Attributes().PutStr("input.value", jsonText(map[string]any{"q": Confidential}))
@@ -92,7 +92,7 @@ func (e *execution) retrieve() {
 // pricePerToken is in 10^-7 dollars.
 const pricePerToken = 25
 
-// llm asks a model and counts its tokens and their price, on the run or, for a chatflow, on the message too.
+// llm calls a model and counts its tokens and their price, on the run and, for a chatflow, on the message.
 func (e *execution) llm() {
 	n := e.node("llm", "llm", "Ask the model")
 	in, out := 20+e.r.Int64N(400), 5+e.r.Int64N(200)

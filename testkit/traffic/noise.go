@@ -48,7 +48,7 @@ func brokerPolling(g *Generator, x *exchange) {
 	}
 }
 
-// noScriptError is redis-py's normal way to learn that it must load a script: the span stays, its exception goes.
+// noScriptError is redis-py's normal way to find out that it must load a script: the span is kept, its exception dropped.
 func noScriptError(g *Generator, x *exchange) {
 	s := x.root(g.World.Worker, scopeRedis, "EVALSHA", ptrace.SpanKindClient)
 	x.redisCall(s, redisCache, "EVALSHA")
@@ -56,7 +56,7 @@ func noScriptError(g *Generator, x *exchange) {
 	x.noise(ruleNoScript, 1, 0)
 }
 
-// parseErrorEvents is what a Dify since 1.11.3 makes of langfuse's error: two events on the span of the task.
+// parseErrorEvents is how Dify since 1.11.3 records Langfuse's error: two events on the span of the task.
 func parseErrorEvents(g *Generator, x *exchange) {
 	x.queued(g, "tasks.ops_trace_task.process_trace_tasks", "ops_trace", g.api(), func(task span) {
 		x.redis(task, redisCache, "GET")
@@ -65,7 +65,7 @@ func parseErrorEvents(g *Generator, x *exchange) {
 	x.noise(ruleParseError, 2, 0)
 }
 
-// parseErrorSpan is what an older Dify makes of it: a span named log.exception.
+// parseErrorSpan is how an older Dify records it: a span named log.exception.
 func parseErrorSpan(g *Generator, x *exchange) {
 	x.queued(g, "tasks.ops_trace_task.process_trace_tasks", "ops_trace", g.api(), func(task span) {
 		s := x.child(task, scopeException, "log.exception", ptrace.SpanKindInternal)

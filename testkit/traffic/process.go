@@ -15,7 +15,7 @@ const (
 	difyService = "langgenius/dify"
 )
 
-// Process is one of Dify's processes. Its Meter counts from when it began to measure.
+// Process is one of Dify's processes. Its Meter counts from its first measurement.
 type Process struct {
 	Host  string
 	PID   int64
@@ -29,7 +29,7 @@ func newProcess(r random, name string, pid int64) *Process {
 	return p
 }
 
-// resource is Dify's: no telemetry.sdk.*, no service.instance.id; only host.name and process.pid tell processes apart.
+// resource is Dify's: no telemetry.sdk.*, no service.instance.id; only host.name and process.pid distinguish processes.
 func (p *Process) resource(res pcommon.Resource) {
 	a := res.Attributes()
 	a.PutStr("service.name", difyService)

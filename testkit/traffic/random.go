@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// random is the one source of all that varies.
+// random is the only source of variation.
 type random struct {
 	*rand.Rand
 }
@@ -27,7 +27,7 @@ func (r random) bytes16() (b [16]byte) {
 	return b
 }
 
-// uuid is a version 4 one, as Dify's ids are.
+// uuid returns a version 4 UUID, as Dify's ids are.
 func (r random) uuid() string {
 	b := r.bytes16()
 	b[6] = b[6]&0x0f | 0x40
@@ -44,7 +44,7 @@ func (r random) spanID() (id pcommon.SpanID) {
 	return id
 }
 
-// between is a whole number of microseconds, as much as Dify's database keeps.
+// between returns a whole number of microseconds, the precision of Dify's database.
 func (r random) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(r.Int64N(int64((high-low)/time.Microsecond)))*time.Microsecond
 }

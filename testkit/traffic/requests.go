@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// request is a server span being made.
+// request is an open server span.
 type request struct {
 	span
 	method, route string
@@ -40,13 +40,13 @@ func (x *exchange) authorize(req request) {
 	x.redis(req.span, redisCache, "SETEX", "SADD", "EXPIRE")
 }
 
-// as says who calls.
+// as sets the caller.
 func (req request) as(app *App) {
 	req.Attributes().PutStr("dify.tenant_id", app.TenantID)
 	req.Attributes().PutStr("gen_ai.user.id", app.User.ID)
 }
 
-// answer ends a request. Dify's response hook marks every status but 2xx as an error.
+// answer ends a request. Dify's response hook marks every status except 2xx as an error.
 func (x *exchange) answer(req request, status int) {
 	x.work(time.Millisecond, 3*time.Millisecond)
 	req.Attributes().PutInt("http.status_code", int64(status))
@@ -90,8 +90,8 @@ func notFound(g *Generator, x *exchange) {
 	x.answer(req, http.StatusNotFound)
 }
 
-// daemonDown is a run that never begins: Dify answers 400 and writes no row. One cause is recorded again and again on
-// its way out: nine events of three different exceptions, of which Dify's own Sentry set-up ignores the ValueError.
+// daemonDown is a run that never starts: Dify returns 400 and writes no row. The cause is recorded repeatedly on its way up:
+// nine events of three distinct exceptions, of which Dify's own Sentry setup ignores the ValueError.
 func daemonDown(g *Generator, x *exchange) {
 	app := pick(g.random, g.World.Tenants).Workflow
 	req := x.open(g.api(), http.MethodPost, "/v1/workflows/run")

@@ -25,7 +25,7 @@ const (
 	scopeException = "dify.exception.logging" // of Dify up to 1.11.2
 )
 
-// Flags of the Python SDK: bit 8 says that bit 9, "the parent is remote", is known.
+// Flags of the Python SDK: bit 8 means that bit 9, "the parent is remote", is valid.
 const (
 	flagsLocal  = 0x100
 	flagsRemote = 0x300
@@ -37,7 +37,7 @@ type Batch struct {
 	Traces  ptrace.Traces
 }
 
-// tracer writes the spans of one exchange. Its clock only moves forward: each span begins where the last one left it.
+// tracer writes the spans of one exchange. Its clock only moves forward: each span starts where the previous one ended.
 type tracer struct {
 	r       random
 	now     time.Time
@@ -51,7 +51,7 @@ type scopeKey struct {
 	scope   string
 }
 
-// span is an open span with where it belongs.
+// span is an open span with its process and scope.
 type span struct {
 	ptrace.Span
 	process *Process
@@ -78,7 +78,7 @@ func (t *tracer) child(parent span, scope, name string, kind ptrace.SpanKind) sp
 	return s
 }
 
-// remote opens a span in another process, whose parent came with a request or a task.
+// remote opens a span in another process, whose parent is propagated by a request or a task.
 func (t *tracer) remote(parent span, p *Process, scope, name string, kind ptrace.SpanKind) span {
 	parent.process = p
 	s := t.child(parent, scope, name, kind)
@@ -124,7 +124,7 @@ func (t *tracer) resourceSpans(p *Process) ptrace.ResourceSpans {
 	return rs
 }
 
-// work lets time pass.
+// work advances the clock.
 func (t *tracer) work(low, high time.Duration) {
 	t.now = t.now.Add(t.r.between(low, high))
 }

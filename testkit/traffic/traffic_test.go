@@ -83,7 +83,7 @@ func TestRoundHasEverything(t *testing.T) {
 	assert.Equal(t, 28, sum.Requests)
 	assert.Equal(t, 3, sum.Errors)
 	assert.Equal(t, 8, sum.Exceptions)
-	assert.Equal(t, 1, sum.Unexplained)
+	assert.Equal(t, 1, sum.WithoutException)
 	assert.Equal(t, map[string]int{ruleHealthCheck: 2, ruleBrokerPolling: 3, ruleNoScript: 1, ruleParseError: 3}, sum.Noise)
 	assert.Equal(t, 9, sum.NoiseItems())
 	assert.Positive(t, sum.Tokens)
@@ -91,7 +91,7 @@ func TestRoundHasEverything(t *testing.T) {
 	assert.Equal(t, 33, g.Round())
 }
 
-// TestExpectedSpans counts anew, from the spans themselves.
+// TestExpectedSpans compares with a count of the spans themselves.
 func TestExpectedSpans(t *testing.T) {
 	_, all := rounds(t, 2, 3)
 	ids := map[pcommon.SpanID]bool{}
@@ -114,7 +114,7 @@ func TestExpectedSpans(t *testing.T) {
 	}
 }
 
-// TestExpectedExceptions counts anew: an exception is told apart by trace, class, message and innermost frame.
+// TestExpectedExceptions compares with a count of the distinct exceptions by trace, class, message and innermost frame.
 func TestExpectedExceptions(t *testing.T) {
 	_, all := rounds(t, 3, 2)
 	for _, x := range all {

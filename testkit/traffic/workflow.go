@@ -51,7 +51,7 @@ func blocking(p plot) story {
 	}
 }
 
-// streaming is a run that the request hands to the worker, as all streaming ones are since 1.13.0.
+// streaming is a run that the request passes to the worker, as all streaming runs are since 1.13.0.
 func streaming(p plot) story {
 	return func(g *Generator, x *exchange) {
 		x.stream(g, pick(g.random, g.World.Tenants).Workflow, "/v1/workflows/run", workflowRunner, p)
@@ -77,7 +77,7 @@ func (x *exchange) stream(g *Generator, app *App, route, runner string, p plot) 
 	})
 }
 
-// scheduled is a run that a schedule started: nobody sent a request.
+// scheduled is a run that a schedule started, without a request.
 func scheduled(g *Generator, x *exchange) {
 	app := pick(g.random, g.World.Tenants).Workflow
 	x.queued(g, scheduleTask, scheduleQueue, g.World.Beat, func(task span) {
@@ -113,7 +113,7 @@ func (x *exchange) execute(parent span, app *App, runner, trigger string, p plot
 	x.sql(e.runner, updateRun)
 	x.redis(e.runner, redisCache, "PUBLISH", "DEL")
 	if e.runner.Status().Code() == ptrace.StatusCodeUnset || e.run.Outcome.Status == failedRun {
-		ok(e.runner) // Dify sets it even on a run that failed
+		ok(e.runner) // Dify sets it even for a run that failed
 	}
 	x.end(e.runner)
 	if e.run.Log != nil {
@@ -150,43 +150,42 @@ func (x *exchange) newRun(app *App, trigger string) *Run {
 	return run
 }
 
-// askModel is the plot of a run that succeeds.
+// askModel is a run that succeeds.
 func askModel(e *execution) {
 	e.llm()
 	e.last()
 }
 
-// askDocuments retrieves before it asks.
+// askDocuments is a run that retrieves documents before it calls the model.
 func askDocuments(e *execution) {
 	e.retrieve()
 	askModel(e)
 }
 
-// codeNodeFails is a run with a code node whose sandbox is down: two exceptions, one on the request, another logged.
+// codeNodeFails is a run with a code node whose sandbox is down: two exceptions, one on the request, one logged.
 func codeNodeFails(e *execution) {
 	n := e.node("code", "code", "Run code")
 	call := e.httpx(n.span, http.MethodPost, "http://sandbox:8194/v1/sandbox/run", 0)
 	e.fail(call, sandboxRefused)
-	ok(n.span) // Dify's observability layer does, although the node failed
+	ok(n.span) // Dify's observability layer sets it, although the node failed
 	e.close(n, failedRun, codeNodeFailed.message, "")
 	e.logException(e.runner, logWorkflowEntry, codeNodeFailed)
 	e.exceptions(2)
 	e.fails(codeNodeFailed.message)
 }
 
-// modelRefuses is a run that fails without an exception on any span: only its row tells, and what the row tells holds
-// a secret.
+// modelRefuses is a run that fails without an exception on any span: only its row has the error, which contains a secret.
 func modelRefuses(e *execution) {
 	const text = "[openai] Error: Incorrect API key provided: sk-proj-" + Confidential + "Zx81Kq0pLmNv72RtYw45HsBd. " +
 		"You can find your API key at https://platform.openai.com/account/api-keys."
 	n := e.node("llm", "llm", "Ask the model")
 	ok(n.span)
 	e.close(n, failedRun, text, "")
-	e.out.Expected.Unexplained++
+	e.out.Expected.WithoutException++
 	e.fails(text)
 }
 
-// httpNodeFallsBack is a run whose HTTP node cannot reach its target and goes on with a default value.
+// httpNodeFallsBack is a run whose HTTP node can't reach its target and continues with a default value.
 func httpNodeFallsBack(e *execution) {
 	n := e.node("http", "http-request", "Call out")
 	call := e.httpx(n.span, http.MethodGet, "http://warehouse.example/stock?customer="+Confidential, 0)
@@ -199,7 +198,7 @@ func httpNodeFallsBack(e *execution) {
 	e.run.Outcome.ExceptionsCount = 1
 }
 
-// userStops is a run that somebody stopped.
+// userStops is a run that a user stopped.
 func userStops(e *execution) {
 	e.retrieve()
 	e.run.Outcome.Status = stopped
@@ -215,12 +214,12 @@ func (e *execution) fails(message string) {
 func jsonText(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // a map of texts and numbers
+		panic(err) // a map of strings and numbers can be encoded
 	}
 	return string(b)
 }
 
-// pause is a node's own work.
+// pause advances the clock by a node's own work.
 func (e *execution) pause() {
 	e.work(5*time.Millisecond, 60*time.Millisecond)
 }

@@ -29,7 +29,7 @@ type App struct {
 	User      schema.EndUser
 }
 
-// World is what is there before the first request: workspaces, apps, and the processes of one Dify.
+// World is what exists before the first request: workspaces, apps, and the processes of one Dify.
 type World struct {
 	Tenants []*Tenant
 	API     []*Process // gunicorn's workers: one host name, one service name, a process.pid each

@@ -158,12 +158,12 @@ func (r *rig) failuresTold(t *testing.T, e emitted) error {
 	require.LessOrEqual(t, exceptions, e.Exceptions, "exceptions")
 	missing := 0
 	for id, run := range e.runs {
-		if run.unexplained && runs[id] == 0 {
+		if run.withoutException && runs[id] == 0 {
 			missing++
 		}
 	}
 	if missing > 0 || exceptions < e.Exceptions {
-		return fmt.Errorf("%d of %d exceptions are told, and %d of %d failed runs are not", exceptions, e.Exceptions, missing, e.Unexplained)
+		return fmt.Errorf("%d of %d exceptions are told, and %d of %d failed runs are not", exceptions, e.Exceptions, missing, e.WithoutException)
 	}
 	return nil
 }

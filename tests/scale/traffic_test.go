@@ -40,8 +40,8 @@ type emitted struct {
 }
 
 type runOutcome struct {
-	status      string
-	unexplained bool // failed without an exception on any span
+	status           string
+	withoutException bool // failed without an exception on any span
 }
 
 // load is several Difys at work, each of several processes that export for themselves.
@@ -136,7 +136,7 @@ func (l *load) note(x *traffic.Exchange) {
 		l.emitted.note(b.Traces)
 	}
 	if x.Run != nil {
-		l.emitted.runs[x.Run.Run.ID] = &runOutcome{status: x.Run.Outcome.Status, unexplained: x.Expected.Unexplained > 0}
+		l.emitted.runs[x.Run.Run.ID] = &runOutcome{status: x.Run.Outcome.Status, withoutException: x.Expected.WithoutException > 0}
 	}
 }
 
