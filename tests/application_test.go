@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// userContent stands in prompts, inputs and outputs; the application writes the same.
+	// userContent is part of prompts, inputs and outputs. The application writes the same text.
 	userContent = "user-content-that-must-not-arrive"
 	apiKey      = "the-key-of-this-test"
 	requests    = 300
@@ -88,7 +88,7 @@ func TestExceptionBecomesSentryEvent(t *testing.T) {
 	checkErrorEvents(t, s.sentry.Events())
 }
 
-// checkErrorEvents expects the one failure that happened, once, with its cause and a link to its trace.
+// checkErrorEvents expects the failure exactly once, with its cause and a link to its trace.
 func checkErrorEvents(t *testing.T, events []sink.SentryEvent) {
 	t.Helper()
 	require.Len(t, events, 1)
@@ -120,7 +120,7 @@ func checkErrorEvents(t *testing.T, events []sink.SentryEvent) {
 	assert.Equal(t, "plugin daemon is not reachable", values[1].Value)
 	frames := values[1].Stacktrace.Frames
 	require.NotEmpty(t, frames)
-	assert.Equal(t, "fail_workflow", frames[len(frames)-1].Function, "the newest frame stands last")
+	assert.Equal(t, "fail_workflow", frames[len(frames)-1].Function, "the newest frame is the last one")
 	assert.Len(t, event.Contexts.Trace.TraceID, 32)
 	assert.Equal(t, "PRODUCTION", event.Environment, "as Dify's own SDK says it")
 	assert.Equal(t, "dify-1.16.1-0123abc", event.Release)
@@ -135,7 +135,8 @@ func hasTransaction(sentry *sink.Sentry, name string) bool {
 	return false
 }
 
-// newApplication is the collector with a Dify-like application that sends to it; with a key, the collector demands it.
+// newApplication returns the collector with a Dify-like application that sends to it. With a key, the collector
+// requires it.
 func newApplication(t *testing.T, protocol, key string) (*stack, *pyenv.App) {
 	t.Helper()
 	opts := stackOptions{}
@@ -159,7 +160,7 @@ func newApplication(t *testing.T, protocol, key string) (*stack, *pyenv.App) {
 	return s, pyenv.StartApp(t, env)
 }
 
-// sendInfoRequests sends at least as many requests as promised, and goes on until every worker has served one.
+// sendInfoRequests sends at least the given number of requests, and continues until every worker has served one.
 func (s *stack) sendInfoRequests(t *testing.T, app *pyenv.App) float64 {
 	t.Helper()
 	pids := map[int]bool{}
@@ -185,8 +186,8 @@ func (s *stack) sendInfoRequests(t *testing.T, app *pyenv.App) float64 {
 	return float64(sent)
 }
 
-// expectTrace waits for the documents of a run's request: the server's span, the given one and the run's nodes, all with
-// the run's id and without what users wrote.
+// expectTrace waits for the documents of a run's request: the server's span, the given one and the run's nodes, all
+// with the run's id and without users' content.
 func (s *stack) expectTrace(t *testing.T, answer pyenv.Answer, name string) {
 	t.Helper()
 	query := map[string]any{"term": map[string]any{"traceId": answer.TraceID}}
@@ -215,7 +216,7 @@ func (s *stack) expectTrace(t *testing.T, answer pyenv.Answer, name string) {
 	assert.Len(t, ids, len(hits))
 }
 
-// hasSpan says whether a span's name is or ends with the text, or begins with it: nodes are named by their type.
+// hasSpan reports whether a span's name begins or ends with the text: nodes are named by their type.
 func hasSpan(hits []servers.Hit, name string) bool {
 	for _, hit := range hits {
 		text := fmt.Sprint(hit.Source["name"])

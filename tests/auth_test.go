@@ -46,7 +46,7 @@ func TestAPIKeyIsDemanded(t *testing.T) {
 	assert.NotContains(t, c.Log(), apiKey)
 }
 
-// exportHTTP sends an export request as JSON and returns the answer's status.
+// exportHTTP sends an export request as JSON and returns the response's status.
 func exportHTTP(t *testing.T, c *collector.Collector, signal, authorization, body string) int {
 	t.Helper()
 	address := "http://" + c.OTLPHTTP + "/v1/" + signal

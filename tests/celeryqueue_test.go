@@ -12,7 +12,7 @@ import (
 func TestCeleryBacklogIsMeasured(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	pyenv.Enqueue(t, s.difyEnv, "dataset", 7)
-	pyenv.Enqueue(t, s.difyEnv, "new_agent_beta", 2) // Dify sends to it, and no worker of it reads it
+	pyenv.Enqueue(t, s.difyEnv, "new_agent_beta", 2) // Dify sends to it, and none of its workers consumes it
 
 	s.expectValue(t, 7, `celery_queue_length{celery_queue="dataset"}`)
 	s.expectValue(t, 2, `celery_queue_length{celery_queue="new_agent_beta"}`)

@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// manifest is what builder-config.yaml names, inventory what the binary says it contains.
+// manifest is what builder-config.yaml lists, inventory what the binary reports.
 type (
 	manifest struct {
 		Dist struct {

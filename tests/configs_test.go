@@ -23,10 +23,11 @@ var notOurs = map[string]bool{
 	"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true, "kubernetes": true, "kustomization.yaml": true,
 }
 
-// What the shipped files need to have set: values that have no default on purpose.
+// Variables that the shipped files need: they have no default on purpose.
 var requiredEnv = map[string]string{"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "secret"}
 
-// Files of config/scale that stand over another one of it; those with a login or a key over each that can have it.
+// Files of config/scale that are merged over another one of them; those with a login or a key over each that supports
+// it.
 var over = map[string][][]string{
 	"reader.yaml": {{"gateway.yaml"}},
 	"drain.yaml":  {{"writer.yaml"}},
@@ -41,7 +42,8 @@ var over = map[string][][]string{
 	},
 }
 
-// shippedConfigs returns what an operator may start with: each file under config/, overlays over the ones that they are for.
+// shippedConfigs returns what an operator may start with: each file in config/, overlays merged over their base
+// files.
 func shippedConfigs(t *testing.T) map[string][]string {
 	t.Helper()
 	root := repo.Path("config")
@@ -90,7 +92,7 @@ func TestShippedConfigsAreValid(t *testing.T) {
 	}
 }
 
-// pipelines is what the rules below are about.
+// pipelines is the part of a configuration that the rules below check.
 type pipelines struct {
 	Processors map[string]any `yaml:"processors"`
 	Exporters  map[string]struct {
@@ -108,7 +110,7 @@ type pipelines struct {
 func TestShippedConfigsKeepTheRules(t *testing.T) {
 	for name, files := range shippedConfigs(t) {
 		t.Run(name, func(t *testing.T) {
-			// Each file for itself: an overlay replaces the lists it names as a whole, and leaves the others.
+			// Each file is checked separately: an overlay replaces whole lists, and leaves the others unchanged.
 			text, err := os.ReadFile(files[len(files)-1])
 			require.NoError(t, err)
 			var config pipelines

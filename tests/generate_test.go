@@ -19,14 +19,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// In a copy, so that nothing changes under the feet of other tests: make generate must write what is there already.
+// make generate must not change anything. It runs in a copy, so that it does not disturb other tests.
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	files := sources(t)
 	clone := t.TempDir()
 	for _, name := range files {
 		copyInto(t, clone, name)
 	}
-	for _, installed := range []string{".tools", ".cache"} { // make would install them anew
+	for _, installed := range []string{".tools", ".cache"} { // or make would install them again
 		require.NoError(t, os.Symlink(repo.Path(installed), filepath.Join(clone, installed)))
 	}
 
@@ -54,7 +54,7 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	assert.Positive(t, generated)
 }
 
-// sources lists what a commit of everything would hold.
+// sources lists the files that a commit of everything would contain.
 func sources(t *testing.T) []string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -63,7 +63,7 @@ func sources(t *testing.T) []string {
 	require.NoError(t, err, "git ls-files")
 	var files []string
 	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		if _, err := os.Stat(repo.Path(name)); err == nil { // else deleted, and not committed yet
+		if _, err := os.Stat(repo.Path(name)); err == nil { // otherwise deleted, and not committed yet
 			files = append(files, name)
 		}
 	}
@@ -97,5 +97,5 @@ func copyInto(t *testing.T, clone, name string) {
 	text, err := os.ReadFile(repo.Path(name))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(to, text, info.Mode().Perm()))
-	require.NoError(t, os.Chtimes(to, info.ModTime(), info.ModTime())) // else make would build the tools anew
+	require.NoError(t, os.Chtimes(to, info.ModTime(), info.ModTime())) // or make would build the tools again
 }

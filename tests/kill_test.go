@@ -19,7 +19,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// However often the collector is killed while Dify works, each run is one document, and the counters are right.
+// However often the collector is killed while Dify runs workflows, each run is one document, and the counters are
+// right.
 func TestKilledCollectorTellsEachRunOnce(t *testing.T) {
 	kills, runs := soak.Size(5, 20), soak.Size(2000, 50_000)
 	const writers = 4

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tests runs the built binary between real servers, the way an operator does. It imports no component.
+// Package tests runs the built binary between real servers, as an operator does. It imports no component.
 package tests
 
 import (

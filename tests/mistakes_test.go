@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 )
 
-// What an operator gets wrong at 3 a.m. must be said by its name.
+// An operator's mistakes must be reported with the name of the key.
 func TestMistakesAreNamed(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

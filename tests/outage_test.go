@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// Started before everything else, or while all of it is down, the collector is up, and its log says what is missing.
+// Started before everything else, or while everything is down, the collector runs, and its log names what is missing.
 func TestStartsBeforeItsBackEnds(t *testing.T) {
 	const secret = "s3cret-of-this-test"
 	c := collector.Start(t, collector.Options{Env: map[string]string{

@@ -20,7 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
-// What a real Dify said (testdata/recordings/README.md) must arrive whole, less what a rule drops by name.
+// Everything that a real Dify emitted (testdata/recordings/README.md) must arrive, except what a named rule drops.
 
 func TestRecordedSpansArriveOnce(t *testing.T) {
 	recorded := map[string]recordedSpan{}
@@ -67,7 +67,7 @@ func TestRecordedMetricsKeepTheirProcesses(t *testing.T) {
 	s.expectValue(t, 4, "count("+series+")")
 }
 
-func TestRecordedRunsAreTold(t *testing.T) {
+func TestRecordedRunsArrive(t *testing.T) {
 	s := newStack(t, stackOptions{
 		overlays: []string{"yaml:receivers::workflow_log::start_at: beginning"},
 		fill: func(ctx context.Context, database string) error {
@@ -90,7 +90,7 @@ func TestRecordedRunsAreTold(t *testing.T) {
 		assert.Equal(t, runs[run], attribute(hit, "dify.workflow_run.status"), "status of run %s", run)
 		delete(runs, run)
 	}
-	assert.Empty(t, runs, "runs that were not told")
+	assert.Empty(t, runs, "runs that did not arrive")
 	s.expectValue(t, 22, `sum(app_workflow_run_total)`)
 	s.expectValue(t, 16, `sum(app_workflow_run_success_total)`)
 	s.expectValue(t, 6, `sum(app_workflow_run_failure_total)`)
@@ -103,7 +103,7 @@ type recordedSpan struct {
 	attributes  pcommon.Map
 }
 
-// noise is what a rule may drop: health checks, and a worker's polling of its broker.
+// noise reports what a rule may drop: health checks, and a worker's polling of its broker.
 func (s recordedSpan) noise() bool {
 	if route, ok := s.attributes.Get("http.route"); ok && route.Str() == "/health" {
 		return true

@@ -35,7 +35,7 @@ func TestFailedRunBecomesSentryEvent(t *testing.T) {
 	s.checkSentry(t)
 }
 
-// The recorded spans as Sentry gets them: each one once, as a transaction or in one.
+// Sentry gets each recorded span exactly once, as a transaction or in one.
 func TestRecordedSpansSuitSentry(t *testing.T) {
 	lines := recordings.Lines(t, recordings.Traces)
 	recorded := map[string]recordedSpan{}
@@ -43,7 +43,7 @@ func TestRecordedSpansSuitSentry(t *testing.T) {
 		readSpans(t, line, recorded)
 	}
 	s := newStack(t, stackOptions{overlays: []string{
-		"yaml:exporters::sentry::max_age: 876000h", // they were made long ago
+		"yaml:exporters::sentry::max_age: 876000h", // they were recorded long ago
 		"yaml:exporters::sentry::root_wait: 1s",
 	}})
 	for _, line := range lines {
@@ -68,16 +68,16 @@ func TestRecordedSpansSuitSentry(t *testing.T) {
 	for id, times := range seen {
 		assert.Equalf(t, 1, times, "span %s (%s)", id, recorded[id].name)
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, event := range s.sentry.Events() {
-		told[exceptionType(t, event)] = true
+		reported[exceptionType(t, event)] = true
 	}
-	// Neither ValueError, which Dify's own set-up ignores, nor NoScriptError, which is no error.
-	assert.Equal(t, map[string]bool{"ConnectError": true, "PluginDaemonInnerError": true, "RuntimeError": true}, told)
+	// Neither ValueError, which Dify's own setup ignores, nor NoScriptError, which is not an error.
+	assert.Equal(t, map[string]bool{"ConnectError": true, "PluginDaemonInnerError": true, "RuntimeError": true}, reported)
 	s.checkSentry(t)
 }
 
-// spanIDs are the trace and span ids of a transaction and the spans in it, as the documents in OpenSearch are named.
+// spanIDs returns the trace and span ids of a transaction and its spans, in the form of OpenSearch's document ids.
 func spanIDs(t *testing.T, transaction sink.SentryEvent) []string {
 	t.Helper()
 	type span struct {
@@ -98,7 +98,7 @@ func spanIDs(t *testing.T, transaction sink.SentryEvent) []string {
 	return ids
 }
 
-// exceptionType is the class of an event's outermost exception.
+// exceptionType returns the class of an event's outermost exception.
 func exceptionType(t *testing.T, event sink.SentryEvent) string {
 	t.Helper()
 	var payload struct {
@@ -114,7 +114,7 @@ func exceptionType(t *testing.T, event sink.SentryEvent) string {
 	return values[len(values)-1].Type
 }
 
-// checkSentry expects that Relay would have taken everything as it is, and Sentry's normaliser too.
+// checkSentry expects that Relay and Sentry's normalizer accept everything unchanged.
 func (s *stack) checkSentry(t *testing.T) {
 	t.Helper()
 	assert.Empty(t, s.sentry.Problems())

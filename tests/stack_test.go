@@ -19,10 +19,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// stack is the collector with its shipped configuration between real servers; Sentry's Relay is a strict stand-in.
+// stack is the collector with its shipped configuration between real servers, with a strict test double of Sentry's
+// Relay.
 type stack struct {
 	*collector.Collector
-	db         *pgxpool.Pool // a database of this test's own
+	db         *pgxpool.Pool // this test's own database
 	redis      *servers.Redis
 	search     *servers.OpenSearch
 	prometheus *servers.Prometheus
@@ -30,7 +31,7 @@ type stack struct {
 	difyEnv    map[string]string // Dify's variables, which the collector and the application share
 }
 
-// stackOptions say what differs from the shipped configuration and an empty Dify.
+// stackOptions are the differences from the shipped configuration and an empty Dify.
 type stackOptions struct {
 	overlays []string                                         // merged over the shipped configuration
 	env      map[string]string                                // of the collector
@@ -66,7 +67,7 @@ func (s *stack) openDatabase(t *testing.T, fill func(context.Context, string) er
 	s.difyEnv["CELERY_BROKER_URL"] = s.redis.URL(1)
 }
 
-// listenSentry serves the Sentry stand-in and returns its DSN.
+// listenSentry serves the test double of Sentry and returns its DSN.
 func (s *stack) listenSentry(t *testing.T) string {
 	t.Helper()
 	s.sentry = sink.NewSentry()
@@ -76,7 +77,7 @@ func (s *stack) listenSentry(t *testing.T) string {
 	return sink.SentryDSN(server.URL())
 }
 
-// reads says whether workflow_log has taken its position: rows written from then on must be told.
+// reads returns nil when workflow_log has its position: rows that are written from then on must be recorded.
 func (s *stack) reads(ctx context.Context) error {
 	_, err := s.OwnMetric(ctx, "otelcol_workflow_log_polls_total", `result="ok"`)
 	return err
@@ -94,7 +95,7 @@ func (s *stack) expectValue(t *testing.T, want float64, expr string) {
 	})
 }
 
-// documents waits until the query has found that many, and returns them.
+// documents waits until the query finds that many documents, and returns them.
 func (s *stack) documents(t *testing.T, want int, pattern string, query any) []servers.Hit {
 	t.Helper()
 	var hits []servers.Hit

@@ -35,7 +35,7 @@ func newWorkspace(t *testing.T, s *stack) *workspace {
 	return w
 }
 
-// start writes what Dify writes when a run starts, and returns the run's id.
+// start writes the rows that Dify writes when a run starts, and returns the run's id.
 func (w *workspace) start(t *testing.T, app string) string {
 	t.Helper()
 	run := w.newRun(app)
@@ -118,7 +118,7 @@ func TestWorkflowRunsBecomeDocumentsAndCounters(t *testing.T) {
 	s.expectValue(t, 3, `sum(app_workflow_run_duration_seconds_count)`)
 	s.expectValue(t, 4.5, `sum(app_workflow_run_duration_seconds_sum)`)
 
-	// What ends later is told then, and nothing of before is told again.
+	// Runs that end later are recorded then, and earlier runs are not recorded again.
 	w.end(t, unfinished, schema.Outcome{Status: "stopped"})
 	s.documents(t, 4, "workflow-logs-*", servers.All())
 	s.expectValue(t, 4, `sum(app_workflow_run_total)`)
@@ -138,7 +138,7 @@ func checkRunDocument(t *testing.T, hit servers.Hit, finishedAt time.Time) {
 	assert.NotEmpty(t, hit.Source["body"])
 }
 
-// attribute is a document's attribute as text, empty if it has none of that name.
+// attribute returns a document's attribute as text, or an empty string.
 func attribute(hit servers.Hit, key string) string {
 	attributes, _ := hit.Source["attributes"].(map[string]any)
 	if value, ok := attributes[key]; ok {

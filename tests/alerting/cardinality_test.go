@@ -21,11 +21,12 @@ const (
 	apps       = 2100 // more than max_apps
 	maxApps    = 2000 // the default
 	workspaces = 500
-	// perApp is the bound on the series of one app that docs/metrics.md tells.
+	// perApp is the documented bound on the series of one app (docs/metrics.md).
 	perApp = 80
 )
 
-// An installation with more apps than max_apps: the rest share one series, and the whole stays under the documented bound.
+// In an installation with more apps than max_apps the others share one series, and the total stays below the
+// documented bound.
 func TestSeriesStayBounded(t *testing.T) {
 	r := &rig{}
 	r.startDify(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// check runs a program of Prometheus or Alertmanager and fails with what it prints.
+// check runs a program of Prometheus or Alertmanager, and fails the test with its output.
 func check(t *testing.T, debianPackage, program string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -47,7 +47,7 @@ func TestAlertsFireInTime(t *testing.T) {
 	}
 }
 
-// alertmanagerFile is the shipped file as compose fills it, in a folder of its own.
+// alertmanagerFile writes the shipped file, with variables expanded by compose, to a temporary folder.
 func alertmanagerFile(t *testing.T, env map[string]string) (path, text string) {
 	t.Helper()
 	raw, err := os.ReadFile(repo.Path("config", "alertmanager", "alertmanager.yaml"))
@@ -63,7 +63,7 @@ func alertmanagerFile(t *testing.T, env map[string]string) (path, text string) {
 }
 
 func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
-	mail := map[string]string{ //nolint:gosec // nobody's password, with all that YAML could misread
+	mail := map[string]string{ //nolint:gosec // not a real password; it has all characters that YAML could misread
 		"OTELCOL_ALERT_MAIL_TO": "ops@example.com, night@example.com", "SMTP_SERVER": "smtp.example.com", "SMTP_PORT": "587",
 		"SMTP_USERNAME": "dify", "SMTP_PASSWORD": `p"a$s\s#1: {x}`, "SMTP_OPPORTUNISTIC_TLS": "true",
 		"MAIL_DEFAULT_SEND_FROM": "Dify <dify@example.com>",
@@ -91,7 +91,7 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 			assert.Equal(t, test.toHook, strings.Contains(text, "{url: "))
 			for severity, receiver := range map[string]string{"critical": "mail and webhook", "warning": "mail"} {
 				out := check(t, "prometheus-alertmanager", "amtool", "config", "routes", "test", "--config.file="+path, "severity="+severity)
-				lines := strings.Split(strings.TrimSpace(out), "\n") // a warning may stand in front
+				lines := strings.Split(strings.TrimSpace(out), "\n") // a warning may precede it
 				assert.Equal(t, receiver, lines[len(lines)-1])
 			}
 		})

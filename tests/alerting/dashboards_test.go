@@ -16,7 +16,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// The dashboards are what their source makes, and Grafana's own types can read them.
+// The committed dashboards are those that dashboards.py writes.
 func TestDashboardsAreCurrent(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), pyenv.Program(t, "python"), repo.Path("config", "grafana", "dashboards.py"), dir)

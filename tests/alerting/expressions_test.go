@@ -24,7 +24,7 @@ import (
 // checkExpressions asks Prometheus for every expression of a rule, a panel and a runbook, and OpenSearch for every query of a
 // runbook.
 func checkExpressions(t *testing.T, r *rig, example pyenv.Answer) {
-	// What stands for an id of the reader's own in the runbooks.
+	// The placeholders for ids in the runbooks.
 	ids := strings.NewReplacer("0af7651916cd43dd8448eb211c80319c", example.TraceID, "0d0d1c8e-0000-4000-8000-000000000000", example.RunID)
 	for where, expr := range promQL(t) {
 		t.Run(where, func(t *testing.T) {
@@ -54,7 +54,7 @@ func checkExpressions(t *testing.T, r *rig, example pyenv.Answer) {
 	}
 }
 
-// promQL gives every expression that is shipped, by where it stands, with Grafana's variables filled in.
+// promQL returns every shipped expression by its location, with Grafana's variables replaced.
 func promQL(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -69,7 +69,7 @@ func promQL(t *testing.T) map[string]string {
 	return all
 }
 
-// limit is the comparison that ends the expression of an alert: nothing passes it while all is well.
+// limit is the comparison at the end of an alert's expression: nothing passes it in normal operation.
 var limit = regexp.MustCompile(`\s*(==|!=|>=|<=|>|<)\s*[0-9.]+\s*$`)
 
 func addRules(t *testing.T, all map[string]string) {
@@ -134,7 +134,7 @@ func addPanels(t *testing.T, all map[string]string) {
 	}
 }
 
-// block is a fenced block of a runbook. The word "empty" after its language says that no data is an answer too.
+// block is a fenced block of a runbook. The word "empty" after its language allows an empty result.
 type block struct {
 	text       string
 	mayBeEmpty bool

@@ -30,8 +30,9 @@ const (
 		{"startTimeUnixNano":"1790000000000000000","timeUnixNano":"1790000001000000000","asInt":"1"}]}}]}]}]}`
 )
 
-// TestKafkaAlertsSeeWhatCollectorsTell gives a real Kafka a topic that nobody reads and that rejects one record for its size, and a
-// message that is not telemetry. The expression of each alert about Kafka has data then, which it hasn't if a name in it is wrong.
+// TestKafkaAlertsSeeWhatCollectorsTell gives a real Kafka a topic without a consumer that rejects one record for its
+// size, and a message that is not telemetry. The expression of each alert about Kafka must then have data, which it
+// doesn't if a name in it is wrong.
 func TestKafkaAlertsSeeWhatCollectorsTell(t *testing.T) {
 	kafka := servers.Run(t, servers.StartKafka)
 	const prefix = "alerting"

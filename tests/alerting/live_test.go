@@ -26,13 +26,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// What the routing table says: who hears of which alert.
+// The recipients of each alert.
 var (
 	critical = []string{"HighAPIErrorRate", "WorkflowFailureRate"}
 	warning  = []string{"HighResponseTime", "HighCPUUsage", "HighMemoryUsage", "CeleryQueueBacklog"}
 )
 
-// Each of the six alerts is driven by what it is about, through the built binary, Prometheus and Alertmanager.
+// Each of the six alerts is triggered by its real cause, through the built binary, Prometheus and Alertmanager.
 func TestAlertsReachPeople(t *testing.T) {
 	r := newRig(t)
 	r.burn(t)
@@ -57,7 +57,7 @@ func TestAlertsReachPeople(t *testing.T) {
 		assert.False(t, r.hook.of(alert), "%s is a warning, which goes to mail alone", alert)
 	}
 
-	for role, name := range map[string]string{"api": "gunicorn", "worker": "celery"} { // as overlays/host.yaml tells processes apart
+	for role, name := range map[string]string{"api": "gunicorn", "worker": "celery"} { // as overlays/host.yaml distinguishes processes
 		wait.For(t, "memory of "+name, func(ctx context.Context) error {
 			samples, err := r.prometheus.Query(ctx, fmt.Sprintf(`process_memory_usage_bytes{dify_role=%q, process_executable_name=%q} > 1e6`, role, name))
 			if err == nil && len(samples) == 0 {
@@ -85,7 +85,7 @@ func (r *rig) expectHeard(t *testing.T, what string, by *heard, words ...string)
 	})
 }
 
-// burn runs a container that uses up the little that it may, under the name that Dify's compose file gives its worker.
+// burn runs a container that uses up its small limits, under the name of the worker in Dify's compose file.
 func (r *rig) burn(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
@@ -127,7 +127,7 @@ func (r *rig) failRuns(t *testing.T) {
 	})
 }
 
-// runInWorker has the worker run tasks, now and then, until the end of the test.
+// runInWorker lets the worker run a task now and then until the end of the test.
 func (r *rig) runInWorker(t *testing.T) {
 	t.Helper()
 	r.keepOn(t, func(ctx context.Context) error {
@@ -152,7 +152,7 @@ func (r *rig) exampleRun(t *testing.T) pyenv.Answer {
 	return answer
 }
 
-// writeErrors sends an error of the API's and of the worker's container as Docker's fluentd driver does.
+// writeErrors sends an error of the API's and of the worker's container, as Docker's fluentd driver does.
 func (r *rig) writeErrors(t *testing.T) {
 	t.Helper()
 	client, err := fluent.New(fluent.Config{FluentHost: "127.0.0.1", FluentPort: r.fluent})

@@ -19,33 +19,34 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// family is a row of docs/metrics.md, or what a scrape says of it.
+// family is a row of docs/metrics.md, or a metric family of a scrape.
 type family struct {
 	kind   string
 	labels map[string]bool
 }
 
-// onEverySeries are labels that the page tells once for all.
+// onEverySeries are the labels that the page documents once for all series.
 var onEverySeries = map[string]bool{
 	"job": true, "instance": true, "le": true, "otel_scope_name": true, "otel_scope_version": true, "otel_scope_schema_url": true,
 }
 
-// checkNames compares the page with a scrape: each row is there with its type and labels, and nothing is there without a row.
+// checkNames compares the page with a scrape: each row has a family of its type and labels, and each family has a
+// row.
 func checkNames(t *testing.T, r *rig) {
 	scraped := scrape(t, "http://"+r.Prometheus+"/metrics")
 	documented := documentedFamilies(t)
 	for name, want := range documented {
 		got, ok := scraped[name]
-		if !assert.True(t, ok, "%s stands in docs/metrics.md and not in a scrape", name) {
+		if !assert.True(t, ok, "%s is in docs/metrics.md but not in a scrape", name) {
 			continue
 		}
 		assert.Equal(t, want.kind, got.kind, name)
 		for label := range got.labels {
-			assert.True(t, want.labels[label], "%s has the label %s, which docs/metrics.md does not tell", name, label)
+			assert.True(t, want.labels[label], "%s has the label %s, which docs/metrics.md does not list", name, label)
 		}
 	}
 	for name := range scraped {
-		assert.Contains(t, documented, name, "docs/metrics.md does not tell of %s", name)
+		assert.Contains(t, documented, name, "docs/metrics.md does not list %s", name)
 	}
 }
 
@@ -94,7 +95,7 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(text), err
 }
 
-// labelValue is the value of a label in a line of an exposition, empty without it.
+// labelValue returns the value of a label in a line of an exposition, or an empty string.
 func labelValue(line, label string) string {
 	_, rest, _ := strings.Cut(line, label+`="`)
 	value, _, _ := strings.Cut(rest, `"`)

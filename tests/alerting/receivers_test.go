@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// heard is what has come in, text by text.
+// heard has the received texts.
 type heard struct {
 	mu    sync.Mutex
 	texts []string
@@ -30,7 +30,7 @@ func (h *heard) add(text string) {
 	h.texts = append(h.texts, text)
 }
 
-// of tells whether any text holds all the words.
+// of reports whether any text contains all the words.
 func (h *heard) of(words ...string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -46,7 +46,7 @@ func (h *heard) of(words ...string) bool {
 	return false
 }
 
-// webhook takes what Alertmanager posts: one text for each alert, its status and name.
+// webhook receives what Alertmanager posts: one text per alert, with its status and name.
 type webhook struct {
 	heard
 	url string
@@ -75,7 +75,7 @@ func newWebhook(t *testing.T) *webhook {
 	return h
 }
 
-// mailbox is an SMTP server: one text for each mail, with its envelope.
+// mailbox is an SMTP server: one text per mail, with its envelope.
 type mailbox struct {
 	heard
 	host, port string
@@ -105,7 +105,7 @@ func newMailbox(t *testing.T) *mailbox {
 	return m
 }
 
-// serve speaks as much of RFC 5321 as a sender without login needs.
+// serve implements the part of RFC 5321 that a sender without login needs.
 func (m *mailbox) serve(conn net.Conn) {
 	defer conn.Close()
 	say := func(line string) { fmt.Fprint(conn, line, "\r\n") }
@@ -136,7 +136,8 @@ func (m *mailbox) serve(conn net.Conn) {
 	}
 }
 
-// newPluginDaemon serves what Dify's plugin daemon tells of its embedding calls, under its real path; gives its address.
+// newPluginDaemon serves the metrics of Dify's plugin daemon about embedding calls under its real path, and returns
+// its address.
 func newPluginDaemon(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -29,7 +29,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// rig is Dify, the collector, and all that stands behind it, from the shipped files.
+// rig is Dify, the collector, and its back ends, from the shipped files.
 type rig struct {
 	*collector.Collector
 	db         *pgxpool.Pool
@@ -38,7 +38,7 @@ type rig struct {
 	prometheus *servers.Prometheus
 	engine     *docker.Engine
 	app        *pyenv.App
-	fluent     int // port for the lines of containers
+	fluent     int // port for log lines of containers
 	mail       *mailbox
 	hook       *webhook
 }
@@ -100,7 +100,7 @@ func (r *rig) startApplication(t *testing.T) {
 	r.app = pyenv.StartApp(t, env)
 }
 
-// sooner shortens the times of the shipped files; nothing else in them changes.
+// sooner shortens the durations in the shipped files; nothing else in them changes.
 var sooner = map[string]string{
 	"15s": "1s", "5m": "30s", "10m": "10s", "15m": "10s", "30m": "10s", "30s": "1s", "1h": "1h", "4h": "4h",
 }

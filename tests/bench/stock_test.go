@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench compares our components with the stock ones that do the most of the same. Unlike the other tests, which
-// meet the binary, it runs components in this process, so that both see the same batches and their time can be told apart.
+// Package bench compares our components with the stock ones that come closest. Unlike the other tests, which run the
+// binary, it runs components in this process, so that both get the same batches and their times can be separated.
 package bench
 
 import (
@@ -34,7 +34,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// start builds a processor in front of another consumer, configured by stock.yaml or as by default.
+// start builds a processor in front of another consumer, configured by stock.yaml or with its defaults.
 func start(tb testing.TB, factory processor.Factory, configured bool, next consumer.Traces) consumer.Traces {
 	tb.Helper()
 	cfg := factory.CreateDefaultConfig()
@@ -68,7 +68,7 @@ func TestStockChainIsValid(t *testing.T) {
 	assert.Zero(t, result.Code, result.Output)
 }
 
-// The chain must do what it is compared for, else it would be fast for nothing.
+// The chain must do what it is compared for, or its speed would mean nothing.
 func TestStockChainWorks(t *testing.T) {
 	stock, ours := new(consumertest.TracesSink), new(consumertest.TracesSink)
 	in := 0
@@ -113,14 +113,15 @@ func eachSpan(batches []ptrace.Traces, do func(ptrace.Span)) {
 	}
 }
 
-// BenchmarkAgainstStock tells how many spans dify_filter with its defaults passes in a second of CPU time, against the chain
-// of stock.yaml, on the batches that a real Dify sent. They take turns, so that what else the machine does hits both.
+// BenchmarkAgainstStock measures how many spans dify_filter with its defaults processes per second of CPU time,
+// against the chain of stock.yaml, on the batches of a real Dify. The two alternate, so that other load on the
+// machine affects both.
 func BenchmarkAgainstStock(b *testing.B) {
 	batches := recordedTraces(b)
 	var stockTime, oursTime time.Duration
 	spans := 0
 	for b.Loop() {
-		// New ones each time: dify_filter remembers what it has seen, and would have seen all of it.
+		// New ones each time: dify_filter remembers what it has processed.
 		stockTime += pass(b, stockChain(b, consumertest.NewNop()), batches)
 		oursTime += pass(b, start(b, difyfilterprocessor.NewFactory(), false, consumertest.NewNop()), batches)
 		for _, td := range batches {
@@ -132,7 +133,7 @@ func BenchmarkAgainstStock(b *testing.B) {
 	b.ReportMetric(stockTime.Seconds()/oursTime.Seconds(), "x-stock")
 }
 
-// pass is the CPU time that copies of the batches take, with the collection of their garbage.
+// pass returns the CPU time for copies of the batches, including their garbage collection.
 func pass(b *testing.B, chain consumer.Traces, batches []ptrace.Traces) time.Duration {
 	b.Helper()
 	copies := make([]ptrace.Traces, len(batches))

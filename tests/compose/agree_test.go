@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// compose's own: the addresses of what it runs beside the collector.
+// Variables of compose alone: the addresses of the services next to the collector.
 var ownDefaults = map[string]string{
 	"OTELCOL_OPENSEARCH_URL": "http://otelcol-opensearch:9200",
 	"OTELCOL_DASHBOARDS_URL": "http://otelcol-opensearch-dashboards:5601",
@@ -30,7 +30,7 @@ var notPassed = regexp.MustCompile(`^OTELCOL_(OTLP_GRPC|OTLP_HTTP|PROMETHEUS|HEA
 
 var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(?::-([^}]*))?\}`)
 
-// A variable that an operator may set reaches the collector, and has one default wherever it stands.
+// A variable that an operator may set reaches the collector, and has the same default everywhere.
 func TestVariablesReachTheCollector(t *testing.T) {
 	env := environment(collectorOf(t, load(t, options{})))
 	files, err := filepath.Glob(repo.Path("config", "overlays", "*.yaml"))
@@ -83,7 +83,7 @@ func TestAlertmanagerFileAgrees(t *testing.T) {
 	assert.Contains(t, service.Command, "--config.file="+service.Configs[0].Target)
 }
 
-// checkFilled compares what compose makes of the file in its own with what it makes of Alertmanager's.
+// checkFilled compares compose's expansion of the embedded file with its expansion of Alertmanager's file.
 func checkFilled(t *testing.T, file string, env map[string]string) {
 	t.Helper()
 	want, err := template.Substitute(file, func(name string) (string, bool) {
@@ -96,7 +96,7 @@ func checkFilled(t *testing.T, file string, env map[string]string) {
 	require.NoError(t, yaml.Unmarshal([]byte(want), &config))
 }
 
-// What the other programs' files call each other by must be names of this project.
+// The host names in the other programs' files must be names of this project.
 func TestNamesResolve(t *testing.T) {
 	names := map[string]bool{"plugin_daemon": true} // Dify's
 	for name, service := range load(t, options{}).Services {
@@ -123,7 +123,7 @@ func TestNamesResolve(t *testing.T) {
 	}
 }
 
-// The paths that programs are told are there in their containers.
+// The paths in the programs' arguments exist in their containers.
 func TestMountsHoldWhatIsAskedFor(t *testing.T) {
 	project := load(t, options{})
 	datasources := "/etc/grafana/provisioning/datasources/dify.yaml"
@@ -144,7 +144,7 @@ func TestMountsHoldWhatIsAskedFor(t *testing.T) {
 	assert.Contains(t, string(text), "path: /etc/grafana/dashboards\n")
 }
 
-// onHost is where a path in a service's container comes from.
+// onHost returns the host's path of a path in a service's container.
 func onHost(t *testing.T, service types.ServiceConfig, path string) string {
 	t.Helper()
 	for _, volume := range service.Volumes {
@@ -166,7 +166,7 @@ func TestPageNamesWhatRuns(t *testing.T) {
 	}
 }
 
-// The two ways to the image end in the same image.
+// Both Dockerfiles build the same image.
 func TestBothDockerfilesAgree(t *testing.T) {
 	instructions := func(name string) []string {
 		text, err := os.ReadFile(repo.Path(name))

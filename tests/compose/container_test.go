@@ -24,9 +24,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// container is the collector's service of the compose file, run with Docker's own client: compose is not in Debian. The host's
-// network takes the place of the project's two, for lack of bridges where the tests run; so its addresses are free ones. All
-// else is the file's.
+// container is the collector's service of the compose file, run with Docker's own client, since compose is not in
+// Debian. It uses the host's network with free addresses instead of the project's two networks, since there are no
+// bridges where the tests run. Everything else is as in the file.
 type container struct {
 	engine    *docker.Engine
 	addresses map[string]string // as the collector's variables
@@ -37,7 +37,7 @@ type container struct {
 	otlpHTTP, prometheus, telemetry string // host:port
 }
 
-// newContainer takes addresses and makes the service's volume; configure says what runs, and up starts it.
+// newContainer allocates addresses and creates the service's volume. configure sets what runs, and up starts it.
 func newContainer(t *testing.T, e *docker.Engine) *container {
 	t.Helper()
 	ports, err := proc.FreePorts(5)
@@ -56,7 +56,8 @@ func newContainer(t *testing.T, e *docker.Engine) *container {
 	return c
 }
 
-// configure makes docker's arguments of the service. Secrets are the contents of those files that the operator has.
+// configure converts the service to docker's arguments. secrets has the contents of the secret files that the
+// operator uses.
 func (c *container) configure(t *testing.T, service types.ServiceConfig, secrets map[string]string) {
 	t.Helper()
 	env := environment(service)
@@ -64,7 +65,7 @@ func (c *container) configure(t *testing.T, service types.ServiceConfig, secrets
 	args := flags(t, service)
 	for _, secret := range service.Secrets {
 		content, ok := secrets[secret.Source]
-		if !ok { // the operator takes these lines away
+		if !ok { // the operator removes these lines
 			maps.DeleteFunc(env, func(_, value string) bool { return value == "${file:/run/secrets/"+secret.Source+"}" })
 			continue
 		}
@@ -79,7 +80,7 @@ func (c *container) configure(t *testing.T, service types.ServiceConfig, secrets
 	c.args = slices.Concat([]string{"create", "--network", "host"}, args, []string{service.Image}, service.Command)
 }
 
-// flags says with docker's client what the service says.
+// flags converts the service's settings to flags of docker's client.
 func flags(t *testing.T, service types.ServiceConfig) []string {
 	t.Helper()
 	args := []string{
@@ -121,7 +122,7 @@ func mounts(service types.ServiceConfig, volume string) []string {
 	return args
 }
 
-// up creates and starts the container, as `docker compose up` does, and returns how long it took to be ready.
+// up creates and starts the container as `docker compose up` does, and returns the time until it was ready.
 func (c *container) up(t *testing.T) time.Duration {
 	t.Helper()
 	c.id = c.engine.Docker(t, c.args...)
@@ -142,11 +143,11 @@ func (c *container) up(t *testing.T) time.Duration {
 	return time.Since(begin)
 }
 
-// down stops and removes the container, as `docker compose up` does with an older one. The volume stays.
+// down stops and removes the container, as `docker compose up` does with an outdated one. The volume is kept.
 func (c *container) down(t *testing.T) {
 	t.Helper()
 	c.engine.Docker(t, "stop", c.id)
-	assert.Equal(t, "0", c.inspect(t, "{{.State.ExitCode}}"), "it stopped by itself, in the time that it has")
+	assert.Equal(t, "0", c.inspect(t, "{{.State.ExitCode}}"), "it stopped within its grace period")
 	c.engine.Docker(t, "rm", c.id)
 }
 
@@ -155,7 +156,7 @@ func (c *container) inspect(t *testing.T, format string) string {
 	return c.engine.Docker(t, "inspect", "--format", format, c.id)
 }
 
-// crash kills the collector as the kernel does: the engine starts it again.
+// crash kills the collector as the kernel does. The engine restarts it.
 func (c *container) crash(t *testing.T) {
 	t.Helper()
 	c.engine.Signal(t, c.id, "KILL")
@@ -168,7 +169,7 @@ func (c *container) crash(t *testing.T) {
 	})
 }
 
-// expectHealth waits until Docker says so.
+// expectHealth waits until Docker reports the health status.
 func (c *container) expectHealth(t *testing.T, want string) {
 	t.Helper()
 	wait.For(t, want, func(ctx context.Context) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// dify is the part of Dify's own file that the example touches, with the names that every Dify since 1.0 has.
+// dify is the part of Dify's own file that the example changes, with service names that exist since Dify 1.0.
 const dify = `
 name: docker
 services:
@@ -66,7 +66,7 @@ func TestLogsExampleAddsThePortAndTheOverlay(t *testing.T) {
 	}
 }
 
-// With the example, no secret that it names is in a container's environment, whatever Dify's .env holds.
+// With the example, no secret that it names is in a container's environment, whatever Dify's .env contains.
 func TestSecretsExampleHidesThem(t *testing.T) {
 	env := map[string]string{
 		"DB_PASSWORD": "s3cret-one", "CELERY_BROKER_URL": "redis://:s3cret-two@redis:6379/1",
@@ -88,7 +88,7 @@ func TestSecretsExampleHidesThem(t *testing.T) {
 	assert.Equal(t, "/run/secrets/grafana_password", environment(grafana)["GF_SECURITY_ADMIN_PASSWORD__FILE"])
 }
 
-// Fluent Bit itself is not run: what its example must agree on with the overlay.
+// Fluent Bit itself is not run. This checks that its example agrees with the overlay.
 func TestFluentBitExampleFitsTheOverlay(t *testing.T) {
 	text, err := os.ReadFile(repo.Path("examples", "fluent", "fluent-bit.yaml"))
 	require.NoError(t, err)

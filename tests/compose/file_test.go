@@ -27,7 +27,7 @@ const (
 	defaultDBHost = "db_postgres"
 )
 
-// generations are what Dify's .env says of its database.
+// generations are the database variables in the .env of different versions of Dify.
 var generations = map[string]map[string]string{
 	"silent":            {},
 	"up to 1.10.0":      {"DB_HOST": "db", "DB_PORT": "5432", "DB_USERNAME": "postgres", "DB_PASSWORD": "difyai123456", "DB_DATABASE": "dify"},
@@ -36,7 +36,7 @@ var generations = map[string]map[string]string{
 	"lines without end": {"DB_TYPE": "", "DB_HOST": "", "DB_PORT": "", "REDIS_KEY_PREFIX": "", "CELERY_BROKER_URL": "", "OTLP_API_KEY": ""},
 }
 
-// others are further variables, of Dify's or ours, that change what the file says.
+// others are further variables, Dify's or ours, that change the file's content.
 var others = map[string]map[string]string{
 	"none":              {},
 	"key":               {"OTLP_API_KEY": apiKey, "OTEL_API_KEY": apiKey},
@@ -76,7 +76,7 @@ func or(value, instead string) string {
 
 var pinned = regexp.MustCompile(`^[a-z/-]+:v?\d+\.\d+\.\d+$`)
 
-// checkService is what holds for each of them.
+// checkService checks what holds for each service.
 func checkService(t *testing.T, service types.ServiceConfig) {
 	t.Helper()
 	name := service.Name
@@ -109,7 +109,7 @@ func checkService(t *testing.T, service types.ServiceConfig) {
 	}
 }
 
-// writable is who can't have a read-only root, which the file gives a reason for.
+// writable are the services without a read-only root; the file states the reasons.
 var writable = []string{"alertmanager", "opensearch", "opensearch-dashboards"}
 
 func TestReadOnlyRoots(t *testing.T) {

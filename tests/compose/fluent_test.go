@@ -25,7 +25,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// fluentBit takes OTLP logs as Fluent Bit's input does, answers 201 as that does, and keeps what its outputs would see: the
+// fluentBit accepts OTLP logs and returns 201 as Fluent Bit's input does, and keeps what its outputs would see: the
 // bodies.
 type fluentBit struct {
 	*httptest.Server
@@ -94,7 +94,7 @@ func (f *fluentBit) setAway(away bool) {
 	f.away = away
 }
 
-// documents are what its output would write: one for each uid.
+// documents returns what its output would write: one document per uid.
 func (f *fluentBit) documents() map[string]map[string]any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -117,11 +117,12 @@ func (f *fluentBit) expect(t *testing.T, want int) map[string]map[string]any {
 	return f.documents()
 }
 
-// The workflow log goes on to Fluent Bit, in the shape of the documents in workflow-logs-*, through its outage and a restart.
+// The workflow log is sent to Fluent Bit in the shape of the documents in workflow-logs-*, through an outage and a
+// restart.
 func TestFluentOverlay(t *testing.T) {
 	r, fluent := &rig{}, newFluentBit(t)
 	env := r.startDify(t)
-	env["OTELCOL_OPENSEARCH_URL"] = "http://127.0.0.1:1" // for spans, of which there are none
+	env["OTELCOL_OPENSEARCH_URL"] = "http://127.0.0.1:1" // for spans; there are none
 	env["OTELCOL_FLUENT_URL"] = fluent.URL
 	c := collector.Start(t, collector.Options{
 		Configs: []string{collector.ShippedConfig(), repo.Path("config", "overlays", "fluent.yaml")}, Env: env,

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package compose reads the compose files as docker compose does, and runs the collector as they say.
+// Package compose reads the compose files as docker compose does, and runs the collector as they specify.
 package compose
 
 import (
@@ -20,20 +20,20 @@ import (
 
 const collectorService = "otelcol-dify"
 
-// profiles and the services that they bring.
+// profiles are the profiles with their services.
 var profiles = map[string][]string{
 	"collector": {collectorService},
 	"full":      {collectorService, "alertmanager", "grafana", "opensearch", "opensearch-dashboards", "prometheus"},
 }
 
-// options say what docker compose is called with.
+// options are the arguments of docker compose.
 type options struct {
 	files   []string            // --file, from the repository's root; default: docker-compose.yaml
 	env     []map[string]string // --env-file, one each
 	profile string              // --profile; default: full
 }
 
-// load is what docker compose makes of the files. Nothing of the environment of the tests is in it.
+// load returns the project that docker compose loads from the files, independent of the tests' environment.
 func load(t *testing.T, o options) *types.Project {
 	t.Helper()
 	if o.files == nil {
@@ -49,7 +49,7 @@ func load(t *testing.T, o options) *types.Project {
 			paths[i] = repo.Path(filepath.FromSlash(file))
 		}
 	}
-	envFiles := []string{"/dev/null"} // else compose looks for an .env of its own
+	envFiles := []string{"/dev/null"} // or compose would look for an .env file
 	for i, env := range o.env {
 		envFiles = append(envFiles, writeEnv(t, fmt.Sprintf("%d.env", i), env))
 	}
@@ -61,7 +61,7 @@ func load(t *testing.T, o options) *types.Project {
 	return project
 }
 
-// writeEnv writes an env file with values that compose leaves alone.
+// writeEnv writes an env file with values that compose does not change.
 func writeEnv(t *testing.T, name string, env map[string]string) string {
 	t.Helper()
 	var text strings.Builder
@@ -73,7 +73,7 @@ func writeEnv(t *testing.T, name string, env map[string]string) string {
 	return path
 }
 
-// collectorOf is the collector's service.
+// collectorOf returns the collector's service.
 func collectorOf(t *testing.T, project *types.Project) types.ServiceConfig {
 	t.Helper()
 	service, err := project.GetService(collectorService)
@@ -81,7 +81,7 @@ func collectorOf(t *testing.T, project *types.Project) types.ServiceConfig {
 	return service
 }
 
-// environment is what a service's container gets.
+// environment returns the variables of a service's container.
 func environment(service types.ServiceConfig) map[string]string {
 	env := map[string]string{}
 	for name, value := range service.Environment {

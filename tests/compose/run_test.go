@@ -40,7 +40,7 @@ type rig struct {
 	sent, runs  int
 }
 
-// TestContainer runs the collector as the compose file does: as that user, with a read-only root, its mounts and limits.
+// TestContainer runs the collector as the compose file does: with its user, read-only root, mounts and limits.
 func TestContainer(t *testing.T) {
 	r := &rig{}
 	env := r.startServers(t)
@@ -62,7 +62,7 @@ func TestContainer(t *testing.T) {
 		r.expectAll(t)
 		assert.Equal(t, http.StatusUnauthorized, r.export(t, "wrong"), "OTLP_API_KEY is set, so the door is closed without it")
 	})
-	t.Run("a crash in an outage costs nothing and a stuck collector is seen", func(t *testing.T) {
+	t.Run("a crash in an outage loses nothing, and a hanging collector is unhealthy", func(t *testing.T) {
 		r.search.Kill()
 		r.send(t)
 		r.endRun(t)
@@ -77,9 +77,9 @@ func TestContainer(t *testing.T) {
 		r.expectHealth(t, "healthy")
 		r.expectAll(t)
 	})
-	t.Run("a new container with secrets in files goes on where the old one was", func(t *testing.T) {
+	t.Run("a new container with secrets in files continues from the old one", func(t *testing.T) {
 		r.down(t)
-		r.endRun(t) // nobody is there to see it
+		r.endRun(t) // while the collector is not running
 		files := []string{"docker-compose.yaml", "examples/secrets.compose.yaml"}
 		r.configure(t, collectorOf(t, load(t, options{files: files, profile: "collector", env: env})), map[string]string{
 			"db_password": env[0]["DB_PASSWORD"], "celery_broker_url": env[0]["CELERY_BROKER_URL"],
@@ -102,7 +102,7 @@ func (r *rig) startServers(t *testing.T) []map[string]string {
 	return []map[string]string{env, {"OTELCOL_OPENSEARCH_URL": r.search.URL, "OTELCOL_DASHBOARDS_URL": ""}}
 }
 
-// startDify is Dify's database with one app, and its Redis. It returns what Dify's .env says of them.
+// startDify starts Dify's database with one app, and its Redis. It returns their variables in Dify's .env.
 func (r *rig) startDify(t *testing.T) map[string]string {
 	t.Helper()
 	dify := servers.Run(t, servers.StartPostgres).NewDify(t, nil)
@@ -121,12 +121,12 @@ func (r *rig) startPrometheus(t *testing.T) {
 	})
 }
 
-// own is the collector as the one who scrapes it sees it.
+// own returns the collector as a scraper sees it.
 func (r *rig) own() *collector.Collector {
 	return &collector.Collector{Telemetry: r.telemetry}
 }
 
-// waitForTail waits until workflow_log has its position: runs that end from then on are told.
+// waitForTail waits until workflow_log has its position: runs that end from then on are recorded.
 func (r *rig) waitForTail(t *testing.T) {
 	t.Helper()
 	wait.For(t, "workflow_log reads the database", func(ctx context.Context) error {
@@ -189,7 +189,7 @@ func (r *rig) endRun(t *testing.T) {
 	r.runs++
 }
 
-// expectAll waits until all that was sent and run is a document, once, and the runs are counted.
+// expectAll waits until every span and run is exactly one document, and the runs are counted.
 func (r *rig) expectAll(t *testing.T) {
 	t.Helper()
 	for pattern, want := range map[string]int{"dify-traces-*": r.sent, "workflow-logs-*": r.runs} {

@@ -22,7 +22,7 @@ import (
 
 var scaleFiles = []string{"docker-compose.yaml", "docker-compose.scale.yaml"}
 
-// scaleRoles are the collectors and the files of config/scale that each is told, without a key and a login.
+// scaleRoles are the collectors with their files of config/scale, without a key and a login.
 var scaleRoles = map[string][]string{
 	collectorService:   {"gateway", "reader"},
 	"otelcol-gateway":  {"gateway"},
@@ -31,7 +31,7 @@ var scaleRoles = map[string][]string{
 	"otelcol-metrics":  {"metrics"},
 }
 
-// topicsService ends when it is done: it is the only one that is not started again.
+// topicsService exits when it is done: it is the only service that is not restarted.
 const topicsService = "kafka-topics"
 
 var scaleOthers = map[string]map[string]string{
@@ -102,7 +102,7 @@ func checkScaleRole(t *testing.T, service types.ServiceConfig, files []string, d
 	assert.Equal(t, all["OTELCOL_KAFKA_PASSWORD"], environment(service)["OTELCOL_KAFKA_PASSWORD"])
 }
 
-// Two collectors on one volume would stop each other; and what one does not need to know it is not told.
+// Two collectors must not share a volume, and none gets a variable that it does not need.
 func TestScaleCollectorsShareNothing(t *testing.T) {
 	project := load(t, options{files: scaleFiles})
 	owner := map[string]string{}
@@ -119,10 +119,10 @@ func TestScaleCollectorsShareNothing(t *testing.T) {
 	}
 	assert.Len(t, owner, len(scaleRoles))
 	single := load(t, options{})
-	assert.Equal(t, collectorOf(t, single).Volumes, collectorOf(t, project).Volumes, "the reader goes on where the single collector stood")
+	assert.Equal(t, collectorOf(t, single).Volumes, collectorOf(t, project).Volumes, "the reader continues on the volume of the single collector")
 }
 
-// Each variable of a role's files reaches it with the file's default, and no other does.
+// Each variable of a role's files reaches it with the file's default, and no other variable does.
 func TestScaleVariablesReachTheirRole(t *testing.T) {
 	project := load(t, options{files: scaleFiles})
 	for role, files := range scaleRoles {
@@ -154,12 +154,12 @@ func TestScaleVariablesReachTheirRole(t *testing.T) {
 			}
 		}
 		for name := range env {
-			assert.Truef(t, known[name], "%s is told %s, which none of its files reads", role, name)
+			assert.Truef(t, known[name], "%s gets %s, which none of its files reads", role, name)
 		}
 	}
 }
 
-// Dify finds every gateway by one name; writers and the broker are out of its sight.
+// Dify reaches every gateway by one name, and does not reach writers and the broker.
 func TestScaleNetworks(t *testing.T) {
 	project := load(t, options{files: scaleFiles})
 	for name, service := range project.Services {
@@ -176,7 +176,7 @@ func TestScaleNetworks(t *testing.T) {
 	assert.FileExists(t, onHost(t, project.Services[topicsService], project.Services[topicsService].Command[1]))
 }
 
-// Prometheus' file for it differs from the other one in its targets, which name every collector.
+// Its Prometheus file differs from the other one only in the targets, which name every collector.
 func TestScalePrometheusFile(t *testing.T) {
 	read := func(name string) map[string]any {
 		text, err := os.ReadFile(repo.Path("config", "prometheus", name))

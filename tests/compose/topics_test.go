@@ -19,8 +19,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// told runs topics.sh with programs in place of Kafka's that write down what they are told.
-func told(t *testing.T, env ...string) []string {
+// topicCommands runs topics.sh with fake Kafka programs that record their arguments, and returns these.
+func topicCommands(t *testing.T, env ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
@@ -43,10 +43,10 @@ var (
 	topicBytes   = regexp.MustCompile(`max\.message\.bytes=(\d+)`)
 )
 
-// The topics are those of the collectors' files, each takes the largest message that a gateway may send, and what an operator
-// sets arrives.
+// The topics are those of the collectors' files, each accepts the largest message that a gateway may send, and the
+// operator's settings are applied.
 func TestTopicsScriptAgreesWithTheFiles(t *testing.T) {
-	calls := told(t, "OTELCOL_KAFKA_TOPIC_PREFIX=acme", "OTELCOL_KAFKA_PARTITIONS=24", "OTELCOL_KAFKA_RETENTION_HOURS=2", "OTELCOL_KAFKA_ADMIN_CONFIG=/a b")
+	calls := topicCommands(t, "OTELCOL_KAFKA_TOPIC_PREFIX=acme", "OTELCOL_KAFKA_PARTITIONS=24", "OTELCOL_KAFKA_RETENTION_HOURS=2", "OTELCOL_KAFKA_ADMIN_CONFIG=/a b")
 	made, largest := map[string]bool{}, 0
 	for _, file := range []string{"gateway", "reader", "writer", "metrics"} {
 		text, err := os.ReadFile(repo.Path("config", "scale", file+".yaml"))
@@ -89,9 +89,9 @@ func TestTopicsScriptAgreesWithTheFiles(t *testing.T) {
 	assert.Len(t, calls, 1+2*len(made), "a question whether Kafka is there, and two calls for each topic")
 }
 
-// With one broker, as compose's own Kafka is, it alone acknowledges.
+// With a single broker, as in the compose file, one replica acknowledges.
 func TestTopicsScriptOnOneBroker(t *testing.T) {
-	for _, call := range told(t, "OTELCOL_KAFKA_REPLICATION=1")[1:] {
+	for _, call := range topicCommands(t, "OTELCOL_KAFKA_REPLICATION=1")[1:] {
 		assert.Regexp(t, `--replication-factor 1$|min\.insync\.replicas=1,`, call)
 		assert.NotContains(t, call, "--command-config")
 	}

@@ -1,6 +1,6 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
-"""A process of Dify's API as far as its telemetry goes: answers requests, each with a model's span, tells all of it and ends.
+"""The telemetry of a process of Dify's API: serves requests, each with a model's span, exports everything and exits.
 
     python client.py APP_ID REQUESTS PROMPT_BYTES
 

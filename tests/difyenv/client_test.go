@@ -29,15 +29,15 @@ const (
 	rightKey = "0a5d6f37c2b94e18"
 	wrongKey = "f1e2d3c4b5a69788"
 	requests = 3
-	// Above gRPC's default limit of 4 MiB for one message.
+	// Above gRPC's default limit of 4 MiB per message.
 	bigPrompt = 5 << 20
 )
 
-// protocols are the two ways in, each with the choices of the example that it takes.
+// protocols are the two protocols, each with the optional lines of the example that it needs.
 var protocols = []struct {
 	name    string
 	choices []string
-	refusal string // how the client's log says that its key is wrong
+	refusal string // the text in the client's log for a wrong key
 }{
 	{name: "HTTP", refusal: "code: 401"},
 	{
@@ -47,17 +47,17 @@ var protocols = []struct {
 	},
 }
 
-// back is where telemetry arrives: the collector with real servers behind it.
+// back is the receiving side: the collector with real back ends.
 type back struct {
 	*collector.Collector
 	search     *servers.OpenSearch
 	prometheus *servers.Prometheus
 }
 
-// away are the addresses of Dify's own servers where none is needed.
+// away are unreachable addresses for Dify's own servers, where none is needed.
 var away = map[string]string{"DB_HOST": "127.0.0.1", "DB_PORT": "1", "CELERY_BROKER_URL": "redis://127.0.0.1:1/1"}
 
-// start runs the shipped configuration with what comes on top.
+// start runs the shipped configuration with further files.
 func start(t *testing.T, search *servers.OpenSearch, env map[string]string, configs ...string) *back {
 	t.Helper()
 	all := map[string]string{"OTELCOL_OPENSEARCH_URL": search.URL}
@@ -120,7 +120,7 @@ func TestBigPromptArrivesWhole(t *testing.T) {
 	}
 }
 
-// run is one life of the client, with the host names replaced by where the collector really is. It returns its log.
+// run runs the client once, with the collector's real addresses in place of the host names, and returns its log.
 func (b *back) run(t *testing.T, app string, promptBytes int, env map[string]string) string {
 	t.Helper()
 	hosts := strings.NewReplacer("otelcol-dify:4317", b.OTLPGRPC, "otelcol-dify:4318", b.OTLPHTTP)
@@ -157,7 +157,7 @@ func (b *back) expect(t *testing.T, app string) []servers.Hit {
 	return hits
 }
 
-// expectNothing is asked when a later client's telemetry has arrived.
+// expectNothing is called after a later client's telemetry has arrived.
 func (b *back) expectNothing(t *testing.T, key, app string) {
 	t.Helper()
 	hits, err := b.spans(t.Context(), app)

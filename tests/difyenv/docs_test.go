@@ -24,7 +24,7 @@ var (
 	notID    = regexp.MustCompile(`[^a-z0-9 _-]`)
 )
 
-// pages are all documents that operators read, by path.
+// pages returns all documents that operators read, by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -130,7 +130,7 @@ func prose(text string) string {
 	return prose
 }
 
-// blocksOf returns a page's code blocks of one language that hold the text.
+// blocksOf returns a page's code blocks of one language that contain the text.
 func blocksOf(t *testing.T, page, language, holds string) []string {
 	t.Helper()
 	var texts []string

@@ -16,10 +16,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// example is config/dify.env.example as an operator takes it: the lines for everyone, and the choices behind a #.
+// example is config/dify.env.example as an operator reads it: the lines for everyone, and the optional lines after a
+// #.
 type example struct {
 	lines, choices map[string]string
-	unexplained    []string // lines that no comment stands above
+	unexplained    []string // lines without a comment above them
 }
 
 func readExample(t *testing.T) example {
@@ -53,7 +54,8 @@ func (e *example) add(t *testing.T, name, value string, isChoice bool) {
 	into[name] = value
 }
 
-// environment is what Dify's containers get: all lines, the choices named, and the key for everyone who sends one.
+// environment returns the variables of Dify's containers: all lines, the chosen optional ones, and the key for every
+// sender.
 func (e *example) environment(t *testing.T, key string, choices ...string) map[string]string {
 	t.Helper()
 	env := maps.Clone(e.lines)
@@ -84,7 +86,7 @@ func TestExampleExplainsEachLine(t *testing.T) {
 	})
 }
 
-// The file is appended to an .env that is in use: nothing there may be emptied, nor run into the first line.
+// The file is appended to an existing .env: it must not empty a variable there, nor be joined with its last line.
 func TestExampleCanBeAppended(t *testing.T) {
 	for name, value := range readExample(t).lines {
 		assert.NotEmpty(t, value, name)
@@ -94,7 +96,7 @@ func TestExampleCanBeAppended(t *testing.T) {
 	assert.True(t, strings.HasSuffix(text, "\n"))
 }
 
-// Compose's own reading of the file must be the one of these tests.
+// Compose must parse the file as these tests do.
 func TestExampleIsReadByComposeAlike(t *testing.T) {
 	read, err := dotenv.Read(repo.Path("config", "dify.env.example"))
 	require.NoError(t, err)

@@ -20,7 +20,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// TestNoOtherPortIsOpen sees that the page of ports is whole: the two that ask for the key, and the three that only tell.
+// TestNoOtherPortIsOpen checks that the documented list of ports is complete: the two that require the key, and the
+// three that are read-only.
 func TestNoOtherPortIsOpen(t *testing.T) {
 	env := maps.Clone(away)
 	env["OTLP_API_KEY"], env["OTELCOL_OPENSEARCH_URL"] = rightKey, "http://127.0.0.1:1"
@@ -68,7 +69,7 @@ func socketsOf(t *testing.T, pid int) map[string]bool {
 	require.NoError(t, err)
 	sockets := map[string]bool{}
 	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil { // a file that is closed meanwhile is none of interest
+		if target, err := os.Readlink(link); err == nil { // a file that was closed meanwhile is irrelevant
 			sockets[target] = true
 		}
 	}

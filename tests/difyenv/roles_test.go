@@ -27,14 +27,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// What docs/security.md calls the login and its password, and Dify's database.
+// The names of the login, its password and Dify's database in docs/security.md.
 const (
 	login    = "otelcol"
 	password = "change-me"
 	database = "dify"
 )
 
-// TestDocumentedRightsSuffice runs the statements of docs/security.md and the collector with nothing but these rights.
+// TestDocumentedRightsSuffice runs the statements of docs/security.md, and the collector with only these permissions.
 func TestDocumentedRightsSuffice(t *testing.T) {
 	role := fmt.Sprintf("%s_%d", login, os.Getpid())
 	pg, db, name := startDatabase(t)
@@ -62,7 +62,7 @@ func TestRightsAreTheSameInBothPlaces(t *testing.T) {
 	assert.ElementsMatch(t, grants(page), grants(readme))
 }
 
-// grants are the statements of a page that give rights on a table.
+// grants returns the statements of a page that grant permissions on a table.
 func grants(text string) []string {
 	var statements []string
 	_, blocks := parse(text)
@@ -107,7 +107,7 @@ func grantRedis(t *testing.T, role string) string {
 	require.NoError(t, err)
 	admin := redis.NewClient(options)
 	t.Cleanup(func() { assert.NoError(t, admin.Close()) })
-	// What kombu leaves when a worker declares a queue.
+	// What kombu stores when a worker declares a queue.
 	require.NoError(t, admin.SAdd(t.Context(), "_kombu.binding.dataset", "dataset\x06\x16\x06\x16dataset").Err())
 
 	blocks := blocksOf(t, "security.md", "", "ACL SETUSER")
@@ -126,7 +126,7 @@ func grantRedis(t *testing.T, role string) string {
 	return broker.String()
 }
 
-// endRun is one run of one app with all that the receiver looks up for it.
+// endRun writes one run of one app with everything that the receiver looks up for it.
 func endRun(t *testing.T, db schema.DB) {
 	t.Helper()
 	ctx, w := t.Context(), schema.NewWriter(db)
@@ -154,7 +154,7 @@ func waitForMetric(t *testing.T, c *collector.Collector, name, labels string) {
 	})
 }
 
-// cannotReadContent sees that the role is kept from what users wrote.
+// cannotReadContent checks that the role can't read what users wrote.
 func cannotReadContent(t *testing.T, pg *servers.Postgres, name, role string) {
 	t.Helper()
 	address, err := url.Parse(pg.URL(name))

@@ -24,7 +24,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// A gateway leaves the noise in traces to the writer behind Kafka; what is confidential in it does not get that far.
+// A gateway leaves noise in traces to the writer after Kafka, but removes its confidential content.
 func TestNoCanaryReachesKafka(t *testing.T) {
 	kafka := servers.SharedKafka(t)
 	const prefix = "canaries"
@@ -38,7 +38,7 @@ func TestNoCanaryReachesKafka(t *testing.T) {
 
 	var c canaries
 	end := time.Now()
-	run := s.tellRun(t, &c)
+	run := s.writeRun(t, &c)
 	noise, noiseSpans := noiseTraces(t, &c, end)
 	s.export(t, "traces", canaryTraces(t, &c, end))
 	s.export(t, "traces", noise)
@@ -72,7 +72,7 @@ func TestNoCanaryReachesKafka(t *testing.T) {
 	assert.Empty(t, c.leaks(s.Log()), "in the collector's own log")
 }
 
-// newGateway is config/scale's gateway that reads the database as well.
+// newGateway starts the gateway of config/scale that also reads the database.
 func newGateway(t *testing.T, kafka *servers.Kafka, prefix string) *stack {
 	t.Helper()
 	s := &stack{}
@@ -98,7 +98,7 @@ func newGateway(t *testing.T, kafka *servers.Kafka, prefix string) *stack {
 	return s
 }
 
-// messages are all of a topic, keys and headers too, once one of them contains a text.
+// messages returns all messages of a topic, including keys and headers, once one of them contains a text.
 func messagesIn(t *testing.T, kafka *servers.Kafka, topic, containing string) (all string) {
 	t.Helper()
 	wait.For(t, "messages in "+topic, func(ctx context.Context) error {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// containerLine is a line of a container; the first of an entry says that it is.
+// containerLine is a line of a container's log, with a mark for the first line of an entry.
 type containerLine struct {
 	container, text string
 	below           bool // belongs to the entry above
@@ -24,12 +24,13 @@ func countEntries(lines []containerLine) int {
 	return n
 }
 
-// inURL is a text as a client writes it into a query.
+// inURL encodes a text for the query of a URL.
 func inURL(s string) string {
 	return strings.ReplaceAll(s, " ", "+")
 }
 
-// canaryLines are lines that Dify, its plugin daemon and nginx write, with canaries where users' content and secrets stand.
+// canaryLines are lines that Dify, its plugin daemon and nginx write, with canaries in place of users' content and
+// secrets.
 func canaryLines(c *canaries, at time.Time) []containerLine {
 	text := func(level, message string) string {
 		return at.UTC().Format("2006-01-02 15:04:05.000") + " " + level + " [MainThread] [x.py:6]  - " + message

@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// Attributes that hold nothing but content, by Dify's parsers and OpenTelemetry's conventions.
+// Attributes that contain nothing but content, according to Dify's parsers and OpenTelemetry's conventions.
 var contentKeys = []string{
 	"gen_ai.prompt", "gen_ai.completion", "gen_ai.prompt.0.content", "gen_ai.completion.0.content", "gen_ai.input.messages",
 	"gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
@@ -25,7 +25,7 @@ var contentKeys = []string{
 	"http.request.body", "http.response.body", "messaging.message.body", "db.query.parameter.0",
 }
 
-// Attributes of Dify that may hold a secret beside what they are for.
+// Attributes of Dify that may contain a secret in addition to their purpose.
 var mixedKeys = []string{
 	"http.target", "http.url", "url.full", "url.query", "http.user_agent", "http.host", "http.route", "db.statement", "db.query.text",
 	"gen_ai.tool.name", "gen_ai.tool.description", "gen_ai.user.id", "dify.workflow.abort.reason", "exception.message", "log.message",
@@ -34,7 +34,7 @@ var mixedKeys = []string{
 
 const canarySpans = 5
 
-// canaryTraces is a trace as Dify tells it, with a canary in every text of it.
+// canaryTraces returns a trace as Dify emits it, with a canary in every text.
 func canaryTraces(t *testing.T, c *canaries, end time.Time) []byte {
 	t.Helper()
 	td := ptrace.NewTraces()
@@ -82,7 +82,7 @@ func canaryTraces(t *testing.T, c *canaries, end time.Time) []byte {
 	node.Attributes().PutEmptyMap("custom.map").PutEmptyMap("inner").PutStr("deep", c.secret("map"))
 	node.Attributes().PutEmptyMap("custom.keys").PutStr("password", c.next("secret by its key in a map"))
 	node.Attributes().PutStr("custom.api_key", c.next("secret by its key"))
-	node.Attributes().PutDouble("custom.score", math.NaN()) // for which the exporter would drop the span
+	node.Attributes().PutDouble("custom.score", math.NaN()) // the exporter would drop the span because of it
 	node.Attributes().PutEmptyBytes("custom.bytes").FromRaw([]byte(c.secret("bytes")))
 	exception(node, c, "node")
 
@@ -158,7 +158,7 @@ func exception(span ptrace.Span, c *canaries, where string) {
 		c.secret("code line of "+where), "PluginDaemonInnerError: "+c.secret("stack trace of "+where)))
 }
 
-// canaryMetrics has a canary in every text of a metric.
+// canaryMetrics returns metrics with a canary in every text.
 func canaryMetrics(t *testing.T, c *canaries, end time.Time) []byte {
 	t.Helper()
 	md := pmetric.NewMetrics()

@@ -23,15 +23,15 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// canaries are marked texts, each told apart by the field that it stands in.
+// canaries are marked texts, each with the name of its field.
 type canaries struct {
 	fields []string
 }
 
-// mark begins every canary. It is what is looked for, so no form of redaction that leaves a part of it goes unseen.
+// mark is the prefix of every canary. The test searches for it, so partial redaction is noticed, too.
 const mark = "canary0birds0sing0"
 
-// next names a field and returns its mark.
+// next registers a field and returns its mark.
 func (c *canaries) next(field string) string {
 	c.fields = append(c.fields, field)
 	return fmt.Sprintf("%s%04d0", mark, len(c.fields))
@@ -42,7 +42,7 @@ func (c *canaries) content(field string) string {
 	return "dear model, " + c.next("content in "+field)
 }
 
-// secrets is each known form of a secret, one of the next for every field.
+// secrets returns the known forms of secrets, alternating between fields.
 var secretForms = []string{
 	"sk-%s", "app-%s", "dataset-%s", "Authorization: Bearer %s", "redis://:%s@redis:6379/1", `{"api_key": "%s"}`, "password=%s",
 	"postgresql://postgres:%s@db_postgres:5432/dify", `{\"access_token\": \"%s\"}`, "token: %s",
@@ -53,7 +53,7 @@ func (c *canaries) secret(field string) string {
 	return "failed with " + fmt.Sprintf(form, c.next("secret in "+field+" as "+form)) + " at last"
 }
 
-// leaks are the fields whose canaries stand in a text.
+// leaks returns the fields whose canaries are in a text.
 func (c *canaries) leaks(text string) []string {
 	var found []string
 	for i, field := range c.fields {
@@ -68,7 +68,7 @@ func TestNoCanaryLeaves(t *testing.T) {
 	s := newStack(t, "yaml:exporters::sentry::run_window: 1s")
 	var c canaries
 	end := time.Now()
-	run := s.tellRun(t, &c)
+	run := s.writeRun(t, &c)
 	s.export(t, "traces", canaryTraces(t, &c, end))
 	s.export(t, "metrics", canaryMetrics(t, &c, end))
 	d := s.newDriver(t)
@@ -78,7 +78,7 @@ func TestNoCanaryLeaves(t *testing.T) {
 	}
 	require.Greater(t, len(c.fields), 90)
 
-	// All of it has arrived when the last of each kind has.
+	// Everything has arrived when the last item of each kind has.
 	documents := map[string][]servers.Hit{
 		"workflow-logs-*": s.documents(t, 1, "workflow-logs-*", servers.All()),
 		"dify-traces-*":   s.documents(t, canarySpans, "dify-traces-*", servers.All()),
@@ -93,9 +93,9 @@ func TestNoCanaryLeaves(t *testing.T) {
 	assert.True(t, slices.ContainsFunc(documents["dify-traces-*"], func(hit servers.Hit) bool { return attribute(hit, "custom.score") == "NaN" }))
 
 	wait.For(t, "Sentry has the trace, its errors, those of the lines, and the run", func(context.Context) error {
-		told := slices.ContainsFunc(s.sentry.Events(), func(e sink.SentryEvent) bool { return strings.Contains(string(e.Payload), run) })
-		if !told || len(s.sentry.Transactions()) < 1 || len(s.sentry.Events()) < 5 || len(s.sentry.Logs()) < 4 {
-			return fmt.Errorf("run: %v, %+v", told, s.sentry.Counts())
+		reported := slices.ContainsFunc(s.sentry.Events(), func(e sink.SentryEvent) bool { return strings.Contains(string(e.Payload), run) })
+		if !reported || len(s.sentry.Transactions()) < 1 || len(s.sentry.Events()) < 5 || len(s.sentry.Logs()) < 4 {
+			return fmt.Errorf("run: %v, %+v", reported, s.sentry.Counts())
 		}
 		return nil
 	})
@@ -121,8 +121,8 @@ func TestNoCanaryLeaves(t *testing.T) {
 	assert.Empty(t, c.leaks(s.Log()), "in the collector's own log")
 }
 
-// tellRun writes rows with a canary in every text that Dify fills, and returns the id of the run, which has failed.
-func (s *stack) tellRun(t *testing.T, c *canaries) string {
+// writeRun writes the rows of a failed run with a canary in every text that Dify fills, and returns the run's id.
+func (s *stack) writeRun(t *testing.T, c *canaries) string {
 	t.Helper()
 	ctx, w, now := t.Context(), schema.NewWriter(s.db), time.Now()
 	tenant, app, run := uuid.NewString(), uuid.NewString(), uuid.NewString()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// driver sends lines as Docker's fluentd logging driver does, with the library that the driver is made of.
+// driver sends lines as Docker's fluentd logging driver does, with the driver's own library.
 type driver struct {
 	client *fluent.Fluent
 }
@@ -28,7 +28,7 @@ func (s *stack) newDriver(t *testing.T) *driver {
 // docker cuts lines longer than this.
 const maxLine = 16 << 10
 
-// write is what a container's process wrote at a time, without the last line break.
+// write sends what a container's process wrote at once, without the last line break.
 func (d *driver) write(t *testing.T, at time.Time, container, source, line string) {
 	t.Helper()
 	message := func(text string) map[string]string {

@@ -24,7 +24,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// logged is one entry of a recorded log, read as plainly as can be: a line in Dify's text format and what hangs below it.
+// logged is one entry of a recorded log, parsed in the simplest way: a line in Dify's text format and the lines that
+// belong to it.
 type logged struct {
 	at       time.Time
 	level    string
@@ -37,10 +38,11 @@ type logged struct {
 // 2026-11-23 09:34:46,706.706 INFO [Dummy-1] [handler.py:242] b088…7f4b - message
 var difyLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+\.(\d{3}) ([A-Z]+) \[.*?\] \[\S+:\d+\] ([0-9a-f]{32})? - (.*)`)
 
-// gunicorn's and Celery's own lines at the start and the end; the others without a head belong to the line above them.
+// gunicorn's and Celery's own lines at the start and the end. Other lines without a head belong to the line above
+// them.
 var ownHead = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d |^g?RPC patched|^psycopg2 patched`)
 
-// recordedLog reads a recording and sends each line, as Docker would when the process wrote it.
+// recordedLog reads a recording and sends each line as Docker would.
 func recordedLog(t *testing.T, d *driver, container, name string) []logged {
 	t.Helper()
 	file, err := os.Open(repo.Path("tests", "testdata", "recordings", name))
@@ -76,7 +78,7 @@ const (
 	workerContainer = "docker-worker-1"
 )
 
-// What an operator asks of dify-logs-*: a service, a time, an error code; and what stands there for each entry.
+// What an operator searches for in dify-logs-*: a service, a time, an error code; and the content of each entry.
 func TestRecordedLinesBecomeRecords(t *testing.T) {
 	s := newStack(t)
 	d := s.newDriver(t)
@@ -93,7 +95,7 @@ func TestRecordedLinesBecomeRecords(t *testing.T) {
 	errors := count(func(e logged) bool { return e.level == "ERROR" })
 	require.Equal(t, 39, errors, "the recordings have that many")
 
-	// The level says error: each such line once, whatever hangs below it.
+	// Each line of level error is one record, with all lines that belong to it.
 	hits := s.documents(t, errors, "dify-logs-*", term("severity.text", "ERROR"))
 	byTime := map[string][]servers.Hit{}
 	for _, hit := range hits {
@@ -106,7 +108,7 @@ func TestRecordedLinesBecomeRecords(t *testing.T) {
 		}
 	}
 
-	// Service, time and status code, as an alert's runbook asks.
+	// Service, time and status code, as in an alert's runbook.
 	refused := count(func(e logged) bool {
 		return e.sentFrom == apiContainer && strings.Contains(e.message, `HTTP/1.1" 400 `)
 	})
@@ -118,13 +120,13 @@ func TestRecordedLinesBecomeRecords(t *testing.T) {
 	s.documents(t, count(func(e logged) bool { return raises(e, "ConnectError") && e.sentFrom == workerContainer }), "dify-logs-*",
 		all(term("resource.dify.role", "worker"), term("attributes.exception.type", "httpx.ConnectError")))
 
-	// Health checks fall by name.
+	// Health checks are dropped by their rule.
 	checks := count(func(e logged) bool { return strings.Contains(e.message, `"GET /health HTTP/1.1" 200 `) })
 	dropped, err := s.OwnMetric(t.Context(), "otelcol_dify_filter_dropped_items_total", `kind="log_record"`, `rule="health_check"`)
 	require.NoError(t, err)
 	require.Equal(t, checks, int(dropped))
 
-	// No line of a traceback stands alone, each entry is there once, and nothing failed on its way.
+	// No line of a traceback is a separate record, each entry exists once, and nothing failed on its way.
 	wait.For(t, "every entry", func(ctx context.Context) error {
 		hits, err := s.search.Search(ctx, "dify-logs-*", servers.All())
 		if err != nil {
@@ -164,18 +166,18 @@ func checkEntry(t *testing.T, e logged, candidates []servers.Hit) {
 	assert.Failf(t, "no document", "%s %s %s", e.sentFrom, e.at, e.message)
 }
 
-// madeUp says whether an id has the form of those that Dify makes up outside of traces: UUIDs from a name.
+// madeUp reports whether an id has the form of those that Dify generates outside of traces: name-based UUIDs.
 func madeUp(traceID string) bool {
 	id, err := uuid.Parse(traceID)
 	return err == nil && id.Version() == 5 && id.Variant() == uuid.RFC4122
 }
 
-// withoutInput is a traceback as redaction leaves it: pydantic quotes what it was given.
+// withoutInput returns a traceback as redaction leaves it: pydantic quotes its input.
 func withoutInput(stack string) string {
 	return strings.ReplaceAll(stack, "input_value=[]", "input_value=***")
 }
 
-// raises says whether a traceback ends with an exception of that class.
+// raises reports whether a traceback ends with an exception of that class.
 func raises(e logged, class string) bool {
 	for _, line := range slices.Backward(e.below) {
 		if line != "" {
@@ -194,7 +196,7 @@ func all(queries ...any) any {
 	return map[string]any{"bool": map[string]any{"filter": queries}}
 }
 
-// What the recordings do not have, as the facts about Dify, its plugin daemon and nginx say it.
+// Lines that the recordings do not have, according to the source code of Dify, its plugin daemon and nginx.
 func TestEveryFormatOfLines(t *testing.T) {
 	s := newStack(t)
 	d := s.newDriver(t)

@@ -1,7 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package difyfilter tests what dify_filter promises on the built binary, with the shipped pipelines and real servers.
+// Package difyfilter tests the guarantees of dify_filter with the built binary, the shipped pipelines and real
+// servers.
 package difyfilter
 
 import (

@@ -56,7 +56,7 @@ func countRequests(t *testing.T, more map[string]string) {
 	c.until(t, 200, gunicornWorkers)
 	c.tasks(t, 30)
 	for pid := range c.pids {
-		require.NoError(t, syscall.Kill(pid, syscall.SIGTERM)) // gunicorn starts another in its place
+		require.NoError(t, syscall.Kill(pid, syscall.SIGTERM)) // gunicorn replaces it
 		break
 	}
 	c.until(t, 400, gunicornWorkers+1)
@@ -67,30 +67,30 @@ func countRequests(t *testing.T, more map[string]string) {
 	expectValue(t, prometheus, float64(len(c.pids)), "count("+infoRequests+")")
 	expectValue(t, prometheus, tasks, "sum("+ranTasks+")")
 	expectValue(t, prometheus, celeryWorkers, "count(count by (instance) ("+ranTasks+"))")
-	for _, count := range c.pids { // each process has its own series, with what it served
+	for _, count := range c.pids { // each process has its own series, with its number of requests
 		expectValue(t, prometheus, 1, fmt.Sprintf("clamp_max(count(%s == %d), 1)", infoRequests, count))
 	}
 	expectValue(t, prometheus, requests, `sum(http_server_response_count_total{http_route="/v1/info"})`)
 
-	// The last export of each process adds nothing, takes nothing away, and opens no other series.
+	// The last export of each process changes no count and adds no series.
 	app.Stop(t)
 	expectValue(t, prometheus, requests, `sum(http_server_duration_milliseconds_count{http_route="/v1/info"})`)
 	expectValue(t, prometheus, tasks, "sum(flower_task_runtime_seconds_count)")
 }
 
-// client asks the application, and keeps what each of its processes has served.
+// client sends requests to the application, and counts what each of its processes has served.
 type client struct {
 	app  *pyenv.App
 	pids map[int]int
 	ran  int
 }
 
-// until sends requests until at least that many are answered, by at least that many processes. A new one has to start
-// first.
+// until sends requests until at least the given number has been served, by at least the given number of processes. A
+// new process has to start first.
 func (c *client) until(t *testing.T, requests, processes int) {
 	t.Helper()
-	const patience = 5 * time.Minute
-	require.NoError(t, wait.Until(t.Context(), patience, func(ctx context.Context) error {
+	const timeout = 5 * time.Minute
+	require.NoError(t, wait.Until(t.Context(), timeout, func(ctx context.Context) error {
 		answers := make([]pyenv.Answer, 40)
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(8)

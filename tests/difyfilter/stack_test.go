@@ -25,7 +25,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// stack is the collector with its shipped configuration and config/overlays/logs.yaml, between what it reads and writes.
+// stack is the collector with its shipped configuration and config/overlays/logs.yaml, with everything that it reads
+// and writes.
 type stack struct {
 	*collector.Collector
 	db      *pgxpool.Pool
@@ -87,7 +88,7 @@ func (s *stack) export(t *testing.T, signal string, body []byte) {
 	require.Equal(t, http.StatusOK, resp.StatusCode, string(answer))
 }
 
-// exposition is what Prometheus would scrape now.
+// exposition returns what Prometheus would scrape now.
 func (s *stack) exposition(ctx context.Context) (string, error) {
 	return get(ctx, "http://"+s.Prometheus+"/metrics")
 }
@@ -106,7 +107,7 @@ func get(ctx context.Context, address string) (string, error) {
 	return string(text), err
 }
 
-// documents waits until as many are found as wanted, and returns them.
+// documents waits until the wanted number is found, and returns them.
 func (s *stack) documents(t *testing.T, want int, pattern string, query any) []servers.Hit {
 	t.Helper()
 	var hits []servers.Hit
@@ -122,7 +123,7 @@ func (s *stack) documents(t *testing.T, want int, pattern string, query any) []s
 	return hits
 }
 
-// attribute is a document's attribute as text, empty if it has none of that name.
+// attribute returns a document's attribute as text, or an empty string.
 func attribute(hit servers.Hit, key string) string {
 	attributes, _ := hit.Source["attributes"].(map[string]any)
 	if value, ok := attributes[key]; ok {

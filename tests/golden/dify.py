@@ -1,12 +1,12 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What Dify's instrumentation does, from 1.3 to 1.16, in one small application: DIFY_VERSION says which of it.
+"""Dify's instrumentation from 1.3 to 1.16 in one small application. DIFY_VERSION selects the version.
 
     python dify.py                              the API, on APP_PORT
     celery --app dify:celery_app worker …       the worker
 
-main.go runs both, sends requests, and keeps what OpenTelemetry exported. Each feature stands behind the version that
-brought it. Names, attributes and traps are Dify's; the traffic is chosen so that each of them shows once.
+main.go runs both, sends requests, and keeps what OpenTelemetry exported. Each feature depends on the version
+that introduced it. Names, attributes and pitfalls are Dify's; the traffic is chosen so that each of them is shown once.
 """
 
 import contextvars
@@ -49,7 +49,7 @@ WORKFLOW = "7d4b1f0e-0000-4000-8000-000000000003"
 USER = "7d4b1f0e-0000-4000-8000-000000000004"
 RUN = "7d4b1f0e-0000-4000-8000-000000000005"
 FAILED_RUN = "7d4b1f0e-0000-4000-8000-000000000006"
-# What stands behind langfuse._utils.parse_error.defaultErrorResponse.
+# The text of langfuse._utils.parse_error.defaultErrorResponse.
 LANGFUSE = "Unexpected error occurred. Please check your request and contact support: https://langfuse.com/support."
 QUEUE = "workflow_based_app_execution"
 
@@ -88,7 +88,7 @@ def resource():
 
 
 class ExceptionSpanHandler(logging.Handler):
-    """Up to 1.11.2: a span of its own for each record with an exception."""
+    """Up to 1.11.2: a separate span for each record with an exception."""
 
     def emit(self, record):
         if not record.exc_info:
@@ -225,7 +225,7 @@ def langfuse_trouble():
 
 
 def detach_trouble():
-    """OpenTelemetry's own "Failed to detach context": a token that another context made."""
+    """OpenTelemetry's own "Failed to detach context": a token that was created in another context."""
     token = contextvars.copy_context().run(lambda: context.attach(context.set_value("streaming", True)))
     context.detach(token)
 
@@ -285,7 +285,7 @@ def index_document(document):
 
 
 def log_in():
-    """Who asks, from an API key, as Dify's login hook tells it."""
+    """Sets the caller from an API key, as Dify's login hook does."""
     if flask.request.headers.get("Authorization") != "Bearer app-0123456789abcdefABCDEF01":
         return
     span = trace.get_current_span()

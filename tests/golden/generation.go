@@ -21,9 +21,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-const patience = 2 * time.Minute
+const timeout = 2 * time.Minute
 
-// generation is dify.py as one version of Dify, its API and its worker.
+// generation runs dify.py as one version of Dify, with its API and its worker.
 type generation struct {
 	version  string
 	broker   string
@@ -33,7 +33,7 @@ type generation struct {
 	venv string
 }
 
-// record runs it, sends it requests, stops it, and returns what it exported.
+// record runs it, sends requests, stops it, and returns what it exported.
 func (g *generation) record(ctx context.Context) (*sink, error) {
 	if err := g.install(ctx); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (g *generation) record(ctx context.Context) (*sink, error) {
 	return exported, nil
 }
 
-// install makes the Python environment of the version, if its requirements have changed.
+// install creates the Python environment of the version, if its requirements have changed.
 func (g *generation) install(ctx context.Context) error {
 	g.venv = repo.Path(".cache", "golden", g.version)
 	requirements := repo.Path("tests", "golden", "requirements", g.version+".txt")
@@ -113,16 +113,16 @@ func (g *generation) address() string {
 	return "127.0.0.1:" + strconv.Itoa(g.port)
 }
 
-// request is one of those that show each feature once.
+// request is one of the requests that cover each feature once.
 type request struct {
 	method, path, key, body string
-	tasks                   int // that it sends to the worker
+	tasks                   int // number of tasks that it sends to the worker
 }
 
 const key = "Bearer app-0123456789abcdefABCDEF01"
 
 func (g *generation) requests() []request {
-	run := 1 // the task that tells Langfuse of it
+	run := 1 // the task that reports it to Langfuse
 	if minor, _ := strconv.Atoi(strings.Split(g.version, ".")[1]); minor >= 13 {
 		run++ // the run itself
 	}
@@ -138,14 +138,14 @@ func (g *generation) requests() []request {
 	}
 }
 
-// drive sends the requests one after another, each when the worker has done what came of the one before.
+// drive sends the requests one after another, each after the worker has finished the tasks of the previous one.
 func (g *generation) drive(ctx context.Context, api, worker *proc.Process) error {
-	if err := worker.UntilReady(ctx, patience, func(context.Context) error {
+	if err := worker.UntilReady(ctx, timeout, func(context.Context) error {
 		return logged(worker, 1, " ready.")
 	}); err != nil {
 		return err
 	}
-	if err := api.UntilReady(ctx, patience, g.connects); err != nil {
+	if err := api.UntilReady(ctx, timeout, g.connects); err != nil {
 		return err
 	}
 	tasks := 0
@@ -154,7 +154,7 @@ func (g *generation) drive(ctx context.Context, api, worker *proc.Process) error
 			return err
 		}
 		tasks += r.tasks
-		if err := wait.Until(ctx, patience, func(context.Context) error {
+		if err := wait.Until(ctx, timeout, func(context.Context) error {
 			return logged(worker, tasks, "] succeeded in", "] raised unexpected")
 		}); err != nil {
 			return err
@@ -187,7 +187,7 @@ func (g *generation) send(ctx context.Context, r request) error {
 	return resp.Body.Close()
 }
 
-// logged is nil when a process has logged any of the texts that often.
+// logged returns nil when a process has logged one of the texts that often.
 func logged(p *proc.Process, times int, texts ...string) error {
 	sum, log := 0, p.Log()
 	for _, text := range texts {

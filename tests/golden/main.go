@@ -1,12 +1,13 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command golden makes the inputs of dify_filter's golden files: it runs dify.py with the OpenTelemetry packages that each
-// version of Dify pins, and keeps what they exported, with everything made the same that differs from run to run.
+// Command golden generates the inputs of dify_filter's golden files: it runs dify.py with the OpenTelemetry packages
+// that each version of Dify pins, and writes what they exported, with everything normalized that differs between
+// runs.
 //
-//	go run ./tests/golden [VERSION...]
+//	go -C tests run ./golden [VERSION...]
 //
-// It needs what tests/setup.sh installs. The tests read the written files only.
+// It needs what tests/setup.sh installs. The tests only read the written files.
 package main
 
 import (
@@ -63,7 +64,7 @@ func run(ctx context.Context, wanted []string) error {
 	return nil
 }
 
-// versions are those of Dify that have requirements, and the recordings.
+// versions are the versions of Dify with requirements, and the recordings.
 func versions() ([]string, error) {
 	files, err := filepath.Glob(repo.Path("tests", "golden", "requirements", "*.txt"))
 	names := []string{recorded}

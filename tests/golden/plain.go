@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// plain makes the same what differs from run to run and from machine to machine: ports, process ids, paths, ids.
+// plain normalizes what differs between runs and machines: ports, process ids, paths, ids.
 type plain struct {
 	paths *strings.Replacer
 	ports map[int64]int64
@@ -58,7 +58,7 @@ var (
 	parents     = regexp.MustCompile(`00-[0-9a-f]{32}-[0-9a-f]{16}-0\d`)
 )
 
-// ours begin the ids that dify.py chose, which stay.
+// ours are the prefixes of ids that dify.py chose, which are kept.
 const ours = "7d4b1f0e-"
 
 func (p *plain) text(s string) string {
@@ -98,7 +98,7 @@ func (p *plain) number(key string, n int64) int64 {
 	return ephemeralPort
 }
 
-// resource returns the role of the process that it stands for.
+// resource returns the role of the process that the resource represents.
 func (p *plain) resource(res pcommon.Resource) string {
 	role, pid := "api", int64(apiPID)
 	if host, ok := res.Attributes().Get("host.name"); ok && strings.Contains(host.Str(), "worker") {

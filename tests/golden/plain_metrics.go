@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// took is how long everything took, in the unit of its histogram.
+// took is the normalized duration, in the unit of each histogram.
 const took = 10
 
 // metrics returns the last export of each process, in which every histogram's measurement is the same.
@@ -50,7 +50,7 @@ func (p *plain) metric(m pmetric.Metric) {
 			p.attributes(point.Attributes())
 			point.Exemplars().RemoveIf(func(pmetric.Exemplar) bool { return true })
 			if strings.HasPrefix(m.Name(), "otel.sdk.") {
-				point.SetIntValue(1) // how many spans there were, Celery's to its broker among them
+				point.SetIntValue(1) // the number of spans, including Celery's calls of its broker
 			}
 		}
 	}
@@ -68,7 +68,8 @@ func level(point pmetric.HistogramDataPoint) {
 	point.BucketCounts().FromRaw(counts)
 }
 
-// restart lets a process's streams begin a millisecond apart, in the order in which they began, and end together.
+// restart sets the start times of a process's streams a millisecond apart, in their original order, and their end to
+// the same time.
 func restart(rm pmetric.ResourceMetrics) {
 	starts := map[pcommon.Timestamp]pcommon.Timestamp{}
 	eachPoint(rm, func(p point) { starts[p.StartTimestamp()] = 0 })

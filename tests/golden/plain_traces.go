@@ -15,10 +15,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// epoch is when all of it happens.
+// epoch is the normalized time.
 var epoch = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 
-// said is a span and who said it.
+// said is a span with its process.
 type said struct {
 	ptrace.Span
 	role, scope string
@@ -64,8 +64,8 @@ func (p *plain) traces(batches []ptrace.Traces) ptrace.Traces {
 	return out
 }
 
-// orderly sorts traces by their start. Of what Celery tells its broker by itself, as often as it has time to, one of each
-// kind is kept, and stands last.
+// orderly sorts traces by their start. Celery's own calls of its broker happen at random times: one of each kind is
+// kept, at the end.
 func orderly(byTrace map[pcommon.TraceID][]said) [][]said {
 	var requests [][]said
 	lone := map[string][]said{}
@@ -88,7 +88,7 @@ func orderly(byTrace map[pcommon.TraceID][]said) [][]said {
 	return requests
 }
 
-// renumber gives a trace's spans their ids and times: each process's moments are a millisecond apart.
+// renumber sets the ids and times of a trace's spans: each process's times are a millisecond apart.
 func (p *plain) renumber(trace int, spans []said) {
 	ids := map[pcommon.SpanID]pcommon.SpanID{{}: {}}
 	for i, s := range spans {

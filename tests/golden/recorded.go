@@ -41,7 +41,7 @@ func recordedTraces() (ptrace.Traces, error) {
 	return out, err
 }
 
-// firstOfEachKind are the traces to keep: a kind is what the first span is, and how it ended.
+// firstOfEachKind returns the traces to keep. A kind is the name and the status of the first span.
 func firstOfEachKind(all []ptrace.Traces) map[pcommon.TraceID]bool {
 	type kind struct {
 		scope, name string

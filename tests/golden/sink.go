@@ -15,11 +15,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// sink takes OTLP over HTTP and keeps it.
+// sink accepts OTLP over HTTP and keeps it.
 type sink struct {
 	server *httptest.Server
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	traces  []ptrace.Traces
 	metrics []pmetric.Metrics
 }
@@ -47,7 +47,7 @@ func listen() *sink {
 	return s
 }
 
-// take reads a body and says whether it was what it should be; an empty answer is a full success.
+// take reads a body and reports whether it is valid. An empty response is a full success.
 func take(w http.ResponseWriter, r *http.Request, unmarshal func([]byte) error) bool {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {

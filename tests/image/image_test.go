@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package image builds the container image and runs it the way the compose file will: unprivileged, with a read-only root.
+// Package image builds the container image and runs it as the compose file does: unprivileged, with a read-only root.
 package image
 
 import (
@@ -38,10 +38,10 @@ func TestImage(t *testing.T) {
 	t.Run("validates the shipped configuration", func(t *testing.T) {
 		e.Docker(t, slices.Concat(hardened, []string{"--rm", image, "validate", "--config=/etc/otelcol-dify/collector.yaml"})...)
 	})
-	t.Run("starts and says that it is healthy", func(t *testing.T) { checkStart(t, e) })
+	t.Run("starts and is healthy", func(t *testing.T) { checkStart(t, e) })
 }
 
-// checkStart runs the default command without any back end: it must come up, and wait for them.
+// checkStart runs the default command without any back end: it must start, and wait for them.
 func checkStart(t *testing.T, e *docker.Engine) {
 	t.Helper()
 	ports, err := proc.FreePorts(5)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # A real Kafka for the tests: one process that is broker and controller.
 #
-#   start.sh install                                     fetches it once (tests/setup.sh does it)
-#   start.sh run PORT CONTROLLER_PORT DIR [SECURE_PORT]  runs it in the foreground on 127.0.0.1, its data in DIR, which may
-#                                                        be there from before. SIGTERM stops it. SECURE_PORT is a second
-#                                                        door with TLS and a login: DIR/ca.pem, and the user otelcol with
-#                                                        the password secret, by SCRAM-SHA-512 or PLAIN.
+#   start.sh install                                     downloads it once (tests/setup.sh does it)
+#   start.sh run PORT CONTROLLER_PORT DIR [SECURE_PORT]  runs it in the foreground on 127.0.0.1 with its data in DIR, which
+#                                                        may exist. SIGTERM stops it. SECURE_PORT is a second listener
+#                                                        with TLS and a login: DIR/ca.pem, and the user otelcol with the
+#                                                        password secret, by SCRAM-SHA-512 or PLAIN.
 #
-# Environment: OTELCOL_TEST_CACHE, OTELCOL_TEST_JAVA_HOME: see tests/opensearch/start.sh, which finds Java for this one too.
+# Environment: OTELCOL_TEST_CACHE, OTELCOL_TEST_JAVA_HOME: see tests/opensearch/start.sh, which also finds Java for this script.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,7 +24,7 @@ install() {
   (umask 022 && mkdir -p "$cache")
   [ -O "$cache" ] || die "$cache belongs to another user: set OTELCOL_TEST_CACHE to a folder of yours"
   exec 9>"$cache/.lock"
-  flock 9 # several test runs may come here at the same time
+  flock 9 # several test runs may do this at the same time
   [ ! -f "$home/.complete" ] || return 0
   command -v mvn >/dev/null || die "mvn not found: install maven"
   (umask 022 && mvn -B -q -Dstyle.color=never -f "$here/pom.xml" -Ddist.dir="$home" prepare-package) ||
@@ -43,17 +43,17 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:S
 listeners=CONTROLLER://127.0.0.1:$2,PLAINTEXT://127.0.0.1:$1${4:+,SECURE://127.0.0.1:$4}
 advertised.listeners=PLAINTEXT://127.0.0.1:$1${4:+,SECURE://127.0.0.1:$4}
 log.dirs=$3/data
-# Topics are made on purpose, as an operator makes them.
+# Topics are created explicitly, as an operator does.
 auto.create.topics.enable=false
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 share.coordinator.state.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-# Consumers need not wait for others, and one that was killed is missed in seconds if it asks for that.
+# Consumers don't wait for others to join, and may set a session timeout of seconds, after which a killed one is removed.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-# The controller lets a broker that was killed come back when its session has ended: by default after nine seconds.
+# A killed broker can rejoin when the controller has ended its session: by default after nine seconds.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 # A test can take a right away from the user that logs in; a client without a login may do everything.

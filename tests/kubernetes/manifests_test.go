@@ -23,7 +23,7 @@ import (
 
 const configFolder = "/etc/otelcol-dify/scale/"
 
-// notApplied are for an occasion, or are to be filled in first.
+// notApplied are files for special occasions, or with placeholders.
 var notApplied = []string{"kubernetes/drain.yaml", "kubernetes/secrets.example.yaml"}
 
 func kustomization(t *testing.T) types.Kustomization {
@@ -68,7 +68,7 @@ func TestConfigMapIsTheFiles(t *testing.T) {
 	}
 }
 
-// collectorConfig is the name of the ConfigMap, with its hash.
+// collectorConfig returns the name of the ConfigMap, with its hash.
 func collectorConfig(t *testing.T, m *manifests) string {
 	t.Helper()
 	for name := range m.configs {
@@ -105,7 +105,7 @@ func TestEachPodFindsWhatItNames(t *testing.T) {
 	}
 }
 
-// environment is what a container is told, as Kubernetes does: a later source wins.
+// environment returns a container's variables, merged as Kubernetes does: a later source takes precedence.
 func (m *manifests) environment(t *testing.T, container corev1.Container) map[string]string {
 	t.Helper()
 	env := map[string]string{}
@@ -126,7 +126,7 @@ func (m *manifests) environment(t *testing.T, container corev1.Container) map[st
 
 var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(:-)?`)
 
-// checkConfig has the real binary take the files that the container is told, with what it is told.
+// checkConfig lets the real binary validate the container's files with its variables.
 func (m *manifests) checkConfig(t *testing.T, container corev1.Container, env map[string]string) {
 	t.Helper()
 	data := m.configs[collectorConfig(t, m)].Data
@@ -151,7 +151,7 @@ func (m *manifests) checkConfig(t *testing.T, container corev1.Container, env ma
 			continue
 		}
 		for key := range m.secrets[source.SecretRef.Name].StringData {
-			assert.True(t, read[key], "it is told the secret %s, which none of its files reads", key)
+			assert.True(t, read[key], "it gets the secret %s, which none of its files reads", key)
 		}
 	}
 }
@@ -226,7 +226,7 @@ func portNames(container corev1.Container) map[string]int32 {
 	return names
 }
 
-// selected are the pods that a selector finds.
+// selected returns the pods that a selector matches.
 func (m *manifests) selected(t *testing.T, selector *metav1.LabelSelector) []string {
 	t.Helper()
 	match, err := metav1.LabelSelectorAsSelector(selector)

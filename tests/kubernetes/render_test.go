@@ -25,7 +25,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// manifests are what the API server would be given.
+// manifests are what the API server would get.
 type manifests struct {
 	namespaces []*corev1.Namespace
 	configs    map[string]*corev1.ConfigMap
@@ -90,7 +90,7 @@ func folder(names ...string) string {
 	return repo.Path(append([]string{"config", "scale"}, names...)...)
 }
 
-// render is `kubectl kustomize`, with the Secrets of the example beside it.
+// render runs `kubectl kustomize`, and adds the Secrets of the example.
 func render(t *testing.T, dir string) *manifests {
 	t.Helper()
 	m := &manifests{
@@ -112,7 +112,7 @@ func render(t *testing.T, dir string) *manifests {
 
 var separator = regexp.MustCompile(`(?m)^---\n`)
 
-// documents are those of a file.
+// documents returns the documents of a file.
 func documents(t *testing.T, file string) [][]byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Clean(file))
@@ -124,7 +124,7 @@ func documents(t *testing.T, file string) [][]byte {
 	return documents
 }
 
-// templates are the pods that run, by who makes them.
+// templates returns the pod templates by the workload that creates them.
 func (m *manifests) templates() map[string]corev1.PodTemplateSpec {
 	templates := map[string]corev1.PodTemplateSpec{m.metrics.Name: m.metrics.Spec.Template, m.topics.Name: m.topics.Spec.Template}
 	for name, set := range m.sets {

@@ -20,8 +20,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// Two readers would count every run twice, two metrics replicas show every series twice: neither is scaled, nor ever doubled by
-// an update.
+// Two readers would count every run twice, and two metrics replicas would expose every series twice: neither is
+// scaled, nor doubled during an update.
 func TestWhatMustBeOneIsOne(t *testing.T) {
 	m := render(t, folder())
 	assert.Equal(t, int32(1), *m.sets["otelcol-reader"].Spec.Replicas)
@@ -38,7 +38,7 @@ func TestWhatMustBeOneIsOne(t *testing.T) {
 	assert.Len(t, m.scalers, 2)
 }
 
-// A queue outlives its pod, however the pod goes.
+// A queue is kept when its pod is deleted or scaled down.
 func TestClaimsStay(t *testing.T) {
 	for name, set := range render(t, folder()).sets {
 		require.Len(t, set.Spec.VolumeClaimTemplates, 1, name)
@@ -48,7 +48,7 @@ func TestClaimsStay(t *testing.T) {
 	}
 }
 
-// The writers' scaler looks at their own group and topic, and never wants more of them than there are partitions.
+// The writers' autoscaler uses their own group and topic, and never sets more replicas than partitions.
 func TestWritersScaleOnTheirLag(t *testing.T) {
 	m := render(t, folder())
 	settings := m.configs["otelcol-dify-settings"].Data
@@ -69,7 +69,7 @@ func TestWritersScaleOnTheirLag(t *testing.T) {
 	require.Fail(t, "no scaler of the writers")
 }
 
-// What drains a writer's claim is a writer in all but its arguments and its name.
+// The pod that drains a writer's claim differs from a writer only in its arguments and its name.
 func TestDrainIsAWriter(t *testing.T) {
 	m := drained(t, render(t, folder()))
 	require.Len(t, m.pods, 1)
@@ -83,7 +83,7 @@ func TestDrainIsAWriter(t *testing.T) {
 
 var example = regexp.MustCompile("(?s)```yaml\n(# kustomization.yaml\n.*?)```")
 
-// The page's example of a kustomization of one's own renders, and its pods find what they name.
+// The page's example of a kustomization renders, and its pods find the objects that they refer to.
 func TestPagesKustomization(t *testing.T) {
 	page, err := os.ReadFile(repo.Path("docs", "scale.md"))
 	require.NoError(t, err)

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ocb proves that the components can be taken into someone else's build.
+// Package ocb tests that the components can be used in another ocb build.
 package ocb
 
 import (

@@ -2,10 +2,10 @@
 # A real single-node OpenSearch for the tests.
 #
 #   start.sh install                  unpacks the server and its security plugin once (tests/setup.sh does it)
-#   start.sh run PORT DIR [-E...]     runs it in the foreground; config, data and logs go to DIR. PORT 0 takes a free
+#   start.sh run PORT DIR [-E...]     runs it in the foreground; config, data and logs are in DIR. PORT 0 selects a free
 #                                     one and writes it to DIR/logs/http.ports. SIGTERM stops it. Not as root.
 #   start.sh run-secure PORT DIR ...  the same with TLS, users and roles: admin with password admin, and DIR/config/ca.pem.
-#                                     admin.pem and admin.key beside it may do everything without a password.
+#                                     admin.pem and admin.key in the same folder have all permissions without a password.
 #
 # Environment: OTELCOL_TEST_CACHE  where the server is unpacked       (/var/tmp/otelcol-dify-tests-UID)
 #              OTELCOL_TEST_JAVA_HOME  a JDK or JRE of version 21 or newer  (searched for)
@@ -13,10 +13,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=$(sed -n 's:.*<opensearch.version>\(.*\)</.*:\1:p' "$here/pom.xml")
-# Not in the repository: another user runs the server when root runs the tests, and root's clone may be closed to it.
+# Not in the repository: if the tests run as root, another user runs the server, and may have no access to root's clone.
 cache=${OTELCOL_TEST_CACHE:-/var/tmp/otelcol-dify-tests-$(id -u)}
 home=$cache/opensearch-$version
-secure_home=$home-secure # a tree of its own: an installed plugin is always loaded
+secure_home=$home-secure # a separate tree, since an installed plugin is always loaded
 secure=0
 
 die() {
@@ -24,7 +24,7 @@ die() {
   exit 1
 }
 
-# Prints the first Java home that is new enough; the machine's default may be older.
+# Prints the first Java home that is new enough. The machine's default may be older.
 find_java() {
   local dir major
   for dir in "${OTELCOL_TEST_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* "$cache/jre"; do
@@ -45,10 +45,10 @@ install() {
   (umask 022 && mkdir -p "$cache")
   [ -O "$cache" ] || die "$cache belongs to another user: set OTELCOL_TEST_CACHE to a folder of yours"
   exec 9>"$cache/.lock"
-  flock 9 # several test runs may come here at the same time
+  flock 9 # several test runs may do this at the same time
   [ -f "$home/.complete" ] || { unpack && touch "$home/.complete"; }
   [ -f "$secure_home/.complete" ] || unpack_security
-  # A trimmed runtime without locale data can't build the Thai analyser, and then no index at all.
+  # A trimmed runtime without locale data can't create the Thai analyzer, and then no index at all.
   if ! "$(java_home)/bin/java" -XshowSettings:locale -version 2>&1 | grep -w th >/dev/null; then # not -q: java would see a broken pipe
     rm -rf "$home/modules/analysis-common" "$secure_home/modules/analysis-common"
   fi
@@ -60,7 +60,7 @@ unpack() { # MAVEN-OPTION...
     die "Maven could not fetch OpenSearch $version: see its messages above"
 }
 
-# Maven has the plugin for an older server only; on that server it lacks a module, on this one it works.
+# Maven only has the plugin for an older server. There it lacks a module; with this server it works.
 unpack_security() {
   local plugin=$cache/security-$version
   rm -rf "$secure_home" "$plugin"
@@ -87,7 +87,7 @@ transport.port: 0
 path.data: $2/data
 path.logs: $2/logs
 node.portsfile: true
-# A nearly full disk of a developer must not make indices read-only.
+# A developer's nearly full disk must not make indices read-only.
 cluster.routing.allocation.disk.threshold_enabled: false
 YML
   cat >"$2/config/log4j2.properties" <<'LOG'
@@ -115,7 +115,7 @@ plugins.security.nodes_dn: ["CN=node"]
 plugins.security.authcz.admin_dn: ["CN=admin"]
 plugins.security.restapi.roles_enabled: [all_access]
 plugins.security.allow_default_init_securityindex: true
-plugins.security.password.hashing.bcrypt.rounds: 4 # of users that a test makes: a login that is refused again and again must not take the node's time
+plugins.security.password.hashing.bcrypt.rounds: 4 # for users that a test creates: repeatedly refused logins must not use up the node's CPU
 YML
   [ -d "$1/config/opensearch-security" ] || cp -r "$home/plugins/opensearch-security/config" "$1/config/opensearch-security"
   [ ! -f "$1/config/ca.pem" ] || return 0 # a restart keeps them
@@ -160,7 +160,7 @@ run() { # PORT DIR [-E...]
 
 case ${1:-} in
 install) install ;;
-java) find_java ;; # for setup.sh: where Java is, or exit code 1
+java) find_java ;; # for setup.sh: prints Java's home, or exits with 1
 run | run-secure)
   [ $# -ge 3 ] || die "usage: start.sh $1 PORT DIR [-Esetting=value ...]"
   if [ "$1" = run-secure ]; then

@@ -17,7 +17,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
-// asker puts the queries of saved objects to a real node, as Dashboards does.
+// asker sends the queries of saved objects to a real node, as Dashboards does.
 type asker struct {
 	search  *servers.OpenSearch
 	objects map[string]dashboards.Object
@@ -43,7 +43,7 @@ func (a *asker) of(kind string) map[string]dashboards.Object {
 	return found
 }
 
-// pattern is the index pattern that an object searches.
+// pattern returns the index pattern that an object searches.
 func (a *asker) pattern(t *testing.T, o dashboards.Object) string {
 	t.Helper()
 	over, ok := a.objects["index-pattern/"+o.References[0].ID]
@@ -51,7 +51,7 @@ func (a *asker) pattern(t *testing.T, o dashboards.Object) string {
 	return over.Attributes["title"].(string)
 }
 
-// answer is what OpenSearch finds.
+// answer is a search response of OpenSearch.
 type answer struct {
 	Hits struct {
 		Total struct {
@@ -64,7 +64,7 @@ type answer struct {
 	Aggregations map[string]json.RawMessage `json:"aggregations"`
 }
 
-// ask sends an object's query, in the form in which Dashboards sends Lucene's syntax, with more in its body.
+// ask sends an object's query, in the form that Dashboards uses for Lucene's syntax, with additions to the body.
 func (a *asker) ask(t *testing.T, o dashboards.Object, body map[string]any, filters ...any) answer {
 	t.Helper()
 	var source struct {
@@ -103,7 +103,7 @@ func (a *asker) hits(t *testing.T, o dashboards.Object, filters ...any) []map[st
 	return list
 }
 
-// aggregation is one of a visualization's.
+// aggregation is an aggregation of a visualization.
 type aggregation struct {
 	ID     string         `json:"id"`
 	Type   string         `json:"type"`
@@ -133,7 +133,7 @@ type row struct {
 	values map[string]float64
 }
 
-// rows executes a visualization: its buckets stand in each other, its metrics in all of them, as in Dashboards.
+// rows executes a visualization: buckets are nested, with the metrics in each of them, as in Dashboards.
 func (a *asker) rows(t *testing.T, o dashboards.Object) []row {
 	t.Helper()
 	metrics, buckets := aggregations(t, o)
@@ -171,7 +171,7 @@ func dsl(t *testing.T, metrics, buckets []aggregation) map[string]any {
 	return aggs
 }
 
-// typeOf is the type of the metric with an id.
+// typeOf returns the type of the metric with an id.
 func typeOf(metrics []aggregation, id string) string {
 	for _, m := range metrics {
 		if m.ID == id {
@@ -232,12 +232,13 @@ func readMetrics(t *testing.T, bucket map[string]json.RawMessage, metrics []aggr
 	return values
 }
 
-// fieldIs is the filter that a click on a value makes.
+// fieldIs returns the filter that a click on a value adds.
 func fieldIs(field string, value any) any {
 	return map[string]any{"match_phrase": map[string]any{field: value}}
 }
 
-// checkFields asks which fields of a pattern can be searched and, if they are counted by, aggregated: what Dashboards goes by.
+// checkFields checks that fields of a pattern can be searched and, if used in buckets, aggregated, as Dashboards
+// does.
 func (a *asker) checkFields(t *testing.T, o dashboards.Object) {
 	t.Helper()
 	var capabilities struct {

@@ -20,7 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// shippedObjects are those of the file that an operator may import by hand.
+// shippedObjects returns the objects of the file that an operator may import by hand.
 func shippedObjects(t *testing.T) []dashboards.Object {
 	t.Helper()
 	text, err := os.ReadFile(repo.Path("config", "opensearch", "dashboards.ndjson"))
@@ -30,10 +30,11 @@ func shippedObjects(t *testing.T) []dashboards.Object {
 	return objects
 }
 
-// What the collector adds to a description; the objects are otherwise those of the file.
+// The collector's addition to a description. The objects are otherwise those of the file.
 var mark = regexp.MustCompile(` \(otelcol-dify \d+, [0-9a-f]{16}\)$`)
 
-// Dashboards comes up late, gets what it lacks, and keeps what a person made of it; OpenSearch itself is not needed for that.
+// Dashboards starts late, gets the missing objects, and keeps a user's changes. OpenSearch itself is not needed for
+// that.
 func TestDashboardsGetsItsObjects(t *testing.T) {
 	const password = "secret-of-this-test"
 	d := dashboards.Start(t, "otelcol", password)
@@ -91,10 +92,11 @@ func checkMarked(t *testing.T, want, got dashboards.Object) {
 	assert.Equal(t, want.References, got.References, want.Key())
 }
 
-// Each panel and each saved search finds what a real Dify told, through the shipped pipelines, in a real OpenSearch.
+// Each panel and each saved search finds the telemetry of a real Dify, sent through the shipped pipelines, in a real
+// OpenSearch.
 func TestEveryQueryFindsData(t *testing.T) {
 	search := freshOpenSearch(t)
-	told := tellRecordings(t, search)
+	recorded := sendRecordings(t, search)
 	a := newAsker(t, search)
 
 	for id, o := range a.of("visualization") {
@@ -115,41 +117,42 @@ func TestEveryQueryFindsData(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the figures are the database's", func(t *testing.T) { a.checkFigures(t, told) })
+	t.Run("the figures are the database's", func(t *testing.T) { a.checkFigures(t, recorded) })
 	t.Run("from a failed run to its trace", a.checkRunToTrace)
 }
 
 // checkFigures compares what the panels count with the rows that Dify wrote.
-func (a *asker) checkFigures(t *testing.T, told *toldRecordings) {
+func (a *asker) checkFigures(t *testing.T, recorded *recordedFigures) {
 	t.Helper()
 	panels := a.of("visualization")
 	status := map[string]float64{}
 	for _, r := range a.rows(t, panels["otelcol-dify-runs-by-status"]) {
 		status[r.keys[1]] += r.values["1"]
 	}
-	assert.Equal(t, told.runs, status)
+	assert.Equal(t, recorded.runs, status)
 
 	var slowest []float64
 	for _, r := range a.rows(t, panels["otelcol-dify-slowest-apps"]) {
 		slowest = append(slowest, r.values["1"])
 	}
-	assert.IsDecreasing(t, slowest, "the slowest app stands first")
+	assert.IsDecreasing(t, slowest, "the slowest app is the first one")
 
 	failures := 0.0
 	for _, r := range a.rows(t, panels["otelcol-dify-failures-by-error"]) {
 		assert.NotEmpty(t, r.keys[0], "an error's text")
 		failures += r.values["1"]
 	}
-	assert.InDelta(t, told.runs["failed"], failures, 0)
+	assert.InDelta(t, recorded.runs["failed"], failures, 0)
 
 	tokens := 0.0
 	for _, r := range a.rows(t, panels["otelcol-dify-tokens-by-app"]) {
 		tokens += r.values["1"]
 	}
-	assert.InDelta(t, told.tokens, tokens, 0)
+	assert.InDelta(t, recorded.tokens, tokens, 0)
 }
 
-// checkRunToTrace walks as the descriptions say: a filter for a run's id finds its spans, their trace id all of its trace.
+// checkRunToTrace follows the descriptions: a filter for a run's id finds its spans, and their trace id finds the
+// whole trace.
 func (a *asker) checkRunToTrace(t *testing.T) {
 	searches := a.of("search")
 	const run = "attributes.dify.workflow_run_id"

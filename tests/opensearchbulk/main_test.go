@@ -27,15 +27,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// plain is the node without security that this package's tests share; started by the first that asks.
+// plain is the node without security that the tests of this package share. It is started on first use.
 var plain *servers.OpenSearch
 
 var startPlain = sync.OnceValue(func() (err error) {
-	plain, err = servers.StartOpenSearchNode(context.Background(), servers.NodeOptions{}) // outlives the test that asks first
+	plain, err = servers.StartOpenSearchNode(context.Background(), servers.NodeOptions{}) // outlives the first test that uses it
 	return err
 })
 
-// freshOpenSearch is a real node as it comes: no template of ours, no index.
+// freshOpenSearch returns a real node without our templates and indices.
 func freshOpenSearch(t *testing.T) *servers.OpenSearch {
 	t.Helper()
 	require.NoError(t, startPlain())

@@ -20,8 +20,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// A real node can't be made to end a replay early at a known moment. Such a run deletes nothing, and no run is about the
-// letters of another one.
+// A replay that ends early deletes nothing, and no run touches the dead letters of another one. This is tested
+// without a real node, which can't be made to end a replay early at a defined time.
 func TestReplayThatEndsEarlyDeletesNothing(t *testing.T) {
 	var mu sync.Mutex
 	asked, marks := []string{}, map[string]bool{}

@@ -24,33 +24,33 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// What the recorded Dify told, and the log records of testdata/logs.json.
+// The indices with the recorded Dify's telemetry, and with the log records of testdata/logs.json.
 const (
 	recordedRuns = 22
 	stuckRuns    = 1
-	toldLogs     = 2
+	recordedLogs = 2
 	refusedLogs  = 1
 )
 
-// refusedDay is that of the record in testdata/logs.json whose status code is a text.
+// refusedDay is the day of the record in testdata/logs.json whose status code is a text.
 var refusedDay = time.Date(2020, 2, 2, 0, 0, 0, 0, time.UTC)
 
-// toldRecordings is what the rows of the recorded Dify say.
-type toldRecordings struct {
+// recordedFigures has the figures of the recorded Dify's rows.
+type recordedFigures struct {
 	*collector.Collector
 	runs   map[string]float64 // by status
 	tokens float64
 }
 
-// tellRecordings runs the shipped configuration on a database and spans that a real Dify wrote, with a run beside them that
-// never ended, and waits until all of it can be searched.
-func tellRecordings(t *testing.T, search *servers.OpenSearch) *toldRecordings {
+// sendRecordings runs the shipped configuration with a real Dify's database and spans, and an additional run that
+// never ended, and waits until everything can be searched.
+func sendRecordings(t *testing.T, search *servers.OpenSearch) *recordedFigures {
 	t.Helper()
 	db, env := recordedDatabase(t)
-	told := readRuns(t, db)
-	tellStuckRun(t, db)
+	recorded := readRuns(t, db)
+	writeStuckRun(t, db)
 	env["OTELCOL_OPENSEARCH_URL"] = search.URL
-	told.Collector = collector.Start(t, collector.Options{
+	recorded.Collector = collector.Start(t, collector.Options{
 		Configs: []string{
 			collector.ShippedConfig(),
 			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
@@ -61,19 +61,19 @@ func tellRecordings(t *testing.T, search *servers.OpenSearch) *toldRecordings {
 	awaitTemplates(t, search)
 	makeRefusingIndex(t, search, refusedDay)
 	for _, line := range recordings.Lines(t, recordings.Traces) {
-		export(t, told.Collector, "traces", line)
+		export(t, recorded.Collector, "traces", line)
 	}
 	logs, err := os.ReadFile("testdata/logs.json")
 	require.NoError(t, err)
-	export(t, told.Collector, "logs", string(logs))
+	export(t, recorded.Collector, "logs", string(logs))
 	awaitCount(t, search, "workflow-logs-*", recordedRuns+stuckRuns)
-	awaitCount(t, search, "dify-logs-*", toldLogs)
+	awaitCount(t, search, "dify-logs-*", recordedLogs)
 	awaitCount(t, search, "otelcol-dify-dead-letter", refusedLogs)
-	awaitSpans(t, told.Collector, search)
-	return told
+	awaitSpans(t, recorded.Collector, search)
+	return recorded
 }
 
-// awaitTemplates waits until the collector has set OpenSearch up; the dead letters' template comes last.
+// awaitTemplates waits until the collector has set OpenSearch up. The dead letters' template is the last one.
 func awaitTemplates(t *testing.T, search *servers.OpenSearch) {
 	t.Helper()
 	wait.For(t, "the templates", func(ctx context.Context) error {
@@ -81,14 +81,14 @@ func awaitTemplates(t *testing.T, search *servers.OpenSearch) {
 	})
 }
 
-// makeRefusingIndex makes an index of container logs that refuses a text where a number should be: a dead letter.
+// makeRefusingIndex creates an index of container logs that rejects a text in place of a number, for a dead letter.
 func makeRefusingIndex(t *testing.T, search *servers.OpenSearch, day time.Time) {
 	t.Helper()
 	require.NoError(t, search.Send(t.Context(), http.MethodPut, "/dify-logs-"+day.Format("2006.01.02"),
 		map[string]any{"settings": map[string]any{"index.mapping.ignore_malformed": false}}, &struct{}{}))
 }
 
-// recordedDatabase restores the recorded Dify's database and returns the variables that lead to it.
+// recordedDatabase restores the recorded Dify's database, and returns its variables.
 func recordedDatabase(t *testing.T) (*pgxpool.Pool, map[string]string) {
 	t.Helper()
 	pg := servers.Run(t, servers.StartPostgres)
@@ -98,24 +98,24 @@ func recordedDatabase(t *testing.T) (*pgxpool.Pool, map[string]string) {
 	return dify.Pool, dify.Env
 }
 
-func readRuns(t *testing.T, db *pgxpool.Pool) *toldRecordings {
+func readRuns(t *testing.T, db *pgxpool.Pool) *recordedFigures {
 	t.Helper()
-	told := &toldRecordings{runs: map[string]float64{}}
+	recorded := &recordedFigures{runs: map[string]float64{}}
 	rows, err := db.Query(t.Context(), "SELECT status, total_tokens FROM workflow_runs WHERE finished_at IS NOT NULL")
 	require.NoError(t, err)
 	for rows.Next() {
 		var status string
 		var tokens int64
 		require.NoError(t, rows.Scan(&status, &tokens))
-		told.runs[status]++
-		told.tokens += float64(tokens)
+		recorded.runs[status]++
+		recorded.tokens += float64(tokens)
 	}
 	require.NoError(t, rows.Err())
-	return told
+	return recorded
 }
 
-// tellStuckRun writes a run of an app that is there which began two days ago and did not end.
-func tellStuckRun(t *testing.T, db *pgxpool.Pool) {
+// writeStuckRun writes a run of an existing app that started two days ago and has not ended.
+func writeStuckRun(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	run := schema.Run{ID: uuid.NewString(), WorkflowID: uuid.NewString(), CreatedBy: uuid.NewString(), CreatedAt: time.Now().Add(-48 * time.Hour)}
 	require.NoError(t, db.QueryRow(t.Context(), "SELECT id::text, tenant_id::text FROM apps WHERE mode = 'workflow' LIMIT 1").Scan(&run.AppID, &run.TenantID))
@@ -145,24 +145,24 @@ func awaitCount(t *testing.T, search *servers.OpenSearch, pattern string, want i
 	})
 }
 
-// awaitSpans waits until OpenSearch shows every span that the filter let through. An empty queue says less: what has left it
-// may be on its way.
+// awaitSpans waits until OpenSearch has every span that the filter passed on. An empty queue is not enough: spans may
+// be in flight.
 func awaitSpans(t *testing.T, c *collector.Collector, search *servers.OpenSearch) {
 	t.Helper()
 	wait.For(t, "the spans", func(ctx context.Context) error {
-		told, err := c.OwnMetric(ctx, "otelcol_processor_outgoing_items_total", `otel_signal="traces"`, `processor="dify_filter"`)
+		passed, err := c.OwnMetric(ctx, "otelcol_processor_outgoing_items_total", `otel_signal="traces"`, `processor="dify_filter"`)
 		if err != nil {
 			return err
 		}
 		shown, err := search.Count(ctx, "dify-traces-*")
-		if err == nil && float64(shown) != told {
-			err = fmt.Errorf("%d of %v spans are there", shown, told)
+		if err == nil && float64(shown) != passed {
+			err = fmt.Errorf("%d of %v spans are there", shown, passed)
 		}
 		return err
 	})
 }
 
-// awaitQueueEmpty waits until OpenSearch has taken all that was told.
+// awaitQueueEmpty waits until OpenSearch has accepted everything that was sent.
 func awaitQueueEmpty(t *testing.T, c *collector.Collector) {
 	t.Helper()
 	wait.For(t, "an empty queue", func(ctx context.Context) error {

@@ -36,7 +36,7 @@ type indexPermission struct {
 	AllowedActions []string `json:"allowed_actions" yaml:"allowed_actions"`
 }
 
-// documentedRole is the one that operators are told to make.
+// documentedRole returns the role that the documentation asks operators to create.
 func documentedRole(t *testing.T) role {
 	t.Helper()
 	text, err := os.ReadFile(repo.Path("config", "opensearch", "role.yaml"))
@@ -48,7 +48,7 @@ func documentedRole(t *testing.T) role {
 	return roles[roleName]
 }
 
-// without is the role less one right: a cluster permission, an action or an index pattern.
+// without returns the role without one permission: a cluster permission, an action or an index pattern.
 func (r role) without(right string) role {
 	indices := r.IndexPermissions[0]
 	other := func(list []string) []string {
@@ -69,8 +69,8 @@ const (
 type secured struct {
 	*collector.Collector
 	search *servers.OpenSearch
-	days   int // that were used up
-	told   map[string]int
+	days   int // number of used days
+	sent   map[string]int
 }
 
 func startSecured(t *testing.T) *secured {
@@ -78,7 +78,7 @@ func startSecured(t *testing.T) *secured {
 	search, err := servers.StartOpenSearchNode(t.Context(), servers.NodeOptions{Secure: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, search.Stop()) })
-	s := &secured{search: search, told: map[string]int{}}
+	s := &secured{search: search, sent: map[string]int{}}
 	const api = "/_plugins/_security/api/"
 	// The plugin's example configuration lets every user send bulk requests.
 	require.NoError(t, s.search.Send(t.Context(), http.MethodDelete, api+"rolesmapping/own_index", nil, &struct{}{}))
@@ -89,7 +89,7 @@ func startSecured(t *testing.T) *secured {
 		Configs: []string{
 			collector.ShippedConfig(),
 			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
-			"yaml:service::pipelines::logs::receivers: [otlp]", // into workflow-logs-*, beside dify-logs-*
+			"yaml:service::pipelines::logs::receivers: [otlp]", // into workflow-logs-*, in addition to dify-logs-*
 			"yaml:extensions::opensearch_bulk::retry::max_interval: 1s",
 		},
 		Env: map[string]string{
@@ -114,8 +114,8 @@ func (s *secured) grant(t *testing.T, r role) {
 	s.put(t, "/_plugins/_security/api/roles/"+roleName, r)
 }
 
-// Documents of a day that has no index yet: one goes to each kind of index, and one is refused for good.
-func (s *secured) tell(t *testing.T) {
+// Documents of a day that has no index yet: one for each kind of index, and one that is permanently rejected.
+func (s *secured) send(t *testing.T) {
 	t.Helper()
 	s.days++
 	day := time.Date(2021, 1, 1, 12, 0, 0, 0, time.UTC).AddDate(0, 0, s.days)
@@ -127,24 +127,24 @@ func (s *secured) tell(t *testing.T) {
 "attributes":[{"key":"log.record.uid","value":{"stringValue":"%[1]d"}},{"key":"http.response.status_code","value":{"stringValue":"none"}}]}]}]}]}`, at.UnixNano()))
 	}
 	for pattern, documents := range map[string]int{"dify-traces-*": 1, "workflow-logs-*": 2, "dify-logs-*": 1, "otelcol-dify-dead-letter": 1} {
-		s.told[pattern] += documents
+		s.sent[pattern] += documents
 	}
 }
 
-// awaitAll waits until everything that was told is there.
+// awaitAll waits until everything that was sent has arrived.
 func (s *secured) awaitAll(t *testing.T) {
 	t.Helper()
-	for _, pattern := range slices.Sorted(maps.Keys(s.told)) {
-		awaitCount(t, s.search, pattern, s.told[pattern])
+	for _, pattern := range slices.Sorted(maps.Keys(s.sent)) {
+		awaitCount(t, s.search, pattern, s.sent[pattern])
 	}
 }
 
-// The documented role is enough for the set-up and for delivery, and each of its rights is needed: without it the set-up is
-// refused, or documents wait, and arrive once it is there again.
+// The documented role is sufficient for setup and delivery, and each of its permissions is needed: without it the
+// setup is refused, or documents wait and arrive once it is granted again.
 func TestDocumentedRole(t *testing.T) {
 	s := startSecured(t)
 	awaitTemplates(t, s.search)
-	s.tell(t)
+	s.send(t)
 	s.awaitAll(t)
 	assert.NotContains(t, s.Log(), "rejects the setup")
 
@@ -164,20 +164,20 @@ func (s *secured) checkDeliveryNeeds(t *testing.T, full role, right string) {
 	t.Helper()
 	s.forget(t)
 	s.grant(t, full.without(right))
-	s.tell(t)
+	s.send(t)
 	wait.For(t, "documents are held, or dead letters stored", s.waits)
 	require.Error(t, s.arrived(t.Context()), "without the right")
 	s.grant(t, full)
 	awaitQueueEmpty(t, s.Collector)
 	stored, err := s.OwnMetric(t.Context(), "otelcol_opensearch_bulk_stored_items")
 	require.NoError(t, err)
-	if stored > 0 { // dead letters that were refused are tried again after a start
+	if stored > 0 { // dead letters that were rejected are retried after a start
 		s.KillAndRestart(t)
 	}
 	s.awaitAll(t)
 }
 
-// waits says whether something waits for OpenSearch to take it.
+// waits reports whether something waits for OpenSearch.
 func (s *secured) waits(ctx context.Context) error {
 	held, err := s.OwnMetric(ctx, "otelcol_opensearch_bulk_blocked_requests")
 	stored, err2 := s.OwnMetric(ctx, "otelcol_opensearch_bulk_stored_items")
@@ -187,16 +187,16 @@ func (s *secured) waits(ctx context.Context) error {
 	return nil
 }
 
-// forget deletes the dead-letter index, so that the right to make it is needed again.
+// forget deletes the dead-letter index, so that the permission to create it is needed again.
 func (s *secured) forget(t *testing.T) {
 	t.Helper()
 	const index = "otelcol-dify-dead-letter"
 	require.NoError(t, s.search.Send(t.Context(), http.MethodDelete, "/"+index, nil, &struct{}{}))
-	delete(s.told, index)
+	delete(s.sent, index)
 }
 
 func (s *secured) arrived(ctx context.Context) error {
-	for pattern, want := range s.told {
+	for pattern, want := range s.sent {
 		got, err := s.search.Count(ctx, pattern)
 		if err != nil {
 			continue // no such index yet
@@ -208,7 +208,7 @@ func (s *secured) arrived(ctx context.Context) error {
 	return nil
 }
 
-// checkSetupNeeds starts the collector anew, with nothing set up.
+// checkSetupNeeds starts a new collector, with nothing set up.
 func (s *secured) checkSetupNeeds(t *testing.T, full role, right string) {
 	t.Helper()
 	s.grant(t, full.without(right))

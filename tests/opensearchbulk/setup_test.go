@@ -20,8 +20,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// TestMappingsStayAsTheTemplatesSay sends what would explode guessed mappings: thousands of attribute names, names that are
-// both a value and a prefix, one name with values of every type. Each document is taken, and no field is added.
+// TestMappingsStayAsTheTemplatesSay sends what would blow up dynamic mappings: thousands of attribute names, names
+// that are both a value and a prefix, one name with values of every type. Each document is accepted, and no field is
+// added.
 func TestMappingsStayAsTheTemplatesSay(t *testing.T) {
 	search := freshOpenSearch(t)
 	c := startLogs(t, search)
@@ -55,7 +56,8 @@ func TestMappingsStayAsTheTemplatesSay(t *testing.T) {
 	}
 }
 
-// startLogs runs the shipped configuration with log records over OTLP, which go to workflow-logs-* and to dify-logs-*.
+// startLogs runs the shipped configuration with log records over OTLP, which are written to workflow-logs-* and
+// dify-logs-*.
 func startLogs(t *testing.T, search *servers.OpenSearch) *collector.Collector {
 	t.Helper()
 	return collector.Start(t, collector.Options{
@@ -78,8 +80,8 @@ func mappings(t *testing.T, search *servers.OpenSearch, index string) any {
 	return found[index].Mappings
 }
 
-// TestTemplatesThatAnOperatorChangedAreLeft asks a real node, which writes templates back in a form of its own: what nobody
-// changed is known as ours, and what somebody changed survives every start.
+// TestTemplatesThatAnOperatorChangedAreLeft uses a real node, which returns templates in its own form: unchanged
+// templates are recognized as ours, and changed ones survive every start.
 func TestTemplatesThatAnOperatorChangedAreLeft(t *testing.T) {
 	search := freshOpenSearch(t)
 	c := startLogs(t, search)

@@ -1,10 +1,10 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small application that tells of itself as Dify does: Flask under gunicorn, tasks in Celery, spans as Dify names them.
+"""A small application with the telemetry of Dify: Flask under gunicorn, tasks in Celery, spans with Dify's names.
 
     gunicorn --config gunicorn.conf.py app:flask_app
     celery --app app:celery_app worker --pool gevent --queues workflow_based_app_execution
-    python app.py enqueue QUEUE COUNT           tasks that nobody takes, to make a backlog
+    python app.py enqueue QUEUE COUNT           tasks without a consumer, for a backlog
 
 It reads Dify's variables (DB_*, CELERY_BROKER_URL, OTLP_*, OTEL_*).
 """
@@ -32,7 +32,7 @@ TENANT = "7d4b1f0e-0000-4000-8000-000000000001"
 APP = "7d4b1f0e-0000-4000-8000-000000000002"
 WORKFLOW = "7d4b1f0e-0000-4000-8000-000000000003"
 USER = "7d4b1f0e-0000-4000-8000-000000000004"
-# Stands wherever user content stands; the tests look for it in what arrives.
+# Is part of all user content; the tests search for it in what arrives.
 CONTENT = "user-content-that-must-not-arrive"
 
 flask_app = Flask("app")

@@ -1,6 +1,6 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ways in which Dify fails, and Dify's own Sentry set-up, so that one failure is told by the SDK and by telemetry.
+"""Ways in which Dify fails, with Dify's own Sentry setup, so that the SDK and the telemetry report the same failure.
 
     POST /v1/failures/KIND      fails in the request
     POST /v1/failures/task      fails in a Celery task
@@ -88,7 +88,7 @@ def logged():
 
 
 def logged_twice():
-    """Recorded by the one who notices and by the one who answers."""
+    """Recorded where it is noticed and where the request is handled."""
     try:
         nested()
     except RuntimeError as error:

@@ -1,10 +1,10 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Judges what was made for Sentry, with Sentry's own means: its normaliser and its SDK's envelope parser.
+"""Checks payloads for Sentry with Sentry's own code: its normalizer and its SDK's envelope parser.
 
 Each line on stdin is an object with "event", the text of an event or a transaction, or with "envelope", a whole envelope in
-base64. The answer to each is a line: the list of objections, as JSON. The normaliser objects by removing a value (err), by
-cutting or replacing one (rem, len), or by refusing a transaction.
+base64. The response to each is a line: the list of errors, as JSON. The normalizer reports a removed value (err), a cut or
+replaced one (rem, len), or a refused transaction.
 """
 
 import base64
@@ -19,7 +19,7 @@ EVENTS = ("event", "transaction")
 
 
 def complaints(meta, path=""):
-    """Yields each objection: _meta mirrors the event, objections stand under the key ""."""
+    """Yields each error: _meta mirrors the event and has errors under the key ""."""
     if not isinstance(meta, dict):
         return
     own = meta.get("") or {}
@@ -42,7 +42,7 @@ def judge_event(text):
 
 
 def judge_envelope(body):
-    """The parser is not strict itself: what it read must be what the headers say."""
+    """The parser itself is not strict: what it read must match the headers."""
     envelope = Envelope.deserialize(body)
     found, events = [], 0
     if "sent_at" not in envelope.headers:

@@ -1,6 +1,6 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
-"""OpenTelemetry set up the way Dify sets it up, traps included: the collector has to bear them."""
+"""OpenTelemetry set up as in Dify, including its pitfalls, which the collector has to handle."""
 
 import atexit
 import logging
@@ -110,7 +110,7 @@ def _providers() -> None:
 
 
 def _send_logs(resource) -> None:
-    """What Dify itself does not do: its log over OTLP, with the trace that each line belongs to."""
+    """Exports the log over OTLP, with the trace of each line. Dify itself does not do this."""
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -123,7 +123,7 @@ def _send_logs(resource) -> None:
 
 
 class ExceptionLoggingHandler(logging.Handler):
-    """Each log record with an exception marks the span that is current, and tells the exception there."""
+    """Each log record with an exception sets the current span's status, and records the exception there."""
 
     def emit(self, record: logging.LogRecord) -> None:
         span = get_current_span()
@@ -146,7 +146,7 @@ class ExceptionLoggingHandler(logging.Handler):
 
 def _response_hook(counter):
     def hook(span, status: str, _headers: list) -> None:
-        # Two traps of Dify's: only sampled requests are counted, and every status but 2xx is an error.
+        # Two pitfalls of Dify: only sampled requests are counted, and every status except 2xx is an error.
         if not span or not span.is_recording():
             return
         if status.startswith("2"):

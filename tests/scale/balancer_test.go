@@ -13,16 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// balancer gives each TCP connection to the next of its backends that takes one, as the simplest load balancers do.
+// balancer passes each TCP connection to the next of its back ends that accepts it, as the simplest load balancers
+// do.
 type balancer struct {
 	Address  string
 	backends []string
 	listener net.Listener
 	serving  sync.WaitGroup
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards the fields below
 	next int
-	open map[net.Conn]bool // nil when it is closed
+	open map[net.Conn]bool // nil after it was closed
 }
 
 func newBalancer(t *testing.T, backends ...string) *balancer {
@@ -45,7 +46,8 @@ func (b *balancer) serve() {
 	}
 }
 
-// pipe joins a client with a backend until either ends. A client that no backend takes is hung up on.
+// pipe connects a client with a back end until either closes the connection. The connection is closed if no back end
+// accepts it.
 func (b *balancer) pipe(client net.Conn) {
 	defer b.forget(client)
 	if !b.remember(client) {

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	benchRepeats    = 20 // of the recording, each with trace ids of its own
+	benchRepeats    = 20 // of the recording, each with its own trace ids
 	benchPartitions = 12
 )
 
-// BenchmarkChain tells how many recorded spans a gateway and its writers pass in a second of their CPU time together, against
-// the single collector on the same spans. The back ends, Kafka and the sender are not counted. OpenSearch and Sentry are
-// stand-ins that take everything at once, as only the collectors are measured.
+// BenchmarkChain measures how many recorded spans a gateway and its writers process per second of their total CPU
+// time, compared with the single collector on the same spans. The back ends, Kafka and the sender are not counted.
+// OpenSearch and Sentry are test doubles that accept everything immediately, since only the collectors are measured.
 func BenchmarkChain(b *testing.B) {
 	kafka := servers.Run(b, servers.StartOwnKafka)
 	requests, spans := throughput.Requests(b, benchRepeats)

@@ -25,7 +25,7 @@ const (
 	deadLetters = "otelcol-dify-dead-letter*"
 )
 
-// expectDocumentsOnce waits until as many documents are there as were emitted, and then looks at each.
+// expectDocumentsOnce waits until there are as many documents as were emitted, and then checks each.
 func (r *rig) expectDocumentsOnce(t *testing.T, e emitted) {
 	t.Helper()
 	r.awaitDocuments(t, spanIndices, e.Spans)
@@ -41,12 +41,12 @@ func (r *rig) expectDocumentsOnce(t *testing.T, e emitted) {
 		return fmt.Sprint(attributes["dify.workflow_run_id"])
 	})
 	for id := range seen {
-		require.Contains(t, e.runs, id, "a run that was told and never ended")
+		require.Contains(t, e.runs, id, "a run that was recorded and never ended")
 	}
 	r.awaitDocuments(t, deadLetters, 0)
 }
 
-// awaitDocuments gives up only when no more come.
+// awaitDocuments fails only when no more documents arrive.
 func (r *rig) awaitDocuments(t *testing.T, indices string, want int) {
 	t.Helper()
 	last, progress := -1, time.Now()
@@ -67,7 +67,7 @@ func (r *rig) awaitDocuments(t *testing.T, indices string, want int) {
 	}
 }
 
-// ids are what the documents are about. Two about the same fail the test.
+// ids returns the ids of the documents' subjects. Two documents with the same id fail the test.
 func (r *rig) ids(t *testing.T, indices string, of func(servers.Hit) string) map[string]bool {
 	t.Helper()
 	seen := map[string]bool{}
@@ -79,7 +79,7 @@ func (r *rig) ids(t *testing.T, indices string, of func(servers.Hit) string) map
 	return seen
 }
 
-// report is what a Sentry event says about itself.
+// report has the identifying fields of a Sentry event.
 type report struct {
 	Tags      map[string]string `json:"tags"`
 	Exception struct {
@@ -104,7 +104,7 @@ func reportOf(t *testing.T, event sink.SentryEvent) report {
 	return r
 }
 
-// ofRun says that an event was made of a failed run's row, not of an exception.
+// ofRun reports whether an event is for a failed run's row, not for an exception.
 func (r report) ofRun() bool {
 	values := r.Exception.Values
 	return len(values) > 0 && values[len(values)-1].Mechanism.Type == "dify.workflow_log"
@@ -113,14 +113,14 @@ func (r report) ofRun() bool {
 // expectSentryOnce compares distinct event ids with what was emitted: a redelivery may repeat an id.
 func (r *rig) expectSentryOnce(t *testing.T, e emitted) {
 	t.Helper()
-	wait.For(t, "what Sentry is told", func(context.Context) error {
-		return errors.Join(r.rootsTold(t, e), r.failuresTold(t, e))
+	wait.For(t, "what is reported to Sentry", func(context.Context) error {
+		return errors.Join(r.rootsReported(t, e), r.failuresReported(t, e))
 	})
 	assert.Empty(t, r.sentry.Problems())
 }
 
-// rootsTold is nil when each root is one transaction.
-func (r *rig) rootsTold(t *testing.T, e emitted) error {
+// rootsReported returns nil when each root is one transaction.
+func (r *rig) rootsReported(t *testing.T, e emitted) error {
 	t.Helper()
 	times := map[string]int{}
 	for _, event := range r.sentry.Transactions() {
@@ -138,9 +138,10 @@ func (r *rig) rootsTold(t *testing.T, e emitted) error {
 	return nil
 }
 
-// failuresTold is nil when each exception is one event, and each failed run of which no exception tells. A run's record
-// and its exception may meet different writers: then the run has an event of its own as well.
-func (r *rig) failuresTold(t *testing.T, e emitted) error {
+// failuresReported returns nil when each exception is one event, and each failed run without an exception is one,
+// too. A run's record and its exception may be consumed by different writers: then the run has its own event in
+// addition.
+func (r *rig) failuresReported(t *testing.T, e emitted) error {
 	t.Helper()
 	exceptions, runs := 0, map[string]int{}
 	for _, event := range r.sentry.Events() {
@@ -163,12 +164,12 @@ func (r *rig) failuresTold(t *testing.T, e emitted) error {
 		}
 	}
 	if missing > 0 || exceptions < e.Exceptions {
-		return fmt.Errorf("%d of %d exceptions are told, and %d of %d failed runs are not", exceptions, e.Exceptions, missing, e.WithoutException)
+		return fmt.Errorf("%d of %d exceptions are reported, and %d of %d failed runs are not", exceptions, e.Exceptions, missing, e.WithoutException)
 	}
 	return nil
 }
 
-// expectSums compares what Prometheus has seen, of whatever lifetime of the metrics collector, with what was emitted.
+// expectSums compares what Prometheus has, across restarts of the metrics collector, with what was emitted.
 func (r *rig) expectSums(t *testing.T, e emitted) {
 	t.Helper()
 	for expr, want := range map[string]int{

@@ -13,7 +13,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// A writer that leaves for good while OpenSearch is away hands over what it took by drain.yaml, and that takes nothing more.
+// A writer that is removed while OpenSearch is unavailable delivers its queue with drain.yaml, which consumes nothing
+// more.
 func TestLeavingWriterDrains(t *testing.T) {
 	r := newRigWith(t, rigOptions{env: map[string]string{"OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:1"}})
 	produce := func(n uint64) {

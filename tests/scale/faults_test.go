@@ -48,18 +48,18 @@ func newFaultRig(t *testing.T) *rig {
 	kafka, search := ownServers(t)
 	return newRigWith(t, rigOptions{
 		gateways: 2, writers: 3, reader: true, metrics: true, kafka: kafka, search: search,
-		writerOverlay: []string{"yaml:exporters::sentry::run_window: 2s"}, // of 30s; what is not explained by then is told
+		writerOverlay: []string{"yaml:exporters::sentry::run_window: 2s"}, // instead of 30s; a failed run without an exception is reported then
 	})
 }
 
-// schedule is a test under way.
+// schedule is a running test.
 type schedule struct {
 	*rig
 	random       *rand.Rand
 	searchIsBack chan error // of each round
 }
 
-// fault is something that happens while Dify works, and is over when it returns.
+// fault happens while Dify runs workflows. It is over when the function returns.
 type fault struct {
 	name    string
 	happens func(*testing.T)
@@ -98,7 +98,7 @@ func (s *schedule) brokerKilled(t *testing.T) {
 	require.NoError(t, s.kafka.Resume(t.Context()))
 }
 
-// searchKilled is not the end of it: other faults happen before OpenSearch is back.
+// searchKilled returns before OpenSearch is back, so that other faults happen meanwhile.
 func (s *schedule) searchKilled(t *testing.T) {
 	s.search.Kill()
 	keeper := pick(s, s.writers)
@@ -107,7 +107,7 @@ func (s *schedule) searchKilled(t *testing.T) {
 	go func() { s.searchIsBack <- s.search.Restart(t.Context()) }()
 }
 
-// keeps waits until an exporter has something in its queue.
+// keeps waits until an exporter's queue is not empty.
 func keeps(t *testing.T, i *instance, exporter string) {
 	t.Helper()
 	wait.For(t, "something in the queue of "+exporter, func(ctx context.Context) error {
@@ -119,7 +119,7 @@ func keeps(t *testing.T, i *instance, exporter string) {
 	})
 }
 
-// progress waits until Dify has done something more since.
+// progress waits until Dify has emitted more.
 func (s *schedule) progress(t *testing.T, l *load) {
 	t.Helper()
 	before := l.requests()

@@ -20,7 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
-// ownKafka is one that was started here: it can be halted, and has a door with TLS and a login.
+// ownKafka returns a Kafka that was started here: it can be halted, and has a listener with TLS and a login.
 func ownKafka(t *testing.T) *servers.Kafka {
 	t.Helper()
 	if shared := servers.SharedKafka(t); shared.Secure != "" {
@@ -29,8 +29,8 @@ func ownKafka(t *testing.T) *servers.Kafka {
 	return servers.Run(t, servers.StartOwnKafka)
 }
 
-// What a gateway acknowledged while Kafka was away is in Kafka when it is back. Told to end meanwhile, the gateway can't: the
-// stock exporter's send is not broken off, so it is killed. It starts without Kafka.
+// What a gateway acknowledged while Kafka was unavailable is in Kafka when it is back. The gateway can't shut down
+// meanwhile, because the stock exporter's send is not canceled, so it is killed. It starts without Kafka.
 func TestGatewayKeepsWhatKafkaDoesNotTake(t *testing.T) {
 	kafka := ownKafka(t)
 	r := newRigWith(t, rigOptions{gateways: 1, kafka: kafka, overlays: []string{"yaml:exporters::kafka::sending_queue::queue_size: 30"}})
@@ -55,7 +55,7 @@ func TestGatewayKeepsWhatKafkaDoesNotTake(t *testing.T) {
 	assert.ElementsMatch(t, acknowledged, r.spansInKafka(t))
 }
 
-// spansInKafka are the ids of the documents that the spans in the topic become, each once.
+// spansInKafka returns the distinct document ids of the spans in the topic.
 func (r *rig) spansInKafka(t *testing.T) []string {
 	t.Helper()
 	messages, err := r.kafka.Messages(t.Context(), r.topic("traces"))

@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	largestRequest = 64 << 20 // that a gateway takes
+	largestRequest = 64 << 20 // that a gateway accepts
 	largestMessage = 90_000_000
 	largeSpans     = 600
 )
 
-// The largest request that a gateway takes, all of it one trace, passes Kafka and arrives whole; a larger one is refused to
-// the sender, who knows then.
+// The largest request that a gateway accepts, a single trace, passes through Kafka and arrives complete. A larger one
+// is rejected, so that the sender knows.
 func TestLargestRequestPasses(t *testing.T) {
 	r := newRigWith(t, rigOptions{gateways: 1, writers: 1})
 	gateway := r.gateways[0]
@@ -57,7 +57,7 @@ func TestLargestRequestPasses(t *testing.T) {
 	}
 }
 
-// incompressible is a stack trace as redaction keeps it, of that many bytes at most.
+// incompressible returns a stack trace of at most that many bytes that redaction does not change.
 func incompressible(size int) string {
 	random := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
@@ -70,7 +70,7 @@ func incompressible(size int) string {
 	}
 }
 
-// exactly makes a request of a size by the length of its last text.
+// exactly returns a request of the given size, by adjusting the length of its last text.
 func exactly(t *testing.T, size int, request func(last string) []byte) []byte {
 	t.Helper()
 	last, body := 0, request("")

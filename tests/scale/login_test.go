@@ -16,8 +16,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// With sasl.yaml everything flows through TLS and a login. A wrong password is told as such, without it, and costs nothing once
-// it is right.
+// With sasl.yaml everything uses TLS and a login. A wrong password is logged as such, without the password, and loses
+// nothing once it is corrected.
 func TestTLSAndLogin(t *testing.T) {
 	const wrong, refused = "wr0ng-passw0rd-0f-this-test", "SASL Authentication failed"
 	kafka := ownKafka(t)
@@ -37,10 +37,10 @@ func TestTLSAndLogin(t *testing.T) {
 		n := uint64(i + 1)
 		gateway := start(wrong, mechanism, "", "gateway.yaml")
 		require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "traces", protobuf, span(t, n)))
-		gateway.expectLog(t, refused, "\terror\t", mechanismTold[mechanism])
+		gateway.expectLog(t, refused, "\terror\t", mechanismError[mechanism])
 		gateway.Kill(t)
 		reader := start(wrong, mechanism, "", "writer.yaml")
-		reader.expectLog(t, refused, "\terror\t", mechanismTold[mechanism], `"kafka/traces"`)
+		reader.expectLog(t, refused, "\terror\t", mechanismError[mechanism], `"kafka/traces"`)
 		reader.Terminate(t)
 		for _, locked := range []*instance{gateway, reader} {
 			assert.NotContains(t, locked.Log(), wrong)
@@ -58,5 +58,5 @@ func TestTLSAndLogin(t *testing.T) {
 	}
 }
 
-// mechanismTold is what Kafka says when it refuses.
-var mechanismTold = map[string]string{"SCRAM-SHA-512": "invalid credentials with SASL mechanism SCRAM-SHA-512", "PLAIN": "Invalid username or password"}
+// mechanismError is Kafka's error for a wrong password.
+var mechanismError = map[string]string{"SCRAM-SHA-512": "invalid credentials with SASL mechanism SCRAM-SHA-512", "PLAIN": "Invalid username or password"}

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scale runs what config/scale ships: gateways and writers, with a real Kafka between them.
+// Package scale runs the files of config/scale: gateways and writers, with a real Kafka between them.
 package scale
 
 import (

@@ -14,7 +14,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
-// A second reader waits. A killed one's successor with its storage goes on where it stood: every run is told once.
+// A second reader waits. The successor of a killed reader continues with its storage from its position: every run is
+// recorded once.
 func TestOneReader(t *testing.T) {
 	r := newRigWith(t, rigOptions{writers: 1, reader: true})
 	second := r.start(t, "", "gateway.yaml", "reader.yaml")

@@ -17,11 +17,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// What somebody else wrote into a topic is skipped and told, without its content; what is around it arrives.
+// A message that is not telemetry is skipped and logged without its content. The messages around it arrive.
 func TestPoisonMessageIsSkipped(t *testing.T) {
 	r := newRigWith(t, rigOptions{writers: 1, metrics: true})
 	const content = "poison-of-this-test"
-	const poison = "\x0a\x7f" + content // a resource of 127 bytes, it says
+	const poison = "\x0a\x7f" + content // it declares a resource of 127 bytes
 	good := map[string][2][]byte{
 		"traces":        {span(t, 1), span(t, 2)},
 		"logs":          {record(t, "line 1"), record(t, "line 2")},
@@ -55,12 +55,12 @@ func TestPoisonMessageIsSkipped(t *testing.T) {
 		r.expectConsumed(t, topic)
 		reads.expectMetric(t, 1, "otelcol_kafka_receiver_unmarshal_failed_"+items+"_total", `topic="`+r.topic(topic)+`"`)
 		place := []string{fmt.Sprintf(`"topic": %q`, r.topic(topic)), `"partition": 0`, fmt.Sprintf(`"offset": %d`, offsets[topic])}
-		assert.Len(t, reads.logLines(append(place, "skipping")...), 1, "lines that tell of %s", topic)
+		assert.Len(t, reads.logLines(append(place, "skipping")...), 1, "log lines about %s", topic)
 		assert.NotContains(t, reads.Log(), content)
 	}
 }
 
-// shows says whether Prometheus would find series of these names.
+// shows reports whether Prometheus would find series of these names.
 func shows(ctx context.Context, address string, names ...string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", http.NoBody)
 	if err != nil {

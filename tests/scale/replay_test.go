@@ -22,7 +22,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
-// A topic's day, written again into an emptied OpenSearch, gives the same documents, but for when each was observed.
+// A day of a topic that is replayed into an emptied OpenSearch produces the same documents, except for their observed
+// time.
 func TestReplayGivesTheSameDocuments(t *testing.T) {
 	ports, err := proc.FreePorts(1)
 	require.NoError(t, err)
@@ -52,7 +53,7 @@ func TestReplayGivesTheSameDocuments(t *testing.T) {
 	assert.Greater(t, perIndex["dify-logs"], 500)
 }
 
-// recordDay brings all recordings into Kafka: spans, the lines of containers, and the runs of a database.
+// recordDay sends all recordings to Kafka: spans, log lines of containers, and the runs of a database.
 func (r *rig) recordDay(t *testing.T, fluentPort int) {
 	t.Helper()
 	postgres := servers.SharedPostgres(t)
@@ -73,7 +74,7 @@ func (r *rig) recordDay(t *testing.T, fluentPort int) {
 	gateway.Terminate(t)
 }
 
-// assertNoContentInKafka looks for what the user and the application said in the recordings.
+// assertNoContentInKafka searches for what the user and the application wrote in the recordings.
 func (r *rig) assertNoContentInKafka(t *testing.T) {
 	t.Helper()
 	recorded := strings.ReplaceAll(strings.Join(recordings.Lines(t, recordings.Traces), "\n"), `\"`, `"`) + recordedLines(t, "worker")
@@ -98,7 +99,7 @@ func recordedLines(t *testing.T, container string) string {
 	return string(text)
 }
 
-// sendLines sends what a container wrote, as Docker does, and says how many lines it were.
+// sendLines sends what a container wrote, as Docker does, and returns the number of lines.
 func sendLines(t *testing.T, port int, container string) int {
 	t.Helper()
 	client, err := fluent.New(fluent.Config{FluentHost: "127.0.0.1", FluentPort: port, SubSecondPrecision: true})
@@ -114,7 +115,7 @@ func sendLines(t *testing.T, port int, container string) int {
 	return n
 }
 
-// written are the documents, by index and id, when a writer has written all that is in Kafka.
+// written returns the documents by index and id, after a writer has written everything in Kafka.
 func (r *rig) written(t *testing.T, writer *instance) map[string]map[string]any {
 	t.Helper()
 	r.expectConsumed(t, "traces", "logs", "workflow-logs")

@@ -28,7 +28,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// export sends an OTLP request over HTTP and returns the status of the answer.
+// export sends an OTLP request over HTTP and returns the response's status.
 func export(t *testing.T, address, signal, contentType string, body []byte) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/v1/"+signal, bytes.NewReader(body))
@@ -49,7 +49,7 @@ const (
 	jsonFormat = "application/json"
 )
 
-// spanIDs are the ids of the documents that spans of these numbers become.
+// spanIDs returns the document ids of the spans with these numbers.
 func spanIDs(numbers ...uint64) []string {
 	ids := make([]string, 0, len(numbers))
 	for _, n := range numbers {
@@ -65,7 +65,7 @@ func idsOf(n uint64) (trace pcommon.TraceID, span pcommon.SpanID) {
 	return trace, span
 }
 
-// span is an OTLP request with one span, a trace of its own.
+// span returns an OTLP request with one span in its own trace.
 func span(t *testing.T, n uint64) []byte {
 	t.Helper()
 	td := ptrace.NewTraces()
@@ -88,7 +88,7 @@ func tracesProto(t *testing.T, td ptrace.Traces) []byte {
 	return body
 }
 
-// record is an OTLP request with one log record.
+// record returns an OTLP request with one log record.
 func record(t *testing.T, text string) []byte {
 	t.Helper()
 	ld := plog.NewLogs()
@@ -104,7 +104,7 @@ func record(t *testing.T, text string) []byte {
 	return body
 }
 
-// gauge is an OTLP request with one metric.
+// gauge returns an OTLP request with one metric.
 func gauge(t *testing.T, name string, value int64) []byte {
 	t.Helper()
 	md := pmetric.NewMetrics()
@@ -125,7 +125,7 @@ func metricsProto(t *testing.T, md pmetric.Metrics) []byte {
 	return body
 }
 
-// expectDocuments waits until there are as many as wanted, and returns them.
+// expectDocuments waits until there are as many documents as wanted, and returns them.
 func (r *rig) expectDocuments(t *testing.T, want int, pattern string) []servers.Hit {
 	t.Helper()
 	wait.For(t, "documents in "+pattern, func(ctx context.Context) error {
@@ -148,7 +148,7 @@ func documentIDs(hits []servers.Hit) []string {
 	return ids
 }
 
-// expectLog waits for a line that has all of these texts.
+// expectLog waits for a log line that contains all of these texts.
 func (i *instance) expectLog(t *testing.T, texts ...string) {
 	t.Helper()
 	wait.For(t, fmt.Sprintf("a log line with %q", texts), func(context.Context) error {

@@ -23,10 +23,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// partitions of each topic but the metrics'.
+// partitions is the number of partitions of each topic, except for metrics.
 const partitions = 6
 
-// rig is all of config/scale between real servers; Sentry's Relay is a strict stand-in.
+// rig is all of config/scale between real servers, with a strict test double of Sentry's Relay.
 type rig struct {
 	kafka      *servers.Kafka
 	search     *servers.OpenSearch
@@ -36,7 +36,7 @@ type rig struct {
 
 	balancer *balancer // of OTLP over HTTP, in front of the gateways
 	gateways []*instance
-	reader   *instance // a gateway that reads Dify's database, behind no balancer
+	reader   *instance // a gateway that reads Dify's database, not in the balancer
 	writers  []*instance
 	metrics  *instance
 
@@ -44,7 +44,7 @@ type rig struct {
 	opts   rigOptions
 }
 
-// rigOptions say what differs from what is shipped, and from servers that all tests share.
+// rigOptions are the differences from the shipped files and from the shared servers.
 type rigOptions struct {
 	gateways, writers int
 	reader, metrics   bool // whether there is one
@@ -102,10 +102,10 @@ func newRigWith(t *testing.T, opts rigOptions) *rig {
 	return r
 }
 
-// topic is the name of one, by what is in it.
+// topic returns the name of a topic, by its content.
 func (r *rig) topic(content string) string { return r.prefix + "-" + content }
 
-// group is the name of the consumer group that reads a topic.
+// group returns the name of the consumer group that reads a topic.
 func (r *rig) group(content string) string { return "otelcol-" + r.topic(content) }
 
 func (r *rig) createTopics(t *testing.T) {
@@ -152,7 +152,7 @@ func (r *rig) startReader(t *testing.T) {
 	})
 }
 
-// start runs a collector on files of config/scale. Without a storage it gets one of its own.
+// start runs a collector with files of config/scale. Without a given storage it gets a new one.
 func (r *rig) start(t *testing.T, storage string, files ...string) *instance {
 	t.Helper()
 	if storage == "" {
@@ -181,18 +181,17 @@ func (r *rig) start(t *testing.T, storage string, files ...string) *instance {
 	}
 }
 
-// drain ends a writer for good, as docs/scale.md says: it leaves, and what its queue still holds is delivered from its
-// storage.
+// drain removes a writer as described in docs/scale.md: it stops, and its queue is delivered from its storage.
 func (r *rig) drain(t *testing.T, w *instance) {
 	t.Helper()
 	w.Terminate(t)
 	rest := r.start(t, w.storage, "writer.yaml", "drain.yaml")
-	// Maybe OpenSearch has only begun to start again.
+	// OpenSearch may only just have started again.
 	require.NoError(t, wait.Until(t.Context(), 4*wait.Deadline, rest.drained), "the queues of a writer that has left are not empty")
 	rest.Terminate(t)
 }
 
-// drained is nil when nothing that was taken waits any more.
+// drained returns nil when nothing is waiting any more.
 func (i *instance) drained(ctx context.Context) error {
 	for _, name := range []string{
 		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items", "otelcol_exporter_sentry_runs_waiting",
@@ -208,7 +207,7 @@ func (i *instance) drained(ctx context.Context) error {
 	return nil
 }
 
-// expectConsumed waits until the groups have committed all that is in their topics.
+// expectConsumed waits until the groups have committed everything in their topics.
 func (r *rig) expectConsumed(t *testing.T, contents ...string) {
 	t.Helper()
 	for _, content := range contents {

@@ -31,11 +31,11 @@ const (
 	exportTimeout  = 10 * time.Second
 )
 
-// emitted is what must be found at the destinations.
+// emitted is what must arrive at the destinations.
 type emitted struct {
 	traffic.Expected
 	spans map[string]bool        // by id, whether dify_filter may drop it
-	roots map[string]bool        // of those that it may not drop, the ones without a parent
+	roots map[string]bool        // those without a parent that it must not drop
 	runs  map[string]*runOutcome // by id
 }
 
@@ -44,12 +44,12 @@ type runOutcome struct {
 	withoutException bool // failed without an exception on any span
 }
 
-// load is several Difys at work, each of several processes that export for themselves.
+// load simulates several Difys, each with several processes that export separately.
 type load struct {
 	stop    context.CancelFunc
 	working sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	emitted emitted
 	errs    []error
 }
@@ -69,7 +69,7 @@ func startLoad(t *testing.T, r *rig, seed uint64, difys int) *load {
 	return l
 }
 
-// finish lets all that has begun end, and returns what was emitted and acknowledged.
+// finish waits until everything that has started has ended, and returns what was emitted and acknowledged.
 func (l *load) finish(t *testing.T) emitted {
 	t.Helper()
 	l.stop()
@@ -78,7 +78,7 @@ func (l *load) finish(t *testing.T) emitted {
 	return l.emitted
 }
 
-// play lets exchanges happen until working is done. What they say is exported as long as it takes.
+// play runs exchanges until working is done. Their telemetry is retried until it is exported.
 func (l *load) play(working, ctx context.Context, g *traffic.Generator, rows *schema.Writer, url string) {
 	sdks := map[*traffic.Process]*sdk{}
 	ended := make(chan struct{})
@@ -164,8 +164,8 @@ func visitSpans(spans ptrace.Traces, visit func(scope string, span ptrace.Span))
 // spanID is also the id of a span's document.
 func spanID(trace, span string) string { return trace + "-" + span }
 
-// isNoise says what a rule of dify_filter drops: health checks, a worker's polling of its broker, and what an old Dify
-// makes of Langfuse's failures.
+// isNoise reports what a rule of dify_filter drops: health checks, a worker's polling of its broker, and an old
+// Dify's spans for Langfuse's failures.
 func isNoise(scope string, span ptrace.Span) bool {
 	if route, ok := span.Attributes().Get("http.route"); ok && route.Str() == "/health" {
 		return true
@@ -192,12 +192,12 @@ func (l *load) requests() int {
 	return l.emitted.Requests
 }
 
-// newClient makes a connection for each request, so that a gateway that was away gets its share again.
+// newClient opens a connection for each request, so that a gateway that was away gets requests again.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
-// sdk is OpenTelemetry's in one process: it exports spans and metrics by OTLP over HTTP.
+// sdk simulates the OpenTelemetry SDK of one process: it exports spans and metrics with OTLP over HTTP.
 type sdk struct {
 	process *traffic.Process
 	url     string
@@ -213,7 +213,7 @@ func (s *sdk) add(spans ptrace.Traces) {
 	traffic.Merge(s.spans, spans)
 }
 
-// run exports once per interval until done, and then a last time.
+// run exports once per interval until done, and then once more.
 func (s *sdk) run(ctx context.Context, done <-chan struct{}) error {
 	tick := time.NewTicker(exportInterval)
 	defer tick.Stop()
@@ -254,7 +254,7 @@ func (s *sdk) export(ctx context.Context) error {
 	return send(ctx, s.client, s.url+"/v1/metrics", body)
 }
 
-// send brings a request to a gateway, as often as it takes: what OTLP calls retryable is tried again.
+// send sends a request to a gateway, and retries as OTLP specifies.
 func send(ctx context.Context, client *http.Client, url string, body []byte) error {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		status, err := post(ctx, client, url, body)
@@ -290,7 +290,7 @@ func post(ctx context.Context, client *http.Client, url string, body []byte) (st
 	return resp.StatusCode, err
 }
 
-// recording is what a real Dify emitted in five minutes, as if they had ended just now.
+// recording is what a real Dify emitted in five minutes, moved to the present.
 type recording struct {
 	emitted
 	requests [][]byte
@@ -304,7 +304,7 @@ func readRecording(t *testing.T) *recording {
 		rec.note(spans)
 		visitSpans(spans, func(_ string, span ptrace.Span) {
 			for _, event := range span.Events().All() {
-				if failure := told(event); failure != "" {
+				if failure := reportable(event); failure != "" {
 					exceptions[span.TraceID().String()+failure] = true
 				}
 			}
@@ -322,7 +322,7 @@ func readRecording(t *testing.T) *recording {
 	return rec
 }
 
-// recordedNow are the requests of the recording as if they had ended just now.
+// recordedNow returns the requests of the recording, moved to the present.
 func recordedNow(tb testing.TB) []ptrace.Traces {
 	tb.Helper()
 	var requests []ptrace.Traces
@@ -346,9 +346,10 @@ func recordedNow(tb testing.TB) []ptrace.Traces {
 	return requests
 }
 
-// told is an exception's type and message, if it is one that Sentry should hear of: of those that were recorded, Dify's own
-// Sentry set-up ignores the values', and redis-py's is its normal way to learn that it must load a script.
-func told(event ptrace.SpanEvent) string {
+// reportable returns the type and message of an exception that Sentry must receive, or an empty string. Of the
+// recorded exceptions, Dify's own Sentry setup ignores ValueError, and redis-py's NoScriptError is a normal part of
+// loading a script.
+func reportable(event ptrace.SpanEvent) string {
 	if event.Name() != "exception" {
 		return ""
 	}
@@ -361,7 +362,7 @@ func told(event ptrace.SpanEvent) string {
 	return class.Str() + ": " + message.Str()
 }
 
-// send sends it beside the load.
+// send sends it in addition to the load.
 func (l *load) send(ctx context.Context, r *rig, rec *recording) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

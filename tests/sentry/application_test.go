@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sentry runs the built binary between a Dify-like application and what stands for Sentry: a strict Relay of our own,
-// Spotlight's real server, and Dify's own Sentry SDK for comparison.
+// Package sentry runs the built binary between a Dify-like application and replacements of Sentry: a strict test
+// double of Relay, and Spotlight's real server. It compares the result with Dify's own Sentry SDK.
 package sentry
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
-// listenRelay serves the strict stand-in for Sentry's Relay and returns its DSN.
+// listenRelay serves the strict test double of Sentry's Relay, and returns its DSN.
 func listenRelay(t *testing.T) (relay *sink.Sentry, dsn string) {
 	t.Helper()
 	relay = sink.NewSentry()
@@ -41,7 +41,7 @@ func startCollector(t *testing.T, env map[string]string, overlays ...string) *co
 	})
 }
 
-// startApplication runs the application with the collector that it sends to. It lies in a folder `api`, as Dify's does.
+// startApplication runs the application with the collector that it sends to. It is in a folder `api`, as Dify is.
 func startApplication(t *testing.T, dsn string, difyEnv map[string]string) *pyenv.App {
 	t.Helper()
 	redis, err := servers.StartRedis(t.Context())

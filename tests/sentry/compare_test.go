@@ -17,7 +17,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// differences walks two events and returns the paths at which they differ, without the numbers of list elements.
+// differences compares two events and returns the paths that differ, without the indices of list elements.
 func differences(their, our any, path string) map[string]bool {
 	found := map[string]bool{}
 	switch their := their.(type) {
@@ -34,7 +34,7 @@ func differences(their, our any, path string) map[string]bool {
 	}
 	switch {
 	case fmt.Sprint(their) == fmt.Sprint(our):
-	case strings.HasSuffix(path, ".context_line") && strings.TrimSpace(fmt.Sprint(their)) == our: // Python prints no indentation
+	case strings.HasSuffix(path, ".context_line") && strings.TrimSpace(fmt.Sprint(their)) == our: // Python removes the indentation
 	case our == nil:
 		found[path+".missing"] = true
 	default:
@@ -43,7 +43,7 @@ func differences(their, our any, path string) map[string]bool {
 	return found
 }
 
-// compareLists compares from the end: of frames, that is where it happened.
+// compareLists compares from the end, which for frames is where the exception was raised.
 func compareLists(their, our []any, path string, found map[string]bool) {
 	if len(their) != len(our) {
 		found[path+".length"] = true
@@ -68,7 +68,7 @@ func compareMaps(their, our map[string]any, path string, found map[string]bool) 
 
 var documentedRow = regexp.MustCompile("(?m)^\\| ((?:`[a-z_.]+`(?:, )?)+) \\|")
 
-// documented are the fields that the README says differ from those of Dify's SDK.
+// documented returns the fields that differ from those of Dify's SDK according to the README.
 func documented(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(repo.Path("components", "sentryexporter", "README.md"))
@@ -86,7 +86,7 @@ func documented(t *testing.T) []string {
 	return out
 }
 
-// unexplained are the differences that no documented field covers.
+// unexplained returns the differences that no documented field covers.
 func unexplained(found map[string]bool, documented []string) []string {
 	var out []string
 	for path := range found {
@@ -100,7 +100,7 @@ func unexplained(found map[string]bool, documented []string) []string {
 
 func covers(field, path string) bool { return path == field || strings.HasPrefix(path, field+".") }
 
-// stale are the documented fields at which nothing differs any more.
+// stale returns the documented fields that no longer differ.
 func stale(found map[string]bool, documented []string) []string {
 	return slices.DeleteFunc(slices.Clone(documented), func(field string) bool {
 		for path := range found {
@@ -112,7 +112,7 @@ func stale(found map[string]bool, documented []string) []string {
 	})
 }
 
-// exceptionsOf are the classes of an event's exceptions, root cause first.
+// exceptionsOf returns the classes of an event's exceptions, root cause first.
 func exceptionsOf(ev event) string {
 	values, _ := at(ev, "exception", "values").([]any)
 	var out []string
@@ -122,7 +122,7 @@ func exceptionsOf(ev event) string {
 	return strings.Join(out, ", ")
 }
 
-// at is what stands at a path of names, or nil.
+// at returns the value at a path of names, or nil.
 func at(v any, path ...string) any {
 	for _, key := range path {
 		m, ok := v.(map[string]any)

@@ -24,7 +24,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// newRandom prints its seed, which the environment can give. It may be used by several goroutines.
+// newRandom logs its seed, which the environment can set. It is safe for concurrent use.
 func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
 	return rand.New(&lockedSource{src: rand.NewPCG(soak.Seed(t), 0)})
@@ -41,18 +41,18 @@ func (l *lockedSource) Uint64() uint64 {
 	return l.src.Uint64()
 }
 
-// startFaulty runs the shipped exporter with room for the whole schedule and short pauses between tries.
+// startFaulty runs the shipped exporter with room for the whole schedule and short retry intervals.
 func startFaulty(t *testing.T, dsn string) *collector.Collector {
 	t.Helper()
 	return startCollector(t, map[string]string{"OTELCOL_SENTRY_DSN": dsn, "CELERY_BROKER_URL": "redis://127.0.0.1:1/1"},
 		"yaml:exporters::sentry::retry_on_failure::initial_interval: 50ms",
 		"yaml:exporters::sentry::retry_on_failure::max_interval: 500ms",
 		"yaml:exporters::sentry::sending_queue::queue_size: 100000",
-		"yaml:exporters::sentry::root_wait: 10m", // what comes before its root is to find it
+		"yaml:exporters::sentry::root_wait: 10m", // spans that arrive before their root must find it
 	)
 }
 
-// sendAll sends requests in pushes of a few, from several senders.
+// sendAll sends requests in small batches, from several senders.
 func (w *workload) sendAll(ctx context.Context, requests int) *errgroup.Group {
 	const together, senders = 10, 4
 	work := &errgroup.Group{}
@@ -69,7 +69,7 @@ func (w *workload) sendAll(ctx context.Context, requests int) *errgroup.Group {
 	return work
 }
 
-// counted is what the exporter says it discarded of a category, for any of the reasons.
+// counted returns the number of items of a category that the exporter has discarded for any of the reasons.
 func counted(ctx context.Context, t *testing.T, col *collector.Collector, category string, reasons ...string) int {
 	t.Helper()
 	sum := 0.0
@@ -84,14 +84,14 @@ func counted(ctx context.Context, t *testing.T, col *collector.Collector, catego
 	return int(sum)
 }
 
-// Whatever the server does: each error and each root is accepted or counted by a stated rule, each span is accepted once or
-// counted, and Sentry is told what the protocol lets SDKs tell.
+// Whatever the server does, each error and each root is accepted or counted with a documented reason, each span is
+// accepted once or counted, and the discards are reported to Sentry as the protocol specifies.
 func TestEveryErrorAndRootIsAcceptedOrCounted(t *testing.T) {
 	t.Parallel()
 	requests := soak.Size(2500, 12_500) // 10,000 spans, or 50,000
 	drawn := randomly(newRandom(t), map[fault]int{serverError: 50, cutBefore: 50, limited: 4, retryAfter: 1})
 	relay, dsn := newFaultyRelay(t, func(kind, payload string) fault {
-		if strings.Contains(payload, `request 7`) { // each error whose number begins with it
+		if strings.Contains(payload, `request 7`) { // each error whose number starts with 7
 			return tooLarge
 		}
 		return drawn(kind, payload)
@@ -105,13 +105,13 @@ func TestEveryErrorAndRootIsAcceptedOrCounted(t *testing.T) {
 	col := startFaulty(t, dsn)
 	w := newWorkload(col.OTLPHTTP)
 	work := w.sendAll(t.Context(), requests)
-	waitForTaken(t, relay.Sentry, requests/4)
+	waitForAccepted(t, relay.Sentry, requests/4)
 	relay.setAway(true)
 	time.AfterFunc(2*time.Second, func() { relay.setAway(false) })
 	require.NoError(t, work.Wait())
 
 	dropped := []string{"rate_limited", "ratelimit_backoff"} // a limit on transactions drops them
-	var got taken
+	var got accepted
 	wait.For(t, "each error and root", func(ctx context.Context) error {
 		counts := relay.Counts()
 		transactions := counts.Transactions + counted(ctx, t, col, "transaction", dropped...)
@@ -120,7 +120,7 @@ func TestEveryErrorAndRootIsAcceptedOrCounted(t *testing.T) {
 		}
 		return nil
 	})
-	got = takenBy(t, relay.Sentry)
+	got = acceptedBy(t, relay.Sentry)
 	assert.Equal(t, requests-tooLargeErrors, got.errors)
 	assert.Equal(t, requests-tooLargeErrors, relay.Counts().Events, "each under one id")
 	assert.Equal(t, tooLargeErrors, counted(t.Context(), t, col, "error", "too_large"))
@@ -148,7 +148,7 @@ func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
 	relay, dsn := newFaultyRelay(t, func(kind, _ string) fault {
 		f := randomly(random, map[fault]int{serverError: 50, cutBefore: 30, cutAfter: 30, limited: 4})(kind, "")
 		if f == limited && kind != "event" {
-			return none // a limit on transactions drops them, which no killed process can tell
+			return none // a limit on transactions drops them, which a killed process can't report
 		}
 		return f
 	})
@@ -156,7 +156,7 @@ func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
 	w := newWorkload(col.OTLPHTTP)
 	work := w.sendAll(t.Context(), requests)
 	for kill := range kills {
-		waitForTaken(t, relay.Sentry, 2*requests*(kill+1)/(kills+1)/2)
+		waitForAccepted(t, relay.Sentry, 2*requests*(kill+1)/(kills+1)/2)
 		if random.IntN(2) == 0 {
 			relay.setAway(true)
 			time.AfterFunc(time.Second, func() { relay.setAway(false) })
@@ -164,9 +164,9 @@ func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
 		col.KillAndRestart(t)
 	}
 	require.NoError(t, work.Wait())
-	var got taken
+	var got accepted
 	wait.For(t, "each error and root", func(context.Context) error {
-		if got = takenBy(t, relay.Sentry); got.errors < requests || got.roots < requests {
+		if got = acceptedBy(t, relay.Sentry); got.errors < requests || got.roots < requests {
 			return fmt.Errorf("%d errors, %d roots of %d", got.errors, got.roots, requests)
 		}
 		return nil
@@ -179,8 +179,8 @@ func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
 		kills, requests, relay.Counts().Repeated, childrenOfRequest*requests, spansOfRequest*requests-len(got.spans))
 }
 
-// A stop while Sentry is away is quick, and what it did not take by then comes after the start: errors, roots and the spans
-// that waited for theirs.
+// A shutdown while Sentry is unavailable is quick, and what Sentry has not accepted is sent after the next start:
+// errors, roots, and the spans that waited for their root.
 func TestStopInAnOutageStoresEverything(t *testing.T) {
 	for name, outage := range map[string]func(*faultyRelay, bool){
 		"away": (*faultyRelay).setAway, "hanging": (*faultyRelay).setHanging,
@@ -200,15 +200,15 @@ func testStopInAnOutage(t *testing.T, outage func(r *faultyRelay, begins bool)) 
 	col := startFaulty(t, dsn)
 	w := newWorkload(col.OTLPHTTP)
 	require.NoError(t, w.sendAll(t.Context(), requests).Wait())
-	require.NoError(t, w.export(t.Context(), w.push(requests, requests, w.children))) // their roots never come
-	w.client.CloseIdleConnections()                                                   // for one that was opened and not used the OTLP receiver waits 5 s
+	require.NoError(t, w.export(t.Context(), w.push(requests, requests, w.children))) // their roots never arrive
+	w.client.CloseIdleConnections()                                                   // the OTLP receiver waits 5 s for an open connection that was never used
 	took := col.Terminate(t)
 	outage(relay, false)
 	col.Restart(t)
 	assert.Less(t, took, 15*time.Second, "5 s are promised; here is room for a busy machine")
-	var got taken
+	var got accepted
 	wait.For(t, "everything", func(context.Context) error {
-		if got = takenBy(t, relay.Sentry); len(got.spans) < (spansOfRequest+childrenOfRequest)*requests || got.errors < requests {
+		if got = acceptedBy(t, relay.Sentry); len(got.spans) < (spansOfRequest+childrenOfRequest)*requests || got.errors < requests {
 			return fmt.Errorf("%d spans, %d errors", len(got.spans), got.errors)
 		}
 		return nil
@@ -220,7 +220,7 @@ func testStopInAnOutage(t *testing.T, outage func(r *faultyRelay, begins bool)) 
 	t.Logf("the stop took %s", took)
 }
 
-// A 429 that says nothing else holds for a minute and for all categories.
+// A 429 without headers applies to all categories for a minute.
 func TestBareRefusalHoldsForAMinute(t *testing.T) {
 	t.Parallel()
 	var refused time.Time
@@ -247,12 +247,12 @@ func TestBareRefusalHoldsForAMinute(t *testing.T) {
 		return nil
 	}))
 	assert.GreaterOrEqual(t, time.Since(refused), time.Minute)
-	got := takenBy(t, relay.Sentry)
+	got := acceptedBy(t, relay.Sentry)
 	assert.Equal(t, 21, got.roots+counted(t.Context(), t, col, "transaction", "rate_limited", "ratelimit_backoff"))
 }
 
-// waitForTaken waits until a Sentry has so many errors and transactions.
-func waitForTaken(t *testing.T, s *sink.Sentry, want int) {
+// waitForAccepted waits until a Sentry has that many errors and transactions.
+func waitForAccepted(t *testing.T, s *sink.Sentry, want int) {
 	t.Helper()
 	wait.For(t, "errors and transactions", func(context.Context) error {
 		if counts := s.Counts(); counts.Events+counts.Transactions < want {

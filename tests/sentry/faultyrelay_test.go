@@ -23,27 +23,27 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 )
 
-// fault is what befalls an envelope on its way to the strict stand-in for Relay, or on the way back.
+// fault is what happens to an envelope on its way to the strict test double of Relay, or to the response.
 type fault int
 
 const (
 	none        fault = iota
 	serverError       // 5xx
-	cutBefore         // the connection ends before Relay has it
-	cutAfter          // the connection ends before the answer
-	limited           // 429 with X-Sentry-Rate-Limits, for the category that came
+	cutBefore         // the connection is closed before Relay has it
+	cutAfter          // the connection is closed before the response
+	limited           // 429 with X-Sentry-Rate-Limits, for the received category
 	retryAfter        // 429 with Retry-After only: for all categories
-	bare              // 429 alone: for all categories, a minute by Sentry's rule
+	bare              // 429 alone: for all categories, for a minute according to Sentry
 	tooLarge          // 413
 )
 
-// faultyRelay is a strict Relay behind faults of a schedule.
+// faultyRelay is a strict Relay with the faults of a schedule.
 type faultyRelay struct {
 	*sink.Sentry
 	server *sink.Server
 
 	mu sync.Mutex
-	// What follows is guarded by mu.
+	// The fields below are guarded by mu.
 	schedule func(kind, payload string) fault
 	away     bool
 	hanging  bool
@@ -60,7 +60,7 @@ func newFaultyRelay(t *testing.T, schedule func(kind, payload string) fault) (r 
 	return r, sink.SentryDSN(r.server.URL())
 }
 
-// randomly draws faults with these weights of a thousand; the rest is served.
+// randomly selects faults with these weights per thousand; other requests are served.
 func randomly(random *rand.Rand, weights map[fault]int) func(kind, payload string) fault {
 	return func(string, string) fault {
 		at := random.IntN(1000)
@@ -73,14 +73,14 @@ func randomly(random *rand.Rand, weights map[fault]int) func(kind, payload strin
 	}
 }
 
-// setAway lets every connection end without an answer.
+// setAway closes every connection without a response.
 func (r *faultyRelay) setAway(away bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.away = away
 }
 
-// setHanging lets every request wait for an answer that does not come.
+// setHanging lets every request wait for a response that never comes.
 func (r *faultyRelay) setHanging(hanging bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,7 +100,7 @@ func (r *faultyRelay) setSchedule(schedule func(kind, payload string) fault) {
 	r.schedule = schedule
 }
 
-// happened is how often a fault was.
+// happened returns how often a fault has happened.
 func (r *faultyRelay) happened(f fault) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,7 +111,7 @@ func (r *faultyRelay) next(kind, payload string) (f fault, nth int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f = r.schedule(kind, payload)
-	if kind == "client_report" { // what these tell is compared
+	if kind == "client_report" { // their content is compared
 		f = none
 	}
 	if r.away {
@@ -166,7 +166,7 @@ func (r *faultyRelay) take(w http.ResponseWriter, req *http.Request, body []byte
 	r.Sentry.ServeHTTP(w, again)
 }
 
-// takeReport takes what rides along: a limit takes out the item that it is about, and never a client report.
+// takeReport accepts the rest of an envelope: a limit removes items of its category, but never a client report.
 func (r *faultyRelay) takeReport(req *http.Request, env received) {
 	if env.rest == "" {
 		return
@@ -178,7 +178,7 @@ func (r *faultyRelay) takeReport(req *http.Request, env received) {
 	r.take(httptest.NewRecorder(), req, zipped.Bytes())
 }
 
-// received is an envelope as it came, with its first item taken apart.
+// received is an envelope as received, with its first item parsed.
 type received struct {
 	body                        []byte
 	header, kind, payload, rest string

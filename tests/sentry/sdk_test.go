@@ -19,7 +19,7 @@ import (
 // event is an error event, decoded.
 type event = map[string]any
 
-// sdkServer takes what Dify's own Sentry SDK sends, profiles and all, and keeps its error events.
+// sdkServer accepts what Dify's own Sentry SDK sends, including profiles, and keeps the error events.
 type sdkServer struct {
 	*httptest.Server
 
@@ -90,7 +90,7 @@ func readEvents(req *http.Request) ([]event, error) {
 	}
 }
 
-func (s *sdkServer) taken() ([]event, []string) {
+func (s *sdkServer) received() ([]event, []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]event{}, s.events...), append([]string{}, s.faults...)

@@ -26,11 +26,11 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// failures are the ways in which tests/python/failures.py fails, with the exceptions of the one event that both make of it.
+// failures are the ways in which tests/python/failures.py fails, with the exceptions of the event that both report.
 var failures = []struct {
-	kind   string
-	status int
-	told   string // "": neither tells
+	kind     string
+	status   int
+	reported string // "": neither reports it
 }{
 	{"plugin_daemon", http.StatusBadGateway, "ConnectError, ConnectError"},
 	{"unhandled", http.StatusInternalServerError, "KeyError, RuntimeError"},
@@ -45,12 +45,12 @@ var failures = []struct {
 	{"langfuse", http.StatusOK, ""},
 }
 
-// TestSideBySide compares field by field what the real sentry-sdk, set up as Dify does, tells of failures with what becomes
-// of their OpenTelemetry in the collector. They agree except for what the exporter's README lists.
+// TestSideBySide compares field by field what the real sentry-sdk, set up as in Dify, reports for failures with what
+// the collector makes of their OpenTelemetry. They agree except for what the exporter's README lists.
 func TestSideBySide(t *testing.T) {
 	found := map[string]bool{}
-	t.Run("an application that tells both", func(t *testing.T) { maps.Copy(found, compareLive(t)) })
-	t.Run("what a real Dify told", func(t *testing.T) { maps.Copy(found, compareRecorded(t)) })
+	t.Run("an application with both", func(t *testing.T) { maps.Copy(found, compareLive(t)) })
+	t.Run("a recorded Dify", func(t *testing.T) { maps.Copy(found, compareRecorded(t)) })
 	assert.Empty(t, stale(found, documented(t)), "listed in the README, but equal")
 }
 
@@ -64,13 +64,13 @@ func compareLive(t *testing.T) map[string]bool {
 		answer, err := app.Post(t.Context(), "/v1/failures/"+f.kind, map[string]any{})
 		require.NoError(t, err)
 		require.Equal(t, f.status, answer.Status, f.kind)
-		if f.told != "" {
-			want[f.kind] = f.told
+		if f.reported != "" {
+			want[f.kind] = f.reported
 		}
 	}
 	var theirs, ours map[string]event
 	wait.For(t, "all events of both", func(context.Context) error {
-		events, faults := sdk.taken()
+		events, faults := sdk.received()
 		require.Empty(t, faults)
 		theirs, ours = byKind(t, events), byKind(t, decoded(t, relay.Events()))
 		if len(theirs) < len(want) || len(ours) < len(want) {
@@ -78,8 +78,8 @@ func compareLive(t *testing.T) map[string]bool {
 		}
 		return nil
 	})
-	assert.Equal(t, want, told(theirs), "the SDK's")
-	assert.Equal(t, want, told(ours), "ours")
+	assert.Equal(t, want, exceptionsByKind(theirs), "the SDK's")
+	assert.Equal(t, want, exceptionsByKind(ours), "ours")
 	known, all := documented(t), map[string]bool{}
 	for kind := range want {
 		found := differences(theirs[kind], ours[kind], "")
@@ -90,7 +90,7 @@ func compareLive(t *testing.T) map[string]bool {
 	return all
 }
 
-// byKind names events by the failure they tell of. Each must be told once.
+// byKind returns events by the failure that they report. Each must be reported once.
 func byKind(t *testing.T, events []event) map[string]event {
 	t.Helper()
 	out := map[string]event{}
@@ -99,13 +99,13 @@ func byKind(t *testing.T, events []event) map[string]event {
 		if address, ok := at(ev, "request", "url").(string); ok {
 			kind = address[strings.LastIndex(address, "/")+1:]
 		}
-		require.NotContains(t, out, kind, "told twice")
+		require.NotContains(t, out, kind, "reported twice")
 		out[kind] = ev
 	}
 	return out
 }
 
-func told(events map[string]event) map[string]string {
+func exceptionsByKind(events map[string]event) map[string]string {
 	out := map[string]string{}
 	for kind, ev := range events {
 		out[kind] = exceptionsOf(ev)
@@ -124,7 +124,7 @@ func decoded(t *testing.T, events []sink.SentryEvent) []event {
 	return out
 }
 
-// requireSentryTakes expects that Relay and Sentry's normaliser would take all of it as it is.
+// requireSentryTakes requires that Relay and Sentry's normalizer accept everything unchanged.
 func requireSentryTakes(t *testing.T, relay *sink.Sentry) {
 	t.Helper()
 	assert.Empty(t, relay.Problems())
@@ -136,7 +136,8 @@ func requireSentryTakes(t *testing.T, relay *sink.Sentry) {
 	pyenv.Normalise(t, payloads...)
 }
 
-// compareRecorded takes a round of failing requests of a real Dify: what its SDK told, and the OpenTelemetry of that time.
+// compareRecorded uses recorded failing requests of a real Dify: what its SDK reported, and the OpenTelemetry of the
+// same time.
 func compareRecorded(t *testing.T) map[string]bool {
 	t.Helper()
 	relay, dsn := listenRelay(t)
@@ -153,7 +154,7 @@ func compareRecorded(t *testing.T) map[string]bool {
 		var their event
 		require.NoError(t, json.Unmarshal([]byte(line), &their))
 		if their["exception"] == nil {
-			continue // a line of the log alone, which is not in Dify's telemetry: the README says so
+			continue // only a log line, which is not in Dify's telemetry; documented in the README
 		}
 		wait.For(t, "the event of "+exceptionsOf(their), func(context.Context) error {
 			found, err := agreeing(t, their, decoded(t, relay.Events()), known)
@@ -164,7 +165,7 @@ func compareRecorded(t *testing.T) map[string]bool {
 	return all
 }
 
-// agreeing finds the event that tells the same; found is where the two differ all the same.
+// agreeing finds the event for the same failure. found has the remaining differences.
 func agreeing(t *testing.T, their event, ours []event, known []string) (found map[string]bool, err error) {
 	t.Helper()
 	err = errors.New("no event of the same exceptions and logger")

@@ -27,7 +27,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// spotlight is the server of Sentry's own Spotlight, without a browser.
+// spotlight is the server of Sentry's Spotlight, without a browser.
 type spotlight struct{ url string }
 
 func startSpotlight(t *testing.T) *spotlight {
@@ -43,7 +43,7 @@ func startSpotlight(t *testing.T) *spotlight {
 	s := &spotlight{url: "http://localhost:" + port}
 	process, err := proc.Start(proc.Spec{
 		Name: "spotlight", Dir: t.TempDir(), Path: node, Args: []string{script, "server", "--port", port},
-		// It would tell its makers of itself: the proxy, which is none, keeps that on this machine.
+		// It would send usage data to its makers: an unusable proxy prevents that.
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "https_proxy=http://127.0.0.1:1"},
 	})
 	require.NoError(t, err)
@@ -75,9 +75,9 @@ func (s *spotlight) healthy(ctx context.Context) error {
 	return nil
 }
 
-// shown are the payloads of what Spotlight shows, by type of item. Its stream begins with all that it has.
+// shown returns the payloads that Spotlight shows, by item type. Its stream starts with everything that it has.
 func (s *spotlight) shown(ctx context.Context) (map[string][]event, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // the stream has no end
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // the stream never ends
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/stream", http.NoBody)
 	if err != nil {
@@ -124,8 +124,8 @@ func readShown(data []byte, out map[string][]event) error {
 	return nil
 }
 
-// TestSpotlight expects that a failing request of the real Python client shows up as a person wants to see it: the error, the
-// tree of its transactions, the line of its log, all of one trace.
+// TestSpotlight expects that a failing request of the real Python client is shown completely: the error, the tree of
+// its transactions and its log line, all of one trace.
 func TestSpotlight(t *testing.T) {
 	spot := startSpotlight(t)
 	app := startApplication(t, spot.dsn(), map[string]string{"APP_OTLP_LOGS": "1"})
@@ -152,7 +152,7 @@ func TestSpotlight(t *testing.T) {
 	require.NotNil(t, request, "the transaction of the error's trace")
 	assert.Equal(t, "POST /v1/failures/<kind>", request["transaction"])
 	assert.Contains(t, treeOf(request), "http.server > http.client POST http://127.0.0.1:1/plugin/dispatch")
-	assert.Contains(t, treeIDs(request), at(failure, "contexts", "trace", "span_id"), "the error stands in the tree")
+	assert.Contains(t, treeIDs(request), at(failure, "contexts", "trace", "span_id"), "the error is in the tree")
 
 	var bodies []any
 	for _, log := range logsOf(shown) {
@@ -183,7 +183,7 @@ func transactionOf(shown map[string][]event, trace any) event {
 	return shown["transaction"][i]
 }
 
-// treeOf names each span of a transaction with the operation of its parent.
+// treeOf returns each span of a transaction with the operation of its parent.
 func treeOf(transaction event) []string {
 	ops := map[any]any{at(transaction, "contexts", "trace", "span_id"): at(transaction, "contexts", "trace", "op")}
 	spans, _ := transaction["spans"].([]any)

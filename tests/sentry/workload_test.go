@@ -22,15 +22,15 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// A request of the workload is a trace of one root with one exception, and childrenOfRequest spans that come first, in
-// another push, as they do from Dify.
+// A request of the workload is a trace of one root with one exception, and childrenOfRequest spans that arrive first,
+// in another request, as from Dify.
 const (
 	childrenOfRequest = 3
 	spansOfRequest    = childrenOfRequest + 1
 	rootSpan          = 1
 )
 
-// workload is what a test says to the collector.
+// workload is what a test sends to the collector.
 type workload struct {
 	at     time.Time
 	client *http.Client
@@ -47,7 +47,7 @@ func traceOf(request int) (id pcommon.TraceID) {
 	return id
 }
 
-// send pushes requests, children first, until the collector has taken them, however often it dies meanwhile.
+// send sends requests, children first, until the collector has accepted them, however often it is killed meanwhile.
 func (w *workload) send(ctx context.Context, first, n int) error {
 	if err := w.export(ctx, w.push(first, n, w.children)); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (w *workload) root(spans ptrace.SpanSlice, request int) {
 		"Traceback (most recent call last):\n  File \"/app/api/a.py\", line 7, in run\n    call()\nRuntimeError: request %d\n", request))
 }
 
-// export sends as the SDK does, until it is answered 200.
+// export sends as the SDK does, until the response is 200.
 func (w *workload) export(ctx context.Context, td ptrace.Traces) error {
 	body, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
 	if err != nil {
@@ -129,16 +129,16 @@ func (w *workload) export(ctx context.Context, td ptrace.Traces) error {
 	})
 }
 
-// taken is what a Sentry has of the workload.
-type taken struct {
+// accepted is what a Sentry has of the workload.
+type accepted struct {
 	errors int             // traces whose error is there
 	roots  int             // traces whose root is there, as a transaction
 	spans  map[string]bool // all spans
 }
 
-func takenBy(t *testing.T, s *sink.Sentry) taken {
+func acceptedBy(t *testing.T, s *sink.Sentry) accepted {
 	t.Helper()
-	got := taken{spans: map[string]bool{}}
+	got := accepted{spans: map[string]bool{}}
 	errors := map[string]bool{}
 	for _, ev := range s.Events() {
 		errors[idsIn(t, ev.Payload)[0][:32]] = true
@@ -159,7 +159,7 @@ func takenBy(t *testing.T, s *sink.Sentry) taken {
 	return got
 }
 
-// idsIn are the trace and span ids of a payload: its own, then those of its spans.
+// idsIn returns the trace and span ids of a payload: its own, then those of its spans.
 func idsIn(t *testing.T, payload []byte) []string {
 	t.Helper()
 	type span struct {

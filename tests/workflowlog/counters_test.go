@@ -19,7 +19,7 @@ import (
 
 const endedRuns = " FROM workflow_runs WHERE status NOT IN ('running', 'paused')"
 
-// checkCounters waits until each counter in Prometheus says what SQL says of the same rows.
+// checkCounters waits until each counter in Prometheus equals the result of SQL for the same rows.
 func checkCounters(t *testing.T, db *dify, prometheus *servers.Prometheus) {
 	t.Helper()
 	const byAll = "dify_app_id, dify_workflow_run_status, dify_workflow_run_triggered_from"
@@ -46,7 +46,7 @@ func checkCounters(t *testing.T, db *dify, prometheus *servers.Prometheus) {
 	}
 }
 
-// sums reads what a query that groups by three columns adds up.
+// sums returns the sums of a query that groups by three columns.
 func sums(t *testing.T, db *dify, query string) map[string]float64 {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), query)
@@ -63,7 +63,7 @@ func sums(t *testing.T, db *dify, query string) map[string]float64 {
 	return found
 }
 
-// differ compares with what Prometheus has, where a series that counts nothing is no difference.
+// differ compares with what Prometheus has. A series with 0 is not a difference.
 func differ(want map[string]float64, samples []servers.Sample) error {
 	got := map[string]float64{}
 	for _, s := range samples {

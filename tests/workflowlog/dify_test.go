@@ -27,17 +27,17 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
-// role reads for the collector, and may do nothing else.
+// role is the collector's role, which may only read.
 const (
 	role         = "otelcol"
 	rolePassword = "Otelcol-5ecret" //nolint:gosec // of a server that the test starts
 )
 
-// dify is a database as Dify sees it, and its server.
+// dify is a Dify database with its server.
 type dify struct {
 	*sql.DB
 	server  server
-	env     map[string]string // where the collector finds it
+	env     map[string]string // the collector's variables for it
 	dialect dialect
 }
 
@@ -48,13 +48,13 @@ type server interface {
 	Stop() error
 }
 
-// dialect is what differs between the databases.
+// dialect has the differences between the databases.
 type dialect struct {
 	placeholder func(n int) string
-	ignore      [2]string // around the rest of an INSERT that leaves alone what is there
+	ignore      [2]string // before and after the rest of an INSERT that ignores existing rows
 	connections string    // ids of the collector's connections
-	cut         string    // ends one
-	price       string    // the price that a node's execution_metadata tells
+	cut         string    // closes one
+	price       string    // the price in a node's execution_metadata
 }
 
 var databases = map[string]func(t *testing.T) *dify{"postgresql": newPostgres, "mysql": newMariaDB}
@@ -118,7 +118,7 @@ func open(t *testing.T, connector driver.Connector) *dify {
 	return &dify{DB: db}
 }
 
-// collectorEnv is what a collector needs to read the database.
+// collectorEnv returns the variables that a collector needs to read the database.
 func (d *dify) collectorEnv() map[string]string {
 	env := maps.Clone(d.env)
 	env["DB_USERNAME"], env["DB_PASSWORD"] = role, rolePassword
@@ -131,7 +131,7 @@ func (d *dify) must(t *testing.T, statement string) {
 	require.NoError(t, err, statement)
 }
 
-// cutConnections ends what the collector has open, while it may be in the middle of a statement.
+// cutConnections closes the collector's connections, possibly during a statement.
 func (d *dify) cutConnections(t *testing.T) {
 	t.Helper()
 	for _, id := range list[int](t, d, d.dialect.connections) {
@@ -168,7 +168,7 @@ type executor interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// insert adds rows that have the same columns, unless they are there: a commit whose answer was lost is repeated.
+// insert adds rows with the same columns, unless they exist: a commit whose response was lost is repeated.
 func (d *dify) insert(ctx context.Context, into executor, table string, rows ...row) error {
 	columns := slices.Sorted(maps.Keys(rows[0]))
 	var statement strings.Builder
@@ -186,7 +186,7 @@ func (d *dify) insert(ctx context.Context, into executor, table string, rows ...
 	return err
 }
 
-// value writes a time as Dify does: in UTC, without a zone.
+// value converts a time as Dify does: to UTC, without a zone.
 func value(v any) any {
 	if at, ok := v.(time.Time); ok {
 		return at.UTC().Format("2006-01-02 15:04:05.000000")
@@ -194,7 +194,7 @@ func value(v any) any {
 	return v
 }
 
-// bind writes the question marks of a statement as the database wants them.
+// bind converts the question marks of a statement to the database's placeholders.
 func (d *dify) bind(statement string) string {
 	var bound strings.Builder
 	for i, part := range strings.Split(statement, "?") {

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package workflowlog tests the built binary's workflow_log receiver over real databases that fail.
+// Package workflowlog tests the built binary's workflow_log receiver with real databases that fail.
 package workflowlog
 
 import (
@@ -28,10 +28,10 @@ const (
 	lookBack    = 2 * time.Second
 	outcomeWait = 5 * time.Second
 	maxRunAge   = 10 * time.Minute
-	longest     = 5 * time.Minute // for all that was committed to be told
+	longest     = 5 * time.Minute // until all committed runs are recorded
 )
 
-// Whatever fails, and whatever commits late, each run that has ended is told, as one record.
+// Whatever fails, and whatever commits late, each run that has ended is recorded exactly once.
 func TestFaults(t *testing.T) {
 	for name, newDatabase := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// schedule is a test under way.
+// schedule is a running test.
 type schedule struct {
 	db        *dify
 	rng       *rand.Rand
@@ -66,7 +66,7 @@ func runSchedule(t *testing.T, db *dify) {
 	prometheus, err := servers.StartPrometheus(t.Context(), s.collector.Prometheus)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, prometheus.Stop()) })
-	s.writers = startWriters(t, db, seed, 3*lookBack) // so that many a run is later than look_back
+	s.writers = startWriters(t, db, seed, 3*lookBack) // so that many runs are later than look_back
 
 	for _, next := range s.faults() {
 		s.pause(t)
@@ -89,13 +89,13 @@ func startCollector(t *testing.T, db *dify, env map[string]string) *collector.Co
 	return collector.Start(t, collector.Options{Configs: []string{repo.Path("tests", "workflowlog", "testdata", "collector.yaml")}, Env: all})
 }
 
-// fault is something that happens to the collector or to what it needs, and is over when it returns.
+// fault happens to the collector or to something that it needs. It is over when the function returns.
 type fault struct {
 	name    string
 	happens func(*testing.T)
 }
 
-// faults are all of the schedule's, in random order.
+// faults returns all faults of the schedule in random order.
 func (s *schedule) faults() []fault {
 	times := soak.Size(1, 4)
 	var all []fault
@@ -109,7 +109,7 @@ func (s *schedule) faults() []fault {
 			fault{"connections are cut", s.connectionsCut},
 			fault{"the pipeline refuses", func(t *testing.T) { s.sinkBehaves(t, refuses, nil) }},
 			fault{"the pipeline refuses, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, refuses, s.kill) }},
-			fault{"the pipeline takes without a word, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, isSilent, s.kill) }},
+			fault{"the pipeline accepts without a response, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, isSilent, s.kill) }},
 			fault{"the storage is full", s.storageFull},
 		)
 	}
@@ -125,12 +125,12 @@ func (s *schedule) pause(t *testing.T) {
 	}
 }
 
-// progress waits until something new has been told.
+// progress waits until something new has been recorded.
 func (s *schedule) progress(t *testing.T) {
 	before := s.sink.distinct()
 	wait.For(t, "new records", func(context.Context) error {
 		if s.sink.distinct() == before {
-			return errors.New("nothing new was told")
+			return errors.New("nothing new was recorded")
 		}
 		return nil
 	})
@@ -158,7 +158,7 @@ func (s *schedule) databaseAway(t *testing.T, crash bool, meanwhile func(*testin
 	require.NoError(t, s.db.server.Resume(t.Context()))
 }
 
-// sinkBehaves lasts until the sink has answered badly some times.
+// sinkBehaves lasts until the sink has failed several times.
 func (s *schedule) sinkBehaves(t *testing.T, m manner, meanwhile func(*testing.T)) {
 	before := s.sink.faulty()
 	s.sink.behave(m)
@@ -171,10 +171,10 @@ func (s *schedule) sinkBehaves(t *testing.T, m manner, meanwhile func(*testing.T
 	if meanwhile != nil {
 		meanwhile(t)
 	}
-	s.sink.behave(takes)
+	s.sink.behave(accepts)
 }
 
-// storageFull lasts until a checkpoint could not be saved: runs that do not end make it grow.
+// storageFull lasts until saving a checkpoint has failed: runs that do not end make it grow.
 func (s *schedule) storageFull(t *testing.T) {
 	noticed := s.grows(`otelcol_workflow_log_checkpoint_failures_total`)
 	s.disk.Fill(t)
@@ -187,11 +187,12 @@ func (s *schedule) storageFull(t *testing.T) {
 	s.disk.Free(t)
 }
 
-// grows answers what is nil once an own metric of the collector has a greater value than now. A kill sets it to 0.
+// grows returns a check that succeeds once a metric of the collector has a greater value than now. A kill resets it
+// to 0.
 func (s *schedule) grows(name string, labels ...string) func(context.Context) error {
 	before, err := s.collector.OwnMetric(context.Background(), name, labels...)
 	if err != nil {
-		before = 0 // not yet there
+		before = 0 // does not exist yet
 	}
 	return func(ctx context.Context) error {
 		now, err := s.collector.OwnMetric(ctx, name, labels...)
@@ -219,17 +220,17 @@ func (s *schedule) enough(t *testing.T) {
 	}))
 }
 
-// checkRecords compares what was told with what was committed.
+// checkRecords compares what was recorded with what was committed.
 func (s *schedule) checkRecords(t *testing.T) {
 	ended := map[string]bool{}
 	for _, id := range list[string](t, s.db, "SELECT id FROM workflow_runs WHERE status NOT IN ('running', 'paused')") {
 		ended[id] = true
 	}
 	err := wait.Until(t.Context(), longest, func(context.Context) error { return missing(ended, s.sink.runs(eventRun)) })
-	require.NoError(t, err, "every run that has ended is told")
+	require.NoError(t, err, "every run that has ended is recorded")
 	assert.Len(t, s.sink.runs(eventRun), len(ended), "and nothing else")
 	assert.Equal(t, s.sink.distinct(), len(ended)+len(s.sink.runs(eventStuck))+len(s.sink.runs(eventUnknown)), "each record has a log.record.uid of its own")
-	t.Logf("%d runs, told in %d records", len(ended), s.sink.received())
+	t.Logf("%d runs in %d records", len(ended), s.sink.received())
 }
 
 func missing(want, got map[string]bool) error {
@@ -242,5 +243,5 @@ func missing(want, got map[string]bool) error {
 	if lacking == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d were not told, such as %s", lacking, len(want), example)
+	return fmt.Errorf("%d of %d were not recorded, such as %s", lacking, len(want), example)
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// takeOver is how long a collector may wait after the one that reads was killed.
+// takeOver is how long a waiting collector may take after the reading one was killed.
 const takeOver = 10 * time.Second
 
-// A second collector on the same database waits and says so, and reads on soon after the first one was killed.
+// A second collector on the same database waits and logs it, and starts reading soon after the first one was killed.
 func TestSecondCollectorWaits(t *testing.T) {
 	for name, newDatabase := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestSecondCollectorWaits(t *testing.T) {
 			wait.For(t, "the second says that it waits", logs(second, "Another workflow_log receiver reads this database"))
 			wait.For(t, "the second does not read", reading(second, 0))
 
-			tell(t, db, ofFirst)
+			deliverRun(t, db, ofFirst)
 			assert.Zero(t, ofSecond.received(), "records of the one that waits")
 
 			first.Kill(t)
@@ -44,7 +44,7 @@ func TestSecondCollectorWaits(t *testing.T) {
 			wait.For(t, "the second reads", reading(second, 1))
 			assert.Less(t, time.Since(killed), takeOver)
 			require.NoError(t, logs(second, "this one continues from its own checkpoint")(t.Context()))
-			tell(t, db, ofSecond)
+			deliverRun(t, db, ofSecond)
 		})
 	}
 }
@@ -68,11 +68,11 @@ func logs(c *collector.Collector, message string) func(context.Context) error {
 	}
 }
 
-// tell waits until a run that ends now has reached the sink.
-func tell(t *testing.T, db *dify, s *sink) {
+// deliverRun waits until a run that ends now has reached the sink.
+func deliverRun(t *testing.T, db *dify, s *sink) {
 	t.Helper()
 	r := newRun(rand.New(rand.NewPCG(0, uint64(time.Now().UnixNano()))))
 	r.app = apps[1]
 	require.NoError(t, db.insert(t.Context(), db, "workflow_runs", r.ended(time.Now())))
-	wait.For(t, "the run is told", func(context.Context) error { return missing(idsOf([]run{r}), s.runs(eventRun)) })
+	wait.For(t, "the run is recorded", func(context.Context) error { return missing(idsOf([]run{r}), s.runs(eventRun)) })
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// odd are the runs that do not end in time. Each kind is told by an event of its own; half of each end after all.
+// odd are the runs that do not end in time. Each kind has its own event; half of each kind end after all.
 type odd struct {
-	stuck   []run // under way for longer than max_run_age
-	unknown []run // with an app log alone
+	stuck   []run // running for longer than max_run_age
+	unknown []run // with only an app log
 }
 
 func insertOdd(t *testing.T, db *dify, rng *rand.Rand) odd {
@@ -35,7 +35,7 @@ func insertOdd(t *testing.T, db *dify, rng *rand.Rand) odd {
 	return o
 }
 
-// settle waits until all are told, and then lets the half of them end.
+// settle waits until all are recorded, and then lets half of them end.
 func (o odd) settle(t *testing.T, db *dify, s *sink) {
 	t.Helper()
 	for event, runs := range map[string][]run{eventStuck: o.stuck, eventUnknown: o.unknown} {
@@ -52,7 +52,7 @@ func (o odd) settle(t *testing.T, db *dify, s *sink) {
 	}
 }
 
-// check checks that nothing else was taken for odd, not even while everything failed.
+// check checks that no other run was recorded as odd, not even while everything failed.
 func (o odd) check(t *testing.T, s *sink) {
 	t.Helper()
 	assert.Equal(t, idsOf(o.stuck), s.runs(eventStuck))

@@ -27,31 +27,31 @@ const (
 	eventUnknown = "dify.workflow.unknown"
 )
 
-// manner is how the sink answers.
+// manner is how the sink responds.
 type manner int
 
 const (
-	takes    manner = iota // keeps, then answers
+	accepts  manner = iota // keeps, then responds
 	refuses                // keeps nothing
-	isSilent               // keeps, and then cuts the connection instead of answering
+	isSilent               // keeps, and then closes the connection without a response
 )
 
-// sink is the receiving end over OTLP/HTTP. It outlives every collector, and answers only for what it has kept.
+// sink receives OTLP over HTTP. It outlives every collector, and acknowledges only what it has kept.
 type sink struct {
 	*httptest.Server
 
-	mu      sync.Mutex // guards what follows
-	manner  manner
-	faults  int                           // requests that were not answered well
-	told    map[string]map[string]bool    // run ids by event
-	uids    map[string]string             // what each log.record.uid stands for
-	records int                           // as often as they came
-	births  map[string]map[time.Time]bool // StartTimestamps of app.workflow.run.total by app
+	mu         sync.Mutex // guards the fields below
+	manner     manner
+	faults     int                           // failed requests
+	recorded   map[string]map[string]bool    // run ids by event
+	uids       map[string]string             // the run and event of each log.record.uid
+	records    int                           // including duplicates
+	startTimes map[string]map[time.Time]bool // StartTimestamps of app.workflow.run.total by app
 }
 
 func newSink(t *testing.T) *sink {
 	t.Helper()
-	s := &sink{told: map[string]map[string]bool{eventRun: {}, eventStuck: {}, eventUnknown: {}}, uids: map[string]string{}, births: map[string]map[time.Time]bool{}}
+	s := &sink{recorded: map[string]map[string]bool{eventRun: {}, eventStuck: {}, eventUnknown: {}}, uids: map[string]string{}, startTimes: map[string]map[time.Time]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/logs", func(w http.ResponseWriter, r *http.Request) { s.serve(t, w, r) })
 	mux.HandleFunc("/v1/metrics", func(w http.ResponseWriter, r *http.Request) { s.serveMetrics(t, w, r) })
@@ -75,7 +75,7 @@ func (s *sink) serve(t *testing.T, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 	case isSilent:
 		panic(http.ErrAbortHandler)
-	case takes:
+	case accepts:
 		answer, err := plogotlp.NewExportResponse().MarshalProto()
 		if err != nil {
 			t.Errorf("answer: %v", err)
@@ -88,7 +88,7 @@ func (s *sink) serve(t *testing.T, w http.ResponseWriter, r *http.Request) {
 func (s *sink) take(t *testing.T, logs plog.Logs) manner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.manner != takes {
+	if s.manner != accepts {
 		s.faults++
 	}
 	if s.manner == refuses {
@@ -106,14 +106,14 @@ func (s *sink) take(t *testing.T, logs plog.Logs) manner {
 
 func (s *sink) keep(t *testing.T, record plog.LogRecord) {
 	event, run, uid := record.EventName(), text(record, "dify.workflow_run_id"), text(record, "log.record.uid")
-	if !assert.Contains(t, s.told, event) || !assert.NotEmpty(t, run) || !assert.NotEmpty(t, uid) {
+	if !assert.Contains(t, s.recorded, event) || !assert.NotEmpty(t, run) || !assert.NotEmpty(t, uid) {
 		return
 	}
 	if known, ok := s.uids[uid]; ok {
-		assert.Equal(t, known, event+" "+run, "one log.record.uid stands for one record")
+		assert.Equal(t, known, event+" "+run, "one log.record.uid identifies one record")
 	}
 	s.uids[uid] = event + " " + run
-	s.told[event][run] = true
+	s.recorded[event][run] = true
 	s.records++
 }
 
@@ -125,7 +125,7 @@ func text(record plog.LogRecord, key string) string {
 	return value.AsString()
 }
 
-// serveMetrics notes when series were born. It always takes them: what Prometheus scrapes is checked, not this.
+// serveMetrics records the start timestamps of series. It always accepts them: the counts are checked in Prometheus.
 func (s *sink) serveMetrics(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -147,27 +147,27 @@ func (s *sink) serveMetrics(t *testing.T, w http.ResponseWriter, r *http.Request
 			}
 		}
 	}
-	w.Header().Set("Content-Type", "application/x-protobuf") // an empty answer is one that took everything
+	w.Header().Set("Content-Type", "application/x-protobuf") // an empty response means that everything was accepted
 }
 
 func (s *sink) noteBirths(points pmetric.NumberDataPointSlice) {
 	for _, point := range points.All() {
 		app, _ := point.Attributes().Get("dify.app_id")
-		if s.births[app.AsString()] == nil {
-			s.births[app.AsString()] = map[time.Time]bool{}
+		if s.startTimes[app.AsString()] == nil {
+			s.startTimes[app.AsString()] = map[time.Time]bool{}
 		}
-		s.births[app.AsString()][point.StartTimestamp().AsTime()] = true
+		s.startTimes[app.AsString()][point.StartTimestamp().AsTime()] = true
 	}
 }
 
-// bornOf are the StartTimestamps that an app's points have had.
-func (s *sink) bornOf(app string) map[time.Time]bool {
+// startTimesOf returns the start timestamps that an app's points have had.
+func (s *sink) startTimesOf(app string) map[time.Time]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.births[app])
+	return maps.Clone(s.startTimes[app])
 }
 
-// behave sets how the sink answers from now on.
+// behave sets how the sink responds from now on.
 func (s *sink) behave(m manner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,21 +180,21 @@ func (s *sink) faulty() int {
 	return s.faults
 }
 
-// received is the number of records, as often as they came.
+// received is the number of records, including duplicates.
 func (s *sink) received() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.records
 }
 
-// runs are the ids of the runs told by an event.
+// runs returns the ids of the runs recorded by an event.
 func (s *sink) runs(event string) map[string]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.told[event])
+	return maps.Clone(s.recorded[event])
 }
 
-// distinct is the number of log.record.uids.
+// distinct returns the number of distinct log.record.uids.
 func (s *sink) distinct() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

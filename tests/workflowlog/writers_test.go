@@ -21,7 +21,7 @@ const (
 	ordinaryWriters = 3
 	lateWriters     = 3
 
-	// openAtOnce is how many runs of a writer are under way.
+	// openAtOnce is the number of concurrent runs of a writer.
 	openAtOnce = 40
 )
 
@@ -45,7 +45,7 @@ func insertApps(t *testing.T, db *dify) {
 // run is what a row of workflow_runs becomes when it ends.
 type run struct {
 	id, app, trigger, status string
-	elapsed                  float64 // multiples of what single precision holds
+	elapsed                  float64 // multiples of a value that single precision can represent
 	tokens, nodes            int
 }
 
@@ -70,7 +70,7 @@ func upTo(rng *rand.Rand, d time.Duration) time.Duration { return time.Duration(
 
 func pick[T any](rng *rand.Rand, from []T) T { return from[rng.IntN(len(from))] }
 
-// running is the row when the run starts.
+// running returns the row when the run starts.
 func (r run) running(createdAt time.Time) row {
 	return row{
 		"id": r.id, "tenant_id": tenant, "app_id": r.app, "workflow_id": r.app, "type": "workflow", "triggered_from": r.trigger, "version": "1",
@@ -78,7 +78,7 @@ func (r run) running(createdAt time.Time) row {
 	}
 }
 
-// ended is the row of a run that was inserted only when it had ended.
+// ended returns the row of a run that is inserted only after it has ended.
 func (r run) ended(createdAt time.Time) row {
 	ended := r.running(createdAt)
 	ended["status"], ended["finished_at"], ended["elapsed_time"], ended["total_tokens"] = r.status, createdAt, r.elapsed, r.tokens
@@ -92,7 +92,7 @@ func (r run) appLog() row {
 	}
 }
 
-// modelNodes are the executions that used the run's tokens.
+// modelNodes returns the node executions that used the run's tokens.
 func (r run) modelNodes() []row {
 	var rows []row
 	for i := range r.nodes {
@@ -105,18 +105,18 @@ func (r run) modelNodes() []row {
 	return rows
 }
 
-// writers work like Dify until they are told to finish, whatever happens to the database.
+// writers write like Dify until finish is called, whatever happens to the database.
 type writers struct {
 	db   *dify
 	ctx  context.Context
 	seed uint64
-	hold time.Duration // the longest that a late writer keeps a transaction open
+	hold time.Duration // the longest time that a late writer keeps a transaction open
 
 	finishing chan struct{}
 	group     sync.WaitGroup
 
 	mu   sync.Mutex // guards open
-	open []run      // of nobody in particular: the next ordinary writer ends them
+	open []run      // without an owner: the next ordinary writer ends them
 }
 
 func startWriters(t *testing.T, db *dify, seed uint64, hold time.Duration) *writers {
@@ -141,7 +141,7 @@ func (w *writers) finish() {
 	w.group.Wait()
 }
 
-// pause reports whether to go on after it.
+// pause waits, and reports whether to continue.
 func (w *writers) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -155,7 +155,7 @@ func (w *writers) pause(d time.Duration) bool {
 	}
 }
 
-// adopt leaves runs that have been started to the ordinary writers.
+// adopt passes started runs to the ordinary writers.
 func (w *writers) adopt(runs ...run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -170,7 +170,7 @@ func (w *writers) adopted() []run {
 	return open
 }
 
-// ordinary starts runs and ends them, each step a transaction of its own, not in the order of their start.
+// ordinary starts and ends runs, each step in a separate transaction, not in the order of their start.
 func (w *writers) ordinary(rng *rand.Rand) {
 	var open []run
 	for more := true; more; more = w.pause(upTo(rng, 20*time.Millisecond)) {
@@ -223,7 +223,7 @@ func (w *writers) end(r run) {
 	})
 }
 
-// late inserts runs that have ended, with times that others have too, and commits when newer ones have been read.
+// late inserts runs that have ended, with times that others have, too, and commits after newer ones have been read.
 func (w *writers) late(rng *rand.Rand) {
 	for more := true; more; more = w.pause(upTo(rng, 50*time.Millisecond)) {
 		runs, hold := newRuns(rng, 1+rng.IntN(20)), upTo(rng, w.hold)
@@ -253,7 +253,7 @@ func (w *writers) commit(work func(*sql.Tx) error) {
 		if w.try(work) == nil {
 			return
 		}
-		timer := time.NewTimer(100 * time.Millisecond) // the database is away
+		timer := time.NewTimer(100 * time.Millisecond) // the database is unavailable
 		select {
 		case <-w.ctx.Done():
 		case <-timer.C:

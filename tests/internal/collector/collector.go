@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package collector runs the built binary the way an operator does: shipped files, environment variables, exit codes.
+// Package collector runs the built binary as an operator does: shipped files, environment variables, exit codes.
 package collector
 
 import (
@@ -26,7 +26,7 @@ const BinaryEnv = "OTELCOL_TEST_BINARY"
 
 const startTimeout = time.Minute
 
-// Binary is the path of the binary under test.
+// Binary returns the path of the binary under test.
 func Binary(tb testing.TB) string {
 	tb.Helper()
 	path := os.Getenv(BinaryEnv)
@@ -38,12 +38,12 @@ func Binary(tb testing.TB) string {
 	return path
 }
 
-// ShippedConfig is the configuration that an operator begins with.
+// ShippedConfig returns the path of the configuration that an operator starts with.
 func ShippedConfig() string {
 	return repo.Path("config", "collector.yaml")
 }
 
-// Options say how an instance is run.
+// Options configure an instance.
 type Options struct {
 	Configs []string          // default: the shipped one; several are merged in order
 	Env     map[string]string // addresses of servers, secrets
@@ -59,7 +59,7 @@ type Collector struct {
 	health  string
 	spec    proc.Spec
 	process *proc.Process
-	down    bool // killed or terminated by the test, and not started again
+	down    bool // killed or terminated by the test, and not restarted
 }
 
 // Start runs the binary on free ports until the end of the test and waits until it is healthy. Its log is printed if the
@@ -96,7 +96,7 @@ func Start(tb testing.TB, opts Options) *Collector {
 	return c
 }
 
-// finish stops the collector: the test fails if it does not end, or ended before.
+// finish stops the collector. The test fails if it does not exit, or has exited before.
 func (c *Collector) finish(tb testing.TB) {
 	tb.Helper()
 	if c.down {
@@ -115,7 +115,7 @@ func (c *Collector) finish(tb testing.TB) {
 	}
 }
 
-// Log is what the collector wrote so far.
+// Log returns what the collector has written so far.
 func (c *Collector) Log() string {
 	return c.process.Log()
 }
@@ -147,7 +147,8 @@ func configArgs(configs []string) []string {
 	return args
 }
 
-// environment is all that the binary gets: nothing of the developer's own, which could be a Dify's .env.
+// environment returns all variables of the binary. It contains none of the developer's own, which could be those of a
+// real Dify.
 func environment(env map[string]string) []string {
 	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
 	for key, value := range env {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Result is what a command of the binary ended with.
+// Result is the result of a command of the binary.
 type Result struct {
 	Code   int
 	Output string // both streams

@@ -13,7 +13,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
 
-// Kill ends the collector with SIGKILL wherever it stands.
+// Kill ends the collector with SIGKILL.
 func (c *Collector) Kill(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, c.process.Alive())
@@ -21,7 +21,7 @@ func (c *Collector) Kill(tb testing.TB) {
 	c.down = true
 }
 
-// Terminate stops the collector as an operator does, with SIGTERM, and says how long that took.
+// Terminate stops the collector as an operator does, with SIGTERM, and returns how long that took.
 func (c *Collector) Terminate(tb testing.TB) time.Duration {
 	tb.Helper()
 	require.NoError(tb, c.process.Alive())
@@ -33,7 +33,7 @@ func (c *Collector) Terminate(tb testing.TB) time.Duration {
 	return took
 }
 
-// Restart starts a collector again that was killed or terminated, on the same ports and storage.
+// Restart starts a collector that was killed or terminated, on the same ports and storage.
 func (c *Collector) Restart(tb testing.TB) {
 	tb.Helper()
 	c.down = false
@@ -43,14 +43,14 @@ func (c *Collector) Restart(tb testing.TB) {
 	require.NoError(tb, c.process.UntilReady(tb.Context(), startTimeout, c.healthy), "start the collector again")
 }
 
-// KillAndRestart is Kill and at once Restart.
+// KillAndRestart is Kill, followed by Restart.
 func (c *Collector) KillAndRestart(tb testing.TB) {
 	tb.Helper()
 	c.Kill(tb)
 	c.Restart(tb)
 }
 
-// Pid is the process's number, until it is started again.
+// Pid returns the process id, which is valid until a restart.
 func (c *Collector) Pid() int {
 	return c.process.Pid()
 }

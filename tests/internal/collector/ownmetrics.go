@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// OwnMetric is the sum of a metric's series in the collector's own telemetry whose labels contain all of the given texts,
-// like kind="span". A metric that is not there is an error.
+// OwnMetric returns the sum of a metric's series in the collector's own telemetry whose labels contain all of the
+// given texts, such as kind="span". A missing metric is an error.
 func (c *Collector) OwnMetric(ctx context.Context, name string, labels ...string) (float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Telemetry+"/metrics", http.NoBody)
 	if err != nil {

@@ -1,9 +1,10 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dashboards stands in for OpenSearch Dashboards, of which no package for tests exists. It answers the part of the
-// saved objects API that is used, and is as strict as Dashboards' documentation and routes: the xsrf header, the login, a
-// multipart file that ends in .ndjson, known types in a format that it knows, references that resolve, no conflicts.
+// Package dashboards is a test double of OpenSearch Dashboards, of which no package for tests exists. It implements
+// the part of the saved objects API that is used, and is as strict as Dashboards' documentation and routes: the xsrf
+// header, the login, a multipart file that ends in .ndjson, known types in a supported format, references that
+// resolve, no conflicts.
 package dashboards
 
 import (
@@ -35,7 +36,7 @@ type Object struct {
 	Namespaces       []string          `json:"namespaces,omitempty"`
 }
 
-// Reference is how an object names another one.
+// Reference refers to another object.
 type Reference struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
@@ -53,7 +54,7 @@ type Server struct {
 	objects map[string]Object // of the global tenant
 }
 
-// Start runs one that wants a login and is not ready yet.
+// Start starts one that requires a login and is not ready yet.
 func Start(tb testing.TB, username, password string) *Server {
 	tb.Helper()
 	s := &Server{username: username, password: password, objects: map[string]Object{}}
@@ -65,21 +66,21 @@ func Start(tb testing.TB, username, password string) *Server {
 	return s
 }
 
-// Ready ends the time of "server is not ready yet".
+// Ready ends the state "server is not ready yet".
 func (s *Server) Ready() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ready = true
 }
 
-// Refused is how often it was asked before it was ready.
+// Refused returns the number of requests before it was ready.
 func (s *Server) Refused() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refused
 }
 
-// Objects are those of the global tenant, by type and id.
+// Objects returns the objects of the global tenant, by type and id.
 func (s *Server) Objects() map[string]Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +92,7 @@ func (s *Server) Objects() map[string]Object {
 	return copied
 }
 
-// Put is what a person does in the browser.
+// Put changes an object as a user does in the browser.
 func (s *Server) Put(o Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,7 +215,7 @@ func Parse(ndjson []byte) ([]Object, error) {
 	return objects, nil
 }
 
-// refuses is the kind of an import's error, empty if there is none. The caller holds mu.
+// refuses returns the kind of an import's error, or an empty string. The caller holds mu.
 func (s *Server) refuses(o Object, file []Object, overwrite bool) (kind, detail string) {
 	if _, known := formats[o.Type]; !known {
 		return "unsupported_type", o.Type
@@ -256,5 +257,5 @@ func fail(w http.ResponseWriter, status int, what, message string) {
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client is gone: it will ask again
+	_ = json.NewEncoder(w).Encode(body) // the client is gone, and will retry
 }

@@ -22,7 +22,7 @@ type Disk struct {
 	filler string
 }
 
-// New mounts one that holds that many bytes until the end of the test. That needs root, or sudo without a password.
+// New mounts one of the given size in bytes until the end of the test. This needs root, or sudo without a password.
 func New(tb testing.TB, size int) *Disk {
 	tb.Helper()
 	path := tb.TempDir()
@@ -42,7 +42,7 @@ func asRoot(name string, args ...string) error {
 	return nil
 }
 
-// Fill takes all the space that is left.
+// Fill uses up all free space.
 func (d *Disk) Fill(tb testing.TB) {
 	tb.Helper()
 	filler, err := os.OpenFile(d.filler, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -56,7 +56,7 @@ func (d *Disk) Fill(tb testing.TB) {
 	}
 }
 
-// Free gives back what Fill took.
+// Free frees the space that Fill used.
 func (d *Disk) Free(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, os.Remove(d.filler))

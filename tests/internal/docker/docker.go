@@ -21,13 +21,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
 
-// Engine is a Docker engine: the one that answers, or one of this test's own.
+// Engine is a Docker engine: a running one, or one that the test started.
 type Engine struct {
 	Host string   // its address, as DOCKER_HOST has it
 	env  []string // for docker and what calls it
 }
 
-// Start needs root or sudo, as an engine does, but neither networks nor a storage driver of the machine's.
+// Start needs root or sudo, as an engine does, but neither networks nor a storage driver of the machine.
 func Start(tb testing.TB) *Engine {
 	tb.Helper()
 	e := &Engine{Host: os.Getenv("DOCKER_HOST"), env: os.Environ()}
@@ -60,7 +60,7 @@ func Start(tb testing.TB) *Engine {
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), time.Minute)
 		defer cancel()
-		stop := asRoot("sh", "-c", "kill $(cat "+pidFile+")") // no signal reaches sudo itself
+		stop := asRoot("sh", "-c", "kill $(cat "+pidFile+")") // signals don't reach sudo itself
 		_, err := e.Run(ctx, stop[0], stop[1:]...)
 		assert.NoError(tb, err)
 		_, err = process.Wait(ctx)
@@ -75,7 +75,8 @@ func Start(tb testing.TB) *Engine {
 	return e
 }
 
-// Signal sends a signal to a container's first process from outside of Docker: to the engine it does that by itself.
+// Signal sends a signal to a container's first process from outside of Docker: to the engine, the process has
+// crashed.
 func (e *Engine) Signal(tb testing.TB, container, signal string) {
 	tb.Helper()
 	pid := e.Docker(tb, "inspect", "--format", "{{.State.Pid}}", container)
@@ -85,7 +86,7 @@ func (e *Engine) Signal(tb testing.TB, container, signal string) {
 	require.NoError(tb, err)
 }
 
-// asRoot puts sudo before a command unless root runs the tests.
+// asRoot prefixes a command with sudo, unless the tests run as root.
 func asRoot(command ...string) []string {
 	if os.Geteuid() == 0 {
 		return command

@@ -8,7 +8,7 @@ import (
 	"net"
 )
 
-// FreePorts returns n ports that nobody listens on. They are held open until all are found, so they differ.
+// FreePorts returns n distinct free ports.
 func FreePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package proc runs the servers and programs that the tests are about, with their output kept in a file.
+// Package proc runs servers and programs, with their output in a file.
 package proc
 
 import (
@@ -22,13 +22,13 @@ const (
 	tailBytes = 16 << 10
 )
 
-// Spec says what to run.
+// Spec describes what to run.
 type Spec struct {
 	Name string // for messages and the log file
 	Dir  string // of the process and its log; see NewDir
 	Path string
 	Args []string
-	Env  []string // all of it, nothing is inherited
+	Env  []string // complete, nothing is inherited
 	// Unprivileged runs it as the user nobody when the tests run as root: some servers refuse root.
 	Unprivileged bool
 	// Stop is the signal that ends it cleanly; SIGTERM if nil.
@@ -42,7 +42,7 @@ type Process struct {
 	log  string
 	cmd  *exec.Cmd
 	done chan struct{}
-	err  error // of Wait; read after done
+	err  error // result of Wait; read after done
 }
 
 // Start runs spec. The child is killed when the test binary dies.
@@ -54,7 +54,7 @@ func Start(spec Spec) (*Process, error) {
 	}
 	defer log.Close()
 
-	cmd := exec.Command(spec.Path, spec.Args...) // outlives every context: Stop ends it
+	cmd := exec.Command(spec.Path, spec.Args...) // not bound to a context: Stop ends it
 	cmd.Dir = spec.Dir
 	cmd.Env = spec.Env
 	cmd.Stdout = log
@@ -79,7 +79,8 @@ func Start(spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// Alive is nil while the process runs, else an error that says how it ended, with the end of its log.
+// Alive returns nil while the process runs. Afterwards it returns an error with its exit status and the end of its
+// log.
 func (p *Process) Alive() error {
 	select {
 	case <-p.done:
@@ -89,7 +90,7 @@ func (p *Process) Alive() error {
 	}
 }
 
-// UntilReady waits until ready returns nil, and no longer than the process lives.
+// UntilReady waits until ready returns nil, but not longer than the process runs.
 func (p *Process) UntilReady(ctx context.Context, timeout time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -107,7 +108,7 @@ func (p *Process) UntilReady(ctx context.Context, timeout time.Duration, ready f
 	return err
 }
 
-// Wait returns the exit code once the process has ended by itself.
+// Wait waits until the process exits, and returns its exit code.
 func (p *Process) Wait(ctx context.Context) (int, error) {
 	select {
 	case <-p.done:
@@ -117,14 +118,14 @@ func (p *Process) Wait(ctx context.Context) (int, error) {
 	}
 }
 
-// ExitCode is how an ended process ended.
+// ExitCode returns the exit code of a process that has exited.
 func (p *Process) ExitCode() int {
 	<-p.done
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Stop asks the process to end and kills it if it does not; the rest of its group is killed in any case. A process
-// that had to be killed is an error.
+// Stop requests the process to exit, and kills it if it does not. The rest of its process group is killed in any
+// case. It is an error if the process had to be killed.
 func (p *Process) Stop() error {
 	return p.StopWith(p.stop)
 }
@@ -144,23 +145,23 @@ func (p *Process) StopWith(signal os.Signal) error {
 	return fmt.Errorf("%s did not stop within %s\n%s", p.name, stopGrace, p.Tail())
 }
 
-// Pid is the process's number.
+// Pid returns the process id.
 func (p *Process) Pid() int {
 	return p.cmd.Process.Pid
 }
 
-// Signal sends a signal to the process, and not to its children.
+// Signal sends a signal to the process, but not to its children.
 func (p *Process) Signal(signal os.Signal) error {
 	return p.cmd.Process.Signal(signal)
 }
 
-// Kill ends the process without giving it a chance, and the rest of its group with it.
+// Kill kills the process and the rest of its process group.
 func (p *Process) Kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
 }
 
-// Log is everything that the process wrote.
+// Log returns everything that the process has written.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -169,7 +170,7 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// Tail is the end of the log, for messages.
+// Tail returns the end of the log, for messages.
 func (p *Process) Tail() string {
 	text := p.Log()
 	if len(text) > tailBytes {

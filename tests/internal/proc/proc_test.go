@@ -29,7 +29,7 @@ func shell(t *testing.T, script string) *Process {
 	return p
 }
 
-func TestProcessThatEndsIsToldWithItsLog(t *testing.T) {
+func TestProcessThatEndsIsReportedWithItsLog(t *testing.T) {
 	p := shell(t, "echo no config; exit 3")
 	err := p.UntilReady(t.Context(), time.Minute, func(context.Context) error { return errors.New("not ready") })
 	require.ErrorContains(t, err, "shell ended by itself (exit status 3)")
@@ -55,7 +55,7 @@ func TestStopTakesTheChildrenToo(t *testing.T) {
 	})
 }
 
-// zombie says whether a process has ended and only waits to be reaped.
+// zombie reports whether a process has exited and has not been reaped.
 func zombie(pid int) bool {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	return err != nil || strings.Contains(string(text), ") Z ")

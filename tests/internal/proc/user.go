@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// nobody returns who an unprivileged child is; nil, that is ourselves, unless root runs the tests.
+// nobody returns the credentials of an unprivileged child: nil, our own, unless the tests run as root.
 func nobody() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -39,8 +39,8 @@ func nobodyIDs() (uid, gid uint32, err error) {
 	return uint32(uid64), uint32(gid64), nil
 }
 
-// NewDir makes a temporary folder that an unprivileged child owns and can enter. The caller removes it. The folders of
-// testing.TB are closed to other users.
+// NewDir creates a temporary folder that an unprivileged child owns and can enter. The caller removes it. Other users
+// can't enter the folders of testing.TB.
 func NewDir(name string) (string, error) {
 	dir, err := os.MkdirTemp("", "otelcol-dify-"+name+"-")
 	if err != nil {

@@ -31,7 +31,7 @@ type App struct {
 	programs []*proc.Process
 }
 
-// Size is how many processes serve requests and run tasks.
+// Size is the number of processes that serve requests and run tasks.
 type Size struct {
 	Gunicorn, Celery int
 }
@@ -43,7 +43,8 @@ func StartApp(tb testing.TB, environment map[string]string) *App {
 	return StartAppIn(tb, repo.Path("tests", "python"), Size{Gunicorn: 3, Celery: 1}, environment)
 }
 
-// StartAppIn runs it in another size, from a folder: whether a file belongs to an application is told by its path.
+// StartAppIn runs it with another size, from the given folder: the path determines whether a file belongs to the
+// application.
 func StartAppIn(tb testing.TB, dir string, size Size, environment map[string]string) *App {
 	tb.Helper()
 	ports, err := proc.FreePorts(1)
@@ -65,13 +66,13 @@ func StartAppIn(tb testing.TB, dir string, size Size, environment map[string]str
 			"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO"))
 	}
 	require.NoError(tb, api.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
-		_, err := app.Get(ctx, "/v1/ready") // 404 is an answer; not /v1/info, whose requests are counted
+		_, err := app.Get(ctx, "/v1/ready") // any response will do, even 404; not /v1/info, whose requests are counted
 		return err
 	}), "start the application")
 	return app
 }
 
-// Stop ends all processes; what they have not exported yet they export then.
+// Stop stops all processes, which then export the rest of their telemetry.
 func (a *App) Stop(tb testing.TB) {
 	tb.Helper()
 	for _, program := range a.programs {
@@ -79,7 +80,7 @@ func (a *App) Stop(tb testing.TB) {
 	}
 }
 
-// Enqueue puts tasks that nobody takes into a Celery queue.
+// Enqueue adds tasks without a consumer to a Celery queue.
 func Enqueue(tb testing.TB, environment map[string]string, queue string, count int) {
 	tb.Helper()
 	out, err := run(tb, appEnv(environment), nil, "app.py", "enqueue", queue, strconv.Itoa(count))
@@ -112,7 +113,7 @@ func startProgram(tb testing.TB, name string, env []string, args ...string) *pro
 	return process
 }
 
-// Answer is what the application answered.
+// Answer is a response of the application.
 type Answer struct {
 	Status  int
 	PID     int    `json:"pid"`

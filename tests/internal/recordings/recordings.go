@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package recordings reads what a real Dify emitted: tests/testdata/recordings, whose README says what is in it.
+// Package recordings reads what a real Dify emitted. The README in tests/testdata/recordings describes it.
 package recordings
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// Files in the folder. The first two hold an OTLP export request as JSON on each line.
+// Files in the folder. The first two have an OTLP export request as JSON on each line.
 const (
 	Traces  = "traces.jsonl.gz"
 	Metrics = "metrics.jsonl.gz"
 	Rows    = "rows.sql.gz"
 )
 
-// Lines are a recording's lines.
+// Lines returns a recording's lines.
 func Lines(tb testing.TB, name string) []string {
 	tb.Helper()
 	file, err := os.Open(Unzipped(tb, name))
@@ -41,7 +41,7 @@ func Lines(tb testing.TB, name string) []string {
 	return lines
 }
 
-// Unzipped is the path of a recording's content, until the end of the test.
+// Unzipped returns the path of a recording's content, which exists until the end of the test.
 func Unzipped(tb testing.TB, name string) string {
 	tb.Helper()
 	packed, err := os.Open(repo.Path("tests", "testdata", "recordings", name))

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Path returns the absolute path of a file, named from the root of the repository. It looks upwards from the working
-// directory, which for a test is its package.
+// Path returns the absolute path of a file, given relative to the root of the repository. It searches upwards from
+// the working directory, which is a test's package.
 func Path(elements ...string) string {
 	dir, err := os.Getwd()
 	if err != nil {

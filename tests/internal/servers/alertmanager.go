@@ -17,7 +17,7 @@ type Alertmanager struct {
 	Address string // host:port
 }
 
-// StartAlertmanager starts one on the text of a configuration.
+// StartAlertmanager starts one with the text of a configuration.
 func StartAlertmanager(ctx context.Context, config string) (*Alertmanager, error) {
 	a := &Alertmanager{}
 	if err := a.boot(ctx, config); err != nil {

@@ -24,14 +24,14 @@ func Run[S interface{ Stop() error }](tb testing.TB, start func(context.Context)
 	return server
 }
 
-// Dify is a database of Dify's until the end of a test.
+// Dify is a Dify database that exists until the end of a test.
 type Dify struct {
 	*pgxpool.Pool
 	Name string
-	Env  map[string]string // Dify's variables that lead to it
+	Env  map[string]string // its variables in Dify's .env
 }
 
-// NewDify makes one. fill is given its name; without it, Dify's tables are there and empty.
+// NewDify creates one. fill gets its name and fills it; without fill, Dify's tables exist and are empty.
 func (pg *Postgres) NewDify(tb testing.TB, fill func(ctx context.Context, database string) error) *Dify {
 	tb.Helper()
 	name, drop, err := pg.NewDatabase(tb.Context())

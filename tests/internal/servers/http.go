@@ -11,7 +11,7 @@ import (
 	"net/http"
 )
 
-// StatusError is an answer other than 2xx.
+// StatusError is a response other than 2xx.
 type StatusError struct {
 	Status int
 	Body   string
@@ -30,7 +30,7 @@ func getJSON[T any](ctx context.Context, address string) (answer T, err error) {
 	return answer, err
 }
 
-// doJSON sends a request and decodes the answer.
+// doJSON sends a request and decodes the response.
 func doJSON(client *http.Client, req *http.Request, answer any) error {
 	resp, err := client.Do(req)
 	if err != nil {

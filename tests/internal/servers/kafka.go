@@ -20,11 +20,12 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// KafkaEnv names the variable with the addresses of a Kafka to use, without login: host:port, several with commas. Topics
-// are made in it and deleted.
+// KafkaEnv names the variable with the addresses of a Kafka to use, without login: host:port, separated by commas.
+// Topics are created in it and deleted.
 const KafkaEnv = "OTELCOL_TEST_KAFKA_BROKERS"
 
-// Who may log in at the secure door of a Kafka that was started here, by SCRAM-SHA-512 or PLAIN; see tests/kafka/start.sh.
+// The login at the secure listener of a Kafka that was started here, with SCRAM-SHA-512 or PLAIN; see
+// tests/kafka/start.sh.
 const (
 	KafkaUser     = "otelcol"
 	KafkaPassword = "secret"
@@ -34,14 +35,14 @@ const (
 type Kafka struct {
 	server
 	Brokers string // for clients, without login
-	Secure  string // the same with TLS and login; empty for one that is not ours
+	Secure  string // the same with TLS and login; empty for one that was not started here
 	CAFile  string // of Secure
 
 	client *kgo.Client
 	admin  *kadm.Client
 }
 
-// StartKafka starts one, or takes the one in the environment.
+// StartKafka starts one, or uses the one in the environment.
 func StartKafka(ctx context.Context) (*Kafka, error) {
 	brokers := os.Getenv(KafkaEnv)
 	if brokers == "" {
@@ -55,7 +56,7 @@ func StartKafka(ctx context.Context) (*Kafka, error) {
 	return k, nil
 }
 
-// StartOwnKafka starts one whatever is in the environment, for tests that halt it or log in.
+// StartOwnKafka always starts one, for tests that halt it or log in.
 func StartOwnKafka(ctx context.Context) (*Kafka, error) {
 	k := &Kafka{}
 	if err := k.boot(ctx); err != nil {
@@ -91,7 +92,7 @@ func (k *Kafka) connect() (err error) {
 		kgo.SeedBrokers(strings.Split(k.Brokers, ",")...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(MaxMessageBytes),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }), // it is back soon
+		kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }), // it will be back soon
 	)
 	if err == nil {
 		k.admin = kadm.NewClient(k.client)
@@ -99,7 +100,7 @@ func (k *Kafka) connect() (err error) {
 	return err
 }
 
-// answers is nil when there is a broker that leads partitions and groups.
+// answers returns nil when there is a broker that leads partitions and groups.
 func (k *Kafka) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -119,33 +120,33 @@ func (k *Kafka) Stop() error {
 		k.client.Close()
 	}
 	if k.process != nil {
-		k.process.Kill() // what it would take care of is removed anyway
+		k.process.Kill() // its data is removed anyway
 	}
 	return k.server.Stop()
 }
 
-// MaxMessageBytes is what docs/scale.md asks of a topic.
+// MaxMessageBytes is the limit of a topic that docs/scale.md requires.
 const MaxMessageBytes = 90_000_000
 
-// CreateTopics makes topics as docs/scale.md asks for them.
+// CreateTopics creates topics as docs/scale.md describes.
 func (k *Kafka) CreateTopics(ctx context.Context, partitions int32, names ...string) error {
 	return k.CreateTopicsLimited(ctx, partitions, MaxMessageBytes, names...)
 }
 
-// CreateTopicsLimited makes topics whose messages may have that many bytes, compressed.
+// CreateTopicsLimited creates topics with a limit on the compressed size of messages.
 func (k *Kafka) CreateTopicsLimited(ctx context.Context, partitions int32, maxMessageBytes int, names ...string) error {
 	limit := strconv.Itoa(maxMessageBytes)
 	answers, err := k.admin.CreateTopics(ctx, partitions, 1, map[string]*string{"max.message.bytes": &limit}, names...)
 	return errors.Join(err, answers.Error())
 }
 
-// DeleteTopics takes topics away with all that is in them.
+// DeleteTopics deletes topics.
 func (k *Kafka) DeleteTopics(ctx context.Context, names ...string) error {
 	answers, err := k.admin.DeleteTopics(ctx, names...)
 	return errors.Join(err, answers.Error())
 }
 
-// SetTopic changes a setting of a topic; an empty value brings its default back.
+// SetTopic changes a setting of a topic. An empty value restores the default.
 func (k *Kafka) SetTopic(ctx context.Context, topic, key, value string) error {
 	change := kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value}
 	if value == "" {
@@ -158,7 +159,7 @@ func (k *Kafka) SetTopic(ctx context.Context, topic, key, value string) error {
 	return err
 }
 
-// DenyWrite takes KafkaUser's right to write to a topic away, which AllowWrite returns.
+// DenyWrite revokes KafkaUser's permission to write to a topic. AllowWrite restores it.
 func (k *Kafka) DenyWrite(ctx context.Context, topic string) error {
 	results, err := k.admin.CreateACLs(ctx, denyWrite(topic))
 	for _, r := range results {
@@ -167,7 +168,7 @@ func (k *Kafka) DenyWrite(ctx context.Context, topic string) error {
 	return err
 }
 
-// AllowWrite is the opposite of DenyWrite.
+// AllowWrite reverts DenyWrite.
 func (k *Kafka) AllowWrite(ctx context.Context, topic string) error {
 	results, err := k.admin.DeleteACLs(ctx, denyWrite(topic))
 	for _, r := range results {
@@ -180,7 +181,7 @@ func denyWrite(topic string) *kadm.ACLBuilder {
 	return kadm.NewACLs().Deny("User:" + KafkaUser).DenyHosts("*").Topics(topic).Operations(kadm.OpWrite).ResourcePatternType(kadm.ACLPatternLiteral)
 }
 
-// Produce writes a message, whatever its bytes are, and says where it is.
+// Produce writes a message of arbitrary bytes, and returns its position.
 func (k *Kafka) Produce(ctx context.Context, topic string, partition int32, value []byte) (offset int64, err error) {
 	result := k.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Value: value})
 	record, err := result.First()
@@ -190,7 +191,7 @@ func (k *Kafka) Produce(ctx context.Context, topic string, partition int32, valu
 	return record.Offset, nil
 }
 
-// Messages are all messages of a topic.
+// Messages returns all messages of a topic.
 func (k *Kafka) Messages(ctx context.Context, topic string) ([]*kgo.Record, error) {
 	ends, err := k.EndOffsets(ctx, topic)
 	if err != nil {
@@ -216,7 +217,7 @@ func (k *Kafka) Messages(ctx context.Context, topic string) ([]*kgo.Record, erro
 	return messages, nil
 }
 
-// EndOffsets are the offsets that the next messages get, by partition.
+// EndOffsets returns the offsets of the next messages, by partition.
 func (k *Kafka) EndOffsets(ctx context.Context, topic string) (map[int32]int64, error) {
 	listed, err := k.admin.ListEndOffsets(ctx, topic)
 	err = errors.Join(err, listed.Error())
@@ -230,7 +231,7 @@ func (k *Kafka) EndOffsets(ctx context.Context, topic string) (map[int32]int64, 
 	return offsets, nil
 }
 
-// Committed are the offsets from which a group's successors go on, by partition. Those without one are left out.
+// Committed returns a group's committed offsets by partition. Partitions without one are left out.
 func (k *Kafka) Committed(ctx context.Context, group, topic string) (map[int32]int64, error) {
 	committed, err := k.admin.FetchOffsets(ctx, group)
 	err = errors.Join(err, committed.Error())
@@ -244,7 +245,7 @@ func (k *Kafka) Committed(ctx context.Context, group, topic string) (map[int32]i
 	return offsets, nil
 }
 
-// Lag is how many messages of a topic a group has not committed.
+// Lag returns the number of messages of a topic that a group has not committed.
 func (k *Kafka) Lag(ctx context.Context, group, topic string) (int64, error) {
 	ends, err := k.EndOffsets(ctx, topic)
 	if err != nil {
@@ -258,7 +259,7 @@ func (k *Kafka) Lag(ctx context.Context, group, topic string) (int64, error) {
 	return lag, err
 }
 
-// Rewind sets a group's place in a topic to an offset in each partition. Kafka refuses it while the group has members.
+// Rewind sets a group's offset in each partition of a topic. Kafka refuses this while the group has members.
 func (k *Kafka) Rewind(ctx context.Context, group, topic string, offset int64) error {
 	ends, err := k.EndOffsets(ctx, topic)
 	if err != nil {

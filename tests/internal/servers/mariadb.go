@@ -16,16 +16,16 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
 
-// MariaDB is a MariaDB server, which stands for the MySQL family.
+// MariaDB is a MariaDB server, which represents the MySQL family.
 type MariaDB struct {
 	server
 	Host     string
 	Port     int
-	User     string // may do everything, and has no password
+	User     string // has all permissions and no password
 	Database string // empty
 }
 
-// StartMariaDB starts one. Its time zone is not UTC, as it may not be where Dify runs.
+// StartMariaDB starts one. Its time zone is not UTC, because that may also be the case for Dify.
 func StartMariaDB(ctx context.Context) (*MariaDB, error) {
 	m := &MariaDB{Host: "127.0.0.1", User: "root", Database: "dify"}
 	if err := m.boot(ctx); err != nil {
@@ -57,7 +57,7 @@ func (m *MariaDB) boot(ctx context.Context) error {
 		Args: []string{
 			"--no-defaults", "--datadir=" + m.data(), "--socket=" + filepath.Join(m.dir, "s"), "--port=" + strconv.Itoa(m.Port),
 			"--bind-address=" + m.Host, "--default-time-zone=+08:00", "--character-set-server=utf8mb4",
-			"--innodb-flush-log-at-trx-commit=2", // a commit outlives the server, if not the machine
+			"--innodb-flush-log-at-trx-commit=2", // a commit survives a crash of the server, but not of the machine
 		},
 		Unprivileged: true,
 	}, m.ping)
@@ -80,7 +80,7 @@ func (m *MariaDB) install(ctx context.Context) error {
 	})
 }
 
-// ping makes the database too, if this is the first time that the server answers.
+// ping also creates the database when the server responds for the first time.
 func (m *MariaDB) ping(ctx context.Context) error {
 	config := m.Config()
 	config.DBName = ""
@@ -95,11 +95,11 @@ func (m *MariaDB) ping(ctx context.Context) error {
 	return nil
 }
 
-// Config is how clients reach the database.
+// Config returns the client configuration for the database.
 func (m *MariaDB) Config() *mysql.Config {
 	config := mysql.NewConfig()
 	config.User, config.DBName = m.User, m.Database
 	config.Net, config.Addr = "tcp", net.JoinHostPort(m.Host, strconv.Itoa(m.Port))
-	config.Logger = &mysql.NopLogger{} // a server that is away is told by the errors
+	config.Logger = &mysql.NopLogger{} // the errors report a server that is unavailable
 	return config
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// OpenSearchEnv names the variable with the URL of an OpenSearch to use. Indices that the collector writes are deleted.
+// OpenSearchEnv names the variable with the URL of an OpenSearch to use. The collector's indices in it are deleted.
 const OpenSearchEnv = "OTELCOL_TEST_OPENSEARCH_URL"
 
 // cacheEnv names the variable with the folder that tests/setup.sh unpacks into.
@@ -41,16 +41,16 @@ type OpenSearch struct {
 	spec   proc.Spec
 }
 
-// NodeOptions say how a node of the test's own differs from the usual one.
+// NodeOptions are the differences of a test's own node from the usual one.
 type NodeOptions struct {
 	Secure   bool     // TLS, users and roles; see AdminUser
 	Settings []string // as http.max_content_length=2mb
 }
 
-// AdminUser may do everything on a secure node; it is the password too.
+// AdminUser has all permissions on a secure node. It is also the password.
 const AdminUser = "admin"
 
-// StartOpenSearch starts one, or takes the one in the environment.
+// StartOpenSearch starts one, or uses the one in the environment.
 func StartOpenSearch(ctx context.Context) (*OpenSearch, error) {
 	if address := os.Getenv(OpenSearchEnv); address != "" {
 		o := &OpenSearch{URL: strings.TrimSuffix(address, "/"), client: http.DefaultClient}
@@ -75,14 +75,14 @@ func (o *OpenSearch) boot(ctx context.Context, opts NodeOptions) (err error) {
 		return err
 	}
 	script := filepath.Join(o.dir, "start.sh")
-	err = errors.Join( // the repository may be closed to the user that runs it
+	err = errors.Join( // the server's user may not be able to read the repository
 		copyFile(repo.Path("tests", "opensearch", "start.sh"), script),
 		copyFile(repo.Path("tests", "opensearch", "pom.xml"), filepath.Join(o.dir, "pom.xml")),
 	)
 	if err != nil {
 		return err
 	}
-	ports, err := proc.FreePorts(1) // not 0: the node keeps its port when it is restarted
+	ports, err := proc.FreePorts(1) // not 0: the node keeps its port across restarts
 	if err != nil {
 		return err
 	}
@@ -107,12 +107,13 @@ func (o *OpenSearch) boot(ctx context.Context, opts NodeOptions) (err error) {
 	return o.start(ctx, o.spec, o.ready)
 }
 
-// Kill ends the node without giving it a chance.
+// Kill kills the node.
 func (o *OpenSearch) Kill() {
 	o.process.Kill()
 }
 
-// Restart starts a node that was killed or is stopped now, on its data and its port. Settings are added to those it had.
+// Restart stops the node if it is running, and starts it with its data and port. Settings are added to the previous
+// ones.
 func (o *OpenSearch) Restart(ctx context.Context, settings ...string) error {
 	if err := o.process.Stop(); err != nil {
 		return err
@@ -121,7 +122,7 @@ func (o *OpenSearch) Restart(ctx context.Context, settings ...string) error {
 	return o.start(ctx, o.spec, o.ready)
 }
 
-// set adds settings to the command line; one that is there already is replaced.
+// set adds settings to the command line. An existing one is replaced.
 func (o *OpenSearch) set(settings []string) {
 	for _, setting := range settings {
 		name, _, _ := strings.Cut(setting, "=")
@@ -135,7 +136,7 @@ func (o *OpenSearch) Pause() error {
 	return o.process.Signal(syscall.SIGSTOP)
 }
 
-// Unpause lets a paused node go on.
+// Unpause resumes a paused node.
 func (o *OpenSearch) Unpause() error {
 	return o.process.Signal(syscall.SIGCONT)
 }
@@ -151,12 +152,12 @@ func (o *OpenSearch) ready(ctx context.Context) error {
 	if err := o.Send(ctx, http.MethodGet, "/_cluster/health?wait_for_status=yellow&timeout=1s", nil, &struct{}{}); err != nil {
 		return err
 	}
-	// One node holds no replicas; without this each index is yellow for ever.
+	// A single node has no replicas. Without this setting each index stays yellow.
 	return o.Send(ctx, http.MethodPut, "/_cluster/settings",
 		map[string]any{"persistent": map[string]any{"cluster.default_number_of_replicas": 0}}, &struct{}{})
 }
 
-// adminClient logs in to a secure node, once the node has made its certificates.
+// adminClient logs in to a secure node, once the node has created its certificates.
 func adminClient(caFile string) (*http.Client, error) {
 	pem, err := os.ReadFile(caFile)
 	if err != nil {
@@ -185,7 +186,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, text, 0o644) //nolint:gosec // another user reads it
 }
 
-// Reset deletes what earlier tests left behind.
+// Reset deletes what earlier tests wrote.
 func (o *OpenSearch) Reset(ctx context.Context) error {
 	return o.Send(ctx, http.MethodDelete, "/"+ourIndices+"?expand_wildcards=all", nil, &struct{}{})
 }
@@ -197,7 +198,7 @@ type Hit struct {
 	Source map[string]any `json:"_source"`
 }
 
-// Search returns up to 10,000 documents of the indices that a pattern names; none if there is no such index.
+// Search returns up to 10,000 documents of the indices that match a pattern, or none without such an index.
 func (o *OpenSearch) Search(ctx context.Context, pattern string, query any) ([]Hit, error) {
 	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return nil, err
@@ -212,7 +213,7 @@ func (o *OpenSearch) Search(ctx context.Context, pattern string, query any) ([]H
 	return answer.Hits.Hits, err
 }
 
-// Count is the number of documents in the indices that a pattern names.
+// Count returns the number of documents in the indices that match a pattern.
 func (o *OpenSearch) Count(ctx context.Context, pattern string) (int, error) {
 	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return 0, err
@@ -224,7 +225,7 @@ func (o *OpenSearch) Count(ctx context.Context, pattern string) (int, error) {
 	return answer.Count, err
 }
 
-// Walk visits every document of the indices that a pattern names, however many, with the fields that are asked for.
+// Walk visits every document of the indices that match a pattern, with the given fields.
 func (o *OpenSearch) Walk(ctx context.Context, pattern string, fields []string, visit func(Hit)) error {
 	if err := o.Send(ctx, http.MethodPost, "/"+pattern+"/_refresh", nil, &struct{}{}); err != nil {
 		return err
@@ -256,7 +257,7 @@ func All() any {
 	return map[string]any{"match_all": map[string]any{}}
 }
 
-// Send sends a request and decodes the answer.
+// Send sends a request and decodes the response.
 func (o *OpenSearch) Send(ctx context.Context, method, path string, body, answer any) error {
 	text := []byte{}
 	if body != nil {

@@ -19,13 +19,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
 
-// PostgresEnv names the variable with the URL of a PostgreSQL to use, as a user who may create databases and extensions.
+// PostgresEnv names the variable with the URL of a PostgreSQL to use, with a user who may create databases and
+// extensions.
 const PostgresEnv = "OTELCOL_TEST_POSTGRES_DSN"
 
-// Debian keeps the server's programs off the PATH.
+// On Debian, the server's programs are not on the PATH.
 const postgresFolders = "/usr/lib/postgresql/*/bin"
 
-// Postgres is a PostgreSQL server. Each test takes a database of its own.
+// Postgres is a PostgreSQL server. Each test uses its own database.
 type Postgres struct {
 	server
 	Host     string
@@ -36,7 +37,7 @@ type Postgres struct {
 	databases atomic.Int32
 }
 
-// StartPostgres starts one, or takes the one in the environment.
+// StartPostgres starts one, or uses the one in the environment.
 func StartPostgres(ctx context.Context) (*Postgres, error) {
 	if dsn := os.Getenv(PostgresEnv); dsn != "" {
 		cfg, err := pgx.ParseConfig(dsn)
@@ -50,7 +51,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	return StartOwnPostgres(ctx)
 }
 
-// StartOwnPostgres starts one whatever is in the environment, for tests that halt it.
+// StartOwnPostgres always starts one, for tests that halt it.
 func StartOwnPostgres(ctx context.Context) (*Postgres, error) {
 	pg := &Postgres{Host: "127.0.0.1", User: "postgres", Password: "difyai123456"}
 	if err := pg.boot(ctx); err != nil {
@@ -74,7 +75,7 @@ func (pg *Postgres) boot(ctx context.Context) error {
 		return err
 	}
 	pg.Port = ports[0]
-	pg.crash = syscall.SIGQUIT // its processes are no group, and one that is left holds the shared memory
+	pg.crash = syscall.SIGQUIT // its processes are not in one group, and a remaining one would keep the shared memory
 	if pg.dir, err = proc.NewDir("postgres"); err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (pg *Postgres) ping(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
-// URL is where clients reach a database.
+// URL returns the URL of a database.
 func (pg *Postgres) URL(database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -133,7 +134,7 @@ func (pg *Postgres) URL(database string) string {
 	return u.String()
 }
 
-// NewDatabase makes an empty database; a server that is not ours needs it dropped.
+// NewDatabase creates an empty database. It is dropped if the server was not started here.
 func (pg *Postgres) NewDatabase(ctx context.Context) (name string, drop func(context.Context) error, err error) {
 	name = fmt.Sprintf("otelcol_dify_%d_%d", os.Getpid(), pg.databases.Add(1))
 	if err := pg.exec(ctx, "CREATE DATABASE "+name); err != nil {

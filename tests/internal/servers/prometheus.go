@@ -21,7 +21,7 @@ type Prometheus struct {
 	URL string
 }
 
-// Labels of the collector's exporter stay: Prometheus keeps job and instance as the exporter wrote them.
+// honor_labels: Prometheus keeps job and instance as the collector's exporter wrote them.
 const prometheusConfig = `global:
   scrape_interval: 1s
 scrape_configs:
@@ -31,14 +31,15 @@ scrape_configs:
       - targets: [%s]
 `
 
-// StartPrometheus starts one that scrapes host:port targets every second and keeps the names that they give themselves.
+// StartPrometheus starts one that scrapes host:port targets every second, and keeps their own job and instance
+// labels.
 func StartPrometheus(ctx context.Context, targets ...string) (*Prometheus, error) {
 	return StartPrometheusWith(ctx, map[string]string{
 		"prometheus.yaml": fmt.Sprintf(prometheusConfig, strings.Join(targets, ", ")),
 	})
 }
 
-// StartPrometheusWith starts one on files of the caller's: prometheus.yaml and what it names.
+// StartPrometheusWith starts one with the caller's files: prometheus.yaml and the files that it refers to.
 func StartPrometheusWith(ctx context.Context, files map[string]string, flags ...string) (*Prometheus, error) {
 	p := &Prometheus{}
 	if err := p.boot(ctx, files, flags); err != nil {

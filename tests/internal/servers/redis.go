@@ -24,7 +24,7 @@ type Redis struct {
 	url string
 }
 
-// StartRedis starts one, or takes the one in the environment.
+// StartRedis starts one, or uses the one in the environment.
 func StartRedis(ctx context.Context) (*Redis, error) {
 	if url := os.Getenv(RedisEnv); url != "" {
 		r := &Redis{url: strings.TrimSuffix(url, "/")}
@@ -64,7 +64,7 @@ func (r *Redis) boot(ctx context.Context) error {
 	}, r.Reset)
 }
 
-// URL is where clients reach a database: Dify's broker is database 1.
+// URL returns the URL of a database. Dify's broker is database 1.
 func (r *Redis) URL(database int) string {
 	return fmt.Sprintf("%s/%d", r.url, database)
 }

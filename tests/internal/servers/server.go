@@ -1,9 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package servers starts the real servers that tests run against: each on a free port of 127.0.0.1, with its data in a
-// temporary folder. Where an address is in the environment, that server is used instead and left as it is otherwise.
-// What can't be started is an error that says what to install; no test is skipped for it.
+// Package servers starts the real servers that tests run against: each on a free port of 127.0.0.1, with its data in
+// a temporary folder. If the environment has an address, that server is used instead. A server that can't be started
+// is an error that names what to install; no test is skipped.
 package servers
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
 
-const startTimeout = 5 * time.Minute // a secure OpenSearch on a machine that does much else
+const startTimeout = 5 * time.Minute // long enough for a secure OpenSearch on a busy machine
 
-// server is what all of them have in common.
+// server is the common part of all servers.
 type server struct {
-	process *proc.Process // nil if it is not ours
+	process *proc.Process // nil if it was not started here
 	dir     string
 	spec    proc.Spec
 	ready   func(context.Context) error
-	crash   syscall.Signal // what ends it at once and leaves it to recover; SIGKILL if zero
+	crash   syscall.Signal // the signal for a crash, after which it has to recover; SIGKILL if zero
 }
 
 // Stop ends the server and removes its folder.
@@ -42,7 +42,7 @@ func (s *server) Stop() error {
 	return err
 }
 
-// run runs a program that prepares the server's folder to its end.
+// run runs a program that prepares the server's folder, and waits for its end.
 func (s *server) run(ctx context.Context, spec proc.Spec) error {
 	process, err := proc.Start(s.complete(spec))
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *server) start(ctx context.Context, spec proc.Spec, ready func(context.C
 	return s.Resume(ctx)
 }
 
-// Halt ends a server that was started here, cleanly or as a crash does. Its data stay.
+// Halt stops a server that was started here, cleanly or by a crash. Its data is kept.
 func (s *server) Halt(crash bool) error {
 	switch {
 	case !crash:
@@ -84,7 +84,7 @@ func (s *server) Halt(crash bool) error {
 	}
 }
 
-// Resume starts a server that was halted, on the same port and data.
+// Resume starts a halted server, with the same port and data.
 func (s *server) Resume(ctx context.Context) error {
 	process, err := proc.Start(s.spec)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *server) Resume(ctx context.Context) error {
 	return nil
 }
 
-// program finds an executable on the PATH or in folders that may not be on it, and says what to install.
+// program finds an executable on the PATH or in the given folders. The error names what to install.
 func program(debianPackage string, names []string, patterns ...string) (string, error) {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -113,7 +113,7 @@ func program(debianPackage string, names []string, patterns ...string) (string, 
 	return "", fmt.Errorf("%s not found: install the Debian package %s or run tests/setup.sh", names[0], debianPackage)
 }
 
-// writeFiles writes texts under a folder, readable for the user that the server runs as.
+// writeFiles writes texts below a folder, readable for the server's user.
 func writeFiles(dir string, files map[string]string) error {
 	for name, text := range files {
 		path := filepath.Join(dir, name)

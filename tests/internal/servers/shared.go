@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Of each server a package's tests share one, which is started when the first test asks for it. Their TestMain calls
+// The tests of a package share one server of each kind, which is started on first use. Their TestMain calls
 // StopShared.
 var (
 	SharedPostgres   = share(StartPostgres, (*Postgres).Stop)
@@ -23,7 +23,7 @@ var (
 
 var stops []func() error
 
-// StopShared stops what was shared.
+// StopShared stops the shared servers.
 func StopShared() error {
 	var err error
 	for _, stop := range stops {
@@ -32,10 +32,11 @@ func StopShared() error {
 	return err
 }
 
-// share returns what starts a server at its first call and gives the same one, or the same failure, from then on.
+// share returns a function that starts a server at its first call, and always returns the same server or the same
+// failure.
 func share[S any](start func(context.Context) (S, error), stop func(S) error) func(testing.TB) S {
 	once := sync.OnceValues(func() (S, error) {
-		server, err := start(context.Background()) // outlives the test that asks first
+		server, err := start(context.Background()) // outlives the first test that uses it
 		if err == nil {
 			stops = append(stops, func() error { return stop(server) })
 		}

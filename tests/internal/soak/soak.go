@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package soak says how long a fault schedule is and which one it is.
+// Package soak determines the length and the seed of a fault schedule.
 package soak
 
 import (
@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	fullEnv = "OTELCOL_TEST_SOAK" // asks for the schedules in full
+	fullEnv = "OTELCOL_TEST_SOAK" // runs schedules in full
 	seedEnv = "OTELCOL_TEST_SEED" // repeats a schedule
 )
 
-// Size is short in every test run, and full where the schedules are asked for in full.
+// Size returns short in normal test runs, and full if schedules run in full.
 func Size(short, full int) int {
 	if os.Getenv(fullEnv) != "" {
 		return full
@@ -26,7 +26,8 @@ func Size(short, full int) int {
 	return short
 }
 
-// Seed is that of a random schedule: the one in the environment, else a new one. It is printed, so that a failure can come again.
+// Seed returns the seed of a random schedule: the one in the environment, or a new one. It is logged, so that a
+// failure can be reproduced.
 func Seed(tb testing.TB) uint64 {
 	tb.Helper()
 	seed := rand.Uint64()

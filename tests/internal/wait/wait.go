@@ -13,18 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Deadline is how long a test waits for something that should come at once; generous, for slow machines.
+// Deadline is how long a test waits for something that should happen immediately. It is generous, for slow machines.
 const Deadline = 90 * time.Second
 
 const interval = 100 * time.Millisecond
 
-// Until asks check again and again until it returns nil. After the time-out its last error is returned.
+// Until calls check repeatedly until it returns nil. After the timeout it returns check's last error.
 func Until(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	var last error // of a check that had its time: says more than that the time is up
+	var last error // of a check that was not cut off: it has more information than a timeout
 	for {
 		err := check(ctx)
 		if err == nil {

@@ -31,7 +31,7 @@ const (
 	benchRequest   = 500
 )
 
-// bare is the shortest way from OTLP into OpenSearch: what the pipeline costs beside that would hide a difference.
+// bare is the shortest path from OTLP to OpenSearch: the cost of other parts of the pipeline would hide a difference.
 var bare = []string{
 	"yaml:service::pipelines::traces::processors: []",
 	"yaml:service::pipelines::traces::exporters: [opensearch]",
@@ -46,8 +46,8 @@ type contender struct {
 	cpu  time.Duration
 }
 
-// BenchmarkBulk compares the stock exporter with the middleware and without it, which lets the node make up the ids: documents
-// a second into a real node, and the collector's CPU time for each. The templates are the same.
+// BenchmarkBulk compares the stock exporter with and without the middleware (without it, the node generates the ids):
+// documents per second into a real node, and the collector's CPU time per document. The templates are the same.
 func BenchmarkBulk(b *testing.B) {
 	node, err := servers.StartOpenSearchNode(b.Context(), servers.NodeOptions{})
 	require.NoError(b, err)
@@ -57,7 +57,7 @@ func BenchmarkBulk(b *testing.B) {
 		"yaml:exporters::opensearch::http::middlewares: []",
 		"yaml:exporters::opensearch::traces_index: dify-traces-stock-" + time.Now().UTC().Format(dayLayout),
 	})
-	for _, c := range []*contender{with, without} { // the node's code is compiled as it runs
+	for _, c := range []*contender{with, without} { // the node's code is compiled while it runs
 		c.round(b)
 		c.round(b)
 		c.wall, c.cpu = 0, 0
@@ -92,7 +92,7 @@ func newContender(b *testing.B, url string, config ...[]string) *contender {
 	return c
 }
 
-// round sends the documents of a round and waits until OpenSearch has taken them.
+// round sends the documents of a round and waits until OpenSearch has accepted them.
 func (c *contender) round(b *testing.B) {
 	b.Helper()
 	requests := make(chan []byte, benchDocuments/benchRequest)
@@ -126,7 +126,7 @@ func (c *contender) round(b *testing.B) {
 	c.cpu += cpuTime(b, c.Pid()) - cpu
 }
 
-// today makes a span begin now, so that both contenders write into one index.
+// today sets a span's start to now, so that both contenders write into the same index.
 func today(span ptrace.Span) {
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 }
@@ -139,7 +139,7 @@ func (c *contender) sent(ctx context.Context) int {
 	return int(sent)
 }
 
-// cpuTime is what a process has used so far, in ticks of 10 ms.
+// cpuTime returns the CPU time of a process so far, in ticks of 10 ms.
 func cpuTime(tb testing.TB, pid int) time.Duration {
 	tb.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -154,11 +154,11 @@ func cpuTime(tb testing.TB, pid int) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// outageEnv names the variable with the length of the outage below; 10m is what is promised.
+// outageEnv names the variable with the length of the outage below. The guarantee is for 10m.
 const outageEnv = "OTELCOL_BENCH_OUTAGE"
 
-// BenchmarkOutageMemory shows the shipped configuration an outage at 2,000 documents a second, and reports the memory that
-// the collector takes: its queue is on disk, and has a size.
+// BenchmarkOutageMemory runs the shipped configuration through an outage at 2,000 documents per second, and reports
+// the collector's memory: its queue is on disk and has a limit.
 func BenchmarkOutageMemory(b *testing.B) {
 	length := 30 * time.Second
 	if given := os.Getenv(outageEnv); given != "" {

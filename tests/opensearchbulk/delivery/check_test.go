@@ -18,8 +18,8 @@ import (
 
 const ourIndices = "workflow-logs-*,dify-traces-*"
 
-// expectEveryDocumentOnce waits until as many documents are there as were emitted, and nothing waits any more, and then
-// looks at each.
+// expectEveryDocumentOnce waits until there are as many documents as were emitted and nothing is queued, and then
+// checks each.
 func (s *stand) expectEveryDocumentOnce(t *testing.T) {
 	t.Helper()
 	want := s.load.expectations()
@@ -45,7 +45,7 @@ func (s *stand) expectEveryDocumentOnce(t *testing.T) {
 func (s *stand) waitForDocuments(t *testing.T, pattern string, want int) {
 	t.Helper()
 	last, progress := -1, time.Now()
-	// As long as documents come, a slow machine is no reason to give up.
+	// As long as documents arrive, the test keeps waiting, for slow machines.
 	for {
 		got := -1
 		err := wait.Until(t.Context(), wait.Deadline, func(ctx context.Context) (err error) {
@@ -63,7 +63,7 @@ func (s *stand) waitForDocuments(t *testing.T, pattern string, want int) {
 	}
 }
 
-// check compares a document with what is expected of it and returns the key of that.
+// check compares a document with what is expected, and returns the key of the expectation.
 func check(hit servers.Hit, all map[string]expected) (key string, err error) {
 	attributes, _ := hit.Source["attributes"].(map[string]any)
 	event, at := eventSpan, "startTime"

@@ -37,24 +37,24 @@ const (
 	dayLayout       = "2006.01.02"
 )
 
-// expected is what a document must say. The key it is found by is its event and its own id.
+// expected is what a document must contain. Its key is the event and its own id.
 type expected struct {
 	index  string
 	tenant string
 	at     time.Time
 }
 
-// load emits workflow runs into Dify's tables and spans over OTLP, and remembers what must become of them.
+// load writes workflow runs into Dify's tables and sends spans over OTLP, and remembers the expected documents.
 type load struct {
 	db      *pgxpool.Pool
 	otlp    string
 	tenants []workspace
 
-	perTenant bool // each has indices of its own
+	perTenant bool // each tenant has its own indices
 
 	mu       sync.Mutex
-	random   *rand.Rand          // guarded by mu, as all below
-	spans    uint64              // made so far
+	random   *rand.Rand          // guarded by mu, like all fields below
+	spans    uint64              // generated so far
 	expected map[string]expected // by event/id
 }
 
@@ -108,7 +108,7 @@ func (l *load) runs(ctx context.Context, n int, past bool) error {
 	return l.insert(ctx, rows)
 }
 
-// stuck writes n runs that began long ago and have not ended.
+// stuck writes n runs that started long ago and have not ended.
 func (l *load) stuck(ctx context.Context, n int) error {
 	l.mu.Lock()
 	rows := make([][]any, n)
@@ -142,7 +142,8 @@ func (l *load) insert(ctx context.Context, rows [][]any) error {
 	return err
 }
 
-// request makes an OTLP request of n spans of many tenants, begun up to three days ago. change may alter each.
+// request returns an OTLP request of n spans of many tenants, which started up to three days ago. change may modify
+// each span.
 func (l *load) request(n int, change func(ptrace.Span)) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,7 +176,7 @@ func (l *load) span(span ptrace.Span, change func(ptrace.Span)) {
 	l.expect(eventSpan, span.TraceID().String()+"-"+span.SpanID().String(), "dify-traces-", w, span.StartTimestamp().AsTime())
 }
 
-// send brings a request to the collector, as often as it takes: it may be dead just now, or refuse.
+// send sends a request to the collector, and retries while the collector is down or refuses it.
 func (l *load) send(ctx context.Context, body []byte) error {
 	return wait.Until(ctx, wait.Deadline, func(ctx context.Context) error {
 		answer, err := l.post(ctx, body)
@@ -202,7 +203,7 @@ func (l *load) post(ctx context.Context, body []byte) (int, error) {
 // portion is a part of the load.
 type portion struct{ runs, spans int }
 
-// share is the i-th of n parts.
+// share returns the i-th of n parts.
 func (p portion) share(i, n int) portion {
 	return portion{runs: p.runs*(i+1)/n - p.runs*i/n, spans: p.spans*(i+1)/n - p.spans*i/n}
 }
@@ -211,7 +212,7 @@ func (p portion) requests() int {
 	return max(1, (p.spans+spansPerRequest-1)/spansPerRequest)
 }
 
-// emit brings a portion, a request's worth of runs and spans at a time, and calls between after each.
+// emit sends a portion in requests of runs and spans, and calls between after each request.
 func (l *load) emit(ctx context.Context, all portion, between func(request int)) error {
 	n := all.requests()
 	for i := range n {
@@ -231,13 +232,13 @@ func (l *load) emit(ctx context.Context, all portion, between func(request int))
 	return nil
 }
 
-// misfit makes a span begin on a day whose index has no place for it; see misfitIndex.
+// misfit sets a span's start to a day whose index rejects it; see misfitIndex.
 func misfit(span ptrace.Span) {
 	at := time.Date(2020, 2, 2, 12, 0, 0, 0, time.UTC)
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
 }
 
-// big makes a span longer by that many bytes, without saying anything.
+// big enlarges a span by that many bytes of padding.
 func big(bytes int) func(ptrace.Span) {
 	return func(span ptrace.Span) { span.Attributes().PutStr("note", strings.Repeat("all is well. ", bytes/13)) }
 }

@@ -16,16 +16,17 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// exitLimit is what an operator is promised. Only a hung shutdown takes longer: it would last as long as the outage.
+// exitLimit is the guaranteed time for a shutdown. Only a hung shutdown takes longer: it would last as long as the
+// outage.
 const exitLimit = 5 * time.Second
 
-// Each tenant has an index of its own here, so that a batch of many tenants shows where its records go.
+// Each tenant has its own index here, so that a batch of many tenants shows where its records go.
 var indexPerTenant = []string{
 	"yaml:exporters::opensearch::logs_index: workflow-logs-{dify.tenant_id}",
 	"yaml:exporters::opensearch::traces_index: dify-traces-{dify.tenant_id}",
 }
 
-// Stopped in the middle of an outage, whatever kind, the collector is gone in time, and nothing is lost or twice.
+// Stopped during an outage of any kind, the collector exits in time, and nothing is lost or duplicated.
 func testTerminatedInAnOutage(t *testing.T, at *site) {
 	s := newStand(t, at, standOptions{tenants: 3, random: newRandom(t), config: indexPerTenant})
 	s.load.perTenant = true
@@ -43,7 +44,7 @@ func testTerminatedInAnOutage(t *testing.T, at *site) {
 		t.Run(outage.name, func(t *testing.T) {
 			outage.begin(t)
 			s.emit(t, portion{runs: 1000, spans: 2000})
-			for range 2 { // several requests of the exporter's own, one after the other
+			for range 2 { // several separate requests of the exporter
 				body, err := s.load.request(100, big(120_000))
 				require.NoError(t, err)
 				require.NoError(t, s.load.send(t.Context(), body))
@@ -60,7 +61,7 @@ func testTerminatedInAnOutage(t *testing.T, at *site) {
 	}
 }
 
-// When the queue is full, senders are told to wait, and the runs wait in Dify's tables.
+// When the queue is full, requests are refused with a retryable error, and runs wait in Dify's tables.
 func testFullQueuePushesBack(t *testing.T, at *site) {
 	s := newStand(t, at, standOptions{
 		tenants: 3,

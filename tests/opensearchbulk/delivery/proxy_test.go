@@ -29,8 +29,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// proxy stands between the collector and a real node, and shows the faults that the node can't be made to show: what
-// networks, load balancers and gateways do. On a secure node it has the node's certificate.
+// proxy is between the collector and a real node, and injects the faults that the node can't be made to show: those
+// of networks, load balancers and gateways. For a secure node it has the node's certificate.
 type proxy struct {
 	URL string
 
@@ -39,13 +39,13 @@ type proxy struct {
 	tls    *tls.Config // nil without TLS
 
 	mu         sync.Mutex
-	server     *http.Server // guarded by mu, as all below; nil while connections are refused
-	armed      []fault      // one for each of the next bulk requests
-	handshakes int          // how many of the next TLS handshakes fail
+	server     *http.Server // guarded by mu, like all fields below; nil while connections are refused
+	armed      []fault      // faults for the next bulk requests
+	handshakes int          // number of the next TLS handshakes that fail
 	waiting    sync.WaitGroup
 }
 
-// fault answers a bulk request in place of the node, or after it.
+// fault responds to a bulk request instead of the node, or after it.
 type fault func(p *proxy, w http.ResponseWriter, r *http.Request, body []byte)
 
 func startProxy(t *testing.T, node *servers.OpenSearch) *proxy {
@@ -108,7 +108,7 @@ func (p *proxy) listen(address string) error {
 	return nil
 }
 
-// refuse closes the door: connections are refused until accept. Those that are open are cut.
+// refuse lets connections be refused until accept is called. Open connections are closed.
 func (p *proxy) refuse() {
 	p.mu.Lock()
 	server := p.server
@@ -126,7 +126,7 @@ func (p *proxy) accept(t *testing.T) {
 	wait.For(t, "the port to be free again", func(context.Context) error { return p.listen(address) })
 }
 
-// arm makes the next n bulk requests show a fault.
+// arm injects a fault into the next n bulk requests.
 func (p *proxy) arm(f fault, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +135,7 @@ func (p *proxy) arm(f fault, n int) {
 	}
 }
 
-// breakHandshakes makes the next n TLS handshakes fail, and cuts the connections that are open so that there are some.
+// breakHandshakes makes the next n TLS handshakes fail, and closes open connections so that there are new ones.
 func (p *proxy) breakHandshakes(t *testing.T, n int) {
 	t.Helper()
 	p.refuse()
@@ -145,7 +145,7 @@ func (p *proxy) breakHandshakes(t *testing.T, n int) {
 	p.accept(t)
 }
 
-// shown waits until every fault was shown.
+// shown waits until every fault has happened.
 func (p *proxy) shown(t *testing.T) {
 	t.Helper()
 	wait.For(t, "all faults to be shown", func(context.Context) error {
@@ -181,11 +181,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.next()(p, w, r, body)
 }
 
-// forward asks the node. A node that can't be reached looks as it would without the proxy.
+// forward sends the request to the node. A node that can't be reached looks the same as without the proxy.
 func (p *proxy) forward(r *http.Request, body []byte) (*http.Response, []byte) {
 	req := r.Clone(r.Context())
 	req.RequestURI = ""
-	req.Header.Del("Accept-Encoding") // so that the answer can be read here
+	req.Header.Del("Accept-Encoding") // so that the response can be read here
 	req.URL.Scheme, req.URL.Host = p.node.Scheme, p.node.Host
 	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	resp, err := p.client.Do(req) //nolint:gosec // to the node only
@@ -212,13 +212,13 @@ func reset(*proxy, http.ResponseWriter, *http.Request, []byte) {
 	panic(http.ErrAbortHandler)
 }
 
-// dieBeforeAnswer lets the node take the documents and cuts the connection before it can say so.
+// dieBeforeAnswer lets the node accept the documents, and closes the connection before the response.
 func dieBeforeAnswer(p *proxy, _ http.ResponseWriter, r *http.Request, body []byte) {
 	p.forward(r, body)
 	panic(http.ErrAbortHandler)
 }
 
-// dieInAnswer lets the node take the documents and cuts the connection in the middle of its answer.
+// dieInAnswer lets the node accept the documents, and closes the connection in the middle of the response.
 func dieInAnswer(p *proxy, w http.ResponseWriter, r *http.Request, body []byte) {
 	_, answer := p.forward(r, body)
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
@@ -227,12 +227,12 @@ func dieInAnswer(p *proxy, w http.ResponseWriter, r *http.Request, body []byte) 
 	panic(http.ErrAbortHandler)
 }
 
-// hang gives no answer until the client has given up.
+// hang does not respond until the client has closed the connection.
 func hang(_ *proxy, _ http.ResponseWriter, r *http.Request, _ []byte) {
 	<-r.Context().Done()
 }
 
-// status answers for the node.
+// status responds instead of the node.
 func status(code int, body string, headers ...string) fault {
 	return func(_ *proxy, w http.ResponseWriter, _ *http.Request, _ []byte) {
 		for i := 0; i+1 < len(headers); i += 2 {
@@ -243,7 +243,7 @@ func status(code int, body string, headers ...string) fault {
 	}
 }
 
-// mixed gives every second document to the node and answers for the others that they can't be taken now.
+// mixed forwards every second document to the node, and returns a temporary error for the others.
 func mixed(p *proxy, w http.ResponseWriter, r *http.Request, body []byte) {
 	lines := bytes.SplitAfter(bytes.TrimSuffix(body, []byte("\n")), []byte("\n"))
 	var taken []byte

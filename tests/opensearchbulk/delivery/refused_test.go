@@ -16,8 +16,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// Documents that are refused for good wait in the dead-letter index, or in storage if they are refused there too. Once the
-// cause is mended, the documented command brings each to its place.
+// Permanently rejected documents are kept in the dead-letter index, or in storage if they are rejected there, too.
+// Once the cause is fixed, the documented command writes each to its index.
 func testRefusedDocumentsCanBeReplayed(t *testing.T, at *site) {
 	s := newStand(t, at, standOptions{
 		tenants: 3,
@@ -31,18 +31,18 @@ func testRefusedDocumentsCanBeReplayed(t *testing.T, at *site) {
 
 	body, err = s.load.request(refused, misfit)
 	require.NoError(t, err)
-	for told := 1; told <= 2; told++ { // the second time changes nothing
+	for round := 1; round <= 2; round++ { // the second time changes nothing
 		require.NoError(t, s.load.send(t.Context(), body))
-		s.waitForItems(t, "dead_letter", told*refused)
+		s.waitForItems(t, "dead_letter", round*refused)
 	}
 	s.checkLetters(t)
-	body, err = s.load.request(1, big(1<<21)) // too large for the node, alone and as a dead letter
+	body, err = s.load.request(1, big(1<<21)) // too large for the node, both alone and as a dead letter
 	require.NoError(t, err)
 	require.NoError(t, s.load.send(t.Context(), body))
 	s.waitForItems(t, "dead_letter_stored", 1)
 	assert.InDelta(t, 1, s.metric(t.Context(), "stored_items"), 0)
 
-	// The operator lets the node take more, and deletes the index that no span fits.
+	// The operator raises the node's limit, and deletes the index that rejects all spans.
 	require.NoError(t, s.node.Restart(t.Context(), "http.max_content_length=100mb"))
 	s.Terminate(t)
 	s.Restart(t)
@@ -62,7 +62,7 @@ func testRefusedDocumentsCanBeReplayed(t *testing.T, at *site) {
 	s.expectEveryDocumentOnce(t)
 }
 
-// waitForItems waits until so many documents had an outcome, since the collector's start.
+// waitForItems waits until that many documents had an outcome since the collector's start.
 func (s *stand) waitForItems(t *testing.T, outcome string, want int) {
 	t.Helper()
 	wait.For(t, "documents that are "+outcome, func(ctx context.Context) error {
@@ -75,7 +75,7 @@ func (s *stand) waitForItems(t *testing.T, outcome string, want int) {
 
 const deadLetters = "otelcol-dify-dead-letter"
 
-// checkLetters looks at what an operator finds.
+// checkLetters checks the dead letters that an operator finds.
 func (s *stand) checkLetters(t *testing.T) {
 	t.Helper()
 	letters, err := s.node.Search(t.Context(), deadLetters, servers.All())
@@ -90,6 +90,6 @@ func (s *stand) checkLetters(t *testing.T) {
 		assert.Contains(t, letter.Source["document"], `"name":"GET /orders"`)
 		assert.NotEmpty(t, letter.Source["@timestamp"])
 	}
-	assert.NotContains(t, s.Log(), "GET /orders", "the log tells that there are some, not what is in them")
+	assert.NotContains(t, s.Log(), "GET /orders", "the log reports dead letters without their content")
 	assert.Contains(t, s.Log(), "OpenSearch permanently rejected documents")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 )
 
-// extent is how long a schedule is.
+// extent is the length of a schedule.
 type extent struct{ records, kills, restarts int }
 
 func schedule() extent {
@@ -30,7 +30,7 @@ const (
 	refused = 10
 )
 
-// Whatever the network, the node and the collector do, each run and each span is one document, in its place.
+// Whatever the network, the node and the collector do, each run and each span is one document in the right index.
 func testEveryDocumentOnceThroughAllFaults(t *testing.T, at *site) {
 	random, size := newRandom(t), schedule()
 	past := size.records / 4
@@ -61,7 +61,8 @@ func testEveryDocumentOnceThroughAllFaults(t *testing.T, at *site) {
 	assert.NotContains(t, s.Log(), password)
 }
 
-// sendWhatNodesRefuse sends a request that is too large for the node, and spans that don't fit, which are no documents.
+// sendWhatNodesRefuse sends a request that is too large for the node, and spans that are rejected; these are not
+// documents.
 func (s *stand) sendWhatNodesRefuse(t *testing.T) {
 	t.Helper()
 	body, err := s.load.request(large, big(60_000))
@@ -76,13 +77,13 @@ func (s *stand) sendWhatNodesRefuse(t *testing.T) {
 	s.load.expected = documents
 }
 
-// step is a fault, and a portion of the load that meets it.
+// step is a fault, with a portion of the load that is sent during it.
 type step struct {
 	name string
 	run  func(t *testing.T, part portion)
 }
 
-// steps are all faults in random order: at least once each, kills and restarts as often as asked for.
+// steps returns all faults in random order: each at least once, kills and restarts as often as configured.
 func (s *stand) steps(random *rand.Rand, size extent) []step {
 	steps := append(s.networkFaults(random), s.nodeFaults()...)
 	if s.secure {
@@ -98,7 +99,7 @@ func (s *stand) steps(random *rand.Rand, size extent) []step {
 	return steps
 }
 
-// networkFaults are shown by the proxy, one to three times each.
+// networkFaults are injected by the proxy, one to three times each.
 func (s *stand) networkFaults(random *rand.Rand) []step {
 	inASecond := time.Now().Add(time.Second).UTC().Format(http.TimeFormat)
 	var steps []step
@@ -180,7 +181,7 @@ func (s *stand) loginFaults(random *rand.Rand) []step {
 	}
 }
 
-// during emits in an outage that lasts until the collector has tried again because of it.
+// during emits in an outage that lasts until the collector has retried because of it.
 func (s *stand) during(begin func(*testing.T), reason string, end func(*testing.T)) func(*testing.T, portion) {
 	return func(t *testing.T, part portion) {
 		begin(t)
@@ -201,7 +202,8 @@ func (s *stand) restartNode(t *testing.T, part portion) {
 	require.NoError(t, s.node.Restart(t.Context()))
 }
 
-// kills are the ways to kill the collector: at work, while requests are held, and while the node gives no answer.
+// kills are the situations in which the collector is killed: at work, while requests are retried, and while the node
+// does not respond.
 func (s *stand) kills() []step {
 	return []step{
 		{"kill -9 at work", s.killAtWork},
@@ -218,7 +220,7 @@ func (s *stand) kills() []step {
 	}
 }
 
-// killAtWork kills the collector after a random request of the portion, which goes on meanwhile.
+// killAtWork kills the collector after a random request of the portion, while the portion is sent.
 func (s *stand) killAtWork(t *testing.T, part portion) {
 	at := s.randomRequest(part)
 	reached, done := make(chan struct{}), make(chan error, 1)

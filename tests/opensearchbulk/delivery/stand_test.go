@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package delivery runs the built binary with its shipped pipelines through outages of a real OpenSearch: every document
-// is there once, in its place.
+// Package delivery runs the built binary with its shipped pipelines through outages of a real OpenSearch: every
+// document exists once, in the right index.
 package delivery
 
 import (
@@ -33,7 +33,7 @@ func newRandom(t *testing.T) *rand.Rand {
 // The collector's own user on a secure node.
 const (
 	user     = "otelcol"
-	password = "Not-The-Demo-Password-4711" //nolint:gosec // of a node that lives as long as its test
+	password = "Not-The-Demo-Password-4711" //nolint:gosec // of a node that exists during its test
 )
 
 // stand is the collector with its shipped configuration between a PostgreSQL and a proxied OpenSearch.
@@ -46,7 +46,7 @@ type stand struct {
 	secure bool
 }
 
-// site is what takes long to start: one test after the other has it for its stand.
+// site has the servers that take long to start: the tests use it one after another.
 type site struct {
 	node   *servers.OpenSearch
 	pg     *servers.Postgres
@@ -64,7 +64,7 @@ func newSite(t *testing.T, secure bool) *site {
 	return &site{node, pg, secure}
 }
 
-// The slow nodes run side by side, and wait more than they work.
+// The slow nodes run in parallel, because they wait more than they work.
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	at := newSite(t, false)
@@ -75,7 +75,7 @@ func TestPlain(t *testing.T) {
 		{"every document once through all faults", testEveryDocumentOnceThroughAllFaults},
 		{"terminated in an outage", testTerminatedInAnOutage},
 		{"full queue pushes back", testFullQueuePushesBack},
-		{"refused documents can be replayed", testRefusedDocumentsCanBeReplayed}, // the last: the node has other settings then
+		{"refused documents can be replayed", testRefusedDocumentsCanBeReplayed}, // the last one: it changes the node's settings
 	} {
 		require.True(t, t.Run(test.name, func(t *testing.T) { test.run(t, at) }), "the node may be left in any state")
 	}
@@ -94,8 +94,8 @@ type standOptions struct {
 	before  func(s *stand) // the collector starts
 }
 
-// Faults of a minute are shown in seconds; not less, since a time-out that a busy node can't keep makes it busier still.
-// The rows that are there before the collector belong to the load.
+// Faults of a minute last seconds here; not less, since a timeout that a busy node can't meet makes it even busier.
+// Rows that exist before the collector's start are part of the load.
 var quick = []string{
 	"yaml:extensions::opensearch_bulk::attempt_timeout: 10s",
 	"yaml:extensions::opensearch_bulk::retry::max_interval: 2s",
@@ -134,16 +134,16 @@ func (s *stand) openDatabase(t *testing.T, pg *servers.Postgres) map[string]stri
 	return dify.Env
 }
 
-// setUser gives the collector's user a password and a role; no role takes all rights away.
+// setUser sets the password and the role of the collector's user. Without a role it has no permissions.
 func (s *stand) setUser(t *testing.T, secret, role string) {
 	t.Helper()
 	body := map[string]any{"password": secret, "opendistro_security_roles": []string{role}}
 	s.api(t, http.MethodPut, "/_plugins/_security/api/internalusers/"+user, body)
-	// The plugin empties its cache before it knows the change, so that a request in between makes the old state last.
+	// The plugin clears its cache before it applies the change, so a request in between would cache the old state.
 	s.api(t, http.MethodDelete, "/_plugins/_security/api/cache", nil)
 }
 
-// misfitIndex is made before the templates are there, and takes no name that is not a number.
+// misfitIndex is created before the templates, and rejects names that are not numbers.
 const misfitIndex = "dify-traces-2020.02.02"
 
 func (s *stand) createMisfitIndex(t *testing.T) {
@@ -168,7 +168,7 @@ func (s *stand) set(t *testing.T, name string, value any) {
 	s.api(t, http.MethodPut, "/_cluster/settings", map[string]any{"persistent": map[string]any{name: value}})
 }
 
-// setIndices changes a setting of the indices that are there.
+// setIndices changes a setting of the existing indices.
 func (s *stand) setIndices(t *testing.T, name string, value any) {
 	t.Helper()
 	s.api(t, http.MethodPut, "/"+ourIndices+"/_settings", map[string]any{name: value})
@@ -179,7 +179,7 @@ func (s *stand) api(t *testing.T, method, path string, body any) {
 	require.NoError(t, s.node.Send(t.Context(), method, path, body, &struct{}{}))
 }
 
-// metric is one of the extension's own, 0 as long as there is none.
+// metric returns the value of one of the extension's metrics, or 0 if it does not exist yet.
 func (s *stand) metric(ctx context.Context, name string, labels ...string) float64 {
 	value, err := s.OwnMetric(ctx, "otelcol_opensearch_bulk_"+name, labels...)
 	if err != nil {
@@ -188,10 +188,10 @@ func (s *stand) metric(ctx context.Context, name string, labels ...string) float
 	return value
 }
 
-// waitRetried waits until the collector has sent something again for a reason.
+// waitRetried waits until the collector has retried a request for a reason.
 func (s *stand) waitRetried(t *testing.T, reason string) {
 	t.Helper()
-	// A collector that was killed just now meets the fault in its set-up.
+	// A collector that has just been killed encounters the fault in its setup.
 	attempts := func(ctx context.Context) float64 {
 		return s.metric(ctx, "retries_total", `reason="`+reason) + s.metric(ctx, "retries_total", `reason="setup"`)
 	}
@@ -204,7 +204,7 @@ func (s *stand) waitRetried(t *testing.T, reason string) {
 	})
 }
 
-// waitIdle waits until nothing waits anywhere.
+// waitIdle waits until nothing is queued anywhere.
 func (s *stand) waitIdle(t *testing.T) {
 	t.Helper()
 	wait.For(t, "empty queues", func(ctx context.Context) error {

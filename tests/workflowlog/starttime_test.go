@@ -17,8 +17,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// An app whose first runs are over before anybody has seen a series of it: Prometheus, which takes the first value that
-// it sees for the beginning, counts all of them, and a kill of the collector is no second beginning.
+// The first runs of an app have ended before its series exist. Prometheus, which treats the first value as the start,
+// must count all of them, and a kill of the collector must not count as a second start.
 func TestFirstIncrementsAreSeen(t *testing.T) {
 	const runs = 7
 	db := newPostgres(t)
@@ -31,7 +31,7 @@ func TestFirstIncrementsAreSeen(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, prometheus.Stop()) })
 	waitValue(t, prometheus, 1, "up")
 
-	began := time.Now().Add(-time.Second) // a birth is told to be a little before the first row was seen
+	began := time.Now().Add(-time.Second) // the start timestamp is a little earlier than the first row
 	endAll(t, db, apps[0], runs)
 	for _, status := range statuses {
 		series := fmt.Sprintf("app_workflow_run_total{dify_workflow_run_status=%q}[1h]", status)
@@ -39,15 +39,15 @@ func TestFirstIncrementsAreSeen(t *testing.T) {
 	}
 	counted := time.Now()
 	c.KillAndRestart(t)
-	tell(t, db, s)
+	deliverRun(t, db, s)
 	waitValue(t, prometheus, float64(len(statuses)*runs+1), "sum(app_workflow_run_total)")
 
-	// increase() extrapolates; it must not miss what came first, nor take the restart for a beginning.
+	// increase() extrapolates. It must not miss the first value, nor treat the restart as a start.
 	increase, err := prometheus.Value(t.Context(), `sum(increase(app_workflow_run_total{dify_app_id="`+apps[0]+`"}[1h]))`)
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, increase, float64(len(statuses)*runs))
 	waitValue(t, prometheus, 0, `sum(resets(app_workflow_run_total[1h]))`)
-	born := s.bornOf(apps[0])
+	born := s.startTimesOf(apps[0])
 	assert.Len(t, born, 1, "the series of an app are born together, and once")
 	for at := range born {
 		assert.WithinRange(t, at, began, counted)
