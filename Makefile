@@ -100,7 +100,7 @@ lint: $(TOOLS)/.installed $(EXPORTER)/.written ## Run the linters
 VULNCHECK := otelcol-dify difydemo healthcheck
 
 .PHONY: vulncheck
-vulncheck: $(TOOLS)/.installed $(EXPORTER)/go.mod ## Fail on a known vulnerability that is reachable and not in tools/vulncheck/accepted.yaml
+vulncheck: $(TOOLS)/.installed $(EXPORTER)/.written ## Fail on a known vulnerability that is reachable and not in tools/vulncheck/accepted.yaml
 	@echo "building $(VULNCHECK) with symbols"
 	@cd distro && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/otelcol-dify" .
 	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/difydemo" .

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -145,13 +146,13 @@ func TestReadWrongChecksum(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := file.Write([]byte("package opensearchexporter\n")); err != nil {
+	if _, err = file.Write([]byte("package opensearchexporter\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := writer.Close(); err != nil {
+	if err = writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(archive, content.Bytes(), 0o600); err != nil {
+	if err = os.WriteFile(archive, content.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = openSearch.read(archive)
@@ -201,22 +202,32 @@ func TestWrite(t *testing.T) {
 func written(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+	root := os.DirFS(folder)
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(folder, path)
-		files[filepath.ToSlash(name)] = string(content)
+		content, err := fs.ReadFile(root, name)
+		files[name] = string(content)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// A version that moved in builder-config.yaml needs another checksum here, and a look at the edits.
+func TestVersionsAreThoseOfTheBuilderFile(t *testing.T) {
+	config, err := os.ReadFile("../../builder-config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modules {
+		if line := "- gomod: " + m.path + " " + m.version + "\n"; !strings.Contains(string(config), line) {
+			t.Errorf("builder-config.yaml has no line %q: change the version and the sum in module.go", line)
+		}
+	}
 }
 
 func TestRun(t *testing.T) {

@@ -53,21 +53,23 @@ var openSearchEdits = []edit{
 	},
 }
 
-// kafkaEdits let the exporter retry what Kafka rejects because of its own settings: a revoked right, a policy, a topic with a
-// small limit. The stock exporter (v0.137.0 and later) drops a request as soon as Kafka calls one of its records' errors not
-// retriable, and the client fails all other records that wait for the same partition with the same error. The queue of a gateway
-// would be emptied within seconds. Only a record that exceeds the exporter's own limit (max_message_bytes) is still dropped: the
-// client rejects it by its size, to which it adds less than 1 KiB for the batch.
+// kafkaEdits let the exporter retry what Kafka rejects because of its own settings: a revoked right, a policy, a
+// topic with a small limit. The stock exporter (v0.137.0 and later) drops a request as soon as Kafka calls one of
+// its records' errors not retriable, and the client fails all other records that wait for the same partition with
+// the same error. The queue of a gateway would be emptied within seconds. Only a record that exceeds the exporter's
+// own limit (max_message_bytes) is still dropped: the client rejects it by its size, to which it adds less than 1
+// KiB for the batch.
 var kafkaEdits = []edit{
 	{
 		file: "internal/kafkaclient/franzgo.go",
 		old:  "if errors.As(r.Err, &kgoErr) && !kgoErr.Retriable {\n",
-		new:  "if errors.As(r.Err, &kgoErr) && errors.Is(r.Err, kerr.MessageTooLarge) && recordUserSize(r.Record)+1024 > p.maxMessageBytes {\n",
+		new: "if errors.As(r.Err, &kgoErr) && errors.Is(r.Err, kerr.MessageTooLarge) && " +
+			"recordUserSize(r.Record)+1024 > p.maxMessageBytes {\n",
 	},
 }
 
-// adapt applies the module's edits to its files, by path. Each place must be there exactly once: anything else means that the
-// module is not the one that the edits were written for.
+// adapt applies the module's edits to its files, by path. Each place must be there exactly once: anything else
+// means that the module is not the one that the edits were written for.
 func (m module) adapt(files map[string]string) error {
 	for _, e := range m.edits {
 		content, ok := files[e.file]

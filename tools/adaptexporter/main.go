@@ -2,15 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command adaptexporter writes copies of two stock exporters that differ from them in a few lines:
-//   - OpenSearch: the newest version that the module proxy serves is older than the collector, whose API has changed since. The copy
-//     compiles with it.
+//   - OpenSearch: the newest version that the module proxy serves is older than the collector, whose API has changed
+//     since. The copy compiles with it.
 //   - Kafka: the copy retries what Kafka rejects because of its own settings, instead of dropping it.
 //
 // A copy differs from its module in the places that edits.go names, and in nothing else; it is never committed.
 //
 //	go -C tools run ./adaptexporter -out ../.cache/make-exporter
 //
-// `make check-exporter` (flag -check) reports when a newer version of the OpenSearch exporter is served, so that its copy can go.
+// `make check-exporter` (flag -check) reports when a newer version of the OpenSearch exporter is served, so that
+// its copy can go.
 package main
 
 import (
@@ -24,11 +25,12 @@ import (
 
 func main() {
 	out := flag.String("out", "", "folder to write the copies to; older ones in it are replaced")
-	check := flag.String("check", "", "only report whether a version of the OpenSearch exporter up to this `version` of the collector is served")
+	check := flag.String("check", "",
+		"only report whether a version of the OpenSearch exporter up to this `version` of the collector is served")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: adaptexporter -out FOLDER | -check VERSION\n\n"+
-			"Writes adapted copies of the stock OpenSearch and Kafka exporters to FOLDER: the targets of `replaces` lines in an ocb\n"+
-			"builder file.\n\n")
+			"Writes adapted copies of the stock OpenSearch and Kafka exporters to FOLDER: the targets of `replaces` lines\n"+
+			"in an ocb builder file.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -61,7 +61,8 @@ func (m module) download(version string) (archive string, err error) {
 	stdout, runErr := command.Output()
 	var result struct{ Zip, Error string }
 	if err := json.Unmarshal(stdout, &result); err != nil {
-		return "", fmt.Errorf("go mod download %s@%s: %w: %s", m.path, version, errors.Join(runErr, err), strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("go mod download %s@%s: %w: %s",
+			m.path, version, errors.Join(runErr, err), strings.TrimSpace(stderr.String()))
 	}
 	if result.Error != "" {
 		return "", fmt.Errorf("go mod download: %s", result.Error)
@@ -69,7 +70,8 @@ func (m module) download(version string) (archive string, err error) {
 	return result.Zip, nil
 }
 
-// read returns the files of the module's archive, by their path in the module, without tests. The archive's hash must be the module's.
+// read returns the files of the module's archive, by their path in the module, without tests. The archive's hash
+// must be the module's.
 func (m module) read(archive string) (map[string]string, error) {
 	got, err := dirhash.HashZip(archive, dirhash.Hash1)
 	if err != nil {
@@ -109,7 +111,8 @@ func readFile(file *zip.File) (string, error) {
 	return string(content), err
 }
 
-// write replaces the folder out by files. It does nothing if the folder has them already, so that nothing is built again.
+// write replaces the folder out by files. It does nothing if the folder has them already, so that nothing is built
+// again.
 func write(out string, files map[string]string) error {
 	if same(out, files) {
 		return nil
@@ -139,8 +142,9 @@ func same(out string, files map[string]string) bool {
 	return true
 }
 
-// reportNewer fails if a newer version of the module than the adapted one can be downloaded. It tries each minor version up to
-// and including the collector's, since a proxy's list of versions need not name all that it serves, or may name none.
+// reportNewer fails if a newer version of the module than the adapted one can be downloaded. It tries each minor
+// version up to and including the collector's, since a proxy's list of versions need not name all that it serves,
+// or may name none.
 func (m module) reportNewer(w io.Writer, collector string) error {
 	candidates, err := minorVersions(m.version, collector)
 	if err != nil {
@@ -148,11 +152,12 @@ func (m module) reportNewer(w io.Writer, collector string) error {
 	}
 	for _, candidate := range slices.Backward(candidates) {
 		if _, err := m.download(candidate); err == nil {
-			return fmt.Errorf("%s %s is served: if it compiles with the collector's version, delete its edits in tools/adaptexporter and its `replaces` line",
-				m.path, candidate)
+			return fmt.Errorf("%s %s is served: if it compiles with the collector's version, "+
+				"delete its edits in tools/adaptexporter and its `replaces` line", m.path, candidate)
 		}
 	}
-	fmt.Fprintf(w, "%s is the newest version of %s that is served (tried %d newer ones up to %s)\n", m.version, m.path, len(candidates), collector)
+	fmt.Fprintf(w, "%s is the newest version of %s that is served (tried %d newer ones up to %s)\n",
+		m.version, m.path, len(candidates), collector)
 	return nil
 }
 

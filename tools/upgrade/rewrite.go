@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -132,13 +133,11 @@ func rewriteGoMod(name, content string, wanted map[string]string) (result string
 		case !ok:
 			left = append(left, path+" "+old)
 		case version != old:
-			if err := file.AddRequire(path, version); err != nil {
-				return "", nil, err
-			}
+			err = errors.Join(err, file.AddRequire(path, version))
 		}
 	}
-	formatted, err := file.Format()
-	return string(formatted), left, err
+	formatted, formatErr := file.Format()
+	return string(formatted), left, errors.Join(err, formatErr)
 }
 
 // rewriteText writes the wanted versions over those of a builder file or a document. A module that no pinned one

@@ -161,12 +161,15 @@ func TestJudge(t *testing.T) {
 		"nothing":       {nil, nil, "", "0 reachable, 0 of them accepted; 0 more"},
 		"not reachable": {[]finding{required}, nil, "", "0 reachable, 0 of them accepted; 1 more"},
 		"new": {
-			[]finding{reachable, required}, nil, "reachable and not accepted: GO-1 a",
+			[]finding{reachable, required},
+			nil,
+			"reachable and not accepted: GO-1 a",
 			"reachable: GO-1: first\n  a v1.1.0, fixed in v1.2.0, by p.F\n  in target\n  https://pkg.go.dev/vuln/GO-1\n",
 		},
 		"accepted": {[]finding{reachable}, acceptedOne, "", "accepted (not used): GO-1: first\n"},
 		"accepted in another module": {
-			[]finding{{"GO-1", "first", "c", "v1.1.0", "v1.2.0", true, "p.F"}}, acceptedOne,
+			[]finding{{"GO-1", "first", "c", "v1.1.0", "v1.2.0", true, "p.F"}},
+			acceptedOne,
 			"reachable and not accepted: GO-1 c", "",
 		},
 		"stale":                        {nil, acceptedOne, "accepted, but not found any more: GO-1 a", ""},
