@@ -20,8 +20,6 @@ type Config struct {
 	// WholeTraces is false where other processors see other parts of each trace. Whatever needs the whole trace is then
 	// left to a processor that follows them all.
 	WholeTraces bool `mapstructure:"whole_traces"`
-	// OneAtATime passes one request at a time to the next component, so that at most one waits for space in a full queue.
-	OneAtATime bool `mapstructure:"one_at_a_time"`
 
 	Drop      DropConfig      `mapstructure:"drop"`
 	Status    StatusConfig    `mapstructure:"status"`

@@ -41,7 +41,6 @@ func TestLoadConfig(t *testing.T) {
 		"all": func(c *Config) {
 			c.ServiceNamespace = "ai"
 			c.WholeTraces = false
-			c.OneAtATime = true
 			c.Drop = DropConfig{BrokerDatabase: 3, Rules: []RuleConfig{
 				{
 					Name: "probe", Drops: "subtree", SpanKind: "server", SpanName: "GET /probe", Root: true, Errors: true,

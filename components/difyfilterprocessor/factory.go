@@ -44,10 +44,6 @@ func (f *factory) createTraces(
 	cfg component.Config,
 	next consumer.Traces,
 ) (processor.Traces, error) {
-	next, err := newSerializer(cfg.(*Config)).traces(next)
-	if err != nil {
-		return nil, err
-	}
 	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
@@ -61,10 +57,6 @@ func (f *factory) createMetrics(
 	cfg component.Config,
 	next consumer.Metrics,
 ) (processor.Metrics, error) {
-	next, err := newSerializer(cfg.(*Config)).metrics(next)
-	if err != nil {
-		return nil, err
-	}
 	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
@@ -78,10 +70,6 @@ func (f *factory) createLogs(
 	cfg component.Config,
 	next consumer.Logs,
 ) (processor.Logs, error) {
-	next, err := newSerializer(cfg.(*Config)).logs(next)
-	if err != nil {
-		return nil, err
-	}
 	p, gate, options, err := f.create(set, cfg)
 	if err != nil {
 		return nil, err
