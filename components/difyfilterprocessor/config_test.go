@@ -46,8 +46,10 @@ func TestLoadConfig(t *testing.T) {
 					Name: "probe", Drops: "subtree", SpanKind: "server", SpanName: "GET /probe", Root: true, Errors: true,
 					Attributes: map[string]string{"http.route": "/probe"},
 				},
-				{Name: "chatter", Drops: "record", TextRegexp: "^keep-?alive",
-					AttributesRegexp: map[string]string{"log.logger": "^urllib3"}},
+				{
+					Name: "chatter", Drops: "record", TextRegexp: "^keep-?alive",
+					AttributesRegexp: map[string]string{"log.logger": "^urllib3"},
+				},
 				{Name: "known", Drops: "event", EventName: "exception", ExceptionType: "acme.Known", Text: "E42"},
 				{Name: "poll", Drops: "span", SpanNameRegexp: "^poll "},
 			}}

@@ -52,8 +52,10 @@ func dockerBatch(lines ...dockerLine) plog.Logs {
 		record.SetTimestamp(pcommon.NewTimestampFromTime(l.at))
 		record.Body().SetStr(l.text)
 		_ = record.Attributes().
-			FromRaw(kv{"fluent.tag": l.container[:12], "container_id": l.container, "container_name": l.name,
-				"source": l.source})
+			FromRaw(kv{
+				"fluent.tag": l.container[:12], "container_id": l.container, "container_name": l.name,
+				"source": l.source,
+			})
 		for key, v := range l.more {
 			_ = record.Attributes().PutEmpty(key).FromRaw(v)
 		}

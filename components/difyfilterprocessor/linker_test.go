@@ -104,13 +104,21 @@ func TestRunIDs(t *testing.T) {
 		want    map[byte]string
 	}{
 		"one batch": {
-			[][]spanSpec{{request(), sqlCall(2, 1), generate(3), sqlCall(4, 3), runner(5, 3, appA, workflowA), sqlCall(6, 5),
-				startNode(7, 5, runA, appA, workflowA), node(8, 5, "code"), sqlCall(9, 8)}},
+			[][]spanSpec{{
+				request(), sqlCall(2, 1), generate(3), sqlCall(4, 3), runner(5, 3, appA, workflowA), sqlCall(6, 5),
+				startNode(7, 5, runA, appA, workflowA), node(8, 5, "code"), sqlCall(9, 8),
+			}},
 			map[byte]string{1: runA, 3: runA, 5: runA, 6: runA, 7: runA, 8: runA, 9: runA},
 		},
 		"parents arrive later, since they end later": {
-			[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)}, {sqlCall(9, 8)}, {node(8, 5, "code"), sqlCall(10, 8)},
-				{runner(5, 3, appA, workflowA)}, {sqlCall(4, 3), generate(3)}, {request(), sqlCall(2, 1)}},
+			[][]spanSpec{
+				{startNode(7, 5, runA, appA, workflowA)},
+				{sqlCall(9, 8)},
+				{node(8, 5, "code"), sqlCall(10, 8)},
+				{runner(5, 3, appA, workflowA)},
+				{sqlCall(4, 3), generate(3)},
+				{request(), sqlCall(2, 1)},
+			},
 			map[byte]string{7: runA, 8: runA, 10: runA, 5: runA, 3: runA, 1: runA},
 		},
 		"the request arrives before the spans between": {
@@ -119,20 +127,26 @@ func TestRunIDs(t *testing.T) {
 		},
 		"a child of an asynchronous call arrives last": {
 			[][]spanSpec{
-				{runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA),
-					{id: 8, parent: 5, name: "apply_async/x", kind: producerSpan, scope: emitter.ScopeCelery}},
+				{
+					runner(5, 1, appA, workflowA), startNode(7, 5, runA, appA, workflowA),
+					{id: 8, parent: 5, name: "apply_async/x", kind: producerSpan, scope: emitter.ScopeCelery},
+				},
 				{{id: 9, parent: 8, name: "run/x", kind: consumerSpan, scope: emitter.ScopeCelery}},
 			},
 			map[byte]string{5: runA, 7: runA, 8: runA, 9: runA},
 		},
 		"two runs in one trace": {
-			[][]spanSpec{{request(), generate(2), runner(3, 2, appA, workflowA), startNode(4, 3, runA, appA, workflowA),
-				runner(5, 2, appB, workflowB), startNode(6, 5, runB, appB, workflowB), node(7, 5, "code")}},
+			[][]spanSpec{{
+				request(), generate(2), runner(3, 2, appA, workflowA), startNode(4, 3, runA, appA, workflowA),
+				runner(5, 2, appB, workflowB), startNode(6, 5, runB, appB, workflowB), node(7, 5, "code"),
+			}},
 			map[byte]string{3: runA, 4: runA, 5: runB, 6: runB, 7: runB},
 		},
 		"a run within a run, called as a tool": {
-			[][]spanSpec{{request(), runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"),
-				runner(5, 4, appB, workflowB), startNode(6, 5, runB, appB, workflowB), sqlCall(7, 5), node(8, 2, "end")}},
+			[][]spanSpec{{
+				request(), runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"),
+				runner(5, 4, appB, workflowB), startNode(6, 5, runB, appB, workflowB), sqlCall(7, 5), node(8, 2, "end"),
+			}},
 			map[byte]string{2: runA, 3: runA, 4: runA, 5: runB, 6: runB, 7: runB, 8: runA},
 		},
 		"spans that already have the ID": {
@@ -142,27 +156,41 @@ func TestRunIDs(t *testing.T) {
 			map[byte]string{5: runA, 6: runA},
 		},
 		"an ancestor with the ID is not a source": {
-			[][]spanSpec{{{id: 1, scope: emitter.ScopeFlask, name: "POST /x", kind: serverSpan,
-				kv: kv{"dify.workflow_run_id": runA}}, sqlCall(2, 1), generate(3)}},
+			[][]spanSpec{{{
+				id: 1, scope: emitter.ScopeFlask, name: "POST /x", kind: serverSpan,
+				kv: kv{"dify.workflow_run_id": runA},
+			}, sqlCall(2, 1), generate(3)}},
 			map[byte]string{1: runA},
 		},
 		"variables of users are not a source": {
 			[][]spanSpec{{
-				{id: 1, scope: scopeNodes, name: "Code",
-					kv: kv{"node.id": "c", "node.type": "code", "output.value": startOutput(runA, appA, workflowA)}},
-				{id: 2, scope: scopeNodes, name: "Start",
-					kv: kv{"node.id": "s", "node.type": "start",
+				{
+					id: 1, scope: scopeNodes, name: "Code",
+					kv: kv{"node.id": "c", "node.type": "code", "output.value": startOutput(runA, appA, workflowA)},
+				},
+				{
+					id: 2, scope: scopeNodes, name: "Start",
+					kv: kv{
+						"node.id": "s", "node.type": "start",
 						"output.value": `{"o": {"sys.workflow_run_id": "` + runA + `"}, "p": "\"sys.workflow_run_id\": \"` + runA +
-							`\""}`}},
-				{id: 3, scope: scopeNodes, name: "Start",
-					kv: kv{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "not an id"}`}},
+							`\""}`,
+					},
+				},
+				{
+					id: 3, scope: scopeNodes, name: "Start",
+					kv: kv{"node.id": "s", "node.type": "start", "output.value": `{"sys.workflow_run_id": "not an id"}`},
+				},
 			}},
 			map[byte]string{},
 		},
 		"truncated output": {
-			[][]spanSpec{{{id: 1, scope: scopeNodes, name: "Start",
-				kv: kv{"node.id": "s", "node.type": "start",
-					"output.value": `{"sys.workflow_run_id": "` + runA + `", "q": "abc`}}}},
+			[][]spanSpec{{{
+				id: 1, scope: scopeNodes, name: "Start",
+				kv: kv{
+					"node.id": "s", "node.type": "start",
+					"output.value": `{"sys.workflow_run_id": "` + runA + `", "q": "abc`,
+				},
+			}}},
 			map[byte]string{1: runA},
 		},
 		"a cycle of parents": {
@@ -193,27 +221,47 @@ func TestNodeIDs(t *testing.T) {
 		batches [][]spanSpec
 		want    map[byte]identity.IDs
 	}{
-		"from the parent": {[][]spanSpec{{runner(5, 1, appA, workflowA), node(6, 5, "code"),
-			node(7, 6, "code")}}, map[byte]identity.IDs{6: full, 7: full}},
-		"workflow unknown": {[][]spanSpec{{generate(5), node(6, 5, "code")}},
-			map[byte]identity.IDs{6: {Tenant: tenant, App: appA}}},
-		"before its parent, from the start node": {[][]spanSpec{{startNode(7, 5, runA, appA, workflowA)},
-			{node(6, 5, "code")}}, map[byte]identity.IDs{6: {App: appA, Workflow: workflowA},
-			7: {App: appA, Workflow: workflowA}}},
-		"the tenant from an earlier run": {[][]spanSpec{{runner(1, 0, appA, workflowA)},
-			{startNode(7, 5, runA, appA, workflowA)}}, map[byte]identity.IDs{7: full}},
-		"after its parent": {[][]spanSpec{{runner(5, 1, appA, workflowA),
-			startNode(7, 5, runA, appA, workflowA)}, {node(6, 5, "code")}}, map[byte]identity.IDs{6: full, 7: full}},
-		"not from the trace, which may call another app": {[][]spanSpec{{generate(3), node(6, 5, "code")}},
-			map[byte]identity.IDs{6: {}}},
+		"from the parent": {[][]spanSpec{{
+			runner(5, 1, appA, workflowA), node(6, 5, "code"),
+			node(7, 6, "code"),
+		}}, map[byte]identity.IDs{6: full, 7: full}},
+		"workflow unknown": {
+			[][]spanSpec{{generate(5), node(6, 5, "code")}},
+			map[byte]identity.IDs{6: {Tenant: tenant, App: appA}},
+		},
+		"before its parent, from the start node": {[][]spanSpec{
+			{startNode(7, 5, runA, appA, workflowA)},
+			{node(6, 5, "code")},
+		}, map[byte]identity.IDs{
+			6: {App: appA, Workflow: workflowA},
+			7: {App: appA, Workflow: workflowA},
+		}},
+		"the tenant from an earlier run": {[][]spanSpec{
+			{runner(1, 0, appA, workflowA)},
+			{startNode(7, 5, runA, appA, workflowA)},
+		}, map[byte]identity.IDs{7: full}},
+		"after its parent": {[][]spanSpec{{
+			runner(5, 1, appA, workflowA),
+			startNode(7, 5, runA, appA, workflowA),
+		}, {node(6, 5, "code")}}, map[byte]identity.IDs{6: full, 7: full}},
+		"not from the trace, which may call another app": {
+			[][]spanSpec{{generate(3), node(6, 5, "code")}},
+			map[byte]identity.IDs{6: {}},
+		},
 		"from the inner run": {
-			[][]spanSpec{{runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"),
-				startNode(6, 5, runB, appB, workflowB), node(8, 5, "end")}},
+			[][]spanSpec{{
+				runner(2, 1, appA, workflowA), startNode(3, 2, runA, appA, workflowA), node(4, 2, "tool"),
+				startNode(6, 5, runB, appB, workflowB), node(8, 5, "end"),
+			}},
 			map[byte]identity.IDs{3: full, 4: full, 6: {App: appB, Workflow: workflowB}, 8: {App: appB, Workflow: workflowB}},
 		},
-		"its own are kept": {[][]spanSpec{{runner(5, 1, appA, workflowA),
-			{id: 6, parent: 5, scope: scopeNodes, name: "x",
-				kv: kv{"node.id": "n", "node.type": "code", "dify.app_id": appB}}}}, map[byte]identity.IDs{6: {App: appB}}},
+		"its own are kept": {[][]spanSpec{{
+			runner(5, 1, appA, workflowA),
+			{
+				id: 6, parent: 5, scope: scopeNodes, name: "x",
+				kv: kv{"node.id": "n", "node.type": "code", "dify.app_id": appB},
+			},
+		}}, map[byte]identity.IDs{6: {App: appB}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newHarness(t)

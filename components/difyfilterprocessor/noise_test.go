@@ -40,8 +40,10 @@ func TestNoiseInSpans(t *testing.T) {
 		"a log.exception span of older Dify is dropped": {
 			spans: []spanSpec{
 				{id: 1, name: "request", kind: serverSpan},
-				{id: 2, parent: 1, scope: "dify.exception.logging", name: "log.exception", err: langfuse,
-					kv: kv{"exception.message": langfuse, "exception.type": "Exception"}},
+				{
+					id: 2, parent: 1, scope: "dify.exception.logging", name: "log.exception", err: langfuse,
+					kv: kv{"exception.message": langfuse, "exception.type": "Exception"},
+				},
 				{id: 3, parent: 2, name: "child"},
 			},
 			want:    map[byte]byte{1: 0, 3: 1},
@@ -72,15 +74,19 @@ func TestNoiseInSpans(t *testing.T) {
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
 		"a user who asks about the error is not noise": {
-			spans: []spanSpec{{id: 1, scope: scopeNodes, name: "LLM",
-				kv: kv{"gen_ai.prompt": langfuse, "input.value": langfuse, "node.id": "1", "node.type": "llm"}}},
+			spans: []spanSpec{{
+				id: 1, scope: scopeNodes, name: "LLM",
+				kv: kv{"gen_ai.prompt": langfuse, "input.value": langfuse, "node.id": "1", "node.type": "llm"},
+			}},
 			want: map[byte]byte{1: 0},
 		},
 		"context detach": {
 			spans: []spanSpec{{
 				id: 1, name: "run", err: "Failed to detach context",
-				events: []eventSpec{{"log.exception", kv{"log.message": "Failed to detach context"}},
-					exception("ValueError", "<Token> was created in a different Context")},
+				events: []eventSpec{
+					{"log.exception", kv{"log.message": "Failed to detach context"}},
+					exception("ValueError", "<Token> was created in a different Context"),
+				},
 			}},
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{tally.RuleContextDetach, tally.KindEvent}: 2},
@@ -97,8 +103,10 @@ func TestNoiseInSpans(t *testing.T) {
 			status:  map[byte]ptrace.StatusCode{1: ptrace.StatusCodeUnset},
 		},
 		"another error of EVALSHA": {
-			spans: []spanSpec{{id: 1, scope: emitter.ScopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(1),
-				err: "ConnectionError: x", events: []eventSpec{exception("redis.exceptions.ConnectionError", "x")}}},
+			spans: []spanSpec{{
+				id: 1, scope: emitter.ScopeRedis, name: "EVALSHA", kind: clientSpan, kv: redis(1),
+				err: "ConnectionError: x", events: []eventSpec{exception("redis.exceptions.ConnectionError", "x")},
+			}},
 			want:   map[byte]byte{1: 0},
 			status: map[byte]ptrace.StatusCode{1: ptrace.StatusCodeError},
 		},
@@ -108,22 +116,30 @@ func TestNoiseInSpans(t *testing.T) {
 				{id: 2, trace: 2, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1)},
 				{id: 3, trace: 3, scope: emitter.ScopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(1)},
 				{id: 4, trace: 4, scope: emitter.ScopeRedis, name: "PUBLISH", kind: clientSpan, kv: redis(0)},
-				{id: 5, trace: 5, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1),
-					parent: 9},
-				{id: 6, trace: 6, scope: emitter.ScopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan,
-					kv: kv{"db.system": "postgresql"}},
+				{
+					id: 5, trace: 5, scope: emitter.ScopeRedis, name: "LLEN LLEN LLEN LLEN", kind: clientSpan, kv: redis(1),
+					parent: 9,
+				},
+				{
+					id: 6, trace: 6, scope: emitter.ScopeInstrumentation + "sqlalchemy", name: "BRPOP", kind: clientSpan,
+					kv: kv{"db.system": "postgresql"},
+				},
 			},
 			want:    map[byte]byte{4: 0, 5: 9, 6: 0},
 			dropped: map[droppedBy]int{{tally.RuleBrokerPolling, tally.KindSpan}: 3},
 		},
 		"the API does not poll": {
-			spans: []spanSpec{{id: 1, scope: emitter.ScopeFlask, name: "GET /x", kind: serverSpan},
-				{id: 2, trace: 2, scope: emitter.ScopeRedis, name: "SET", kind: clientSpan, kv: redis(1)}},
+			spans: []spanSpec{
+				{id: 1, scope: emitter.ScopeFlask, name: "GET /x", kind: serverSpan},
+				{id: 2, trace: 2, scope: emitter.ScopeRedis, name: "SET", kind: clientSpan, kv: redis(1)},
+			},
 			want: map[byte]byte{1: 0, 2: 0},
 		},
 		"the broker's database is configured": {
-			spans: []spanSpec{{id: 1, scope: emitter.ScopeRedis, name: "SADD", kind: clientSpan, kv: redis(1)},
-				{id: 2, trace: 2, scope: emitter.ScopeRedis, name: "SADD", kind: clientSpan, kv: redis(5)}},
+			spans: []spanSpec{
+				{id: 1, scope: emitter.ScopeRedis, name: "SADD", kind: clientSpan, kv: redis(1)},
+				{id: 2, trace: 2, scope: emitter.ScopeRedis, name: "SADD", kind: clientSpan, kv: redis(5)},
+			},
 			config:  func(c *Config) { c.Drop.BrokerDatabase = 5 },
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{tally.RuleBrokerPolling, tally.KindSpan}: 1},
@@ -132,8 +148,10 @@ func TestNoiseInSpans(t *testing.T) {
 			spans: []spanSpec{
 				{id: 3, parent: 2, name: "SELECT dify", kind: clientSpan},
 				{id: 2, parent: 1, name: "check"},
-				{id: 1, scope: emitter.ScopeFlask, name: "GET /health", kind: serverSpan,
-					kv: kv{"http.route": "/health", "http.status_code": 200}},
+				{
+					id: 1, scope: emitter.ScopeFlask, name: "GET /health", kind: serverSpan,
+					kv: kv{"http.route": "/health", "http.status_code": 200},
+				},
 				{id: 4, parent: 9, trace: 2, name: "GET /health/check", kind: serverSpan},
 				{id: 5, trace: 3, name: "GET", kind: serverSpan, kv: kv{"http.target": "/health?x=1"}},
 				{id: 6, trace: 4, name: "GET /healthy-recipes", kind: serverSpan},
@@ -167,8 +185,11 @@ func TestNoiseInSpans(t *testing.T) {
 			dropped: map[droppedBy]int{{"mine", tally.KindSpan}: 2},
 		},
 		"a cycle of dropped spans": {
-			spans: []spanSpec{{id: 1, parent: 2, name: "noise"}, {id: 2, parent: 1, name: "noise"},
-				{id: 3, parent: 1, name: "x"}},
+			spans: []spanSpec{
+				{id: 1, parent: 2, name: "noise"},
+				{id: 2, parent: 1, name: "noise"},
+				{id: 3, parent: 1, name: "x"},
+			},
 			config: func(c *Config) {
 				c.Drop.Rules = []RuleConfig{{Name: "mine", Drops: "span", SpanName: "noise"}}
 			},
@@ -202,22 +223,28 @@ func TestNoiseInSpans(t *testing.T) {
 				}
 			},
 			want: map[byte]byte{2: 0, 5: 0, 7: 0},
-			dropped: map[droppedBy]int{{"squid", tally.KindSpan}: 1, {"probe", tally.KindSpan}: 1, {"tick", tally.KindSpan}: 1,
-				{"never", tally.KindSpan}: 1},
+			dropped: map[droppedBy]int{
+				{"squid", tally.KindSpan}: 1, {"probe", tally.KindSpan}: 1, {"tick", tally.KindSpan}: 1,
+				{"never", tally.KindSpan}: 1,
+			},
 		},
 		"errors are kept unless the rule includes them": {
 			spans: []spanSpec{{id: 1, name: "a", err: "x"}, {id: 2, name: "b", err: "x"}},
 			config: func(c *Config) {
-				c.Drop.Rules = []RuleConfig{{Name: "a", Drops: "span", SpanName: "a"},
-					{Name: "b", Drops: "span", SpanName: "b", Errors: true}}
+				c.Drop.Rules = []RuleConfig{
+					{Name: "a", Drops: "span", SpanName: "a"},
+					{Name: "b", Drops: "span", SpanName: "b", Errors: true},
+				}
 			},
 			want:    map[byte]byte{1: 0},
 			dropped: map[droppedBy]int{{"b", tally.KindSpan}: 1},
 		},
 		"all rules off": {
-			spans: []spanSpec{{id: 1, name: "GET /health", kind: serverSpan},
+			spans: []spanSpec{
+				{id: 1, name: "GET /health", kind: serverSpan},
 				{id: 2, scope: emitter.ScopeRedis, name: "BRPOP", kind: clientSpan, kv: redis(1)},
-				{id: 3, name: difysemconv.NoiseParseError}},
+				{id: 3, name: difysemconv.NoiseParseError},
+			},
 			config: func(c *Config) {
 				c.Drop = DropConfig{}
 			},
@@ -288,16 +315,22 @@ func TestNoiseInRecords(t *testing.T) {
 		fill func(plog.LogRecord)
 		rule string
 	}{
-		"body": {func(r plog.LogRecord) { r.Body().SetStr("ERROR [parse_error.py:30] " + langfuse) },
-			tally.RuleParseError},
-		"body, part of a map": {func(r plog.LogRecord) { r.Body().SetEmptyMap().PutStr("message", langfuse) },
-			tally.RuleParseError},
+		"body": {
+			func(r plog.LogRecord) { r.Body().SetStr("ERROR [parse_error.py:30] " + langfuse) },
+			tally.RuleParseError,
+		},
+		"body, part of a map": {
+			func(r plog.LogRecord) { r.Body().SetEmptyMap().PutStr("message", langfuse) },
+			tally.RuleParseError,
+		},
 		"attribute": {func(r plog.LogRecord) {
 			r.Attributes().PutStr("exception.message",
 				difysemconv.NoiseParseError)
 		}, tally.RuleParseError},
-		"detach": {func(r plog.LogRecord) { r.Body().SetStr("Failed to detach context") },
-			tally.RuleContextDetach},
+		"detach": {
+			func(r plog.LogRecord) { r.Body().SetStr("Failed to detach context") },
+			tally.RuleContextDetach,
+		},
 		"configured, by event":  {func(r plog.LogRecord) { r.SetEventName("tick") }, "ticks"},
 		"configured, attribute": {func(r plog.LogRecord) { r.Attributes().PutStr("event.name", "tick") }, "ticks"},
 		"other error":           {func(r plog.LogRecord) { r.Body().SetStr("Unexpected error occurred.") }, ""},

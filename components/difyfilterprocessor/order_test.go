@@ -126,8 +126,10 @@ func assertSameOrLess(t *testing.T, want, got placed) {
 	if id == 1 { // above the runs
 		return
 	}
-	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
-		difysemconv.AttrWorkflowID} {
+	for _, key := range []string{
+		difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
+		difysemconv.AttrWorkflowID,
+	} {
 		if value := attrs.Text(got.Attributes(), key); value != "" {
 			assert.Equal(t, attrs.Text(want.Attributes(), key), value, "span %d, %s", id, key)
 		}

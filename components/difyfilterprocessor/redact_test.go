@@ -139,8 +139,10 @@ func TestActionsByKey(t *testing.T) {
 		action, in, want string
 	}{
 		"keep": {redaction.ActionKeep, "content with " + canary, "content with app-***"},
-		"hash": {redaction.ActionHash, "content",
-			"sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"},
+		"hash": {
+			redaction.ActionHash, "content",
+			"sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73",
+		},
 		"truncate":               {redaction.ActionTruncate, "0123456789", "01234567…[truncated]"},
 		"truncate, short enough": {redaction.ActionTruncate, "01234567", "01234567"},
 		"truncate between runes": {redaction.ActionTruncate, "0123456开始", "0123456…[truncated]"},

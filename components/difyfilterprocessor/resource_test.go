@@ -32,18 +32,24 @@ func TestResources(t *testing.T) {
 			},
 		},
 		"up to 1.13.0": {
-			kv{"service.name": "langgenius/dify", "service.version": "dify-1.9.2-", "host.name": "h", "process.pid": "7",
-				"deployment.environment": "STAGING-SELF_HOSTED"},
+			kv{
+				"service.name": "langgenius/dify", "service.version": "dify-1.9.2-", "host.name": "h", "process.pid": "7",
+				"deployment.environment": "STAGING-SELF_HOSTED",
+			},
 			kv{
 				"service.instance.id": "h:7", "service.namespace": "dify", "dify.version": "1.9.2", "dify.edition": "COMMUNITY",
 				"deployment.environment": nil, "deployment.environment.name": "STAGING",
 			},
 		},
 		"a release candidate without a commit": {
-			kv{"service.name": "langgenius/dify", "service.version": "dify-1.17.0-rc1",
-				"deployment.environment.name": "PRODUCTION-CLOUD"},
-			kv{"service.namespace": "dify", "dify.version": "1.17.0-rc1", "dify.edition": "CLOUD",
-				"deployment.environment.name": "PRODUCTION"},
+			kv{
+				"service.name": "langgenius/dify", "service.version": "dify-1.17.0-rc1",
+				"deployment.environment.name": "PRODUCTION-CLOUD",
+			},
+			kv{
+				"service.namespace": "dify", "dify.version": "1.17.0-rc1", "dify.edition": "CLOUD",
+				"deployment.environment.name": "PRODUCTION",
+			},
 		},
 		"attributes of the operator are kept": {
 			difyProcess(7, kv{
@@ -54,8 +60,10 @@ func TestResources(t *testing.T) {
 			kv{},
 		},
 		"an environment that itself ends like an edition": {
-			kv{"service.name": "langgenius/dify", "custom.deployment.git_commit": "",
-				"deployment.environment.name": "DE-CLOUD-COMMUNITY"},
+			kv{
+				"service.name": "langgenius/dify", "custom.deployment.git_commit": "",
+				"deployment.environment.name": "DE-CLOUD-COMMUNITY",
+			},
 			kv{"service.namespace": "dify", "dify.edition": "COMMUNITY", "deployment.environment.name": "DE-CLOUD"},
 		},
 		"role by names": {
@@ -66,8 +74,10 @@ func TestResources(t *testing.T) {
 			},
 		},
 		"role by the name of the host": {
-			kv{"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc",
-				"host.name": "dify-worker-6d5f7c9b8d-x2k4z", "process.pid": 1},
+			kv{
+				"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc",
+				"host.name": "dify-worker-6d5f7c9b8d-x2k4z", "process.pid": 1,
+			},
 			kv{
 				"service.instance.id": "dify-worker-6d5f7c9b8d-x2k4z:1", "service.namespace": "dify", "dify.version": "1.16.1",
 				"dify.commit": "0123abc", "dify.role": "worker",
@@ -82,8 +92,10 @@ func TestResources(t *testing.T) {
 			kv{"service.instance.id": "abc", "dify.role": "beat"},
 		},
 		"another SDK": {
-			kv{"service.name": "shop-api", "telemetry.sdk.name": "opentelemetry", "host.name": "h", "process.pid": 1,
-				"deployment.environment": "x-CLOUD"},
+			kv{
+				"service.name": "shop-api", "telemetry.sdk.name": "opentelemetry", "host.name": "h", "process.pid": 1,
+				"deployment.environment": "x-CLOUD",
+			},
 			kv{},
 		},
 		"a process of hostmetrics": {
@@ -256,40 +268,77 @@ func TestStatusRepair(t *testing.T) {
 		want     ptrace.StatusCode
 		original string
 	}{
-		"404": {spanSpec{kind: serverSpan, err: "404 NOT FOUND", kv: kv{"http.status_code": 404}},
-			ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND"},
-		"302, no message": {spanSpec{kind: serverSpan, err: " ", kv: kv{"http.response.status_code": 302}},
-			ptrace.StatusCodeUnset, "ERROR:  "},
-		"400 with an exception": {spanSpec{kind: serverSpan, err: "400", kv: kv{"http.status_code": 400},
-			events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeUnset, "ERROR: 400"},
-		"500": {spanSpec{kind: serverSpan, err: "500", kv: kv{"http.status_code": 500},
-			events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
-		"200 with an exception": {spanSpec{kind: serverSpan, err: "x", kv: kv{"http.status_code": 200},
-			events: []eventSpec{exception("KeyError", "x")}}, ptrace.StatusCodeError, ""},
-		"404 of a client span": {spanSpec{kind: clientSpan, err: "404", kv: kv{"http.status_code": 404}},
-			ptrace.StatusCodeError, ""},
-		"a rejected request": {spanSpec{err: "ValueError: x", kv: kv{"exception.type": "JSONDecodeError"},
-			events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")}},
-			ptrace.StatusCodeUnset, "ERROR: ValueError: x"},
-		"an HTTPException": {spanSpec{err: "x",
-			events: []eventSpec{exception("controllers.web.error.AppUnavailableError", "x"),
-				exception("werkzeug.exceptions.NotFound", "x")}}, ptrace.StatusCodeUnset, "ERROR: x"},
-		"an expected and an unexpected exception": {spanSpec{err: "x",
-			events: []eventSpec{exception("ValueError", "x"), exception("httpx.ConnectError", "x")}}, ptrace.StatusCodeError,
-			""},
-		"an unexpected exception in the log": {spanSpec{err: "x", kv: kv{"exception.type": "ConnectError"},
-			events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"expected, but 500": {spanSpec{kind: serverSpan, err: "500", kv: kv{"http.status_code": 500},
-			events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"a client span": {spanSpec{kind: clientSpan, err: "x",
-			events: []eventSpec{exception("ValueError", "x")}}, ptrace.StatusCodeError, ""},
-		"a task": {spanSpec{kind: consumerSpan, err: "x",
-			events: []eventSpec{exception("graphon.model_runtime.errors.invoke.InvokeRateLimitError", "x")}},
-			ptrace.StatusCodeUnset, "ERROR: x"},
+		"404": {
+			spanSpec{kind: serverSpan, err: "404 NOT FOUND", kv: kv{"http.status_code": 404}},
+			ptrace.StatusCodeUnset, "ERROR: 404 NOT FOUND",
+		},
+		"302, no message": {
+			spanSpec{kind: serverSpan, err: " ", kv: kv{"http.response.status_code": 302}},
+			ptrace.StatusCodeUnset, "ERROR:  ",
+		},
+		"400 with an exception": {spanSpec{
+			kind: serverSpan, err: "400", kv: kv{"http.status_code": 400},
+			events: []eventSpec{exception("ValueError", "x")},
+		}, ptrace.StatusCodeUnset, "ERROR: 400"},
+		"500": {spanSpec{
+			kind: serverSpan, err: "500", kv: kv{"http.status_code": 500},
+			events: []eventSpec{exception("KeyError", "x")},
+		}, ptrace.StatusCodeError, ""},
+		"200 with an exception": {spanSpec{
+			kind: serverSpan, err: "x", kv: kv{"http.status_code": 200},
+			events: []eventSpec{exception("KeyError", "x")},
+		}, ptrace.StatusCodeError, ""},
+		"404 of a client span": {
+			spanSpec{kind: clientSpan, err: "404", kv: kv{"http.status_code": 404}},
+			ptrace.StatusCodeError, "",
+		},
+		"a rejected request": {
+			spanSpec{
+				err: "ValueError: x", kv: kv{"exception.type": "JSONDecodeError"},
+				events: []eventSpec{exception("ValueError", "x"), exception("json.decoder.JSONDecodeError", "x")},
+			},
+			ptrace.StatusCodeUnset, "ERROR: ValueError: x",
+		},
+		"an HTTPException": {spanSpec{
+			err: "x",
+			events: []eventSpec{
+				exception("controllers.web.error.AppUnavailableError", "x"),
+				exception("werkzeug.exceptions.NotFound", "x"),
+			},
+		}, ptrace.StatusCodeUnset, "ERROR: x"},
+		"an expected and an unexpected exception": {
+			spanSpec{
+				err:    "x",
+				events: []eventSpec{exception("ValueError", "x"), exception("httpx.ConnectError", "x")},
+			},
+			ptrace.StatusCodeError,
+			"",
+		},
+		"an unexpected exception in the log": {spanSpec{
+			err: "x", kv: kv{"exception.type": "ConnectError"},
+			events: []eventSpec{exception("ValueError", "x")},
+		}, ptrace.StatusCodeError, ""},
+		"expected, but 500": {spanSpec{
+			kind: serverSpan, err: "500", kv: kv{"http.status_code": 500},
+			events: []eventSpec{exception("ValueError", "x")},
+		}, ptrace.StatusCodeError, ""},
+		"a client span": {spanSpec{
+			kind: clientSpan, err: "x",
+			events: []eventSpec{exception("ValueError", "x")},
+		}, ptrace.StatusCodeError, ""},
+		"a task": {
+			spanSpec{
+				kind: consumerSpan, err: "x",
+				events: []eventSpec{exception("graphon.model_runtime.errors.invoke.InvokeRateLimitError", "x")},
+			},
+			ptrace.StatusCodeUnset, "ERROR: x",
+		},
 		"an error without an exception": {spanSpec{err: "ValueError: x"}, ptrace.StatusCodeError, ""},
 		"no HTTP":                       {spanSpec{kind: serverSpan, err: "x"}, ptrace.StatusCodeError, ""},
-		"no error": {spanSpec{kind: serverSpan, kv: kv{"http.status_code": 404}},
-			ptrace.StatusCodeUnset, ""},
+		"no error": {
+			spanSpec{kind: serverSpan, kv: kv{"http.status_code": 404}},
+			ptrace.StatusCodeUnset, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.spec.id, tt.spec.name = 1, "GET /x"
@@ -319,7 +368,8 @@ func TestCurrentSpanAttributes(t *testing.T) {
 			kv{"http.method": "GET", "http.request.method": "GET", "http.url": "http://h/x", "url.full": "http://h/x"},
 		},
 		"ids up to 1.10.1": {
-			difyProcess(1), kv{"service.tenant.id": "t", "service.user.id": "u"},
+			difyProcess(1),
+			kv{"service.tenant.id": "t", "service.user.id": "u"},
 			kv{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
 		},
 		"current names win": {
@@ -360,8 +410,10 @@ func TestLogExceptionsOfOlderVersions(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ events, want []eventSpec }{
 		"attributes only": {nil, []eventSpec{logged, exception("KeyError", "'k'")}},
-		"with an exception event": {[]eventSpec{exception("KeyError", "'k'")},
-			[]eventSpec{exception("KeyError", "'k'"), logged}},
+		"with an exception event": {
+			[]eventSpec{exception("KeyError", "'k'")},
+			[]eventSpec{exception("KeyError", "'k'"), logged},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			td := newHarness(
@@ -382,8 +434,10 @@ func TestLogExceptionsOfOlderVersions(t *testing.T) {
 
 // The list of expected errors is shared with the Sentry exporter.
 func TestKnownSubclassesAreExpected(t *testing.T) {
-	for _, class := range []string{"core.errors.error.LLMError", "core.tools.errors.ToolInvokeError",
-		"services.errors.app.MoreLikeThisDisabledError"} {
+	for _, class := range []string{
+		"core.errors.error.LLMError", "core.tools.errors.ToolInvokeError",
+		"services.errors.app.MoreLikeThisDisabledError",
+	} {
 		td := newHarness(
 			t,
 		).traces(t, batchOf(difyProcess(1), spanSpec{id: 1, err: "x", events: []eventSpec{exception(class, "x")}}))

@@ -172,8 +172,10 @@ func TestMessagesInAnyOrderAndRepeated(t *testing.T) {
 // assertNoOther asserts that no ID differs. One span may have IDs that the other lacks, since the order differs.
 func assertNoOther(t *testing.T, want, got placed) {
 	t.Helper()
-	for _, key := range []string{difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
-		difysemconv.AttrWorkflowID} {
+	for _, key := range []string{
+		difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
+		difysemconv.AttrWorkflowID,
+	} {
 		if attrs.Has(want.Attributes(), key) && attrs.Has(got.Attributes(), key) {
 			assert.Equal(t, attrs.Text(want.Attributes(), key), attrs.Text(got.Attributes(), key))
 		}

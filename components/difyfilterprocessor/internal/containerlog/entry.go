@@ -108,8 +108,10 @@ func (e *entry) writeException(record plog.LogRecord, message string) string {
 	}
 	attributes := record.Attributes()
 	for _, a := range [...]struct{ key, value string }{
-		{attrs.ExceptionType, raised.Type}, {attrs.ExceptionMessage, raised.Message},
-		{attrs.ExceptionStacktrace, raised.Stack}, {attrs.ErrorType, raised.Type},
+		{attrs.ExceptionType, raised.Type},
+		{attrs.ExceptionMessage, raised.Message},
+		{attrs.ExceptionStacktrace, raised.Stack},
+		{attrs.ErrorType, raised.Type},
 	} {
 		if a.value != "" {
 			attributes.PutStr(a.key, a.value)

@@ -33,23 +33,31 @@ func TestParse(t *testing.T) {
 	}{
 		"text, as in Dify's compose file": {
 			"2026-11-23 08:37:53.893 INFO [MainThread] [x.py:6] " + randomID + " - hello - you",
-			Line{Time: utc("2026-11-23T08:37:53.893Z"), Level: "INFO", Thread: "MainThread", File: "x.py", FileLine: 6,
-				TraceID: randomID, Message: "hello - you", Open: true},
+			Line{
+				Time: utc("2026-11-23T08:37:53.893Z"), Level: "INFO", Thread: "MainThread", File: "x.py", FileLine: 6,
+				TraceID: randomID, Message: "hello - you", Open: true,
+			},
 		},
 		"text, without LOG_DATEFORMAT": {
 			"2026-11-23 08:37:53,893.893 WARNING [Thread-7 (_generate_worker)] [x.py:6] " + randomID + " - hello",
-			Line{Time: utc("2026-11-23T08:37:53.893Z"), Level: "WARNING", Thread: "Thread-7 (_generate_worker)", File: "x.py",
-				FileLine: 6, TraceID: randomID, Message: "hello", Open: true},
+			Line{
+				Time: utc("2026-11-23T08:37:53.893Z"), Level: "WARNING", Thread: "Thread-7 (_generate_worker)", File: "x.py",
+				FileLine: 6, TraceID: randomID, Message: "hello", Open: true,
+			},
 		},
 		"text, no trace": {
 			"2026-11-23 08:37:53.893 ERROR [Dummy-1] [x.py:6]  - [a] b: c",
-			Line{Time: utc("2026-11-23T08:37:53.893Z"), Level: "ERROR", Thread: "Dummy-1", File: "x.py", FileLine: 6,
-				Message: "[a] b: c", Open: true},
+			Line{
+				Time: utc("2026-11-23T08:37:53.893Z"), Level: "ERROR", Thread: "Dummy-1", File: "x.py", FileLine: 6,
+				Message: "[a] b: c", Open: true,
+			},
 		},
 		"text, up to 1.10": {
 			"2026-11-23 08:37:53.893 ERROR [Dummy-1] [x.py:6] - hello",
-			Line{Time: utc("2026-11-23T08:37:53.893Z"), Level: "ERROR", Thread: "Dummy-1", File: "x.py", FileLine: 6,
-				Message: "hello", Open: true},
+			Line{
+				Time: utc("2026-11-23T08:37:53.893Z"), Level: "ERROR", Thread: "Dummy-1", File: "x.py", FileLine: 6,
+				Message: "hello", Open: true,
+			},
 		},
 		"text, of a source installation": {
 			"2026-11-23 08:37:53,893,893 INFO [x.py:6] 0123456789 hello",
@@ -97,8 +105,10 @@ func TestParse(t *testing.T) {
 				Time: utc("2026-11-23T08:37:53.893123456Z"), Level: "ERROR", Service: "dify-plugin-daemon", File: "m.go",
 				FileLine: 1, Message: "HTTP request",
 				TraceID: randomID, SpanID: "00f067aa0ba902b7", Unverified: true,
-				Attributes: map[string]any{"method": "POST", "path": "/plugin/x?y=1", "status": json.Number("502"),
-					"latency_ms": json.Number("3"), "client_ip": "172.18.0.5"},
+				Attributes: map[string]any{
+					"method": "POST", "path": "/plugin/x?y=1", "status": json.Number("502"),
+					"latency_ms": json.Number("3"), "client_ip": "172.18.0.5",
+				},
 				Request: Request{Method: "POST", Target: "/plugin/x?y=1", Status: 502, Client: "172.18.0.5"},
 			},
 		},
@@ -131,8 +141,10 @@ func TestParse(t *testing.T) {
 		},
 		"an older plugin daemon": {
 			"2026/11/23 09:35:19 run.go:12: [WARN]plugin exited",
-			Line{Time: utc("2026-11-23T09:35:19Z"), Level: "WARN", File: "run.go", FileLine: 12, Message: "plugin exited",
-				Open: true},
+			Line{
+				Time: utc("2026-11-23T09:35:19Z"), Level: "WARN", File: "run.go", FileLine: 12, Message: "plugin exited",
+				Open: true,
+			},
 		},
 		"gin": {
 			`[GIN] 2026/11/23 - 09:35:19 | 200 |    1.234ms |      172.18.0.5 | POST     "/plugin/x"`,

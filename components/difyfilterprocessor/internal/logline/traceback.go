@@ -53,8 +53,10 @@ func ReadTraceback(stack string) Exception {
 
 // splitRaised parses `module.Type: message`. The message ends where Python continues with another exception.
 func splitRaised(text string) (kind, message string) {
-	for _, next := range [...]string{"\n\nThe above exception was the direct cause",
-		"\n\nDuring handling of the above exception"} {
+	for _, next := range [...]string{
+		"\n\nThe above exception was the direct cause",
+		"\n\nDuring handling of the above exception",
+	} {
 		text, _, _ = strings.Cut(text, next)
 	}
 	text = strings.TrimRight(text, "\n")

@@ -16,23 +16,31 @@ func TestSplitTraceback(t *testing.T) {
 		text, message, kind, wantMessage string
 	}{
 		"builtin": {"it failed\n" + frame + "ValueError: no", "it failed", "ValueError", "no"},
-		"module": {"it failed\n" + frame +
-			"pydantic_core._pydantic_core.ValidationError: 1 error\nfield\n  Extra inputs\n    further", "it failed",
-			"pydantic_core._pydantic_core.ValidationError", "1 error\nfield\n  Extra inputs\n    further"},
+		"module": {
+			"it failed\n" + frame +
+				"pydantic_core._pydantic_core.ValidationError: 1 error\nfield\n  Extra inputs\n    further", "it failed",
+			"pydantic_core._pydantic_core.ValidationError", "1 error\nfield\n  Extra inputs\n    further",
+		},
 		"no message":   {frame + "KeyboardInterrupt\n", "", "KeyboardInterrupt", ""},
 		"a line below": {frame + "a.B\n\nprinted: x", "", "a.B", "\nprinted: x"},
-		"chained": {"m\n" + frame +
-			"A: a\n\nThe above exception was the direct cause of the following exception:\n\n" + frame + "b.B: b", "m", "b.B",
-			"b"},
-		"while handling": {"m\n" + frame +
-			"A: a\n\nDuring handling of the above exception, another exception occurred:\n\n" + frame + "B: b\nsecond line",
-			"m", "B", "b\nsecond line"},
+		"chained": {
+			"m\n" + frame +
+				"A: a\n\nThe above exception was the direct cause of the following exception:\n\n" + frame + "b.B: b", "m", "b.B",
+			"b",
+		},
+		"while handling": {
+			"m\n" + frame +
+				"A: a\n\nDuring handling of the above exception, another exception occurred:\n\n" + frame + "B: b\nsecond line",
+			"m", "B", "b\nsecond line",
+		},
 		"truncated": {"m\n" + frame, "m", "", ""},
 		"truncated in a chain": {"m\n" + frame +
 			"A: a\n\nDuring handling of the above exception, another exception occurred:\n\n" + frame, "m", "", ""},
 		"not a type": {"m\n" + frame + "this is (no type): x", "m", "", "this is (no type): x"},
-		"exception group": {"m\n  + Exception " + "Group " + frame + "  | ExceptionGroup: x (1 sub-exception)", "m",
-			"", ""},
+		"exception group": {
+			"m\n  + Exception " + "Group " + frame + "  | ExceptionGroup: x (1 sub-exception)", "m",
+			"", "",
+		},
 		"message has lines": {"first\n second\n" + frame + "A: a", "first\n second", "A", "a"},
 	} {
 		t.Run(name, func(t *testing.T) {

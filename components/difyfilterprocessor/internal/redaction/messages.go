@@ -132,7 +132,9 @@ func bracketEnd(text string, at int) int {
 // findRows finds the values that databases quote when they reject a statement.
 func findRows(cuts []cut, text string) []cut {
 	for _, quote := range [...]struct{ opening, closing string }{
-		{"Failing row contains (", ")."}, {")=(", ")"}, {"Duplicate entry '", "' for key"},
+		{"Failing row contains (", ")."},
+		{")=(", ")"},
+		{"Duplicate entry '", "' for key"},
 		{"Incorrect string value: '", "' for column"},
 	} {
 		for at := strings.Index(text, quote.opening); at >= 0; {

@@ -13,8 +13,10 @@ import (
 )
 
 func TestKeyRules(t *testing.T) {
-	rules := newKeyRules(map[string]string{"a.*": ActionDrop, "a.b.*": ActionKeep, "a.b.c": ActionHash,
-		"gen_ai.prompt": ActionKeep})
+	rules := newKeyRules(map[string]string{
+		"a.*": ActionDrop, "a.b.*": ActionKeep, "a.b.c": ActionHash,
+		"gen_ai.prompt": ActionKeep,
+	})
 	for key, want := range map[string]string{
 		"a.x": ActionDrop, "a.b.x": ActionKeep, "a.b.c": ActionHash, "a": "", "": "", "gen_ai.prompt": ActionKeep,
 		"gen_ai.prompt.0.content": ActionDrop, "input.value": ActionDrop,

@@ -14,8 +14,10 @@ func TestWithoutLiterals(t *testing.T) {
 		"placeholders stay": {
 			"postgresql", "SELECT a.id AS a_id FROM a1 WHERE a.id = %(id_1)s AND b = $1 AND c = :c_2", "",
 		},
-		"strings and numbers": {"postgresql", "SELECT 'a''b', 1, 2.5, 1e-5, 0xFF FROM t1",
-			"SELECT ?, ?, ?, ?, ? FROM t1"},
+		"strings and numbers": {
+			"postgresql", "SELECT 'a''b', 1, 2.5, 1e-5, 0xFF FROM t1",
+			"SELECT ?, ?, ?, ?, ? FROM t1",
+		},
 		"quoted identifiers":                 {"postgresql", `SELECT "index" FROM "a 1"`, ""},
 		"mysql strings":                      {"mysql", "SELECT \"a\\\"b\", 'c\\'d' FROM `t 1`", "SELECT ?, ? FROM `t 1`"},
 		"backslash is an ordinary character": {"postgresql", `SELECT 'a\', 'secret'`, "SELECT ?, ?"},
