@@ -15,10 +15,31 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
+
+// passes has what the passes need, beyond the batch.
+type passes struct {
+	cfg      *Config
+	state    *state
+	matcher  *noise.Matcher
+	redactor *redaction.Redactor
+	status   *spanrepair.Status
+}
+
+func newPasses(cfg *Config, shared *state) *passes {
+	return &passes{
+		cfg:      cfg,
+		state:    shared,
+		matcher:  noise.NewMatcher(noiseSettings(&cfg.Drop)),
+		redactor: redaction.NewRedactor(redactionSettings(&cfg.Redaction)),
+		status:   spanrepair.NewStatus(cfg.Status.ExpectedErrors),
+	}
+}
 
 // traceBatch is a batch of traces with what its passes share.
 type traceBatch struct {
@@ -30,7 +51,7 @@ type traceBatch struct {
 }
 
 // recognizeResources determines the origin and the role of each resource, and repairs it.
-func (f *filter) recognizeResources(b *traceBatch) {
+func (p *passes) recognizeResources(b *traceBatch) {
 	n := b.td.ResourceSpans().Len()
 	b.origins, b.roles = make([]emitter.Origin, n), make([]string, n)
 	for i, rs := range b.td.ResourceSpans().All() {
@@ -40,20 +61,20 @@ func (f *filter) recognizeResources(b *traceBatch) {
 		if b.origins[i] == emitter.SDK {
 			seen = identity.RoleBySpans(rs)
 		}
-		b.roles[i] = f.repairResource(res, b.origins[i], seen, b.now)
+		b.roles[i] = p.repairResource(res, b.origins[i], seen, b.now)
 	}
 }
 
-func (f *filter) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
+func (p *passes) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
 	identity.SetInstanceID(res, from)
 	if from.Dify() {
-		identity.SetInstallation(res, f.cfg.ServiceNamespace)
+		identity.SetInstallation(res, p.cfg.ServiceNamespace)
 	}
-	return f.state.roles.SetRole(res, from, seen, now)
+	return p.state.roles.SetRole(res, from, seen, now)
 }
 
 // repairSpans repairs attributes, status and names of Dify's spans.
-func (f *filter) repairSpans(b *traceBatch) {
+func (p *passes) repairSpans(b *traceBatch) {
 	for i, rs := range b.td.ResourceSpans().All() {
 		if !b.origins[i].Dify() {
 			continue
@@ -65,7 +86,7 @@ func (f *filter) repairSpans(b *traceBatch) {
 				if older {
 					spanrepair.UpdateAttributes(span, b.origins[i])
 				}
-				f.status.Repair(span)
+				p.status.Repair(span)
 				if own {
 					spanrepair.NameNode(span)
 				}
@@ -74,9 +95,9 @@ func (f *filter) repairSpans(b *traceBatch) {
 	}
 }
 
-func (f *filter) linkRuns(b *traceBatch) { f.state.runs.Link(b.td, b.origins, b.now) }
+func (p *passes) linkRuns(b *traceBatch) { p.state.runs.Link(b.td, b.origins, b.now) }
 
-func (f *filter) dropSpans(b *traceBatch) { f.state.pruner.Prune(b.td, b.roles, b.now, &b.tally) }
+func (p *passes) dropSpans(b *traceBatch) { p.state.pruner.Prune(b.td, b.roles, b.now, &b.tally) }
 
 func convertLoggedExceptions(b *traceBatch) {
 	for _, rs := range b.td.ResourceSpans().All() {
@@ -84,7 +105,7 @@ func convertLoggedExceptions(b *traceBatch) {
 	}
 }
 
-func (f *filter) redactTraces(b *traceBatch) { f.redactor.Traces(b.td, &b.tally) }
+func (p *passes) redactTraces(b *traceBatch) { p.redactor.Traces(b.td, &b.tally) }
 
 // metricBatch is a batch of metrics with what its passes share.
 type metricBatch struct {
@@ -93,30 +114,30 @@ type metricBatch struct {
 	tally tally.Tally
 }
 
-func (f *filter) repairMetrics(b *metricBatch) {
+func (p *passes) repairMetrics(b *metricBatch) {
 	for _, rm := range b.md.ResourceMetrics().All() {
-		f.repairResourceMetrics(rm, b)
+		p.repairResourceMetrics(rm, b)
 	}
 }
 
 // repairResourceMetrics repairs labels before it derives counters from them. It sets the role on every point, since
 // Prometheus has the attributes of a resource on a separate series.
-func (f *filter) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatch) {
+func (p *passes) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatch) {
 	res := rm.Resource().Attributes()
 	from := emitter.Of(res, emitter.HasEnterpriseMetrics(rm))
 	identity.SetInstanceID(res, from)
 	if from == emitter.SDK {
 		identity.SetInstanceIDByStart(rm)
-		f.state.roles.Remember(attrs.Text(res, attrs.ServiceInstanceID), identity.RoleByMetrics(rm), b.now)
+		p.state.roles.Remember(attrs.Text(res, attrs.ServiceInstanceID), identity.RoleByMetrics(rm), b.now)
 	}
 	if from.Dify() {
-		identity.SetInstallation(res, f.cfg.ServiceNamespace)
+		identity.SetInstallation(res, p.cfg.ServiceNamespace)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				b.tally.Drop(tally.RuleMergedSeries, tally.KindDataPoint, httpmetrics.UpdateLabels(m))
 			}
 			if sm.Scope().Name() != emitter.ScopeResponseCount { // it counts by itself
-				b.tally.Derive(httpmetrics.DeriveCounts(sm.Metrics(), f.cfg.Drop.SampledResponseCount))
+				b.tally.Derive(httpmetrics.DeriveCounts(sm.Metrics(), p.cfg.Drop.SampledResponseCount))
 			}
 		}
 	}
@@ -125,7 +146,7 @@ func (f *filter) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatc
 
 func dropSampledCount(b *metricBatch) { httpmetrics.DropSampledCount(b.md, &b.tally) }
 
-func (f *filter) redactMetrics(b *metricBatch) { f.redactor.Metrics(b.md, &b.tally) }
+func (p *passes) redactMetrics(b *metricBatch) { p.redactor.Metrics(b.md, &b.tally) }
 
 // logBatch is a batch of log records with what its passes share.
 type logBatch struct {
@@ -134,19 +155,19 @@ type logBatch struct {
 	tally tally.Tally
 }
 
-func (f *filter) repairLogResources(b *logBatch) {
+func (p *passes) repairLogResources(b *logBatch) {
 	for _, rl := range b.ld.ResourceLogs().All() {
 		res := rl.Resource().Attributes()
-		f.repairResource(res, emitter.Of(res, false), "", b.now)
+		p.repairResource(res, emitter.Of(res, false), "", b.now)
 	}
 }
 
 // dropRecords drops the log records that are noise, and empty scopes and resources.
-func (f *filter) dropRecords(b *logBatch) {
+func (p *passes) dropRecords(b *logBatch) {
 	b.ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
 			sl.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
-				rule, found := f.matcher.RecordRule(record)
+				rule, found := p.matcher.RecordRule(record)
 				if found {
 					b.tally.Drop(rule, tally.KindLogRecord, 1)
 				}
@@ -169,4 +190,4 @@ func stampRecords(b *logBatch) {
 	}
 }
 
-func (f *filter) redactLogs(b *logBatch) { f.redactor.Logs(b.ld, &b.tally) }
+func (p *passes) redactLogs(b *logBatch) { p.redactor.Logs(b.ld, &b.tally) }

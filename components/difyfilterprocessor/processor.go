@@ -14,19 +14,13 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
-	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
-	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
-	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 )
 
 // filter is the processor. It runs an ordered list of passes over each batch.
 type filter struct {
 	cfg       *Config
 	state     *state
-	matcher   *noise.Matcher
-	redactor  *redaction.Redactor
 	joiner    *containerlog.Joiner // nil if lines are not turned into records
-	status    *spanrepair.Status
 	telemetry *metadata.TelemetryBuilder
 
 	tracePasses  []func(*traceBatch)
@@ -43,66 +37,65 @@ func newFilter(cfg *Config, set processor.Settings, shared *state) (*filter, err
 	if err != nil {
 		return nil, err
 	}
-	f := &filter{
-		cfg:       cfg,
-		state:     shared,
-		matcher:   noise.NewMatcher(noiseSettings(&cfg.Drop)),
-		redactor:  redaction.NewRedactor(redactionSettings(&cfg.Redaction)),
-		joiner:    joiner,
-		status:    spanrepair.NewStatus(cfg.Status.ExpectedErrors),
-		telemetry: telemetry,
-	}
-	f.tracePasses, f.metricPasses, f.logPasses = f.listTracePasses(), f.listMetricPasses(), f.listLogPasses()
-	return f, nil
+	p := newPasses(cfg, shared)
+	return &filter{
+		cfg:          cfg,
+		state:        shared,
+		joiner:       joiner,
+		telemetry:    telemetry,
+		tracePasses:  listTracePasses(p),
+		metricPasses: listMetricPasses(p),
+		logPasses:    listLogPasses(p),
+	}, nil
 }
 
 // listTracePasses returns the passes over traces, in order. If the processor sees only a part of each trace, the
 // passes that need the whole trace are left to the processor that follows.
-func (f *filter) listTracePasses() []func(*traceBatch) {
-	passes := []func(*traceBatch){
-		f.recognizeResources, // first, since the noise rules need the role
-		f.repairSpans,        // before noise, since the status decides whether a span may be dropped
-		f.linkRuns,           // before noise and redaction, which remove the sources of the IDs
+func listTracePasses(p *passes) []func(*traceBatch) {
+	list := []func(*traceBatch){
+		p.recognizeResources, // first, since the noise rules need the role
+		p.repairSpans,        // before noise, since the status decides whether a span may be dropped
+		p.linkRuns,           // before noise and redaction, which remove the sources of the IDs
 	}
-	if f.cfg.WholeTraces {
-		passes = append(passes,
-			f.dropSpans,
+	if p.cfg.WholeTraces {
+		list = append(list,
+			p.dropSpans,
 			convertLoggedExceptions, // after noise, which is recognized in its original form
 		)
 	} else {
-		passes = append(passes, sortScopes)
+		list = append(list, sortScopes)
 	}
-	if f.cfg.Redaction.Enabled {
-		passes = append(passes, f.redactTraces) // last, since the other passes read content
+	if p.cfg.Redaction.Enabled {
+		list = append(list, p.redactTraces) // last, since the other passes read content
 	}
-	return passes
+	return list
 }
 
 // listMetricPasses returns the passes over metrics, in order.
-func (f *filter) listMetricPasses() []func(*metricBatch) {
-	passes := []func(*metricBatch){
-		f.repairMetrics, // before noise, since the identity is derived from all points
+func listMetricPasses(p *passes) []func(*metricBatch) {
+	list := []func(*metricBatch){
+		p.repairMetrics, // before noise, since the identity is derived from all points
 	}
-	if f.cfg.Drop.SampledResponseCount {
-		passes = append(passes, dropSampledCount)
+	if p.cfg.Drop.SampledResponseCount {
+		list = append(list, dropSampledCount)
 	}
-	if f.cfg.Redaction.Enabled {
-		passes = append(passes, f.redactMetrics)
+	if p.cfg.Redaction.Enabled {
+		list = append(list, p.redactMetrics)
 	}
-	return passes
+	return list
 }
 
 // listLogPasses returns the passes over log records, in order. Container log lines are turned into records before.
-func (f *filter) listLogPasses() []func(*logBatch) {
-	passes := []func(*logBatch){
-		f.repairLogResources,
-		f.dropRecords,
+func listLogPasses(p *passes) []func(*logBatch) {
+	list := []func(*logBatch){
+		p.repairLogResources,
+		p.dropRecords,
 		stampRecords, // after noise, which saves hashes, and before redaction, which can make different records equal
 	}
-	if f.cfg.Redaction.Enabled {
-		passes = append(passes, f.redactLogs)
+	if p.cfg.Redaction.Enabled {
+		list = append(list, p.redactLogs)
 	}
-	return passes
+	return list
 }
 
 func run[B any](passes []func(*B), batch *B) {
