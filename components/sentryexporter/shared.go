@@ -104,7 +104,10 @@ func newSharedState(
 	if s.errors, err = s.newQueues(ctx, errorsSet, delivery.KindErrors, openLogsQueue); err != nil {
 		return nil, fmt.Errorf("create the queue of errors: %w", err)
 	}
-	return s, s.observe()
+	if err := s.observe(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *sharedState) observe() error {

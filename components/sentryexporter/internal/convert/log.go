@@ -72,6 +72,16 @@ func logLevelOf(n plog.SeverityNumber) sentry.LogLevel {
 	}
 }
 
+// logs converts the log records of a push.
+type logs struct {
+	*Converter
+	Result
+
+	records []LogRecord
+	routes  *route.Lookup
+	now     time.Time
+}
+
 func (l *logs) timeOfRecord(rec plog.LogRecord) time.Time {
 	for _, ts := range []pcommon.Timestamp{rec.Timestamp(), rec.ObservedTimestamp()} {
 		if ts != 0 {
@@ -88,16 +98,6 @@ type LogRecord struct {
 	Route   item.Route
 	Time    time.Time
 	encoded []byte
-}
-
-// logs converts the log records of a push.
-type logs struct {
-	*Converter
-	Result
-
-	records []LogRecord
-	routes  *route.Lookup
-	now     time.Time
 }
 
 // Logs makes error events and Sentry logs of log records. identity returns the identity of a resource; now replaces

@@ -39,10 +39,12 @@ func (m *mapStorage) GetClient(context.Context, component.Kind, component.ID, st
 }
 
 func (m *mapStorage) Get(_ context.Context, key string) ([]byte, error) { return m.values[key], nil }
+
 func (m *mapStorage) Set(_ context.Context, key string, v []byte) error {
 	m.values[key] = v
 	return nil
 }
+
 func (m *mapStorage) Delete(_ context.Context, key string) error       { delete(m.values, key); return nil }
 func (*mapStorage) Batch(context.Context, ...*storage.Operation) error { return nil }
 func (*mapStorage) Close(context.Context) error                        { return nil }

@@ -21,15 +21,21 @@ func TestRateLimits(t *testing.T) {
 		want       map[Category]time.Duration // after now; what is not named is free
 	}{
 		{name: "none", status: 200},
-		{name: "one category, on 200 too", status: 200, limits: []string{"60:transaction:key"},
-			want: map[Category]time.Duration{CategoryTransaction: time.Minute}},
-		{name: "several, blanks, later wins", status: 429,
+		{
+			name: "one category, on 200 too", status: 200, limits: []string{"60:transaction:key"},
+			want: map[Category]time.Duration{CategoryTransaction: time.Minute},
+		},
+		{
+			name: "several, blanks, later wins", status: 429,
 			limits: []string{" 60:transaction , 2700:default;error:organization, 5:error"},
 			want: map[Category]time.Duration{
 				CategoryTransaction: time.Minute, CategoryError: 45 * time.Minute,
-			}},
-		{name: "header twice", status: 429, limits: []string{"1:error", "2:error"},
-			want: map[Category]time.Duration{CategoryError: 2 * time.Second}},
+			},
+		},
+		{
+			name: "header twice", status: 429, limits: []string{"1:error", "2:error"},
+			want: map[Category]time.Duration{CategoryError: 2 * time.Second},
+		},
 		{name: "empty is all", status: 429, limits: []string{"30::organization"}, want: map[Category]time.Duration{
 			CategoryError: 30 * time.Second, CategoryTransaction: 30 * time.Second, CategoryLogItem: 30 * time.Second,
 		}},
@@ -37,20 +43,28 @@ func TestRateLimits(t *testing.T) {
 			CategoryError: 30 * time.Second, CategoryTransaction: 30 * time.Second, CategoryLogItem: 30 * time.Second,
 		}},
 		{name: "only unknown is nobody", status: 429, limits: []string{"30:bananas;apples:key"}},
-		{name: "unknown and known", status: 429, limits: []string{"30:bananas;error:key"},
-			want: map[Category]time.Duration{CategoryError: 30 * time.Second}},
-		{name: "fraction", status: 429, limits: []string{"1.5:error"},
-			want: map[Category]time.Duration{CategoryError: 1500 * time.Millisecond}},
+		{
+			name: "unknown and known", status: 429, limits: []string{"30:bananas;error:key"},
+			want: map[Category]time.Duration{CategoryError: 30 * time.Second},
+		},
+		{
+			name: "fraction", status: 429, limits: []string{"1.5:error"},
+			want: map[Category]time.Duration{CategoryError: 1500 * time.Millisecond},
+		},
 		{name: "unreadable is skipped", status: 429, limits: []string{"soon:error, -1:error, 1e300:error, NaN:error"}},
-		{name: "header outweighs Retry-After", status: 429, limits: []string{"5:transaction"}, retryAfter: "100",
-			want: map[Category]time.Duration{CategoryTransaction: 5 * time.Second}},
+		{
+			name: "header outweighs Retry-After", status: 429, limits: []string{"5:transaction"}, retryAfter: "100",
+			want: map[Category]time.Duration{CategoryTransaction: 5 * time.Second},
+		},
 		{name: "Retry-After in seconds", status: 429, retryAfter: "7", want: map[Category]time.Duration{
 			CategoryError: 7 * time.Second, CategoryTransaction: 7 * time.Second, CategoryLogItem: 7 * time.Second,
 		}},
-		{name: "Retry-After as date", status: 429, retryAfter: "Mon, 23 Nov 2026 12:00:09 GMT",
+		{
+			name: "Retry-After as date", status: 429, retryAfter: "Mon, 23 Nov 2026 12:00:09 GMT",
 			want: map[Category]time.Duration{
 				CategoryError: 9 * time.Second, CategoryTransaction: 9 * time.Second, CategoryLogItem: 9 * time.Second,
-			}},
+			},
+		},
 		{name: "Retry-After unreadable", status: 429, retryAfter: "later", want: map[Category]time.Duration{
 			CategoryError: time.Minute, CategoryTransaction: time.Minute, CategoryLogItem: time.Minute,
 		}},

@@ -176,5 +176,4 @@ func (id *Identity) Fill(ev *protocol.Event) {
 	ev.Release, ev.Environment, ev.ServerName, ev.Platform = id.Release, id.Environment, id.ServerName, id.Platform
 	ev.Tags = maps.Clone(id.Tags)
 	ev.Contexts = maps.Clone(id.contexts)
-
 }
