@@ -1,10 +1,10 @@
-# `make help` prints the targets from the comments behind them.
+# `make help` prints the targets with the comments after them.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
 GO ?= go
-# The newest Go that the module proxy serves, whatever is installed: GOTOOLCHAIN=local keeps the installed one.
+# The newest Go that the module proxy serves, whichever is installed. GOTOOLCHAIN=local uses the installed one.
 GOTOOLCHAIN ?= go1.27.3
 export GOTOOLCHAIN
 TOOLS := $(CURDIR)/.tools
@@ -14,10 +14,10 @@ MODULES := . testkit cmd/difydemo tests
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-# timetzdata: the image has no time zones, and MySQL's can be named ones.
+# timetzdata: the image has no time zone data, and MySQL may use a named time zone.
 GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
 
-# The sources of Go package trees, so that nothing is linked anew without need.
+# The sources of Go package trees, so that nothing is linked again without need.
 go_files = $(shell find $(1) \( -name '*.go' -o -name go.mod -o -name go.sum \) -not -name '*_test.go' 2>/dev/null) go.mod go.sum
 
 .PHONY: help
@@ -25,7 +25,7 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify traffic; DURATION=20s ends it by itself
+demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify traffic; DURATION=20s ends it automatically
 	@bin/difydemo --collector bin/otelcol-dify --config config/demo.yaml $(if $(DURATION),--duration $(DURATION))
 
 .PHONY: build
@@ -34,12 +34,12 @@ build: bin/otelcol-dify ## Build bin/otelcol-dify
 .PHONY: FORCE
 FORCE:
 
-# A new commit is a new version, which is written over the one in distro/main.go for this build only.
+# The version changes with each commit. It replaces the one in distro/main.go for this build only.
 .cache/version: FORCE
 	@mkdir -p .cache
 	@[ "$$(cat $@ 2>/dev/null)" = "$(VERSION)" ] || echo "$(VERSION)" > $@
 
-# Adapted copies of two stock exporters. distro/ and tests/ replace the modules by folders in this one.
+# Adapted copies of two stock exporters. distro/ and tests/ replace the modules by folders in this folder.
 EXPORTER := .cache/make-exporter
 $(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go)
 	@$(GO) -C tools run ./adaptexporter -out "$(CURDIR)/$(EXPORTER)"
@@ -49,13 +49,13 @@ $(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go)
 exporter: $(EXPORTER)/.written ## Write the adapted copies of stock exporters that distro/ and tests/ need
 
 .PHONY: check-exporter
-check-exporter: ## Fail if a version of the OpenSearch exporter is served that needs no adapting
+check-exporter: ## Fail if a version of the OpenSearch exporter is served that needs no adaptation
 	@$(GO) -C tools run ./adaptexporter -check $(call pin,$(CONTRIB)/exporter/prometheusexporter,builder-config.yaml)
 
 bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) $(EXPORTER)/.written .cache/version
 	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)"/' distro/main.go > .cache/main.go
 	@printf '{"Replace":{"%s/distro/main.go":"%s/.cache/main.go"}}\n' "$(CURDIR)" "$(CURDIR)" > .cache/overlay.json
-	@echo "building $@ $(VERSION) (the first time takes some minutes)"
+	@echo "building $@ $(VERSION) (the first time takes a few minutes)"
 	@cd distro && $(GO_BUILD) -overlay "$(CURDIR)/.cache/overlay.json" -ldflags '-s -w' -o "$(CURDIR)/$@" .
 
 bin/difydemo: $(call go_files,cmd/difydemo testkit)
@@ -65,7 +65,7 @@ bin/healthcheck: $(call go_files,cmd/healthcheck)
 	@$(GO_BUILD) -ldflags '-s -w' -o $@ ./cmd/healthcheck
 
 $(TOOLS)/.installed: tools/go.mod tools/go.sum
-	@echo "building the tools of tools/go.mod (the first time takes some minutes)"
+	@echo "building the tools of tools/go.mod (the first time takes a few minutes)"
 	@GOBIN=$(TOOLS) $(GO) -C tools install tool
 	@touch $@
 
@@ -82,7 +82,7 @@ test: setup build lint ## Run every test: unit tests with the race detector, the
 	cd tests && gotestsum --format testname -- -timeout 25m ./...
 
 .PHONY: soak
-soak: soak-suite setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full; SUITE=sentry only these
+soak: soak-suite setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full; SUITE=sentry runs only one suite
 	@tests/soak.sh $(SUITE)
 
 .PHONY: soak-suite
@@ -95,7 +95,7 @@ lint: $(TOOLS)/.installed $(EXPORTER)/.written ## Run the linters
 		echo "golangci-lint $$module"; (cd $$module && golangci-lint run --config "$(CURDIR)/.golangci.yml" ./...) || exit 1; \
 	done
 
-# What govulncheck reads: each module's source with its tests, and the binaries, with their symbols, by which it finds what is
+# What govulncheck reads: each module's source with its tests, and the binaries with their symbols, which show what is
 # linked. The collector is built from distro/.
 VULNCHECK := otelcol-dify difydemo healthcheck
 
@@ -108,7 +108,7 @@ vulncheck: $(TOOLS)/.installed $(EXPORTER)/.written ## Fail on a known vulnerabi
 	@$(GO) -C tools run ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
 
 .PHONY: generate
-generate: $(TOOLS)/.installed ## Write what is made from something else: distro/, the files of each metadata.yaml, the dashboards, Alertmanager's part of docker-compose.yaml
+generate: $(TOOLS)/.installed ## Write generated files: distro/, those of each metadata.yaml, dashboards, Alertmanager's part of docker-compose.yaml
 	$(GO) generate ./components/...
 	@tests/setup.sh python
 	.cache/python/bin/python config/grafana/dashboards.py
@@ -121,7 +121,7 @@ bench: setup build ## Run the benchmarks: ratios against a peer in the same run
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./components/...
 	cd tests && $(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./...
 
-# The tag that docker-compose.yaml asks for.
+# The image's tag in docker-compose.yaml.
 RELEASE = $(shell sed -n 's/.*image: otelcol-dify:.*:-\(.*\)}/\1/p' docker-compose.yaml)
 
 # The certificate authorities that the image trusts.
@@ -146,5 +146,5 @@ upgrade: ## Make every go.mod file, tests/ocb, the documents and distro/ follow 
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: clean
-clean: ## Remove what was built here: bin, tools, caches of this folder
+clean: ## Remove build results: bin, tools, caches in this folder
 	rm -rf bin .tools .cache .demo
