@@ -31,7 +31,7 @@ func createDefaultConfig() component.Config {
 	controller.Timeout = 5 * time.Second
 	return &Config{
 		ControllerConfig:     controller,
-		MetricsBuilderConfig: metadata.DefaultMetricsBuilderConfig(),
+		MetricsBuilderConfig: metadata.NewDefaultMetricsBuilderConfig(),
 		Queues:               defaultQueues(),
 		Discovery:            DiscoveryConfig{Interval: time.Minute, MaxQueues: 200},
 	}

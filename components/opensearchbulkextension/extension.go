@@ -55,7 +55,7 @@ type bulkExtension struct {
 }
 
 func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
-	telemetry, err := newTelemetry(set.TelemetrySettings)
+	recorder, err := newTelemetry(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 		id:             set.ID,
 		settings:       set.TelemetrySettings,
 		logger:         set.Logger,
-		telemetry:      telemetry,
+		telemetry:      recorder,
 		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys),
 		replayInterval: deliver.ReplayInterval,
 		phases:         deliver.NewPhases(),
@@ -108,7 +108,7 @@ func (e *bulkExtension) Start(ctx context.Context, host component.Host) error {
 	}
 	e.telemetry.countFromZero(ctx)
 	e.store = stored
-	e.run(host, opensearch, dashboards)
+	e.run(host, opensearch, dashboards) //nolint:contextcheck // Start's context ends with Start
 	return nil
 }
 

@@ -819,8 +819,10 @@ func TestEachDocumentOnce(t *testing.T) {
 }
 
 func TestBlockingIsLoggedWithAdvice(t *testing.T) {
-	unauthorized := status(http.StatusUnauthorized, "Unauthorized")
-	node := newFakeNode(t, unauthorized, unauthorized)
+	node := newFakeNode(t)
+	for range 2 {
+		node.faults = append(node.faults, status(http.StatusUnauthorized, "Unauthorized"))
+	}
 	r := start(t, testConfig(), newTestHost(t))
 	_, _, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)

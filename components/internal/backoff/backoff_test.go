@@ -62,7 +62,7 @@ func TestRetryAfter(t *testing.T) {
 		"0":           0,
 		"NaN":         0,
 		"120":         2 * time.Minute,
-		" 1.5 ":       1500 * time.Millisecond,
+		"\t1.5":       1500 * time.Millisecond,
 		"1e300":       math.MaxInt64,
 		"9223372036":  9223372036 * time.Second,
 		"99999999999": math.MaxInt64,
