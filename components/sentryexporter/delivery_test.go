@@ -194,7 +194,7 @@ func TestReportWithALimitedItemIsDelivered(t *testing.T) {
 	p.request(p.resource(), 1, 1)
 	require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
 	h.stop(t)
-	assert.InDelta(t, 5, r.discards(t)["ratelimit_backoff log_item"], 0, "once, although the item in the same envelope was limited")
+	assert.InDelta(t, 5, r.discards(t)["ratelimit_backoff log_item"], 0, "although the item with it was limited")
 }
 
 func TestRejectionsAreLoggedOnce(t *testing.T) {

@@ -89,9 +89,9 @@ func (e *sentryExporter) queue(ctx context.Context, p *conversion) error {
 	s := e.shared
 	s.counters.Discarded(ctx, p.Discards...)
 	err := s.queueEvents(ctx, p.Events)
-	s.supersede(ctx, p.Superseded)
+	s.failedRuns.supersede(ctx, p.Superseded)
 	for _, run := range p.FailedRuns {
-		err = errors.Join(err, s.addFailedRun(ctx, run))
+		err = errors.Join(err, s.failedRuns.add(ctx, run))
 	}
 	_, itemsErr := s.queueItems(ctx, e.queues, p.Items)
 	if err = errors.Join(err, itemsErr); err != nil {

@@ -14,85 +14,99 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// addFailedRun stores the event of a failed run until it is clear that no exception of the run is reported.
-func (s *sharedState) addFailedRun(ctx context.Context, it *item.Item) error {
-	if s.seen.Contains(it.ID, s.now()) {
-		s.counters.DiscardedItems(ctx, item.ReasonDuplicate, it)
+// failedRuns sends the events of failed runs of which no exception is reported, when they are due.
+type failedRuns struct {
+	store  *failedruns.Store
+	shared *sharedState
+	wake   chan struct{} // a failed run became pending
+}
+
+func newFailedRuns(s *sharedState) *failedRuns {
+	return &failedRuns{store: &failedruns.Store{}, shared: s, wake: make(chan struct{}, 1)}
+}
+
+// add stores the event of a failed run until it is clear that no exception of the run is reported.
+func (f *failedRuns) add(ctx context.Context, it *item.Item) error {
+	if f.shared.seen.Contains(it.ID, f.shared.now()) {
+		f.shared.counters.DiscardedItems(ctx, item.ReasonDuplicate, it)
 		return nil
 	}
-	switch s.failedRuns.Add(ctx, it, s.now().Add(s.cfg.RunWindow)) {
+	switch f.store.Add(ctx, it, f.shared.now().Add(f.shared.cfg.RunWindow)) {
 	case failedruns.Superseded:
-		s.counters.DiscardedItems(ctx, item.ReasonRunSuperseded, it)
+		f.shared.counters.DiscardedItems(ctx, item.ReasonRunSuperseded, it)
 		return nil
 	case failedruns.Pending:
-		s.seen.Add(it.ID, s.now())
+		f.shared.seen.Add(it.ID, f.shared.now())
 		select {
-		case s.wake <- struct{}{}:
+		case f.wake <- struct{}{}:
 		default:
 		}
 		return nil
 	default:
-		return s.queueEvents(ctx, []*item.Item{it})
+		return f.shared.queueEvents(ctx, []*item.Item{it})
 	}
 }
 
 // supersede discards the events of failed runs, pending and future ones, of which an exception is reported.
-func (s *sharedState) supersede(ctx context.Context, runs []string) {
-	released, err := s.failedRuns.Supersede(ctx, s.now(), runs...)
+func (f *failedRuns) supersede(ctx context.Context, runs []string) {
+	released, err := f.store.Supersede(ctx, f.shared.now(), runs...)
 	if err != nil {
-		s.logger.Warn(
+		f.shared.logger.Warn(
 			"The list of runs whose exception was sent could not be stored. After a restart, their failures may be "+
 				"reported twice.",
 			zap.Error(err),
 		)
 	}
-	s.counters.DiscardedItems(ctx, item.ReasonRunSuperseded, released...)
+	f.shared.counters.DiscardedItems(ctx, item.ReasonRunSuperseded, released...)
 }
 
-// sendDueRuns queues the events of failed runs when they are due, until the shutdown.
-func (s *sharedState) sendDueRuns() {
+// sendDue queues the events of failed runs when they are due, until the shutdown.
+func (f *failedRuns) sendDue() {
 	for {
-		timer := s.untilDue()
+		timer := f.untilDue()
 		select {
-		case <-s.stop:
+		case <-f.shared.stop:
 			timer.Stop()
 			return
-		case <-s.wake:
+		case <-f.wake:
 		case <-timer.C:
-			s.sendRuns(s.pusher.Closing(), s.failedRuns.Due(s.now()))
+			f.send(f.shared.pusher.Closing(), f.store.Due(f.shared.now()))
 		}
 		timer.Stop()
 	}
 }
 
-func (s *sharedState) untilDue() *time.Timer {
+func (f *failedRuns) untilDue() *time.Timer {
 	wait := time.Minute // or until wake
-	if next, ok := s.failedRuns.NextDue(); ok {
-		wait = max(next.Sub(s.now()), 0)
+	if next, ok := f.store.NextDue(); ok {
+		wait = max(next.Sub(f.shared.now()), 0)
 	}
 	return time.NewTimer(wait)
 }
 
-// sendRuns queues the events of failed runs that nothing superseded. Those that find no room stay pending.
-func (s *sharedState) sendRuns(ctx context.Context, items []*item.Item) {
+// send queues the events of failed runs that nothing superseded. Those that find no room stay pending.
+func (f *failedRuns) send(ctx context.Context, items []*item.Item) {
 	if len(items) == 0 {
 		return
 	}
-	dropped, _, err := s.errors.Queue(ctx, s.withDestination(ctx, items))
+	dropped, _, err := f.shared.errors.Queue(ctx, f.shared.withDestination(ctx, items))
 	if err != nil { // counted by the pusher; there is no client that could send again
-		s.logger.Warn("A failed run could not be queued for Sentry.", zap.Error(err))
+		f.shared.logger.Warn("A failed run could not be queued for Sentry.", zap.Error(err))
 	}
-	s.failedRuns.Postpone(dropped, s.now().Add(max(s.cfg.RunWindow, time.Second)))
+	f.store.Postpone(dropped, f.shared.now().Add(max(f.shared.cfg.RunWindow, time.Second)))
 	queued := slices.DeleteFunc(items, func(it *item.Item) bool { return slices.Contains(dropped, it) })
-	if err := s.failedRuns.Remove(ctx, queued); err != nil {
-		s.logger.Warn("Failed runs that were queued could not be removed from the storage. They will be sent again after a "+
-			"restart, under the same event ID.", zap.Error(err))
+	if err := f.store.Remove(ctx, queued); err != nil {
+		f.shared.logger.Warn(
+			"Failed runs that were queued could not be removed from the storage. They will be sent again after a "+
+				"restart, under the same event ID.",
+			zap.Error(err),
+		)
 	}
 }
 
-// sendAllRuns queues everything that is pending in memory at a shutdown, and counts what finds no room.
-func (s *sharedState) sendAllRuns(ctx context.Context) {
-	all := s.now().Add(s.cfg.RunWindow + time.Hour)
-	s.sendRuns(ctx, s.failedRuns.Due(all))
-	s.counters.DiscardedItems(ctx, item.ReasonQueueFull, s.failedRuns.Due(all)...)
+// sendAll queues everything that is pending in memory at a shutdown, and counts what finds no room.
+func (f *failedRuns) sendAll(ctx context.Context) {
+	all := f.shared.now().Add(f.shared.cfg.RunWindow + time.Hour)
+	f.send(ctx, f.store.Due(all))
+	f.shared.counters.DiscardedItems(ctx, item.ReasonQueueFull, f.store.Due(all)...)
 }

@@ -95,7 +95,7 @@ func TestSpansWaitForTheirRoot(t *testing.T) {
 	assert.Empty(t, h.discarded(t))
 }
 
-func TestSpansThatWaitInVainAreSent(t *testing.T) {
+func TestSpansWhoseRootDoesNotComeAreSent(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"after a while": 20 * time.Millisecond, "immediately": 0} {
 		t.Run(name, func(t *testing.T) {
 			r := newRelay(t)

@@ -30,7 +30,8 @@ const testKey = "0123456789abcdef0123456789abcdef"
 // relay is a server that rejects what Sentry's Relay rejects or silently drops, and records what it accepted.
 type relay struct {
 	*httptest.Server
-	// respond may decide before an envelope is checked: it returns a status, 0 to go on, or a negative number if it responded.
+	// respond may decide before an envelope is checked: it returns a status, 0 to go on, or a negative number if it
+	// responded.
 	respond func(w http.ResponseWriter, e *envelope) int
 	// anyTime is for a clock that is not today's.
 	anyTime bool
@@ -115,8 +116,8 @@ func (r *relay) serve(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, `{}`)
 }
 
-// acceptReport accepts the client report of an envelope that is rejected with 429, as Relay does with everything that no limit
-// names.
+// acceptReport accepts the client report of an envelope that is rejected with 429, as Relay does with everything that
+// no limit names.
 func (r *relay) acceptReport(e *envelope) {
 	for _, i := range e.items {
 		if i.header["type"] == "client_report" {

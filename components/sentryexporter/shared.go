@@ -21,7 +21,6 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/convert"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/dedup"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/failedruns"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
@@ -52,7 +51,7 @@ type sharedState struct {
 	converter  *convert.Converter
 	seen       *dedup.Seen
 	pending    *tracetree.Pending
-	failedRuns *failedruns.Store
+	failedRuns *failedRuns
 
 	destinations *delivery.Destinations
 	counters     *delivery.Counters
@@ -65,7 +64,6 @@ type sharedState struct {
 	startOnce sync.Once
 	startErr  error
 	started   bool
-	wake      chan struct{} // a failed run became pending
 	stop      chan struct{}
 	done      sync.WaitGroup
 }
@@ -88,12 +86,11 @@ func newSharedState(
 		converter:    convert.New(cfg.convertSettings(sdk)),
 		seen:         dedup.NewSeen(),
 		pending:      tracetree.NewPending(cfg.RootWait, cfg.RootWaitMiB<<20),
-		failedRuns:   &failedruns.Store{},
 		destinations: destinations,
 		counters:     delivery.NewCounters(telemetry, destinations, cfg.ClientReports),
-		wake:         make(chan struct{}, 1),
 		stop:         make(chan struct{}),
 	}
+	s.failedRuns = newFailedRuns(s)
 	s.pusher = delivery.NewPusher(ctx, delivery.PusherSettings{
 		Destinations: destinations, Counters: s.counters, Logger: set.Logger, UserAgent: sdk.Name + "/" + sdk.Version,
 		Retry: cfg.RetryConfig, MaxAge: cfg.MaxAge, Durable: cfg.queueStorage() != nil,
@@ -113,7 +110,7 @@ func newSharedState(
 func (s *sharedState) observe() error {
 	return errors.Join(
 		s.telemetry.RegisterExporterSentryRunsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(s.failedRuns.Len()))
+			o.Observe(int64(s.failedRuns.store.Len()))
 			return nil
 		}),
 		s.telemetry.RegisterExporterSentrySpansWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -154,11 +151,11 @@ func (s *sharedState) doStart(ctx context.Context, host component.Host) error {
 		return err
 	}
 	if err := s.errors.Start(ctx, host); err != nil {
-		return errors.Join(err, s.failedRuns.Close(ctx))
+		return errors.Join(err, s.failedRuns.store.Close(ctx))
 	}
 	s.counters.InitLosses(ctx)
 	s.started = true
-	s.done.Go(s.sendDueRuns)
+	s.done.Go(s.failedRuns.sendDue)
 	s.done.Go(s.postReports)
 	return nil
 }
@@ -172,7 +169,7 @@ func (s *sharedState) openFailedRuns(ctx context.Context, host component.Host) e
 	if err != nil {
 		return err
 	}
-	if err := s.failedRuns.Open(ctx, client); err != nil {
+	if err := s.failedRuns.store.Open(ctx, client); err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
 	return nil
@@ -186,12 +183,12 @@ func (s *sharedState) shutdown(ctx context.Context) error {
 	defer s.telemetry.Shutdown()
 	close(s.stop)
 	s.done.Wait()
-	if s.started && !s.failedRuns.Durable() {
-		s.sendAllRuns(ctx)
+	if s.started && !s.failedRuns.store.Durable() {
+		s.failedRuns.sendAll(ctx)
 	}
 	err := s.errors.Shutdown(ctx)
 	s.pusher.Shutdown(ctx)
-	return errors.Join(err, s.failedRuns.Close(ctx))
+	return errors.Join(err, s.failedRuns.store.Close(ctx))
 }
 
 // postReports reports discards from time to time. It has its own goroutine, so that a server that does not respond
@@ -220,7 +217,7 @@ func (s *sharedState) queueEvents(ctx context.Context, events []*item.Item) erro
 	s.counters.DiscardedItems(ctx, item.ReasonDuplicate, duplicates...)
 	lost, err := s.queueItems(ctx, s.errors, fresh)
 	if err == nil && lost == 0 {
-		s.supersede(ctx, superseded)
+		s.failedRuns.supersede(ctx, superseded)
 	}
 	return err
 }
