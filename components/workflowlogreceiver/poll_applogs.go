@@ -84,7 +84,8 @@ func (a *appLogsPoll) read(ctx context.Context, place string) (appLogsPart, erro
 	if err != nil {
 		return appLogsPart{}, err
 	}
-	if err := a.loadProcessed(ctx, rows); err != nil {
+	err = a.loadProcessed(ctx, rows)
+	if err != nil {
 		return appLogsPart{}, err
 	}
 	missing, err := a.withoutRun(ctx, a.tracker.Candidates(rows, a.now))

@@ -98,7 +98,7 @@ func (t *tablePoll) read(ctx context.Context, ids []string) ([]outcome.Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	if err := t.poller.enricher.Name(ctx, t.conn, rows, t.now); err != nil || !t.details {
+	if err = t.poller.enricher.Name(ctx, t.conn, rows, t.now); err != nil || !t.details {
 		return rows, err
 	}
 	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return t.tail.NeedsDetails(run, t.now) })

@@ -115,6 +115,17 @@ func decodeStrictly(data []byte, into any) error {
 	return decoder.Decode(into)
 }
 
+// header is the part that changes each time. Its JSON names are names on disk.
+type header struct {
+	Version  int                     `json:"version"`
+	Database string                  `json:"database"`
+	Start    time.Time               `json:"start"`
+	Runs     tracker.TailSnapshot    `json:"runs"`
+	Messages tracker.TailSnapshot    `json:"messages"`
+	AppLogs  tracker.AppLogsSnapshot `json:"app_logs"`
+	Apps     int                     `json:"apps"` // how many have metrics
+}
+
 func (h *header) state(limits Limits) *State {
 	state := NewState(limits, h.Start, h.Start)
 	state.Runs.Restore(h.Runs)
@@ -167,15 +178,4 @@ func (s *Store) loadPart(ctx context.Context, key string, required bool, into an
 		return fmt.Errorf("its part %s: %w", key, err)
 	}
 	return nil
-}
-
-// header is the part that changes each time. Its JSON names are names on disk.
-type header struct {
-	Version  int                     `json:"version"`
-	Database string                  `json:"database"`
-	Start    time.Time               `json:"start"`
-	Runs     tracker.TailSnapshot    `json:"runs"`
-	Messages tracker.TailSnapshot    `json:"messages"`
-	AppLogs  tracker.AppLogsSnapshot `json:"app_logs"`
-	Apps     int                     `json:"apps"` // how many have metrics
 }

@@ -19,31 +19,37 @@ func TestAddUsage(t *testing.T) {
 	}{
 		"number": {
 			"llm", `{"total_tokens": 12, "total_price": 0.5, "currency": "USD"}`,
-			Usage{Total: 12, Reported: true, Prices: []Price{{"USD", 0.5}}}, 0,
+			Usage{Total: 12, Reported: true, Prices: []Price{{"USD", 0.5}}},
+			0,
 		},
 		"string": {
 			"agent", `{"total_tokens": "12", "total_price": "0.50", "currency": "RMB"}`,
-			Usage{Total: 12, Reported: true, Prices: []Price{{"RMB", 0.5}}}, 0,
+			Usage{Total: 12, Reported: true, Prices: []Price{{"RMB", 0.5}}},
+			0,
 		},
 		"null": {"llm", `{"total_tokens": 0, "total_price": null, "currency": null}`, Usage{Reported: true}, 0},
 		"free text": {
 			"llm", `{"total_tokens": 1, "total_price": 1, "currency": "my money"}`,
-			Usage{Total: 1, Reported: true, Prices: []Price{{Other, 1}}}, 0,
+			Usage{Total: 1, Reported: true, Prices: []Price{{Other, 1}}},
+			0,
 		},
 		"negative": {"llm", `{"total_tokens": -1, "total_price": -1, "currency": "USD"}`, Usage{Reported: true}, 0},
 		"nonsense": {
 			"llm", `{"total_tokens": 1, "total_price": 1e300, "currency": "USD"}`,
-			Usage{Total: 1, Reported: true}, 0,
+			Usage{Total: 1, Reported: true},
+			0,
 		},
 		"iteration": {"iteration", `{"total_tokens": 5, "total_price": 1, "currency": "USD"}`, Usage{Reported: true}, 0},
 		"workflow as tool": {
 			"tool", `{"total_tokens": 5, "total_price": 1, "currency": "USD", "tool_info": {"provider_type": "workflow"}}`,
-			Usage{Nested: 5, Reported: true}, 0,
+			Usage{Nested: 5, Reported: true},
+			0,
 		},
 		"tool of no kind": {"tool", `{"total_tokens": 5}`, Usage{Nested: 5, Reported: true}, 0},
 		"another tool": {
 			"tool", `{"total_tokens": 5, "tool_info": {"provider_type": "builtin"}}`,
-			Usage{Total: 5, Reported: true}, 0,
+			Usage{Total: 5, Reported: true},
+			0,
 		},
 		"only inside":       {"agent", `{"agent_log": [{"total_tokens": 5}]}`, Usage{}, 0},
 		"torn":              {"llm", `{"total_tokens": 5`, Usage{}, 1},

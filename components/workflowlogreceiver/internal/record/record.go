@@ -5,7 +5,6 @@
 package record
 
 import (
-	//nolint:gosec // a name, nothing secret
 	"fmt"
 	"math"
 	"strconv"
