@@ -8,11 +8,13 @@ package upgrade
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +25,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
@@ -56,9 +60,7 @@ func TestMakeFixture(t *testing.T) {
 		"OTELCOL_STORAGE_DIR":    storage,
 		"CELERY_BROKER_URL":      "redis://127.0.0.1:1/1",
 	}
-	for key, value := range dify.Env {
-		env[key] = value
-	}
+	maps.Copy(env, dify.Env)
 	c := collector.Start(t, collector.Options{Configs: []string{filepath.Join(folder, configFile)}, Env: env})
 	ownMetric := func(atLeast float64, name string, labels ...string) {
 		t.Helper()
@@ -106,8 +108,70 @@ func TestMakeFixture(t *testing.T) {
 	})
 	text, err := json.MarshalIndent(r, "", "  ")
 	require.NoError(t, err)
+	//nolint:gosec // it is committed
 	require.NoError(t, os.WriteFile(filepath.Join(folder, rowsFile), append(text, '\n'), 0o644))
 	pack(t, storage, filepath.Join(folder, storageFile))
+}
+
+// exportTrace sends a request's spans: a root with an exception, and a child.
+func exportTrace(ctx context.Context, otlpHTTP string, request int, at time.Time) error {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	for key, value := range map[string]string{
+		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc",
+		"host.name": "host-1", "process.pid": "7",
+	} {
+		rs.Resource().Attributes().PutStr(key, value)
+	}
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	span := func(id byte, name string, kind ptrace.SpanKind) ptrace.Span {
+		s := spans.AppendEmpty()
+		s.SetTraceID(traceOf(request))
+		s.SetSpanID(pcommon.SpanID{7: id})
+		s.SetName(name)
+		s.SetKind(kind)
+		s.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
+		s.SetEndTimestamp(pcommon.NewTimestampFromTime(at.Add(time.Second)))
+		return s
+	}
+	root := span(rootSpan, "POST /v1/workflows/run", ptrace.SpanKindServer)
+	root.Attributes().PutStr("http.method", http.MethodPost)
+	root.Attributes().PutStr("http.route", "/v1/workflows/run")
+	if request == rejected {
+		root.Attributes().PutStr("test.document", "poison")
+	}
+	e := root.Events().AppendEmpty()
+	e.SetName("exception")
+	e.SetTimestamp(root.EndTimestamp())
+	e.Attributes().PutStr("exception.type", "RuntimeError")
+	e.Attributes().PutStr("exception.message", fmt.Sprint("request ", request))
+	e.Attributes().PutStr("exception.stacktrace", fmt.Sprintf("Traceback (most recent call last):\n"+
+		"  File \"/app/api/a.py\", line 7, in run\n    call()\nRuntimeError: request %d\n", request))
+	child := span(childSpan, "call model", ptrace.SpanKindInternal)
+	child.SetParentSpanID(root.SpanID())
+
+	body, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+otlpHTTP+"/v1/traces", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("export: %s: %s", resp.Status, answer)
+	}
+	return nil
 }
 
 // now is as precise as the database.

@@ -251,6 +251,11 @@ func listFiles(t *testing.T, folder string) map[string]bool {
 }
 
 func unpack(archive, folder string) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	file, err := os.Open(archive)
 	if err != nil {
 		return err
@@ -265,25 +270,22 @@ func unpack(archive, folder string) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if err == nil {
+			err = unpackFile(root, header, archived)
+		}
 		if err != nil {
-			return err
-		}
-		if !filepath.IsLocal(header.Name) {
-			return fmt.Errorf("%s: the path leads out of the archive", header.Name)
-		}
-		path := filepath.Join(folder, header.Name)
-		if header.Typeflag == tar.TypeDir {
-			if err := os.MkdirAll(path, 0o750); err != nil {
-				return err
-			}
-			continue
-		}
-		content, err := io.ReadAll(archived)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return err
 		}
 	}
+}
+
+func unpackFile(root *os.Root, header *tar.Header, archived io.Reader) error {
+	if header.Typeflag == tar.TypeDir {
+		return root.MkdirAll(header.Name, 0o750)
+	}
+	content, err := io.ReadAll(archived)
+	if err != nil {
+		return err
+	}
+	return root.WriteFile(header.Name, content, 0o600)
 }

@@ -24,9 +24,9 @@ func TestEachPackageIsInOneSuite(t *testing.T) {
 		args := []string{"list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}"}
 		cmd := exec.CommandContext(t.Context(), "go", append(args, patterns...)...)
 		cmd.Dir = "../.."
-		out, err := cmd.Output()
+		listed, err := cmd.Output()
 		require.NoError(t, err)
-		return strings.Fields(string(out))
+		return strings.Fields(string(listed))
 	}
 	var inSuites []string
 	for line := range strings.Lines(string(out)) {
@@ -53,7 +53,7 @@ func TestUnknownSuite(t *testing.T) {
 func TestSuitesRun(t *testing.T) {
 	bin := t.TempDir()
 	program := "#!/bin/sh\necho \"$OTELCOL_TEST_SOAK $OTELCOL_TEST_SEED $*\"\ncase $* in *sentry*) exit 1;; esac\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "gotestsum"), []byte(program), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "gotestsum"), []byte(program), 0o700)) //nolint:gosec // it is run
 	run := func(env string, args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), script, args...)
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), env)
