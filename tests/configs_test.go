@@ -20,11 +20,14 @@ import (
 
 // Folders and files of config/ that are for other programs.
 var notOurs = map[string]bool{
-	"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true, "kubernetes": true, "kustomization.yaml": true,
+	"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true, "kubernetes": true,
+	"kustomization.yaml": true,
 }
 
 // Variables that the shipped files need: they have no default on purpose.
-var requiredEnv = map[string]string{"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "secret"}
+var requiredEnv = map[string]string{
+	"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "secret",
+}
 
 // Files of config/scale that are merged over another one of them; those with a login or a key over each that supports
 // it.

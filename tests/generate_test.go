@@ -76,14 +76,17 @@ func written(t *testing.T, clone string) []string {
 	t.Helper()
 	var files []string
 	for _, folder := range []string{"components", "distro"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join(clone, folder), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+		require.NoError(
+			t,
+			filepath.WalkDir(filepath.Join(clone, folder), func(path string, entry fs.DirEntry, err error) error {
+				if err != nil || entry.IsDir() {
+					return err
+				}
+				name, err := filepath.Rel(clone, path)
+				files = append(files, name)
 				return err
-			}
-			name, err := filepath.Rel(clone, path)
-			files = append(files, name)
-			return err
-		}))
+			}),
+		)
 	}
 	return files
 }

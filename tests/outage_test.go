@@ -29,7 +29,8 @@ func TestStartsBeforeItsBackEnds(t *testing.T) {
 	for _, component := range []string{"workflow_log", "celery_queue", "opensearch_bulk"} {
 		wait.For(t, component+" says why it can't work", func(context.Context) error {
 			for line := range strings.Lines(c.Log()) {
-				if strings.Contains(line, `"otelcol.component.id": "`+component+`"`) && strings.Contains(line, "127.0.0.1:1: connect: connection refused") {
+				if strings.Contains(line, `"otelcol.component.id": "`+component+`"`) &&
+					strings.Contains(line, "127.0.0.1:1: connect: connection refused") {
 					return nil
 				}
 			}

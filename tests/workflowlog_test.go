@@ -30,8 +30,12 @@ func newWorkspace(t *testing.T, s *stack) *workspace {
 	}
 	ctx := t.Context()
 	require.NoError(t, w.CreateTenant(ctx, schema.Tenant{ID: w.tenant, Name: "Acme"}))
-	require.NoError(t, w.CreateApp(ctx, schema.App{ID: w.workflow, TenantID: w.tenant, Name: "Translate", Mode: "workflow"}))
-	require.NoError(t, w.CreateApp(ctx, schema.App{ID: w.chatflow, TenantID: w.tenant, Name: "Helpdesk", Mode: "advanced-chat"}))
+	require.NoError(
+		t, w.CreateApp(ctx, schema.App{ID: w.workflow, TenantID: w.tenant, Name: "Translate", Mode: "workflow"}),
+	)
+	require.NoError(
+		t, w.CreateApp(ctx, schema.App{ID: w.chatflow, TenantID: w.tenant, Name: "Helpdesk", Mode: "advanced-chat"}),
+	)
 	return w
 }
 
@@ -59,7 +63,8 @@ func (w *workspace) newRun(app string) schema.Run {
 
 func appLog(run schema.Run) schema.AppLog {
 	return schema.AppLog{
-		ID: uuid.NewString(), TenantID: run.TenantID, AppID: run.AppID, WorkflowID: run.WorkflowID, RunID: run.ID, CreatedBy: run.CreatedBy,
+		ID: uuid.NewString(), TenantID: run.TenantID, AppID: run.AppID, WorkflowID: run.WorkflowID, RunID: run.ID,
+		CreatedBy: run.CreatedBy,
 	}
 }
 

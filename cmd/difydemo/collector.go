@@ -41,7 +41,9 @@ type collector struct {
 }
 
 // startCollector starts the binary with the environment that the demo's configuration asks for.
-func startCollector(ctx context.Context, o *options, dir string, db *database, q *queues, b *backends) (*collector, error) {
+func startCollector(
+	ctx context.Context, o *options, dir string, db *database, q *queues, b *backends,
+) (*collector, error) {
 	binary, err := exec.LookPath(o.collector)
 	if err != nil {
 		return nil, fmt.Errorf("no collector binary: run `make build`, or set -collector: %w", err)
@@ -169,7 +171,8 @@ func (c *collector) logTail() string {
 	return string(bytes.Join(lines[max(0, len(lines)-tailLines):], []byte{'\n'}))
 }
 
-// withEnv returns our environment with the collector's variables replaced, so that none of an operator's own is passed on.
+// withEnv returns our environment with the collector's variables replaced, so that none of an operator's own is
+// passed on.
 func withEnv(env map[string]string) []string {
 	var out []string
 	for _, entry := range os.Environ() {

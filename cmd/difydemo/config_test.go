@@ -44,8 +44,8 @@ func load(t *testing.T, file string) map[string]string {
 	return flat
 }
 
-// TestDemoIsTheShippedConfiguration compares config/demo.yaml with config/collector.yaml: the demo must show what an operator
-// gets.
+// TestDemoIsTheShippedConfiguration compares config/demo.yaml with config/collector.yaml: the demo must show what an
+// operator gets.
 func TestDemoIsTheShippedConfiguration(t *testing.T) {
 	shipped, demo := load(t, "../../config/collector.yaml"), load(t, "../../config/demo.yaml")
 	for path, value := range map[string]string{

@@ -76,7 +76,8 @@ func startServer(ctx context.Context) (*url.URL, func(context.Context) error, er
 	return target, func(context.Context) error { return server.Close() }, err
 }
 
-// createDatabase creates a separate database on the server that Dify's variables name. A real Dify's database is not touched.
+// createDatabase creates a separate database on the server that Dify's variables name. A real Dify's database is not
+// touched.
 func createDatabase(ctx context.Context) (*url.URL, func(context.Context) error, error) {
 	name := "difydemo_" + uuid.NewString()[:8]
 	admin := &url.URL{

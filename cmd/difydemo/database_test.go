@@ -21,8 +21,11 @@ func TestGivenServer(t *testing.T) {
 	server, err := postgres.Start(t.Context(), "p@ss/word")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, server.Close()) }()
-	conn, err := pgx.Connect(t.Context(), "postgres://postgres@127.0.0.1/postgres?sslmode=disable&password=p%40ss%2Fword&port="+
-		strconv.Itoa(int(server.Port)))
+	conn, err := pgx.Connect(
+		t.Context(),
+		"postgres://postgres@127.0.0.1/postgres?sslmode=disable&password=p%40ss%2Fword&port="+
+			strconv.Itoa(int(server.Port)),
+	)
 	require.NoError(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	databases := func() (names []string) {
@@ -44,7 +47,9 @@ func TestGivenServer(t *testing.T) {
 	assert.NotEqual(t, "dify", db.env["DB_DATABASE"], "a real Dify's database is not touched")
 	assert.Equal(t, "p@ss/word", db.env["DB_PASSWORD"])
 	assert.Len(t, databases(), len(before)+1)
-	require.NoError(t, db.rows.CreateTenant(t.Context(), schema.Tenant{ID: "4062b193-7acf-49d8-88fa-e1cb22331307", Name: "Acme"}))
+	require.NoError(
+		t, db.rows.CreateTenant(t.Context(), schema.Tenant{ID: "4062b193-7acf-49d8-88fa-e1cb22331307", Name: "Acme"}),
+	)
 	require.NoError(t, db.close(t.Context()))
 	assert.Equal(t, before, databases())
 }

@@ -24,7 +24,8 @@ const (
 	maxRetryPause  = 8 * time.Second
 )
 
-// exporter simulates the OpenTelemetry SDK of one process: it exports spans and metrics with OTLP over HTTP, as Dify's does.
+// exporter simulates the OpenTelemetry SDK of one process: it exports spans and metrics with OTLP over HTTP, as
+// Dify's does.
 type exporter struct {
 	process *traffic.Process
 	url     string

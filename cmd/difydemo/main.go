@@ -1,8 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command difydemo shows otelcol-dify without a Dify: it simulates one, with a real PostgreSQL, Celery queues and several
-// processes that export OTLP, runs the collector, and counts what was emitted and what arrived at each back end.
+// Command difydemo shows otelcol-dify without a Dify: it simulates one, with a real PostgreSQL, Celery queues and
+// several processes that export OTLP, runs the collector, and counts what was emitted and what arrived at each back
+// end.
 package main
 
 import (
@@ -33,9 +34,9 @@ type options struct {
 
 const usage = `difydemo simulates a busy Dify, runs otelcol-dify, and shows what was emitted and what arrived.
 
-It starts everything that it needs: a PostgreSQL (downloaded at the first start, unless version 15 is installed), Celery queues,
-and test doubles of OpenSearch and Sentry. With DB_HOST set it uses that PostgreSQL server instead (DB_PORT, DB_USERNAME and
-DB_PASSWORD as in Dify's .env), in a separate database that it removes at the end.
+It starts everything that it needs: a PostgreSQL (downloaded at the first start, unless version 15 is installed),
+Celery queues, and test doubles of OpenSearch and Sentry. With DB_HOST set it uses that PostgreSQL server instead
+(DB_PORT, DB_USERNAME and DB_PASSWORD as in Dify's .env), in a separate database that it removes at the end.
 
 Press Ctrl-C to end it. The exit code is 0 only if everything that was emitted has arrived exactly once.
 

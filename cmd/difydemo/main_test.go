@@ -19,7 +19,10 @@ import (
 
 func TestMain(m *testing.M) {
 	postgres.Keep()
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("internal/poll.runtime_pollWait")) // connections kept by the default client
+	// Connections kept by the default client.
+	goleak.VerifyTestMain(
+		m, goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+	)
 }
 
 func TestParse(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 
 const (
 	refreshEvery = 500 * time.Millisecond
-	// quiet is how long the numbers must stay equal: longer than the exporter waits before it reports a failed run, so that
-	// a duplicate is noticed.
+	// quiet is how long the numbers must stay equal: longer than the exporter waits before it reports a failed run, so
+	// that a duplicate is noticed.
 	quiet = 7 * time.Second
 )
 
@@ -118,7 +118,9 @@ func (s *scene) result(display *screen, rows []row) error {
 	display.last("ended", rows)
 	var wrong []string
 	for _, r := range unequal(rows) {
-		wrong = append(wrong, fmt.Sprintf("%s (%s): %s emitted, %s arrived", r.name, r.where, r.format(r.emitted), r.format(r.arrived)))
+		wrong = append(
+			wrong, fmt.Sprintf("%s (%s): %s emitted, %s arrived", r.name, r.where, r.format(r.emitted), r.format(r.arrived)),
+		)
 	}
 	if len(wrong) == 0 {
 		fmt.Println("Everything that was emitted has arrived exactly once.")

@@ -63,7 +63,9 @@ func picture(phase string, rows []row) []string {
 		if !r.equal() {
 			mark = "  <"
 		}
-		lines = append(lines, fmt.Sprintf("%-30s %-11s %12s %12s%s", r.name, r.where, r.format(r.emitted), r.format(r.arrived), mark))
+		lines = append(
+			lines, fmt.Sprintf("%-30s %-11s %12s %12s%s", r.name, r.where, r.format(r.emitted), r.format(r.arrived), mark),
+		)
 	}
 	return append(lines, "")
 }

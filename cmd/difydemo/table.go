@@ -74,7 +74,9 @@ func (s *scene) table(m *measured) []row {
 		prometheus("requests with errors", seriesErrors, nil, float64(e.Errors)),
 	}
 	for _, status := range []string{"succeeded", "failed", "partial-succeeded", "stopped"} {
-		rows = append(rows, prometheus("runs "+status, seriesRuns, map[string]string{statusLabel: status}, float64(e.Runs[status])))
+		rows = append(
+			rows, prometheus("runs "+status, seriesRuns, map[string]string{statusLabel: status}, float64(e.Runs[status])),
+		)
 	}
 	cost := prometheus("model cost, USD", seriesCost, nil, float64(e.Price)/1e7)
 	cost.digits = 4

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command healthcheck is the health check of the image, which has no shell: it queries the collector's health_check extension
-// and exits with 0 if the collector is ready, with 1 otherwise.
+// Command healthcheck is the health check of the image, which has no shell: it queries the collector's health_check
+// extension and exits with 0 if the collector is ready, with 1 otherwise.
 package main
 
 import (
@@ -38,7 +38,8 @@ func check(endpoint string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/", http.NoBody) //nolint:gosec // the address is the operator's
+	url := "http://" + net.JoinHostPort(host, port) + "/"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody) //nolint:gosec // the operator's address
 	if err != nil {
 		return err
 	}

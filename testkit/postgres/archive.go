@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// The second process can't read root's cache directory, so the archive with the binaries is copied into its directory before
-// it starts, and out of it after the first download. The cache only saves time.
+// The second process can't read root's cache directory, so the archive with the binaries is copied into its directory
+// before it starts, and out of it after the first download. The cache only saves time.
 
 func archiveDir(dir string) string {
 	return filepath.Join(dir, "archive")

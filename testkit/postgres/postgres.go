@@ -1,11 +1,12 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package postgres starts a real PostgreSQL of the version in Dify's compose file. It needs neither an installed PostgreSQL
-// nor privileges: the binaries are downloaded at the first start and kept in the user's cache directory.
+// Package postgres starts a real PostgreSQL of the version in Dify's compose file. It needs neither an installed
+// PostgreSQL nor privileges: the binaries are downloaded at the first start and kept in the user's cache directory.
 //
-// PostgreSQL refuses to run as root, so a second process of the same program runs the server; if the first one is root, the
-// second runs as the user nobody. It stops the server when the first process asks for it or has ended for any reason.
+// PostgreSQL refuses to run as root, so a second process of the same program runs the server; if the first one is
+// root, the second runs as the user nobody. It stops the server when the first process asks for it or has ended for
+// any reason.
 package postgres
 
 import (
@@ -67,7 +68,9 @@ func (s *Server) start(ctx context.Context) error {
 	defer cancel()
 	answer, err := s.startKeeper()
 	if errors.Is(err, os.ErrPermission) && isRoot() {
-		return fmt.Errorf("start PostgreSQL: as root it runs as nobody, who cannot reach %s; set TMPDIR to another place: %w", s.Dir, err)
+		return fmt.Errorf(
+			"start PostgreSQL: as root it runs as nobody, who cannot reach %s; set TMPDIR to another place: %w", s.Dir, err,
+		)
 	}
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)

@@ -25,7 +25,10 @@ func TestStartAndClose(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), s.URL())
 	require.NoError(t, err)
 	var version, name string
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num'), current_database()").Scan(&version, &name))
+	require.NoError(
+		t,
+		conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num'), current_database()").Scan(&version, &name),
+	)
 	assert.Regexp(t, "^15", version)
 	assert.Equal(t, "dify", name)
 	require.NoError(t, conn.Close(t.Context()))

@@ -55,7 +55,8 @@ func setProcess(cmd *exec.Cmd) {
 	}
 }
 
-// selfPath is the path of this program. Linux's link also works for the user nobody, who may have no access to the real path.
+// selfPath is the path of this program. Linux's link also works for the user nobody, who may have no access to the
+// real path.
 func selfPath() string {
 	if runtime.GOOS == "linux" {
 		return "/proc/self/exe"

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schema creates the tables of Dify's database that telemetry is read from, and writes their rows as Dify does: a run
-// is inserted as running and committed when it starts, and updated in place when it ends.
+// Package schema creates the tables of Dify's database that telemetry is read from, and writes their rows as Dify
+// does: a run is inserted as running and committed when it starts, and updated in place when it ends.
 package schema
 
 import (
@@ -26,7 +26,8 @@ type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Open returns a pool whose sessions run in UTC, as Dify's do: the server's default writes workflow_app_logs.created_at.
+// Open returns a pool whose sessions run in UTC, as Dify's do: the server's default writes
+// workflow_app_logs.created_at.
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {

@@ -44,7 +44,9 @@ func TestWriter(t *testing.T) {
 	start := time.Date(2026, 11, 23, 9, 35, 34, 533075999, time.FixedZone("", 3600))
 
 	require.NoError(t, w.CreateTenant(ctx, schema.Tenant{ID: tenant, Name: "Acme"}))
-	require.NoError(t, w.CreateApp(ctx, schema.App{ID: app, TenantID: tenant, Name: "flow", Mode: "workflow", WorkflowID: workflow}))
+	require.NoError(
+		t, w.CreateApp(ctx, schema.App{ID: app, TenantID: tenant, Name: "flow", Mode: "workflow", WorkflowID: workflow}),
+	)
 	require.NoError(t, w.CreateEndUser(ctx, schema.EndUser{ID: user, TenantID: tenant, AppID: app, SessionID: "u1"}))
 	require.NoError(t, w.StartRun(ctx, schema.Run{
 		ID: run, TenantID: tenant, AppID: app, WorkflowID: workflow, CreatedBy: user, CreatedAt: start,
@@ -57,7 +59,8 @@ func TestWriter(t *testing.T) {
 		Title: "Ask", CreatedBy: user, CreatedAt: start,
 	}))
 	require.NoError(t, w.StartMessage(ctx, schema.Message{
-		ID: message, AppID: app, ConversationID: id(), Query: "hi", EndUserID: user, RunID: run, AppMode: "advanced-chat", CreatedAt: start,
+		ID: message, AppID: app, ConversationID: id(), Query: "hi", EndUserID: user, RunID: run, AppMode: "advanced-chat",
+		CreatedAt: start,
 	}))
 
 	var status string
@@ -74,9 +77,16 @@ func TestWriter(t *testing.T) {
 		Status: "succeeded", ExecutionMetadata: `{"total_tokens": 12, "total_price": "0.0012", "currency": "USD"}`,
 		Elapsed: time.Second, FinishedAt: end,
 	}))
-	require.NoError(t, w.EndMessage(ctx, message, schema.Reply{Answer: "hello", MessageTokens: 5, AnswerTokens: 7, TotalPrice: "0.0012", UpdatedAt: end}))
+	require.NoError(
+		t,
+		w.EndMessage(
+			ctx, message,
+			schema.Reply{Answer: "hello", MessageTokens: 5, AnswerTokens: 7, TotalPrice: "0.0012", UpdatedAt: end},
+		),
+	)
 	require.NoError(t, w.EndRun(ctx, run, schema.Outcome{
-		Status: "partial-succeeded", TotalTokens: 12, TotalSteps: 3, ExceptionsCount: 1, Elapsed: end.Sub(start), FinishedAt: end,
+		Status: "partial-succeeded", TotalTokens: 12, TotalSteps: 3, ExceptionsCount: 1, Elapsed: end.Sub(start),
+		FinishedAt: end,
 	}))
 	require.NoError(t, pool.QueryRow(ctx, selectRun, run).Scan(&status, &createdAt, &finishedAt))
 	assert.Equal(t, "partial-succeeded", status)

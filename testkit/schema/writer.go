@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Writer writes rows as Dify's repositories do. With a pool or a connection, each call is a separate transaction; with a
-// pgx.Tx the caller decides when the rows become visible.
+// Writer writes rows as Dify's repositories do. With a pool or a connection, each call is a separate transaction;
+// with a pgx.Tx the caller decides when the rows become visible.
 type Writer struct {
 	db DB
 }

@@ -84,8 +84,8 @@ func parseEnvelope(body []byte) (*envelope, error) {
 	return &env, nil
 }
 
-// parseItem reads one item and returns the remaining bytes. Relay accepts items without a length; the sink does not, because
-// a payload with a line break would be cut.
+// parseItem reads one item and returns the remaining bytes. Relay accepts items without a length; the sink does not,
+// because a payload with a line break would be cut.
 func parseItem(rest []byte) (item envelopeItem, tail []byte, err error) {
 	head, body, found := bytes.Cut(rest, []byte{'\n'})
 	if !found {

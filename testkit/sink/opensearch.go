@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// OpenSearch is a test double of an OpenSearch node. It keeps documents by index and id, and templates, policies and settings
-// by path.
+// OpenSearch is a test double of an OpenSearch node. It keeps documents by index and id, and templates, policies and
+// settings by path.
 type OpenSearch struct {
 	mux *http.ServeMux
 
@@ -74,8 +74,8 @@ func (o *OpenSearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mux.ServeHTTP(w, r)
 }
 
-// OnDocument registers f, which is called with each stored document before the response. Call it before the first request. f
-// must not call the OpenSearch.
+// OnDocument registers f, which is called with each stored document before the response. Call it before the first
+// request. f must not call the OpenSearch.
 func (o *OpenSearch) OnDocument(f func(Document)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

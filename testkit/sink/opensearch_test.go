@@ -83,7 +83,9 @@ not json
 func TestBulkIndexOverwrites(t *testing.T) {
 	o := NewOpenSearch()
 	for i, want := range []int{201, 200} {
-		codes, _ := statuses(t, post(t, o, "/x/_bulk", "", []byte("{\"index\":{\"_id\":\"a\"}}\n{\"n\":"+string(rune('0'+i))+"}\n")))
+		codes, _ := statuses(
+			t, post(t, o, "/x/_bulk", "", []byte("{\"index\":{\"_id\":\"a\"}}\n{\"n\":"+string(rune('0'+i))+"}\n")),
+		)
 		assert.Equal(t, []int{want}, codes)
 	}
 	assert.JSONEq(t, `{"n":1}`, string(o.Documents("x")[0].Source))

@@ -99,8 +99,8 @@ func (s *Sentry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// OnItem registers f, which is called with the payload of each accepted item before the response. Call it before the first
-// request. f must not call the Sentry.
+// OnItem registers f, which is called with the payload of each accepted item before the response. Call it before the
+// first request. f must not call the Sentry.
 func (s *Sentry) OnItem(f func(payload []byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

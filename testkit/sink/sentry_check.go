@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Relay checks the following after it has returned 200: it drops a transaction, or removes a field from an event, without
-// reporting it.
+// Relay checks the following after it has returned 200: it drops a transaction, or removes a field from an event,
+// without reporting it.
 
 var (
 	hex16  = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -98,7 +98,8 @@ func checkCommon(id string, ev *eventBody) error {
 	if ev.Environment != nil && (badName(*ev.Environment, 64) || strings.EqualFold(*ev.Environment, "none")) {
 		errs = append(errs, fmt.Errorf("environment %q", *ev.Environment))
 	}
-	if ev.Release != nil && (badName(*ev.Release, 200) || *ev.Release == "." || *ev.Release == ".." || *ev.Release == "latest") {
+	if ev.Release != nil &&
+		(badName(*ev.Release, 200) || *ev.Release == "." || *ev.Release == ".." || *ev.Release == "latest") {
 		errs = append(errs, fmt.Errorf("release %q", *ev.Release))
 	}
 	return errors.Join(append(errs, checkTags(ev.Tags), checkTrace(ev.Contexts.Trace))...)

@@ -21,7 +21,8 @@ type issueLine struct {
 var sentryPage = template.Must(template.New("").Parse(`<!doctype html>
 <title>Sentry stand-in</title>
 <h1>Sentry stand-in</h1>
-<p>{{.Counts.Events}} events, {{.Counts.Transactions}} transactions, {{.Counts.Logs}} logs, {{.Counts.Refused}} envelopes refused.
+<p>{{.Counts.Events}} events, {{.Counts.Transactions}} transactions, {{.Counts.Logs}} logs,
+{{.Counts.Refused}} envelopes refused.
 All as JSON: <a href="/events">/events</a></p>
 <table>
 {{range .Events}}<tr><td><a href="/events/{{.ID}}">{{.ID}}</a></td><td>{{.Title}}</td></tr>

@@ -30,7 +30,11 @@ func item(kind, payload string, extra ...string) string {
 }
 
 func logItem(payload string, count int) string {
-	return item("log", payload, fmt.Sprintf(`,"content_type":"application/vnd.sentry.items.log+json","item_count":%d`, count))
+	return item(
+		"log",
+		payload,
+		fmt.Sprintf(`,"content_type":"application/vnd.sentry.items.log+json","item_count":%d`, count),
+	)
 }
 
 func send(s *Sentry, auth, body string) *httptest.ResponseRecorder {
@@ -115,7 +119,10 @@ func TestSentryRefusesWhatRelayRefuses(t *testing.T) {
 }
 
 func TestSentryAuthTwice(t *testing.T) {
-	r := httptest.NewRequest(http.MethodPost, "/api/1/envelope/?sentry_version=7&sentry_key="+SentryKey, strings.NewReader(withID+item("event", event)))
+	r := httptest.NewRequest(
+		http.MethodPost, "/api/1/envelope/?sentry_version=7&sentry_key="+SentryKey,
+		strings.NewReader(withID+item("event", event)),
+	)
 	w := httptest.NewRecorder()
 	NewSentry().ServeHTTP(w, r)
 	assert.Equal(t, http.StatusOK, w.Code, "the query alone is enough")

@@ -1,9 +1,9 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sink has small local test doubles of the back ends: an OpenSearch that accepts _bulk requests, and a Sentry that
-// accepts envelopes and rejects what Sentry's Relay rejects. Both store what they accept in memory before they respond. They
-// are http.Handlers and safe for concurrent use.
+// Package sink has small local test doubles of the back ends: an OpenSearch that accepts _bulk requests, and a Sentry
+// that accepts envelopes and rejects what Sentry's Relay rejects. Both store what they accept in memory before they
+// respond. They are http.Handlers and safe for concurrent use.
 package sink
 
 import (

@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
-// Confidential is part of everything that no destination may ever receive: prompts, answers, documents, literals in SQL,
-// queries of URLs, and an API key.
+// Confidential is part of everything that no destination may ever receive: prompts, answers, documents, literals in
+// SQL, queries of URLs, and an API key.
 const Confidential = "cnfdntl7d1f"
 
 // Exchange is an event in Dify, usually a request, with everything that follows from it.

@@ -43,8 +43,10 @@ var (
 	httpNodeRefused = exception{"httpx.ConnectError", "[Errno 111] Connection refused", httpNodeTraceback}
 	daemonRefused   = exception{"httpx.ConnectError", "[Errno 111] Connection refused", daemonRefusedTraceback}
 	daemonInner     = exception{"core.plugin.entities.plugin_daemon.PluginDaemonInnerError", "", daemonInnerTraceback}
-	noScript        = exception{"redis.exceptions.NoScriptError", "No matching script. Please use EVAL.", noScriptTraceback}
-	codeNodeFailed  = exception{
+	noScript        = exception{
+		"redis.exceptions.NoScriptError", "No matching script. Please use EVAL.", noScriptTraceback,
+	}
+	codeNodeFailed = exception{
 		"RuntimeError", "Failed to execute code, which is likely a network issue, please check if the sandbox service is running. " +
 			"( Error: [Errno 111] Connection refused )", codeNodeTraceback,
 	}

@@ -5,8 +5,8 @@ package traffic
 
 import "go.opentelemetry.io/collector/pdata/ptrace"
 
-// Merge moves the spans of a process's batch into another batch of the same process, as the SDK's batch processor groups
-// them: one resource, each scope once. from is empty afterwards.
+// Merge moves the spans of a process's batch into another batch of the same process, as the SDK's batch processor
+// groups them: one resource, each scope once. from is empty afterwards.
 func Merge(into, from ptrace.Traces) {
 	if into.ResourceSpans().Len() == 0 {
 		from.ResourceSpans().MoveAndAppendTo(into.ResourceSpans())

@@ -25,8 +25,8 @@ type Request struct {
 	Took   time.Duration
 }
 
-// Meter is the meter provider of one process. It is cumulative, and each stream has its own start time, set by its first
-// measurement. It is safe for concurrent use.
+// Meter is the meter provider of one process. It is cumulative, and each stream has its own start time, set by its
+// first measurement. It is safe for concurrent use.
 type Meter struct {
 	process *Process
 
@@ -71,7 +71,9 @@ func (m *Meter) stream(r Request) *stream {
 			return s
 		}
 	}
-	s := &stream{request: r, start: r.End, min: float64(r.Took.Milliseconds()), buckets: make([]uint64, len(durationBounds)+1)}
+	s := &stream{
+		request: r, start: r.End, min: float64(r.Took.Milliseconds()), buckets: make([]uint64, len(durationBounds)+1),
+	}
 	m.streams = append(m.streams, s)
 	return s
 }

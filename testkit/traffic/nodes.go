@@ -84,7 +84,8 @@ func (e *execution) last() {
 func (e *execution) retrieve() {
 	n := e.node("knowledge", "knowledge-retrieval", "Search the handbook")
 	n.Attributes().PutStr("retrieval.query", "What does "+Confidential+" cost?")
-	n.Attributes().PutStr("retrieval.document", jsonText([]map[string]any{{"content": "The price list of " + Confidential}}))
+	n.Attributes().
+		PutStr("retrieval.document", jsonText([]map[string]any{{"content": "The price list of " + Confidential}}))
 	e.sql(n.span, selectDocuments)
 	e.succeed(n, "")
 }
@@ -118,7 +119,8 @@ func (e *execution) llm() {
 	e.succeed(n, jsonText(map[string]any{"total_tokens": in + out, "total_price": decimal(price), "currency": "USD"}))
 	if e.run.Message != nil {
 		e.run.Reply = schema.Reply{
-			Answer: Confidential, MessageTokens: in, AnswerTokens: out, TotalPrice: decimal(price), Latency: 120 * time.Millisecond,
+			Answer: Confidential, MessageTokens: in, AnswerTokens: out, TotalPrice: decimal(price),
+			Latency:   120 * time.Millisecond,
 			UpdatedAt: e.now,
 		}
 	}

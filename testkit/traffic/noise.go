@@ -48,7 +48,8 @@ func brokerPolling(g *Generator, x *exchange) {
 	}
 }
 
-// noScriptError is redis-py's normal way to find out that it must load a script: the span is kept, its exception dropped.
+// noScriptError is redis-py's normal way to find out that it must load a script: the span is kept, its exception
+// dropped.
 func noScriptError(g *Generator, x *exchange) {
 	s := x.root(g.World.Worker, scopeRedis, "EVALSHA", ptrace.SpanKindClient)
 	x.redisCall(s, redisCache, "EVALSHA")

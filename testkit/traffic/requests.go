@@ -90,8 +90,8 @@ func notFound(g *Generator, x *exchange) {
 	x.answer(req, http.StatusNotFound)
 }
 
-// daemonDown is a run that never starts: Dify returns 400 and writes no row. The cause is recorded repeatedly on its way up:
-// nine events of three distinct exceptions, of which Dify's own Sentry setup ignores the ValueError.
+// daemonDown is a run that never starts: Dify returns 400 and writes no row. The cause is recorded repeatedly on its
+// way up: nine events of three distinct exceptions, of which Dify's own Sentry setup ignores the ValueError.
 func daemonDown(g *Generator, x *exchange) {
 	app := pick(g.random, g.World.Tenants).Workflow
 	req := x.open(g.api(), http.MethodPost, "/v1/workflows/run")

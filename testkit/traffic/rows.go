@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 )
 
-// WriteStart inserts the rows that Dify inserts when a run starts, each in a separate transaction: first the run, then its app
-// log or message.
+// WriteStart inserts the rows that Dify inserts when a run starts, each in a separate transaction: first the run,
+// then its app log or message.
 func (r *Run) WriteStart(ctx context.Context, db *schema.Writer) error {
 	if err := db.StartRun(ctx, r.Run); err != nil {
 		return err

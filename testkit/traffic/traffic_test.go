@@ -84,7 +84,9 @@ func TestRoundHasEverything(t *testing.T) {
 	assert.Equal(t, 3, sum.Errors)
 	assert.Equal(t, 8, sum.Exceptions)
 	assert.Equal(t, 1, sum.WithoutException)
-	assert.Equal(t, map[string]int{ruleHealthCheck: 2, ruleBrokerPolling: 3, ruleNoScript: 1, ruleParseError: 3}, sum.Noise)
+	assert.Equal(
+		t, map[string]int{ruleHealthCheck: 2, ruleBrokerPolling: 3, ruleNoScript: 1, ruleParseError: 3}, sum.Noise,
+	)
 	assert.Equal(t, 9, sum.NoiseItems())
 	assert.Positive(t, sum.Tokens)
 	assert.Equal(t, sum.Tokens*pricePerToken, sum.Price)

@@ -145,7 +145,8 @@ func (x *exchange) newRun(app *App, trigger string) *Run {
 		return run
 	}
 	run.Log = &schema.AppLog{
-		ID: x.r.uuid(), TenantID: app.TenantID, AppID: app.ID, WorkflowID: app.WorkflowID, RunID: run.Run.ID, CreatedBy: app.User.ID,
+		ID: x.r.uuid(), TenantID: app.TenantID, AppID: app.ID, WorkflowID: app.WorkflowID, RunID: run.Run.ID,
+		CreatedBy: app.User.ID,
 	}
 	return run
 }
@@ -174,7 +175,8 @@ func codeNodeFails(e *execution) {
 	e.fails(codeNodeFailed.message)
 }
 
-// modelRefuses is a run that fails without an exception on any span: only its row has the error, which contains a secret.
+// modelRefuses is a run that fails without an exception on any span: only its row has the error, which contains a
+// secret.
 func modelRefuses(e *execution) {
 	const text = "[openai] Error: Incorrect API key provided: sk-proj-" + Confidential + "Zx81Kq0pLmNv72RtYw45HsBd. " +
 		"You can find your API key at https://platform.openai.com/account/api-keys."

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package alerting runs the shipped Prometheus and Alertmanager files through their own programs, and drives the alerts with
-// the built binary.
+// Package alerting runs the shipped Prometheus and Alertmanager files through their own programs, and drives the
+// alerts with the built binary.
 package alerting
 
 import (
@@ -90,7 +90,9 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 			assert.Equal(t, test.mail, strings.Contains(text, "{to: "))
 			assert.Equal(t, test.toHook, strings.Contains(text, "{url: "))
 			for severity, receiver := range map[string]string{"critical": "mail and webhook", "warning": "mail"} {
-				out := check(t, "prometheus-alertmanager", "amtool", "config", "routes", "test", "--config.file="+path, "severity="+severity)
+				out := check(
+					t, "prometheus-alertmanager", "amtool", "config", "routes", "test", "--config.file="+path, "severity="+severity,
+				)
 				lines := strings.Split(strings.TrimSpace(out), "\n") // a warning may precede it
 				assert.Equal(t, receiver, lines[len(lines)-1])
 			}

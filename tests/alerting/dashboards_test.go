@@ -19,7 +19,9 @@ import (
 // The committed dashboards are those that dashboards.py writes.
 func TestDashboardsAreCurrent(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), pyenv.Program(t, "python"), repo.Path("config", "grafana", "dashboards.py"), dir)
+	cmd := exec.CommandContext(
+		t.Context(), pyenv.Program(t, "python"), repo.Path("config", "grafana", "dashboards.py"), dir,
+	)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	made, err := filepath.Glob(filepath.Join(dir, "*.json"))
@@ -48,7 +50,10 @@ func TestDashboardsLoad(t *testing.T) {
 	committed, err := filepath.Glob(repo.Path("config", "grafana", "dashboards", "*.json"))
 	require.NoError(t, err)
 	require.NotEmpty(t, committed)
-	cmd := exec.CommandContext(t.Context(), pyenv.Program(t, "python"), append([]string{"-c", readDashboards}, committed...)...)
+	cmd := exec.CommandContext(
+		t.Context(),
+		pyenv.Program(t, "python"),
+		append([]string{"-c", readDashboards}, committed...)...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

@@ -21,11 +21,13 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// checkExpressions asks Prometheus for every expression of a rule, a panel and a runbook, and OpenSearch for every query of a
-// runbook.
+// checkExpressions asks Prometheus for every expression of a rule, a panel and a runbook, and OpenSearch for every
+// query of a runbook.
 func checkExpressions(t *testing.T, r *rig, example pyenv.Answer) {
 	// The placeholders for ids in the runbooks.
-	ids := strings.NewReplacer("0af7651916cd43dd8448eb211c80319c", example.TraceID, "0d0d1c8e-0000-4000-8000-000000000000", example.RunID)
+	ids := strings.NewReplacer(
+		"0af7651916cd43dd8448eb211c80319c", example.TraceID, "0d0d1c8e-0000-4000-8000-000000000000", example.RunID,
+	)
 	for where, expr := range promQL(t) {
 		t.Run(where, func(t *testing.T) {
 			wait.For(t, "data for "+expr, func(ctx context.Context) error {
@@ -46,7 +48,9 @@ func checkExpressions(t *testing.T, r *rig, example pyenv.Answer) {
 					} `json:"total"`
 				} `json:"hits"`
 			}
-			require.NoError(t, r.search.Send(t.Context(), query.method, query.path, json.RawMessage(ids.Replace(query.body)), &answer))
+			require.NoError(
+				t, r.search.Send(t.Context(), query.method, query.path, json.RawMessage(ids.Replace(query.body)), &answer),
+			)
 			if !query.mayBeEmpty {
 				require.NotZero(t, answer.Hits.Total.Value, "%s %s finds nothing", query.path, query.body)
 			}

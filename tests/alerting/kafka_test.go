@@ -44,13 +44,25 @@ func TestKafkaAlertsSeeWhatCollectorsTell(t *testing.T) {
 	_, err := kafka.Produce(t.Context(), prefix+"-metrics", 0, []byte("no telemetry"))
 	require.NoError(t, err)
 
-	env := map[string]string{"OTELCOL_KAFKA_BROKERS": kafka.Brokers, "OTELCOL_KAFKA_TOPIC_PREFIX": prefix, "OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:0"}
-	gateway := collector.Start(t, collector.Options{Configs: []string{repo.Path("config", "scale", "gateway.yaml")}, Env: env})
-	metrics := collector.Start(t, collector.Options{Configs: []string{repo.Path("config", "scale", "metrics.yaml")}, Env: env})
+	env := map[string]string{
+		"OTELCOL_KAFKA_BROKERS": kafka.Brokers, "OTELCOL_KAFKA_TOPIC_PREFIX": prefix,
+		"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:0",
+	}
+	gateway := collector.Start(
+		t, collector.Options{Configs: []string{repo.Path("config", "scale", "gateway.yaml")}, Env: env},
+	)
+	metrics := collector.Start(
+		t, collector.Options{Configs: []string{repo.Path("config", "scale", "metrics.yaml")}, Env: env},
+	)
 	prometheus := servers.Run(t, func(ctx context.Context) (*servers.Prometheus, error) {
 		return servers.StartPrometheus(ctx, gateway.Telemetry, metrics.Telemetry)
 	})
-	tooLarge := strings.Replace(aSpan, `"kind":2,`, `"kind":2,"attributes":[{"key":"note","value":{"stringValue":"`+incompressible(2*limit)+`"}}],`, 1)
+	tooLarge := strings.Replace(
+		aSpan,
+		`"kind":2,`,
+		`"kind":2,"attributes":[{"key":"note","value":{"stringValue":"`+incompressible(2*limit)+`"}}],`,
+		1,
+	)
 	require.NoError(t, sendJSON(t.Context(), "http://"+gateway.OTLPHTTP+"/v1/traces", tooLarge))
 	for alert, expr := range kafkaAlerts(t) {
 		t.Run(alert, func(t *testing.T) {

@@ -41,7 +41,9 @@ func TestAlertsReachPeople(t *testing.T) {
 	r.failRuns(t)
 	r.runInWorker(t)
 	stopSlow := r.keepAsking(t, http.MethodGet, "/v1/slow?seconds=6")
-	for _, alert := range []string{"HighCPUUsage", "HighMemoryUsage", "CeleryQueueBacklog", "WorkflowFailureRate", "HighResponseTime"} {
+	for _, alert := range []string{
+		"HighCPUUsage", "HighMemoryUsage", "CeleryQueueBacklog", "WorkflowFailureRate", "HighResponseTime",
+	} {
 		r.expectFiring(t, alert)
 	}
 	stopErrors := r.keepAsking(t, http.MethodPost, "/v1/workflows/fail")
@@ -57,9 +59,13 @@ func TestAlertsReachPeople(t *testing.T) {
 		assert.False(t, r.hook.of(alert), "%s is a warning, which goes to mail alone", alert)
 	}
 
-	for role, name := range map[string]string{"api": "gunicorn", "worker": "celery"} { // as overlays/host.yaml distinguishes processes
+	// As overlays/host.yaml distinguishes processes.
+	for role, name := range map[string]string{"api": "gunicorn", "worker": "celery"} {
 		wait.For(t, "memory of "+name, func(ctx context.Context) error {
-			samples, err := r.prometheus.Query(ctx, fmt.Sprintf(`process_memory_usage_bytes{dify_role=%q, process_executable_name=%q} > 1e6`, role, name))
+			samples, err := r.prometheus.Query(
+				ctx,
+				fmt.Sprintf(`process_memory_usage_bytes{dify_role=%q, process_executable_name=%q} > 1e6`, role, name),
+			)
 			if err == nil && len(samples) == 0 {
 				err = errors.New("no such process")
 			}
@@ -93,7 +99,12 @@ func (r *rig) burn(t *testing.T) {
 	build.Dir, build.Env = repo.Path("tests", "alerting"), append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY burner /burner\nENTRYPOINT [\"/burner\"]\n"), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(
+			filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY burner /burner\nENTRYPOINT [\"/burner\"]\n"), 0o600,
+		),
+	)
 	image := "otelcol-dify-burner-" + uuid.NewString()
 	r.engine.Docker(t, "build", "--quiet", "--tag", image, dir)
 	container := r.engine.Docker(t, "run", "--detach", "--network", "host", "--cpus", "0.2", "--memory", "32m",
@@ -110,7 +121,9 @@ func (r *rig) failRuns(t *testing.T) {
 	w := schema.NewWriter(r.db)
 	tenant, app := uuid.NewString(), uuid.NewString()
 	require.NoError(t, w.CreateTenant(t.Context(), schema.Tenant{ID: tenant, Name: "Acme"}))
-	require.NoError(t, w.CreateApp(t.Context(), schema.App{ID: app, TenantID: tenant, Name: "Help desk", Mode: "workflow"}))
+	require.NoError(
+		t, w.CreateApp(t.Context(), schema.App{ID: app, TenantID: tenant, Name: "Help desk", Mode: "workflow"}),
+	)
 	count := 0
 	r.keepOn(t, func(ctx context.Context) error {
 		count++
@@ -118,9 +131,16 @@ func (r *rig) failRuns(t *testing.T) {
 		run, node, now := uuid.NewString(), uuid.NewString(), time.Now()
 		return errors.Join(
 			w.StartRun(ctx, schema.Run{ID: run, TenantID: tenant, AppID: app, WorkflowID: app, CreatedBy: app, CreatedAt: now}),
-			w.StartNode(ctx, schema.Node{ID: node, TenantID: tenant, AppID: app, WorkflowID: app, RunID: run, NodeID: "llm", NodeType: "llm", CreatedBy: app, CreatedAt: now}),
+			w.StartNode(
+				ctx,
+				schema.Node{
+					ID: node, TenantID: tenant, AppID: app, WorkflowID: app, RunID: run, NodeID: "llm", NodeType: "llm",
+					CreatedBy: app, CreatedAt: now,
+				},
+			),
 			w.EndNode(ctx, node, schema.NodeOutcome{
-				Status: "succeeded", ExecutionMetadata: `{"total_tokens": 10, "total_price": "0.001", "currency": "USD"}`, FinishedAt: now,
+				Status: "succeeded", ExecutionMetadata: `{"total_tokens": 10, "total_price": "0.001", "currency": "USD"}`,
+				FinishedAt: now,
 			}),
 			w.EndRun(ctx, run, schema.Outcome{Status: status, TotalTokens: 10, Elapsed: time.Second, FinishedAt: now}),
 		)
@@ -161,7 +181,9 @@ func (r *rig) writeErrors(t *testing.T) {
 	for _, service := range []string{"api", "worker"} {
 		require.NoError(t, client.PostWithTime(service, now, map[string]string{
 			"container_id": service + "0123456789", "container_name": "/docker-" + service + "-1", "source": "stderr",
-			"log": now.Format("2006-01-02 15:04:05.000") + " ERROR [MainThread] [app.py:6] 0af7651916cd43dd8448eb211c80319c - it failed",
+			"log": now.Format(
+				"2006-01-02 15:04:05.000",
+			) + " ERROR [MainThread] [app.py:6] 0af7651916cd43dd8448eb211c80319c - it failed",
 		}))
 	}
 	require.NoError(t, client.Close())

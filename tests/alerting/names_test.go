@@ -27,7 +27,8 @@ type family struct {
 
 // onEverySeries are the labels that the page documents once for all series.
 var onEverySeries = map[string]bool{
-	"job": true, "instance": true, "le": true, "otel_scope_name": true, "otel_scope_version": true, "otel_scope_schema_url": true,
+	"job": true, "instance": true, "le": true, "otel_scope_name": true, "otel_scope_version": true,
+	"otel_scope_schema_url": true,
 }
 
 // checkNames compares the page with a scrape: each row has a family of its type and labels, and each family has a

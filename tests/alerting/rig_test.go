@@ -77,12 +77,14 @@ func (r *rig) startCollector(t *testing.T) {
 	env := map[string]string{
 		"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(r.fluent),
 		"OTELCOL_OPENSEARCH_URL":  r.search.URL, "OTELCOL_SENTRY_DSN": sink.SentryDSN(sentry.URL()),
-		"OTELCOL_DOCKER_ENDPOINT": r.engine.Host, "OTELCOL_DOCKER_API_VERSION": "1.41", "OTELCOL_HOST_PROCESSES": "gunicorn|celery",
+		"OTELCOL_DOCKER_ENDPOINT": r.engine.Host, "OTELCOL_DOCKER_API_VERSION": "1.41",
+		"OTELCOL_HOST_PROCESSES": "gunicorn|celery",
 	}
 	maps.Copy(env, r.difyEnv)
 	r.Collector = collector.Start(t, collector.Options{
 		Configs: []string{
-			collector.ShippedConfig(), repo.Path("config", "overlays", "containers.yaml"), repo.Path("config", "overlays", "host.yaml"),
+			collector.ShippedConfig(), repo.Path("config", "overlays", "containers.yaml"),
+			repo.Path("config", "overlays", "host.yaml"),
 			repo.Path("config", "overlays", "logs.yaml"),
 			repo.Path("tests", "alerting", "testdata", "often.yaml"),
 		},
@@ -93,7 +95,8 @@ func (r *rig) startCollector(t *testing.T) {
 func (r *rig) startApplication(t *testing.T) {
 	t.Helper()
 	env := map[string]string{
-		"OTLP_BASE_ENDPOINT": "http://" + r.OTLPHTTP, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_SAMPLING_RATE": "1.0",
+		"OTLP_BASE_ENDPOINT": "http://" + r.OTLPHTTP, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+		"OTEL_SAMPLING_RATE":               "1.0",
 		"OTEL_BATCH_EXPORT_SCHEDULE_DELAY": "500", "OTEL_METRIC_EXPORT_INTERVAL": "1000",
 	}
 	maps.Copy(env, r.difyEnv)

@@ -56,7 +56,8 @@ func start(tb testing.TB, factory processor.Factory, configured bool, next consu
 func stockChain(tb testing.TB, next consumer.Traces) consumer.Traces {
 	tb.Helper()
 	for _, factory := range []processor.Factory{ // from the last to the first
-		redactionprocessor.NewFactory(), transformprocessor.NewFactory(), filterprocessor.NewFactory(), resourceprocessor.NewFactory(),
+		redactionprocessor.NewFactory(), transformprocessor.NewFactory(), filterprocessor.NewFactory(),
+		resourceprocessor.NewFactory(),
 	} {
 		next = start(tb, factory, true, next)
 	}
@@ -72,7 +73,8 @@ func TestStockChainIsValid(t *testing.T) {
 func TestStockChainWorks(t *testing.T) {
 	stock, ours := new(consumertest.TracesSink), new(consumertest.TracesSink)
 	in := 0
-	for _, chain := range []consumer.Traces{stockChain(t, stock), start(t, difyfilterprocessor.NewFactory(), false, ours)} {
+	filter := start(t, difyfilterprocessor.NewFactory(), false, ours)
+	for _, chain := range []consumer.Traces{stockChain(t, stock), filter} {
 		in = 0
 		for _, td := range recordedTraces(t) {
 			in += td.SpanCount()

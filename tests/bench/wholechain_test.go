@@ -23,16 +23,18 @@ func stockFiles() []string {
 
 func TestStockWholeChainIsValid(t *testing.T) {
 	result := collector.Validate(t, map[string]string{
-		"OTELCOL_OTLP_HTTP_ENDPOINT": "127.0.0.1:4318", "OTELCOL_HEALTH_ENDPOINT": "127.0.0.1:13133", "OTELCOL_STORAGE_DIR": t.TempDir(),
+		"OTELCOL_OTLP_HTTP_ENDPOINT": "127.0.0.1:4318", "OTELCOL_HEALTH_ENDPOINT": "127.0.0.1:13133",
+		"OTELCOL_STORAGE_DIR":    t.TempDir(),
 		"OTELCOL_TELEMETRY_HOST": "127.0.0.1", "OTELCOL_TELEMETRY_PORT": "8888",
 		"OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:9200", "OTELCOL_BENCH_OTLP_URL": "http://127.0.0.1:4418",
 	}, stockFiles()...)
 	assert.Zero(t, result.Code, result.Output)
 }
 
-// BenchmarkWholeChain compares the built binary's CPU time for each recorded span in the shipped traces pipeline, from OTLP to
-// OpenSearch and Sentry with queues on disk, with that of the stock components in stock.yaml and stock_chain.yaml. The two
-// alternate, so that other load affects both. The result is `x-stock`: below 1, ours takes less.
+// BenchmarkWholeChain compares the built binary's CPU time for each recorded span in the shipped traces pipeline,
+// from OTLP to OpenSearch and Sentry with queues on disk, with that of the stock components in stock.yaml and
+// stock_chain.yaml. The two alternate, so that other load affects both. The result is `x-stock`: below 1, ours takes
+// less.
 func BenchmarkWholeChain(b *testing.B) {
 	requests, spans := throughput.Requests(b, repeats)
 	shipped := []string{throughput.TracesOnly(b, "collector.yaml")}

@@ -26,7 +26,9 @@ var ownDefaults = map[string]string{
 }
 
 // Addresses inside the container, and its folder, are those of collector.yaml.
-var notPassed = regexp.MustCompile(`^OTELCOL_(OTLP_GRPC|OTLP_HTTP|PROMETHEUS|HEALTH|FLUENT)_ENDPOINT$|^OTELCOL_TELEMETRY_|^OTELCOL_STORAGE_DIR$`)
+var notPassed = regexp.MustCompile(
+	`^OTELCOL_(OTLP_GRPC|OTLP_HTTP|PROMETHEUS|HEALTH|FLUENT)_ENDPOINT$|^OTELCOL_TELEMETRY_|^OTELCOL_STORAGE_DIR$`,
+)
 
 var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(?::-([^}]*))?\}`)
 
@@ -110,7 +112,9 @@ func TestNamesResolve(t *testing.T) {
 		}
 	}
 	address := regexp.MustCompile(`(?m)^[^#\n]*(?:https?://|targets: \[)([a-z][a-z_-]+):\d+`)
-	for _, path := range []string{"docker-compose.yaml", "config/prometheus/prometheus.yaml", "config/grafana/provisioning/datasources/dify.yaml"} {
+	for _, path := range []string{
+		"docker-compose.yaml", "config/prometheus/prometheus.yaml", "config/grafana/provisioning/datasources/dify.yaml",
+	} {
 		text, err := os.ReadFile(repo.Path(filepath.FromSlash(path)))
 		require.NoError(t, err)
 		found := address.FindAllStringSubmatch(string(text), -1)
@@ -161,7 +165,12 @@ func TestPageNamesWhatRuns(t *testing.T) {
 	require.NoError(t, err)
 	for name, service := range load(t, options{}).Services {
 		if name != collectorService {
-			assert.Containsf(t, string(page), "| `"+name+"` | `"+service.Image+"` | "+service.Ports[0].Published+" |", "the table of docs/compose.md")
+			assert.Containsf(
+				t,
+				string(page),
+				"| `"+name+"` | `"+service.Image+"` | "+service.Ports[0].Published+" |",
+				"the table of docs/compose.md",
+			)
 		}
 	}
 }

@@ -45,8 +45,11 @@ func newContainer(t *testing.T, e *docker.Engine) *container {
 	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	c := &container{engine: e, otlpHTTP: address(1), prometheus: address(2), telemetry: address(3)}
 	c.addresses = map[string]string{
-		"OTELCOL_OTLP_GRPC_ENDPOINT": address(0), "OTELCOL_OTLP_HTTP_ENDPOINT": address(1), "OTELCOL_PROMETHEUS_ENDPOINT": address(2),
-		"OTELCOL_TELEMETRY_HOST": "127.0.0.1", "OTELCOL_TELEMETRY_PORT": strconv.Itoa(ports[3]), "OTELCOL_HEALTH_ENDPOINT": address(4),
+		"OTELCOL_OTLP_GRPC_ENDPOINT": address(
+			0,
+		), "OTELCOL_OTLP_HTTP_ENDPOINT": address(1), "OTELCOL_PROMETHEUS_ENDPOINT": address(2),
+		"OTELCOL_TELEMETRY_HOST": "127.0.0.1", "OTELCOL_TELEMETRY_PORT": strconv.Itoa(ports[3]),
+		"OTELCOL_HEALTH_ENDPOINT": address(4),
 	}
 	c.volume = e.Docker(t, "volume", "create")
 	t.Cleanup(func() {

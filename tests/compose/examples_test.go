@@ -72,7 +72,9 @@ func TestSecretsExampleHidesThem(t *testing.T) {
 		"DB_PASSWORD": "s3cret-one", "CELERY_BROKER_URL": "redis://:s3cret-two@redis:6379/1",
 		"OTELCOL_OPENSEARCH_PASSWORD": "s3cret-three", "OTELCOL_SENTRY_DSN": "https://s3cret-four@sentry.example.com/1",
 	}
-	project := load(t, options{files: []string{"docker-compose.yaml", "examples/secrets.compose.yaml"}, env: []map[string]string{env}})
+	project := load(
+		t, options{files: []string{"docker-compose.yaml", "examples/secrets.compose.yaml"}, env: []map[string]string{env}},
+	)
 	collector := collectorOf(t, project)
 	for name, value := range environment(collector) {
 		assert.NotContainsf(t, value, "s3cret", "%s", name)
@@ -80,7 +82,9 @@ func TestSecretsExampleHidesThem(t *testing.T) {
 	for name := range env {
 		file := strings.TrimSuffix(strings.TrimPrefix(environment(collector)[name], "${file:/run/secrets/"), "}")
 		assert.Contains(t, project.Secrets, file)
-		assert.True(t, slices.ContainsFunc(collector.Secrets, func(s types.ServiceSecretConfig) bool { return s.Source == file }), file)
+		assert.True(
+			t, slices.ContainsFunc(collector.Secrets, func(s types.ServiceSecretConfig) bool { return s.Source == file }), file,
+		)
 	}
 	grafana, err := project.GetService("grafana")
 	require.NoError(t, err)
@@ -102,7 +106,11 @@ func TestFluentBitExampleFitsTheOverlay(t *testing.T) {
 	require.Len(t, config.Pipeline.Outputs, 1)
 	input, output := config.Pipeline.Inputs[0], config.Pipeline.Outputs[0]
 	assert.Equal(t, input["tag"], output["match"])
-	assert.Equal(t, "http://fluent-bit:"+fmt.Sprint(input["port"]), environment(collectorOf(t, load(t, options{})))["OTELCOL_FLUENT_URL"])
+	assert.Equal(
+		t,
+		"http://fluent-bit:"+fmt.Sprint(input["port"]),
+		environment(collectorOf(t, load(t, options{})))["OTELCOL_FLUENT_URL"],
+	)
 	assert.Equal(t, "workflow-logs", output["logstash_prefix"])
 	assert.Equal(t, "$uid", output["id_key"], "a record accessor: without the $ all documents would have one id")
 	assert.NotEqual(t, "@timestamp", output["time_key"], "the record has one")

@@ -29,22 +29,47 @@ const (
 
 // generations are the database variables in the .env of different versions of Dify.
 var generations = map[string]map[string]string{
-	"silent":            {},
-	"up to 1.10.0":      {"DB_HOST": "db", "DB_PORT": "5432", "DB_USERNAME": "postgres", "DB_PASSWORD": "difyai123456", "DB_DATABASE": "dify"},
-	"PostgreSQL":        {"DB_TYPE": "postgresql", "DB_HOST": "db_postgres", "DB_PORT": "5432", "COMPOSE_PROFILES": "weaviate,postgresql,collaboration"},
-	"MySQL":             {"DB_TYPE": "mysql", "DB_HOST": "db_mysql", "DB_PORT": "3306", "DB_USERNAME": "root", "COMPOSE_PROFILES": "weaviate,mysql"},
-	"lines without end": {"DB_TYPE": "", "DB_HOST": "", "DB_PORT": "", "REDIS_KEY_PREFIX": "", "CELERY_BROKER_URL": "", "OTLP_API_KEY": ""},
+	"silent": {},
+	"up to 1.10.0": {
+		"DB_HOST": "db", "DB_PORT": "5432", "DB_USERNAME": "postgres", "DB_PASSWORD": "difyai123456",
+		"DB_DATABASE": "dify",
+	},
+	"PostgreSQL": {
+		"DB_TYPE": "postgresql", "DB_HOST": "db_postgres", "DB_PORT": "5432",
+		"COMPOSE_PROFILES": "weaviate,postgresql,collaboration",
+	},
+	"MySQL": {
+		"DB_TYPE": "mysql", "DB_HOST": "db_mysql", "DB_PORT": "3306", "DB_USERNAME": "root",
+		"COMPOSE_PROFILES": "weaviate,mysql",
+	},
+	"lines without end": {
+		"DB_TYPE": "", "DB_HOST": "", "DB_PORT": "", "REDIS_KEY_PREFIX": "",
+		"CELERY_BROKER_URL": "", "OTLP_API_KEY": "",
+	},
 }
 
 // others are further variables, Dify's or ours, that change the file's content.
 var others = map[string]map[string]string{
-	"none":              {},
-	"key":               {"OTLP_API_KEY": apiKey, "OTEL_API_KEY": apiKey},
-	"own back ends":     {"OTELCOL_OPENSEARCH_URL": "https://search.example.com", "OTELCOL_DASHBOARDS_URL": "", "OTELCOL_OPENSEARCH_PASSWORD": `p"a$$s\s#1: {x}`}, //nolint:gosec // made up
-	"other network":     {"OTELCOL_DIFY_NETWORK": "other_default"},
-	"alerts":            {"OTELCOL_ALERT_MAIL_TO": "ops@example.com", "OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c", "SMTP_SERVER": "smtp.example.com"},
-	"overlays":          {"OTELCOL_ARGS": "--config=/etc/otelcol-dify/overlays/containers.yaml --config=/etc/otelcol-dify/overlays/host.yaml"},
-	"ports and amounts": {"OTELCOL_GRAFANA_PORT": "3001", "OTELCOL_MEMORY": "2g", "OTELCOL_OPENSEARCH_MEMORY": "4g", "OTELCOL_VERSION": "0.2.0"},
+	"none": {},
+	"key":  {"OTLP_API_KEY": apiKey, "OTEL_API_KEY": apiKey},
+	"own back ends": {
+		"OTELCOL_OPENSEARCH_URL":      "https://search.example.com",
+		"OTELCOL_DASHBOARDS_URL":      "",
+		"OTELCOL_OPENSEARCH_PASSWORD": `p"a$$s\s#1: {x}`,
+	}, //nolint:gosec // made up
+	"other network": {"OTELCOL_DIFY_NETWORK": "other_default"},
+	"alerts": {
+		"OTELCOL_ALERT_MAIL_TO":     "ops@example.com",
+		"OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c",
+		"SMTP_SERVER":               "smtp.example.com",
+	},
+	"overlays": {
+		"OTELCOL_ARGS": "--config=/etc/otelcol-dify/overlays/containers.yaml --config=/etc/otelcol-dify/overlays/host.yaml",
+	},
+	"ports and amounts": {
+		"OTELCOL_GRAFANA_PORT": "3001", "OTELCOL_MEMORY": "2g", "OTELCOL_OPENSEARCH_MEMORY": "4g",
+		"OTELCOL_VERSION": "0.2.0",
+	},
 }
 
 func TestEachProfileAndGeneration(t *testing.T) {

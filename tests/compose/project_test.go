@@ -53,8 +53,15 @@ func load(t *testing.T, o options) *types.Project {
 	for i, env := range o.env {
 		envFiles = append(envFiles, writeEnv(t, fmt.Sprintf("%d.env", i), env))
 	}
-	settings, err := cli.NewProjectOptions(paths,
-		cli.WithWorkingDirectory(filepath.Dir(paths[0])), cli.WithEnvFiles(envFiles...), cli.WithDotEnv, cli.WithDefaultProfiles(o.profile))
+	settings, err := cli.NewProjectOptions(
+		paths,
+		cli.WithWorkingDirectory(
+			filepath.Dir(paths[0]),
+		),
+		cli.WithEnvFiles(envFiles...),
+		cli.WithDotEnv,
+		cli.WithDefaultProfiles(o.profile),
+	)
 	require.NoError(t, err)
 	project, err := settings.LoadProject(t.Context())
 	require.NoError(t, err)

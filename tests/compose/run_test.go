@@ -60,7 +60,9 @@ func TestContainer(t *testing.T) {
 		r.send(t)
 		r.endRun(t)
 		r.expectAll(t)
-		assert.Equal(t, http.StatusUnauthorized, r.export(t, "wrong"), "OTLP_API_KEY is set, so the door is closed without it")
+		assert.Equal(
+			t, http.StatusUnauthorized, r.export(t, "wrong"), "OTLP_API_KEY is set, so the door is closed without it",
+		)
 	})
 	t.Run("a crash in an outage loses nothing, and a hanging collector is unhealthy", func(t *testing.T) {
 		r.search.Kill()
@@ -109,7 +111,9 @@ func (r *rig) startDify(t *testing.T) map[string]string {
 	r.db = dify.Pool
 	r.dify, r.tenant, r.app = schema.NewWriter(r.db), uuid.NewString(), uuid.NewString()
 	require.NoError(t, r.dify.CreateTenant(t.Context(), schema.Tenant{ID: r.tenant, Name: "Acme"}))
-	require.NoError(t, r.dify.CreateApp(t.Context(), schema.App{ID: r.app, TenantID: r.tenant, Name: "Help desk", Mode: "workflow"}))
+	require.NoError(
+		t, r.dify.CreateApp(t.Context(), schema.App{ID: r.app, TenantID: r.tenant, Name: "Help desk", Mode: "workflow"}),
+	)
 	dify.Env["CELERY_BROKER_URL"] = servers.Run(t, servers.StartRedis).URL(1)
 	return dify.Env
 }
@@ -168,7 +172,12 @@ func (r *rig) export(t *testing.T, key string) int {
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 	body, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
 	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.otlpHTTP+"/v1/traces", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"http://"+r.otlpHTTP+"/v1/traces",
+		bytes.NewReader(body),
+	)
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("Authorization", "Bearer "+key)
@@ -185,7 +194,10 @@ func (r *rig) endRun(t *testing.T) {
 		ID: uuid.NewString(), TenantID: r.tenant, AppID: r.app, WorkflowID: r.app, CreatedBy: r.app, CreatedAt: time.Now(),
 	}
 	require.NoError(t, r.dify.StartRun(t.Context(), run))
-	require.NoError(t, r.dify.EndRun(t.Context(), run.ID, schema.Outcome{Status: "succeeded", Elapsed: time.Second, FinishedAt: time.Now()}))
+	require.NoError(
+		t,
+		r.dify.EndRun(t.Context(), run.ID, schema.Outcome{Status: "succeeded", Elapsed: time.Second, FinishedAt: time.Now()}),
+	)
 	r.runs++
 }
 

@@ -35,18 +35,31 @@ var scaleRoles = map[string][]string{
 const topicsService = "kafka-topics"
 
 var scaleOthers = map[string]map[string]string{
-	"none":      {},
-	"key":       {"OTLP_API_KEY": apiKey},
-	"login":     {"OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": `p"a$$s\s#1: {x}`, "OTELCOL_KAFKA_BROKERS": "a.example.com:9093,b.example.com:9093"}, //nolint:gosec // made up
-	"both":      {"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "x"},
-	"amounts":   {"OTELCOL_MEMORY": "2g", "OTELCOL_KAFKA_HEAP": "2g", "OTELCOL_KAFKA_MEMORY": "4g", "OTELCOL_KAFKA_PARTITIONS": "24"},
-	"back ends": {"OTELCOL_OPENSEARCH_URL": "https://search.example.com", "OTELCOL_DASHBOARDS_URL": "", "OTELCOL_DIFY_NETWORK": "other_default"},
+	"none": {},
+	"key":  {"OTLP_API_KEY": apiKey},
+	"login": {
+		"OTELCOL_KAFKA_USERNAME": "otelcol",
+		"OTELCOL_KAFKA_PASSWORD": `p"a$$s\s#1: {x}`,
+		"OTELCOL_KAFKA_BROKERS":  "a.example.com:9093,b.example.com:9093",
+	}, //nolint:gosec // made up
+	"both": {"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "x"},
+	"amounts": {
+		"OTELCOL_MEMORY": "2g", "OTELCOL_KAFKA_HEAP": "2g", "OTELCOL_KAFKA_MEMORY": "4g",
+		"OTELCOL_KAFKA_PARTITIONS": "24",
+	},
+	"back ends": {
+		"OTELCOL_OPENSEARCH_URL": "https://search.example.com",
+		"OTELCOL_DASHBOARDS_URL": "",
+		"OTELCOL_DIFY_NETWORK":   "other_default",
+	},
 }
 
 func TestScaleEachProfileAndGeneration(t *testing.T) {
 	for profile, services := range profiles {
 		want := slices.Collect(maps.Keys(scaleRoles))
-		want = append(want, slices.DeleteFunc(slices.Clone(services), func(name string) bool { return name == collectorService })...)
+		want = append(
+			want,
+			slices.DeleteFunc(slices.Clone(services), func(name string) bool { return name == collectorService })...)
 		if profile == "full" {
 			want = append(want, "kafka", topicsService)
 		}
@@ -119,7 +132,10 @@ func TestScaleCollectorsShareNothing(t *testing.T) {
 	}
 	assert.Len(t, owner, len(scaleRoles))
 	single := load(t, options{})
-	assert.Equal(t, collectorOf(t, single).Volumes, collectorOf(t, project).Volumes, "the reader continues on the volume of the single collector")
+	assert.Equal(
+		t, collectorOf(t, single).Volumes, collectorOf(t, project).Volumes,
+		"the reader continues on the volume of the single collector",
+	)
 }
 
 // Each variable of a role's files reaches it with the file's default, and no other variable does.
@@ -215,6 +231,9 @@ func TestScalePrometheusFile(t *testing.T) {
 	prometheus := project.Services["prometheus"]
 	assert.FileExists(t, onHost(t, prometheus, "/etc/prometheus/scale.yaml"))
 	alone := load(t, options{}).Services["prometheus"].Command
-	assert.Equal(t, strings.Replace(strings.Join(alone, " "), "prometheus.yaml", "scale.yaml", 1), strings.Join(prometheus.Command, " "))
+	assert.Equal(
+		t, strings.Replace(strings.Join(alone, " "), "prometheus.yaml", "scale.yaml", 1),
+		strings.Join(prometheus.Command, " "),
+	)
 	assert.True(t, filepath.IsAbs(onHost(t, prometheus, "/etc/prometheus/rules/pipeline.yaml")))
 }

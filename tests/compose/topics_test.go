@@ -46,7 +46,10 @@ var (
 // The topics are those of the collectors' files, each accepts the largest message that a gateway may send, and the
 // operator's settings are applied.
 func TestTopicsScriptAgreesWithTheFiles(t *testing.T) {
-	calls := topicCommands(t, "OTELCOL_KAFKA_TOPIC_PREFIX=acme", "OTELCOL_KAFKA_PARTITIONS=24", "OTELCOL_KAFKA_RETENTION_HOURS=2", "OTELCOL_KAFKA_ADMIN_CONFIG=/a b")
+	calls := topicCommands(
+		t, "OTELCOL_KAFKA_TOPIC_PREFIX=acme", "OTELCOL_KAFKA_PARTITIONS=24", "OTELCOL_KAFKA_RETENTION_HOURS=2",
+		"OTELCOL_KAFKA_ADMIN_CONFIG=/a b",
+	)
 	made, largest := map[string]bool{}, 0
 	for _, file := range []string{"gateway", "reader", "writer", "metrics"} {
 		text, err := os.ReadFile(repo.Path("config", "scale", file+".yaml"))

@@ -64,7 +64,9 @@ func start(t *testing.T, search *servers.OpenSearch, env map[string]string, conf
 	maps.Copy(all, away)
 	maps.Copy(all, env)
 	b := &back{search: search}
-	b.Collector = collector.Start(t, collector.Options{Configs: append([]string{collector.ShippedConfig()}, configs...), Env: all})
+	b.Collector = collector.Start(
+		t, collector.Options{Configs: append([]string{collector.ShippedConfig()}, configs...), Env: all},
+	)
 	var err error
 	b.prometheus, err = servers.StartPrometheus(t.Context(), b.Prometheus)
 	require.NoError(t, err)
@@ -128,7 +130,9 @@ func (b *back) run(t *testing.T, app string, promptBytes int, env map[string]str
 	defer cancel()
 	cmd := exec.CommandContext(ctx, pyenv.Program(t, "python"), repo.Path("tests", "difyenv", "client.py"),
 		app, strconv.Itoa(requests), strconv.Itoa(promptBytes))
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + repo.Path("tests", "python")}
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + repo.Path("tests", "python"),
+	}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+hosts.Replace(value))
 	}

@@ -82,7 +82,10 @@ func anchors(text string) []string {
 
 func TestConfigurationPageNamesEachVariable(t *testing.T) {
 	page := readFile(t, repo.Path("docs", "configuration.md"))
-	for _, pattern := range []string{"docker-compose*.yaml", "config/*.yaml", "config/overlays/*.yaml", "config/scale/*.yaml", "config/scale/*.sh", "config/alertmanager/*.yaml"} {
+	for _, pattern := range []string{
+		"docker-compose*.yaml", "config/*.yaml", "config/overlays/*.yaml", "config/scale/*.yaml", "config/scale/*.sh",
+		"config/alertmanager/*.yaml",
+	} {
 		paths, err := filepath.Glob(repo.Path(filepath.FromSlash(pattern)))
 		require.NoError(t, err)
 		require.NotEmpty(t, paths, pattern)

@@ -42,7 +42,8 @@ func TestDocumentedRightsSuffice(t *testing.T) {
 	broker := grantRedis(t, role)
 
 	c := collector.Start(t, collector.Options{Env: map[string]string{
-		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_DATABASE": name, "DB_USERNAME": role, "DB_PASSWORD": password,
+		"DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_DATABASE": name, "DB_USERNAME": role,
+		"DB_PASSWORD":       password,
 		"CELERY_BROKER_URL": broker, "OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:1",
 	}})
 	waitForMetric(t, c, "otelcol_workflow_log_polls_total", `result="ok"`)
@@ -57,7 +58,11 @@ func TestDocumentedRightsSuffice(t *testing.T) {
 
 // TestRightsAreTheSameInBothPlaces compares the page's SQL with that of the receiver's README.
 func TestRightsAreTheSameInBothPlaces(t *testing.T) {
-	page, readme := readFile(t, repo.Path("docs", "security.md")), readFile(t, repo.Path("components", "workflowlogreceiver", "README.md"))
+	page, readme := readFile(
+		t, repo.Path("docs", "security.md"),
+	), readFile(
+		t, repo.Path("components", "workflowlogreceiver", "README.md"),
+	)
 	assert.NotEmpty(t, grants(page))
 	assert.ElementsMatch(t, grants(page), grants(readme))
 }
@@ -68,7 +73,8 @@ func grants(text string) []string {
 	_, blocks := parse(text)
 	for _, b := range blocks {
 		for statement := range strings.SplitSeq(b.text, ";") {
-			if statement = strings.Join(strings.Fields(statement), " "); b.language == "sql" && strings.HasPrefix(statement, "GRANT SELECT") {
+			if statement = strings.Join(strings.Fields(statement), " "); b.language == "sql" &&
+				strings.HasPrefix(statement, "GRANT SELECT") {
 				statements = append(statements, statement)
 			}
 		}
@@ -134,13 +140,17 @@ func endRun(t *testing.T, db schema.DB) {
 	require.NoError(t, w.CreateTenant(ctx, schema.Tenant{ID: tenant, Name: "Acme"}))
 	require.NoError(t, w.CreateApp(ctx, schema.App{ID: app, TenantID: tenant, Name: "Translate", Mode: "workflow"}))
 	run := schema.Run{
-		ID: uuid.NewString(), TenantID: tenant, AppID: app, WorkflowID: workflow, CreatedBy: uuid.NewString(), CreatedAt: time.Now(),
+		ID: uuid.NewString(), TenantID: tenant, AppID: app, WorkflowID: workflow, CreatedBy: uuid.NewString(),
+		CreatedAt: time.Now(),
 	}
 	require.NoError(t, w.StartRun(ctx, run))
 	require.NoError(t, w.AppendLog(ctx, schema.AppLog{
 		ID: uuid.NewString(), TenantID: tenant, AppID: app, WorkflowID: workflow, RunID: run.ID, CreatedBy: run.CreatedBy,
 	}))
-	require.NoError(t, w.EndRun(ctx, run.ID, schema.Outcome{Status: "succeeded", FinishedAt: time.Now(), TotalTokens: 42, TotalSteps: 3}))
+	require.NoError(
+		t,
+		w.EndRun(ctx, run.ID, schema.Outcome{Status: "succeeded", FinishedAt: time.Now(), TotalTokens: 42, TotalSteps: 3}),
+	)
 }
 
 func waitForMetric(t *testing.T, c *collector.Collector, name, labels string) {
@@ -163,7 +173,9 @@ func cannotReadContent(t *testing.T, pg *servers.Postgres, name, role string) {
 	conn, err := pgx.Connect(t.Context(), address.String())
 	require.NoError(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	for _, column := range []string{"inputs FROM workflow_runs", "outputs FROM workflow_node_executions", "answer FROM messages"} {
+	for _, column := range []string{
+		"inputs FROM workflow_runs", "outputs FROM workflow_node_executions", "answer FROM messages",
+	} {
 		_, err := conn.Exec(t.Context(), "SELECT "+column)
 		require.ErrorContains(t, err, "permission denied", column)
 	}

@@ -89,7 +89,9 @@ func newGateway(t *testing.T, kafka *servers.Kafka, prefix string) *stack {
 	}
 	maps.Copy(env, s.difyEnv)
 	s.Collector = collector.Start(t, collector.Options{
-		Configs: []string{repo.Path("config", "scale", "gateway.yaml"), repo.Path("config", "scale", "reader.yaml")}, Env: env,
+		Configs: []string{
+			repo.Path("config", "scale", "gateway.yaml"), repo.Path("config", "scale", "reader.yaml"),
+		}, Env: env,
 	})
 	wait.For(t, "workflow_log reads the database", func(ctx context.Context) error {
 		_, err := s.OwnMetric(ctx, "otelcol_workflow_log_polls_total", `result="ok"`)

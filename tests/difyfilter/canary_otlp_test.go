@@ -19,16 +19,20 @@ import (
 
 // Attributes that contain nothing but content, according to Dify's parsers and OpenTelemetry's conventions.
 var contentKeys = []string{
-	"gen_ai.prompt", "gen_ai.completion", "gen_ai.prompt.0.content", "gen_ai.completion.0.content", "gen_ai.input.messages",
+	"gen_ai.prompt", "gen_ai.completion", "gen_ai.prompt.0.content", "gen_ai.completion.0.content",
+	"gen_ai.input.messages",
 	"gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
-	"gen_ai.tool.definitions", "input.value", "output.value", "retrieval.query", "retrieval.document", "retrieval.documents",
+	"gen_ai.tool.definitions", "input.value", "output.value", "retrieval.query", "retrieval.document",
+	"retrieval.documents",
 	"http.request.body", "http.response.body", "messaging.message.body", "db.query.parameter.0",
 }
 
 // Attributes of Dify that may contain a secret in addition to their purpose.
 var mixedKeys = []string{
-	"http.target", "http.url", "url.full", "url.query", "http.user_agent", "http.host", "http.route", "db.statement", "db.query.text",
-	"gen_ai.tool.name", "gen_ai.tool.description", "gen_ai.user.id", "dify.workflow.abort.reason", "exception.message", "log.message",
+	"http.target", "http.url", "url.full", "url.query", "http.user_agent", "http.host", "http.route", "db.statement",
+	"db.query.text",
+	"gen_ai.tool.name", "gen_ai.tool.description", "gen_ai.user.id", "dify.workflow.abort.reason", "exception.message",
+	"log.message",
 	"celery.delivery_info", "celery.task_name", "node.title", "pool.name", "custom.anything",
 }
 
@@ -90,14 +94,17 @@ func canaryTraces(t *testing.T, c *canaries, end time.Time) []byte {
 	sql.Scope().SetName("opentelemetry.instrumentation.sqlalchemy")
 	statement := newSpan(sql, 3, 2, "SELECT dify", ptrace.SpanKindClient, end)
 	statement.Attributes().PutStr("db.system", "postgresql")
-	statement.Attributes().PutStr("db.statement", "SELECT * FROM accounts WHERE name = '"+c.content("literal in SQL")+"' /* "+c.content("comment in SQL")+" */")
+	statement.Attributes().
+		PutStr("db.statement", "SELECT * FROM accounts WHERE name = '"+c.content("literal in SQL")+"' /* "+c.content("comment in SQL")+" */")
 	statement.Status().SetCode(ptrace.StatusCodeError)
-	statement.Status().SetMessage("relation does not exist\nLINE 1: SELECT '" + c.content("excerpt of SQL in a status") + "'\n        ^")
+	statement.Status().
+		SetMessage("relation does not exist\nLINE 1: SELECT '" + c.content("excerpt of SQL in a status") + "'\n        ^")
 
 	httpx := rs.ScopeSpans().AppendEmpty()
 	httpx.Scope().SetName("opentelemetry.instrumentation.httpx")
 	call := newSpan(httpx, 4, 2, "GET", ptrace.SpanKindClient, end)
-	call.Attributes().PutStr("http.url", "https://user:"+c.next("password in a URL")+"@example.org/x?q="+c.content("query of a URL"))
+	call.Attributes().
+		PutStr("http.url", "https://user:"+c.next("password in a URL")+"@example.org/x?q="+c.content("query of a URL"))
 
 	log := rs.ScopeSpans().AppendEmpty()
 	log.Scope().SetName("dify.exception.logging")
@@ -154,8 +161,9 @@ func exception(span ptrace.Span, c *canaries, where string) {
 	event.SetTimestamp(span.EndTimestamp())
 	event.Attributes().PutStr("exception.type", "PluginDaemonInnerError"+where)
 	event.Attributes().PutStr("exception.message", c.secret("exception message of "+where))
-	event.Attributes().PutStr("exception.stacktrace", fmt.Sprintf("Traceback (most recent call last):\n  File \"/app/api/x.py\", line 1, in f\n    g(%q)\n%s\n",
-		c.secret("code line of "+where), "PluginDaemonInnerError: "+c.secret("stack trace of "+where)))
+	event.Attributes().
+		PutStr("exception.stacktrace", fmt.Sprintf("Traceback (most recent call last):\n  File \"/app/api/x.py\", line 1, in f\n    g(%q)\n%s\n",
+			c.secret("code line of "+where), "PluginDaemonInnerError: "+c.secret("stack trace of "+where)))
 }
 
 // canaryMetrics returns metrics with a canary in every text.

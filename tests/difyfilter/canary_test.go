@@ -44,7 +44,8 @@ func (c *canaries) content(field string) string {
 
 // secrets returns the known forms of secrets, alternating between fields.
 var secretForms = []string{
-	"sk-%s", "app-%s", "dataset-%s", "Authorization: Bearer %s", "redis://:%s@redis:6379/1", `{"api_key": "%s"}`, "password=%s",
+	"sk-%s", "app-%s", "dataset-%s", "Authorization: Bearer %s", "redis://:%s@redis:6379/1", `{"api_key": "%s"}`,
+	"password=%s",
 	"postgresql://postgres:%s@db_postgres:5432/dify", `{\"access_token\": \"%s\"}`, "token: %s",
 }
 
@@ -90,10 +91,17 @@ func TestNoCanaryLeaves(t *testing.T) {
 		assert.Empty(t, c.leaks(string(text)), "in OpenSearch, %s", pattern)
 	}
 	s.documents(t, 0, "otelcol-dify-dead-letter*", servers.All())
-	assert.True(t, slices.ContainsFunc(documents["dify-traces-*"], func(hit servers.Hit) bool { return attribute(hit, "custom.score") == "NaN" }))
+	assert.True(
+		t,
+		slices.ContainsFunc(
+			documents["dify-traces-*"], func(hit servers.Hit) bool { return attribute(hit, "custom.score") == "NaN" },
+		),
+	)
 
 	wait.For(t, "Sentry has the trace, its errors, those of the lines, and the run", func(context.Context) error {
-		reported := slices.ContainsFunc(s.sentry.Events(), func(e sink.SentryEvent) bool { return strings.Contains(string(e.Payload), run) })
+		reported := slices.ContainsFunc(
+			s.sentry.Events(), func(e sink.SentryEvent) bool { return strings.Contains(string(e.Payload), run) },
+		)
 		if !reported || len(s.sentry.Transactions()) < 1 || len(s.sentry.Events()) < 5 || len(s.sentry.Logs()) < 4 {
 			return fmt.Errorf("run: %v, %+v", reported, s.sentry.Counts())
 		}
@@ -109,7 +117,8 @@ func TestNoCanaryLeaves(t *testing.T) {
 	var exposition string
 	wait.For(t, "Prometheus has Dify's and our own series", func(ctx context.Context) (err error) {
 		exposition, err = s.exposition(ctx)
-		if err == nil && (!strings.Contains(exposition, "canary_seconds_count") || !strings.Contains(exposition, "app_workflow_run_failure_total{")) {
+		if err == nil &&
+			(!strings.Contains(exposition, "canary_seconds_count") || !strings.Contains(exposition, "app_workflow_run_failure_total{")) {
 			err = errors.New("not all are there")
 		}
 		return err
@@ -128,8 +137,15 @@ func (s *stack) writeRun(t *testing.T, c *canaries) string {
 	tenant, app, run := uuid.NewString(), uuid.NewString(), uuid.NewString()
 	user := uuid.NewString()
 	require.NoError(t, w.CreateTenant(ctx, schema.Tenant{ID: tenant, Name: c.secret("tenants.name")}))
-	require.NoError(t, w.CreateApp(ctx, schema.App{ID: app, TenantID: tenant, Name: c.secret("apps.name"), Mode: "workflow"}))
-	require.NoError(t, w.CreateEndUser(ctx, schema.EndUser{ID: user, TenantID: tenant, AppID: app, SessionID: c.content("end_users.session_id")}))
+	require.NoError(
+		t, w.CreateApp(ctx, schema.App{ID: app, TenantID: tenant, Name: c.secret("apps.name"), Mode: "workflow"}),
+	)
+	require.NoError(
+		t,
+		w.CreateEndUser(
+			ctx, schema.EndUser{ID: user, TenantID: tenant, AppID: app, SessionID: c.content("end_users.session_id")},
+		),
+	)
 	require.NoError(t, w.StartRun(ctx, schema.Run{
 		ID: run, TenantID: tenant, AppID: app, WorkflowID: uuid.NewString(), CreatedBy: user, CreatedAt: now,
 		Inputs: fmt.Sprintf(`{"q": %q}`, c.content("workflow_runs.inputs")),
@@ -146,8 +162,10 @@ func (s *stack) writeRun(t *testing.T, c *canaries) string {
 		Status: "failed", Error: c.secret("workflow_node_executions.error"), FinishedAt: now,
 		Inputs:  fmt.Sprintf(`{"q": %q}`, c.content("workflow_node_executions.inputs")),
 		Outputs: fmt.Sprintf(`{"text": %q}`, c.content("workflow_node_executions.outputs")),
-		ProcessData: fmt.Sprintf(`{"model_provider": "openai", "model_name": "gpt-4o-mini", "usage": {"prompt_tokens": 1, "completion_tokens": 2}, "prompts": [{"text": %q}]}`,
-			c.content("workflow_node_executions.process_data")),
+		ProcessData: fmt.Sprintf(
+			`{"model_provider": "openai", "model_name": "gpt-4o-mini", "usage": {"prompt_tokens": 1, "completion_tokens": 2}, "prompts": [{"text": %q}]}`,
+			c.content("workflow_node_executions.process_data"),
+		),
 		ExecutionMetadata: `{"total_tokens": 3, "total_price": "0.1", "currency": "USD"}`,
 	}))
 	message := uuid.NewString()
@@ -156,13 +174,19 @@ func (s *stack) writeRun(t *testing.T, c *canaries) string {
 		ModelProvider: "openai", ModelID: "gpt-4o-mini", AppMode: "chat", CreatedAt: now,
 	}))
 	require.NoError(t, w.EndMessage(ctx, message, schema.Reply{
-		Answer: c.content("messages.answer"), MessageTokens: 1, AnswerTokens: 2, Error: c.secret("messages.error"), UpdatedAt: now,
+		Answer: c.content(
+			"messages.answer",
+		), MessageTokens: 1, AnswerTokens: 2, Error: c.secret("messages.error"), UpdatedAt: now,
 	}))
 	require.NoError(t, w.EndRun(ctx, run, schema.Outcome{
 		Status: "failed", FinishedAt: now, Elapsed: time.Second, TotalTokens: 3,
 		Error: strings.Join([]string{
 			c.secret("workflow_runs.error"), c.secret("workflow_runs.error, second"), c.secret("workflow_runs.error, third"),
-			"[SQL: SELECT * FROM t WHERE a = '" + c.content("SQL in workflow_runs.error") + "']\n[parameters: {'q': '" + c.content("parameters in workflow_runs.error") + "'}]",
+			"[SQL: SELECT * FROM t WHERE a = '" + c.content(
+				"SQL in workflow_runs.error",
+			) + "']\n[parameters: {'q': '" + c.content(
+				"parameters in workflow_runs.error",
+			) + "'}]",
 		}, "\n"),
 		Outputs: fmt.Sprintf(`{"text": %q}`, c.content("workflow_runs.outputs")),
 	}))

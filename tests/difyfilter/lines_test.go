@@ -36,7 +36,9 @@ type logged struct {
 }
 
 // 2026-11-23 09:34:46,706.706 INFO [Dummy-1] [handler.py:242] b088…7f4b - message
-var difyLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+\.(\d{3}) ([A-Z]+) \[.*?\] \[\S+:\d+\] ([0-9a-f]{32})? - (.*)`)
+var difyLine = regexp.MustCompile(
+	`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+\.(\d{3}) ([A-Z]+) \[.*?\] \[\S+:\d+\] ([0-9a-f]{32})? - (.*)`,
+)
 
 // gunicorn's and Celery's own lines at the start and the end. Other lines without a head belong to the line above
 // them.
@@ -82,7 +84,9 @@ const (
 func TestRecordedLinesBecomeRecords(t *testing.T) {
 	s := newStack(t)
 	d := s.newDriver(t)
-	entries := append(recordedLog(t, d, apiContainer, "api.log.gz"), recordedLog(t, d, workerContainer, "worker.log.gz")...)
+	entries := append(
+		recordedLog(t, d, apiContainer, "api.log.gz"),
+		recordedLog(t, d, workerContainer, "worker.log.gz")...)
 	count := func(keep func(logged) bool) int {
 		n := 0
 		for _, e := range entries {
@@ -114,15 +118,28 @@ func TestRecordedLinesBecomeRecords(t *testing.T) {
 	})
 	require.Positive(t, refused)
 	s.documents(t, refused, "dify-logs-*", all(
-		term("resource.service.name", "langgenius/dify"), term("resource.dify.role", "api"), term("attributes.http.response.status_code", 400),
-		map[string]any{"range": map[string]any{"@timestamp": map[string]any{"gte": "2026-11-23T09:33:00Z", "lt": "2026-11-23T09:45:00Z"}}},
+		term(
+			"resource.service.name", "langgenius/dify",
+		),
+		term("resource.dify.role", "api"),
+		term("attributes.http.response.status_code", 400),
+		map[string]any{
+			"range": map[string]any{"@timestamp": map[string]any{"gte": "2026-11-23T09:33:00Z", "lt": "2026-11-23T09:45:00Z"}},
+		},
 	))
-	s.documents(t, count(func(e logged) bool { return raises(e, "ConnectError") && e.sentFrom == workerContainer }), "dify-logs-*",
-		all(term("resource.dify.role", "worker"), term("attributes.exception.type", "httpx.ConnectError")))
+	s.documents(
+		t, count(func(e logged) bool { return raises(e, "ConnectError") && e.sentFrom == workerContainer }), "dify-logs-*",
+		all(term("resource.dify.role", "worker"), term("attributes.exception.type", "httpx.ConnectError")),
+	)
 
 	// Health checks are dropped by their rule.
 	checks := count(func(e logged) bool { return strings.Contains(e.message, `"GET /health HTTP/1.1" 200 `) })
-	dropped, err := s.OwnMetric(t.Context(), "otelcol_dify_filter_dropped_items_total", `kind="log_record"`, `rule="health_check"`)
+	dropped, err := s.OwnMetric(
+		t.Context(),
+		"otelcol_dify_filter_dropped_items_total",
+		`kind="log_record"`,
+		`rule="health_check"`,
+	)
 	require.NoError(t, err)
 	require.Equal(t, checks, int(dropped))
 
@@ -229,7 +246,8 @@ func TestEveryFormatOfLines(t *testing.T) {
 		attributes            map[string]string
 	}{
 		{"2026-11-23T12:00:00.123", "ERROR", "api", "in JSON", map[string]string{
-			"exception.type": "KeyError", "dify.tenant_id": "t1", "dify.user_type": "account", "code.file.path": "external_api.py",
+			"exception.type": "KeyError", "dify.tenant_id": "t1", "dify.user_type": "account",
+			"code.file.path": "external_api.py",
 		}},
 		{"2026-11-23T12:00:01.893", "INFO", "beat", "as compose sets it", nil},
 		{"2026-11-23T12:00:02.5", "WARN", "api", "up to 1.10", nil},

@@ -50,7 +50,9 @@ func countRequests(t *testing.T, more map[string]string) {
 	}
 	maps.Copy(env, s.difyEnv)
 	maps.Copy(env, more)
-	app := pyenv.StartAppIn(t, repo.Path("tests", "python"), pyenv.Size{Gunicorn: gunicornWorkers, Celery: celeryWorkers}, env)
+	app := pyenv.StartAppIn(
+		t, repo.Path("tests", "python"), pyenv.Size{Gunicorn: gunicornWorkers, Celery: celeryWorkers}, env,
+	)
 	c := &client{app: app, pids: map[int]int{}}
 
 	c.until(t, 200, gunicornWorkers)

@@ -77,7 +77,12 @@ func (s *stack) openDatabase(t *testing.T, redis *servers.Redis) {
 // export sends an OTLP request of a signal.
 func (s *stack) export(t *testing.T, signal string, body []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.OTLPHTTP+"/v1/"+signal, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"http://"+s.OTLPHTTP+"/v1/"+signal,
+		bytes.NewReader(body),
+	)
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	resp, err := http.DefaultClient.Do(req)

@@ -51,8 +51,10 @@ func (g *generation) record(ctx context.Context) (*sink, error) {
 	}
 	defer os.RemoveAll(dir)
 
-	worker, err := g.start(dir, exported, "worker", "celery", "--app", "dify:celery_app", "worker", "--pool", "solo",
-		"--queues", "workflow_based_app_execution,ops_trace,dataset", "--hostname", "worker@dify-worker", "--loglevel", "INFO")
+	worker, err := g.start(
+		dir, exported, "worker", "celery", "--app", "dify:celery_app", "worker", "--pool", "solo", "--queues",
+		"workflow_based_app_execution,ops_trace,dataset", "--hostname", "worker@dify-worker", "--loglevel", "INFO",
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,9 @@ func TestImage(t *testing.T) {
 		assert.Equal(t, "10001:10001", e.Docker(t, "inspect", "--format", "{{.Config.User}}", image))
 	})
 	t.Run("validates the shipped configuration", func(t *testing.T) {
-		e.Docker(t, slices.Concat(hardened, []string{"--rm", image, "validate", "--config=/etc/otelcol-dify/collector.yaml"})...)
+		e.Docker(
+			t,
+			slices.Concat(hardened, []string{"--rm", image, "validate", "--config=/etc/otelcol-dify/collector.yaml"})...)
 	})
 	t.Run("starts and is healthy", func(t *testing.T) { checkStart(t, e) })
 }

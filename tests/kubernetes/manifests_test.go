@@ -85,7 +85,14 @@ func drained(t *testing.T, m *manifests) *manifests {
 	t.Helper()
 	documents := documents(t, folder("kubernetes", "drain.yaml"))
 	require.Len(t, documents, 1)
-	m.add(t, []byte(strings.Replace(string(documents[0]), "configMap: {name: otelcol-dify}", "configMap: {name: "+collectorConfig(t, m)+"}", 1)))
+	m.add(
+		t,
+		[]byte(
+			strings.Replace(
+				string(documents[0]), "configMap: {name: otelcol-dify}", "configMap: {name: "+collectorConfig(t, m)+"}", 1,
+			),
+		),
+	)
 	return m
 }
 
@@ -165,7 +172,12 @@ func (m *manifests) checkVolumes(t *testing.T, name string, spec corev1.PodSpec)
 			assert.Contains(t, m.configs, volume.ConfigMap.Name)
 		}
 		if volume.PersistentVolumeClaim != nil {
-			assert.Regexp(t, `^storage-otelcol-writer-\d+$`, volume.PersistentVolumeClaim.ClaimName, "a claim of the StatefulSet")
+			assert.Regexp(
+				t,
+				`^storage-otelcol-writer-\d+$`,
+				volume.PersistentVolumeClaim.ClaimName,
+				"a claim of the StatefulSet",
+			)
 		}
 	}
 	if set := m.sets[name]; set != nil {

@@ -45,7 +45,8 @@ func decode(t *testing.T, document []byte) runtime.Object {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, networkingv1.AddToScheme,
+		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme,
+		networkingv1.AddToScheme,
 	} {
 		require.NoError(t, add(scheme))
 	}
@@ -126,7 +127,9 @@ func documents(t *testing.T, file string) [][]byte {
 
 // templates returns the pod templates by the workload that creates them.
 func (m *manifests) templates() map[string]corev1.PodTemplateSpec {
-	templates := map[string]corev1.PodTemplateSpec{m.metrics.Name: m.metrics.Spec.Template, m.topics.Name: m.topics.Spec.Template}
+	templates := map[string]corev1.PodTemplateSpec{
+		m.metrics.Name: m.metrics.Spec.Template, m.topics.Name: m.topics.Spec.Template,
+	}
 	for name, set := range m.sets {
 		templates[name] = set.Spec.Template
 	}

@@ -50,7 +50,9 @@ func listPackages(t *testing.T) []listed {
 	t.Helper()
 	var all []listed
 	for _, system := range []string{"linux", "windows"} {
-		cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports", "./components/...")
+		cmd := exec.CommandContext(
+			t.Context(), "go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports", "./components/...",
+		)
 		cmd.Dir = repo.Path()
 		cmd.Env = append(cmd.Environ(), "GOOS="+system, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
 		out, err := cmd.Output()
@@ -103,7 +105,10 @@ func checkImport(t *testing.T, importer, from string, fromRoot bool, imported st
 	if to != shared {
 		assert.Equalf(t, from, to, "%s imports %s: a component imports no other one", importer, imported)
 	}
-	assert.Falsef(t, to == from && toRoot && !fromRoot, "%s imports %s: a package in internal/ imports its component's root", importer, imported)
+	assert.Falsef(
+		t, to == from && toRoot && !fromRoot, "%s imports %s: a package in internal/ imports its component's root", importer,
+		imported,
+	)
 }
 
 // source is a hand-written file of components/ that is not a test.
@@ -124,7 +129,10 @@ func sources(t *testing.T) []source {
 			return err
 		case entry.IsDir() && name == "testdata":
 			return fs.SkipDir
-		case entry.IsDir(), filepath.Ext(name) != ".go", strings.HasSuffix(name, "_test.go"), strings.HasPrefix(name, "generated_"):
+		case entry.IsDir(),
+			filepath.Ext(name) != ".go",
+			strings.HasSuffix(name, "_test.go"),
+			strings.HasPrefix(name, "generated_"):
 			return nil
 		}
 		text, err := os.ReadFile(file)

@@ -160,10 +160,15 @@ func dsl(t *testing.T, metrics, buckets []aggregation) map[string]any {
 		if typeOf(metrics, order) == "count" {
 			order = "_count"
 		}
-		body["terms"] = map[string]any{"field": b.Params["field"], "size": b.Params["size"], "order": map[string]any{order: b.Params["order"]}}
+		body["terms"] = map[string]any{
+			"field": b.Params["field"], "size": b.Params["size"], "order": map[string]any{order: b.Params["order"]},
+		}
 	case "date_histogram":
 		require.Equal(t, "auto", b.Params["interval"])
-		body["date_histogram"] = map[string]any{"field": b.Params["field"], "fixed_interval": "30s", "time_zone": "UTC", "min_doc_count": b.Params["min_doc_count"]}
+		body["date_histogram"] = map[string]any{
+			"field": b.Params["field"], "fixed_interval": "30s", "time_zone": "UTC",
+			"min_doc_count": b.Params["min_doc_count"],
+		}
 	default:
 		require.Fail(t, "this test would have to translate "+b.Type)
 	}

@@ -31,7 +31,10 @@ func TestMain(m *testing.M) {
 var plain *servers.OpenSearch
 
 var startPlain = sync.OnceValue(func() (err error) {
-	plain, err = servers.StartOpenSearchNode(context.Background(), servers.NodeOptions{}) // outlives the first test that uses it
+	// Outlives the first test that uses it.
+	plain, err = servers.StartOpenSearchNode(
+		context.Background(), servers.NodeOptions{},
+	)
 	return err
 })
 

@@ -36,7 +36,10 @@ func TestReplayThatEndsEarlyDeletesNothing(t *testing.T) {
 			if found := mark.FindSubmatch(body); assert.NotNil(t, found, "only what is marked is replayed") {
 				marks[string(found[1])] = true
 			}
-			_, _ = io.WriteString(w, `{"took":1,"timed_out":false,"total":3,"created":1,"version_conflicts":1,"failures":[],"canceled":"by user request"}`)
+			_, _ = io.WriteString(
+				w,
+				`{"took":1,"timed_out":false,"total":3,"created":1,"version_conflicts":1,"failures":[],"canceled":"by user request"}`,
+			)
 			return
 		}
 		_, _ = io.WriteString(w, `{}`)

@@ -117,15 +117,27 @@ func readRuns(t *testing.T, db *pgxpool.Pool) *recordedFigures {
 // writeStuckRun writes a run of an existing app that started two days ago and has not ended.
 func writeStuckRun(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
-	run := schema.Run{ID: uuid.NewString(), WorkflowID: uuid.NewString(), CreatedBy: uuid.NewString(), CreatedAt: time.Now().Add(-48 * time.Hour)}
-	require.NoError(t, db.QueryRow(t.Context(), "SELECT id::text, tenant_id::text FROM apps WHERE mode = 'workflow' LIMIT 1").Scan(&run.AppID, &run.TenantID))
+	run := schema.Run{
+		ID: uuid.NewString(), WorkflowID: uuid.NewString(), CreatedBy: uuid.NewString(),
+		CreatedAt: time.Now().Add(-48 * time.Hour),
+	}
+	require.NoError(
+		t,
+		db.QueryRow(t.Context(), "SELECT id::text, tenant_id::text FROM apps WHERE mode = 'workflow' LIMIT 1").
+			Scan(&run.AppID, &run.TenantID),
+	)
 	require.NoError(t, schema.NewWriter(db).StartRun(t.Context(), run))
 }
 
 // export sends an OTLP request as JSON.
 func export(t *testing.T, c *collector.Collector, signal, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.OTLPHTTP+"/v1/"+signal, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"http://"+c.OTLPHTTP+"/v1/"+signal,
+		strings.NewReader(body),
+	)
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
@@ -150,7 +162,12 @@ func awaitCount(t *testing.T, search *servers.OpenSearch, pattern string, want i
 func awaitSpans(t *testing.T, c *collector.Collector, search *servers.OpenSearch) {
 	t.Helper()
 	wait.For(t, "the spans", func(ctx context.Context) error {
-		passed, err := c.OwnMetric(ctx, "otelcol_processor_outgoing_items_total", `otel_signal="traces"`, `processor="dify_filter"`)
+		passed, err := c.OwnMetric(
+			ctx,
+			"otelcol_processor_outgoing_items_total",
+			`otel_signal="traces"`,
+			`processor="dify_filter"`,
+		)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,9 @@ func (r role) without(right string) role {
 	}
 	return role{
 		ClusterPermissions: other(r.ClusterPermissions),
-		IndexPermissions:   []indexPermission{{IndexPatterns: other(indices.IndexPatterns), AllowedActions: other(indices.AllowedActions)}},
+		IndexPermissions: []indexPermission{
+			{IndexPatterns: other(indices.IndexPatterns), AllowedActions: other(indices.AllowedActions)},
+		},
 	}
 }
 
@@ -120,13 +122,25 @@ func (s *secured) send(t *testing.T) {
 	s.days++
 	day := time.Date(2021, 1, 1, 12, 0, 0, 0, time.UTC).AddDate(0, 0, s.days)
 	makeRefusingIndex(t, s.search, day.AddDate(1, 0, 0))
-	export(t, s.Collector, "traces", fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c",
-"spanId":"%016x","name":"POST","startTimeUnixNano":"%d","endTimeUnixNano":"%[2]d"}]}]}]}`, s.days, day.UnixNano()))
+	export(
+		t,
+		s.Collector,
+		"traces",
+		fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c",
+"spanId":"%016x","name":"POST","startTimeUnixNano":"%d","endTimeUnixNano":"%[2]d"}]}]}]}`, s.days, day.UnixNano()),
+	)
 	for _, at := range []time.Time{day, day.AddDate(1, 0, 0)} {
-		export(t, s.Collector, "logs", fmt.Sprintf(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"%d","body":{"stringValue":"x"},
-"attributes":[{"key":"log.record.uid","value":{"stringValue":"%[1]d"}},{"key":"http.response.status_code","value":{"stringValue":"none"}}]}]}]}]}`, at.UnixNano()))
+		export(
+			t,
+			s.Collector,
+			"logs",
+			fmt.Sprintf(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"%d","body":{"stringValue":"x"},
+"attributes":[{"key":"log.record.uid","value":{"stringValue":"%[1]d"}},{"key":"http.response.status_code","value":{"stringValue":"none"}}]}]}]}]}`, at.UnixNano()),
+		)
 	}
-	for pattern, documents := range map[string]int{"dify-traces-*": 1, "workflow-logs-*": 2, "dify-logs-*": 1, "otelcol-dify-dead-letter": 1} {
+	for pattern, documents := range map[string]int{
+		"dify-traces-*": 1, "workflow-logs-*": 2, "dify-logs-*": 1, "otelcol-dify-dead-letter": 1,
+	} {
 		s.sent[pattern] += documents
 	}
 }

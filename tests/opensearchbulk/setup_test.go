@@ -43,16 +43,29 @@ func TestMappingsStayAsTheTemplatesSay(t *testing.T) {
 	attributes := strings.Join(odd, ",")
 	for _, other := range []string{`{"intValue":"7"}`, `{"stringValue":"x"}`, `{"kvlistValue":{"values":[{"key":"b","value":{"boolValue":true}}]}}`} {
 		same := attributes + `,{"key":"any","value":` + other + `}`
-		export(t, c, "logs", `{"resourceLogs":[{"resource":{"attributes":[`+same+`]},"scopeLogs":[{"scope":{"attributes":[`+same+`]},
-"logRecords":[{"timeUnixNano":"1795430274000000000","body":{"kvlistValue":{"values":[{"key":"b","value":{"intValue":"1"}}]}},"attributes":[`+same+`]}]}]}]}`)
-		export(t, c, "traces", `{"resourceSpans":[{"resource":{"attributes":[`+same+`]},"scopeSpans":[{"scope":{"attributes":[`+same+`]},
+		export(
+			t,
+			c,
+			"logs",
+			`{"resourceLogs":[{"resource":{"attributes":[`+same+`]},"scopeLogs":[{"scope":{"attributes":[`+same+`]},
+"logRecords":[{"timeUnixNano":"1795430274000000000","body":{"kvlistValue":{"values":[{"key":"b","value":{"intValue":"1"}}]}},"attributes":[`+same+`]}]}]}]}`,
+		)
+		export(
+			t,
+			c,
+			"traces",
+			`{"resourceSpans":[{"resource":{"attributes":[`+same+`]},"scopeSpans":[{"scope":{"attributes":[`+same+`]},
 "spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"`+fmt.Sprintf("%016x", len(same))+`","name":"n","startTimeUnixNano":"1795430274000000000",
-"endTimeUnixNano":"1795430274000000000","attributes":[`+same+`],"events":[{"name":"e","timeUnixNano":"1795430274000000000","attributes":[`+same+`]}]}]}]}]}`)
+"endTimeUnixNano":"1795430274000000000","attributes":[`+same+`],"events":[{"name":"e","timeUnixNano":"1795430274000000000","attributes":[`+same+`]}]}]}]}]}`,
+		)
 	}
 	for _, prefix := range []string{"workflow-logs-", "dify-logs-", "dify-traces-"} {
 		awaitCount(t, search, prefix+"2026.11.23", 3)
 		require.NoError(t, search.Send(t.Context(), http.MethodPut, "/"+prefix+"empty", nil, &struct{}{}))
-		assert.Equal(t, mappings(t, search, prefix+"empty"), mappings(t, search, prefix+"2026.11.23"), "what the template says, and nothing else")
+		assert.Equal(
+			t, mappings(t, search, prefix+"empty"), mappings(t, search, prefix+"2026.11.23"),
+			"what the template says, and nothing else",
+		)
 	}
 }
 
@@ -97,7 +110,9 @@ func TestTemplatesThatAnOperatorChangedAreLeft(t *testing.T) {
 	theirs := found.Templates[0].Content
 	theirs["template"].(map[string]any)["settings"].(map[string]any)["index"].(map[string]any)["number_of_shards"] = "3"
 	require.NoError(t, search.Send(t.Context(), http.MethodPut, path, theirs, &struct{}{}))
-	require.NoError(t, search.Send(t.Context(), http.MethodDelete, "/_index_template/otelcol-dify-dead-letter", nil, &struct{}{}))
+	require.NoError(
+		t, search.Send(t.Context(), http.MethodDelete, "/_index_template/otelcol-dify-dead-letter", nil, &struct{}{}),
+	)
 
 	c.KillAndRestart(t)
 	awaitTemplates(t, search)
@@ -107,7 +122,9 @@ func TestTemplatesThatAnOperatorChangedAreLeft(t *testing.T) {
 		}
 		return nil
 	})
-	assert.Equal(t, 5, strings.Count(c.Log(), "The index template is written"), "four at first, then the one that was deleted")
+	assert.Equal(
+		t, 5, strings.Count(c.Log(), "The index template is written"), "four at first, then the one that was deleted",
+	)
 	require.NoError(t, search.Send(t.Context(), http.MethodGet, path, nil, &found))
 	assert.Equal(t, theirs, found.Templates[0].Content)
 	assert.Equal(t, 2, strings.Count(c.Log(), "nothing deletes old indices"), "once a start")

@@ -31,7 +31,9 @@ func BenchmarkChain(b *testing.B) {
 	b.Run("single", func(b *testing.B) {
 		for b.Loop() {
 			back := throughput.Start(b)
-			c := collector.Start(b, collector.Options{Configs: []string{throughput.TracesOnly(b, "collector.yaml")}, Env: back.Env})
+			c := collector.Start(
+				b, collector.Options{Configs: []string{throughput.TracesOnly(b, "collector.yaml")}, Env: back.Env},
+			)
 			used := back.CPU(b, requests, c.OTLPHTTP, c)
 			single = float64(spans) / used[0].Seconds()
 			b.ReportMetric(single, "spans/cpu-s")
@@ -43,11 +45,20 @@ func BenchmarkChain(b *testing.B) {
 				back := throughput.Start(b)
 				back.Env["OTELCOL_KAFKA_BROKERS"] = kafka.Brokers
 				back.Env["OTELCOL_KAFKA_TOPIC_PREFIX"] = "bench" + strconv.FormatInt(time.Now().UnixNano(), 36)
-				require.NoError(b, kafka.CreateTopics(b.Context(), benchPartitions, back.Env["OTELCOL_KAFKA_TOPIC_PREFIX"]+"-traces"))
-				gateway := collector.Start(b, collector.Options{Configs: []string{throughput.TracesOnly(b, "scale/gateway.yaml")}, Env: back.Env})
+				require.NoError(
+					b, kafka.CreateTopics(b.Context(), benchPartitions, back.Env["OTELCOL_KAFKA_TOPIC_PREFIX"]+"-traces"),
+				)
+				gateway := collector.Start(
+					b, collector.Options{Configs: []string{throughput.TracesOnly(b, "scale/gateway.yaml")}, Env: back.Env},
+				)
 				chain := []*collector.Collector{gateway}
 				for range writers {
-					chain = append(chain, collector.Start(b, collector.Options{Configs: []string{throughput.TracesOnly(b, "scale/writer.yaml")}, Env: back.Env}))
+					chain = append(
+						chain,
+						collector.Start(
+							b, collector.Options{Configs: []string{throughput.TracesOnly(b, "scale/writer.yaml")}, Env: back.Env},
+						),
+					)
 				}
 				used := back.CPU(b, requests, gateway.OTLPHTTP, chain...)
 				writing := time.Duration(0)

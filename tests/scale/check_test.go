@@ -71,11 +71,14 @@ func (r *rig) awaitDocuments(t *testing.T, indices string, want int) {
 func (r *rig) ids(t *testing.T, indices string, of func(servers.Hit) string) map[string]bool {
 	t.Helper()
 	seen := map[string]bool{}
-	require.NoError(t, r.search.Walk(t.Context(), indices, []string{"attributes.dify.workflow_run_id"}, func(hit servers.Hit) {
-		id := of(hit)
-		assert.Falsef(t, seen[id], "%s is there twice, at last in %s", id, hit.Index)
-		seen[id] = true
-	}))
+	require.NoError(
+		t,
+		r.search.Walk(t.Context(), indices, []string{"attributes.dify.workflow_run_id"}, func(hit servers.Hit) {
+			id := of(hit)
+			assert.Falsef(t, seen[id], "%s is there twice, at last in %s", id, hit.Index)
+			seen[id] = true
+		}),
+	)
 	return seen
 }
 
@@ -164,7 +167,10 @@ func (r *rig) failuresReported(t *testing.T, e emitted) error {
 		}
 	}
 	if missing > 0 || exceptions < e.Exceptions {
-		return fmt.Errorf("%d of %d exceptions are reported, and %d of %d failed runs are not", exceptions, e.Exceptions, missing, e.WithoutException)
+		return fmt.Errorf(
+			"%d of %d exceptions are reported, and %d of %d failed runs are not", exceptions, e.Exceptions, missing,
+			e.WithoutException,
+		)
 	}
 	return nil
 }

@@ -30,7 +30,12 @@ func TestLeavingWriterDrains(t *testing.T) {
 	}
 	leaving := r.addWriter(t)
 	r.expectConsumed(t, "traces", "logs", "workflow-logs")
-	waiting, err := leaving.OwnMetric(t.Context(), "otelcol_exporter_queue_size", `exporter="opensearch"`, `data_type="traces"`)
+	waiting, err := leaving.OwnMetric(
+		t.Context(),
+		"otelcol_exporter_queue_size",
+		`exporter="opensearch"`,
+		`data_type="traces"`,
+	)
 	require.NoError(t, err)
 	assert.InDelta(t, len(taken), waiting, 0, "traces in the queue")
 

@@ -35,7 +35,10 @@ func TestEachOnceThroughFaults(t *testing.T) {
 	}
 	e := load.finish(t)
 	begin := time.Now()
-	t.Logf("%d spans, %d runs, %d requests, %d roots, %d exceptions", e.Spans, e.Ended(), e.Requests, len(e.roots), e.Exceptions)
+	t.Logf(
+		"%d spans, %d runs, %d requests, %d roots, %d exceptions", e.Spans, e.Ended(), e.Requests, len(e.roots),
+		e.Exceptions,
+	)
 	s.expectConsumed(t, "traces", "workflow-logs", "metrics")
 	s.expectDocumentsOnce(t, e)
 	s.expectSentryOnce(t, e)
@@ -48,7 +51,10 @@ func newFaultRig(t *testing.T) *rig {
 	kafka, search := ownServers(t)
 	return newRigWith(t, rigOptions{
 		gateways: 2, writers: 3, reader: true, metrics: true, kafka: kafka, search: search,
-		writerOverlay: []string{"yaml:exporters::sentry::run_window: 2s"}, // instead of 30s; a failed run without an exception is reported then
+		// Instead of 30s; a failed run without an exception is reported then.
+		writerOverlay: []string{
+			"yaml:exporters::sentry::run_window: 2s",
+		},
 	})
 }
 

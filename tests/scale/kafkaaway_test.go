@@ -33,7 +33,9 @@ func ownKafka(t *testing.T) *servers.Kafka {
 // meanwhile, because the stock exporter's send is not canceled, so it is killed. It starts without Kafka.
 func TestGatewayKeepsWhatKafkaDoesNotTake(t *testing.T) {
 	kafka := ownKafka(t)
-	r := newRigWith(t, rigOptions{gateways: 1, kafka: kafka, overlays: []string{"yaml:exporters::kafka::sending_queue::queue_size: 30"}})
+	r := newRigWith(
+		t, rigOptions{gateways: 1, kafka: kafka, overlays: []string{"yaml:exporters::kafka::sending_queue::queue_size: 30"}},
+	)
 	gateway := r.gateways[0]
 	require.NoError(t, kafka.Halt(true))
 	var acknowledged []string

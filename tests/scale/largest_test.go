@@ -34,7 +34,9 @@ func TestLargestRequestPasses(t *testing.T) {
 	text := incompressible(largestRequest/largeSpans - 300)
 
 	trace := func(last string) []byte { return largeTrace(t, text, last) }
-	assert.Equal(t, codes.ResourceExhausted, status.Code(exportGRPC(t, gateway.OTLPGRPC, exactly(t, largestRequest+1, trace))))
+	assert.Equal(
+		t, codes.ResourceExhausted, status.Code(exportGRPC(t, gateway.OTLPGRPC, exactly(t, largestRequest+1, trace))),
+	)
 	require.NoError(t, exportGRPC(t, gateway.OTLPGRPC, exactly(t, largestRequest, trace)))
 	gateway.expectMetric(t, 0, "otelcol_exporter_queue_size")
 	r.expectConsumed(t, "traces")
@@ -44,7 +46,9 @@ func TestLargestRequestPasses(t *testing.T) {
 	}
 
 	points := func(last string) []byte { return largeMetrics(t, text, last) }
-	assert.Equal(t, http.StatusBadRequest, export(t, gateway.OTLPHTTP, "metrics", protobuf, exactly(t, largestRequest+1, points)))
+	assert.Equal(
+		t, http.StatusBadRequest, export(t, gateway.OTLPHTTP, "metrics", protobuf, exactly(t, largestRequest+1, points)),
+	)
 	require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "metrics", protobuf, exactly(t, largestRequest, points)))
 	gateway.expectMetric(t, 0, "otelcol_exporter_queue_size")
 
@@ -62,7 +66,10 @@ func incompressible(size int) string {
 	random := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
 	for {
-		line := fmt.Sprintf("  File \"/app/api/%x/%x.py\", line %d, in f%x\n", random.Uint64(), random.Uint64(), random.IntN(1000), random.Uint64())
+		line := fmt.Sprintf(
+			"  File \"/app/api/%x/%x.py\", line %d, in f%x\n", random.Uint64(), random.Uint64(), random.IntN(1000),
+			random.Uint64(),
+		)
 		if b.Len()+len(line) > size {
 			return b.String()
 		}

@@ -24,7 +24,8 @@ func TestTLSAndLogin(t *testing.T) {
 	r := newRigWith(t, rigOptions{
 		kafka: kafka,
 		env: map[string]string{
-			"OTELCOL_KAFKA_BROKERS": kafka.Secure, "OTELCOL_KAFKA_CA_FILE": kafka.CAFile, "OTELCOL_KAFKA_USERNAME": servers.KafkaUser,
+			"OTELCOL_KAFKA_BROKERS": kafka.Secure, "OTELCOL_KAFKA_CA_FILE": kafka.CAFile,
+			"OTELCOL_KAFKA_USERNAME": servers.KafkaUser,
 		},
 		overlays: []string{"yaml:service::telemetry::logs::level: debug"},
 	})
@@ -47,9 +48,13 @@ func TestTLSAndLogin(t *testing.T) {
 		}
 
 		gateway = start(servers.KafkaPassword, mechanism, gateway.storage, "gateway.yaml")
-		require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "metrics", protobuf, gauge(t, fmt.Sprint("login.", n), 1)))
+		require.Equal(
+			t, http.StatusOK, export(t, gateway.OTLPHTTP, "metrics", protobuf, gauge(t, fmt.Sprint("login.", n), 1)),
+		)
 		metrics := start(servers.KafkaPassword, mechanism, "", "metrics.yaml")
-		wait.For(t, "the metric", func(ctx context.Context) error { return shows(ctx, metrics.Prometheus, fmt.Sprint("login_", n)) })
+		wait.For(
+			t, "the metric", func(ctx context.Context) error { return shows(ctx, metrics.Prometheus, fmt.Sprint("login_", n)) },
+		)
 		writer := start(servers.KafkaPassword, mechanism, reader.storage, "writer.yaml")
 		assert.Contains(t, documentIDs(r.expectDocuments(t, i+1, spanIndices)), spanIDs(n)[0])
 		for _, open := range []*instance{gateway, writer, metrics} {
@@ -59,4 +64,7 @@ func TestTLSAndLogin(t *testing.T) {
 }
 
 // mechanismError is Kafka's error for a wrong password.
-var mechanismError = map[string]string{"SCRAM-SHA-512": "invalid credentials with SASL mechanism SCRAM-SHA-512", "PLAIN": "Invalid username or password"}
+var mechanismError = map[string]string{
+	"SCRAM-SHA-512": "invalid credentials with SASL mechanism SCRAM-SHA-512",
+	"PLAIN":         "Invalid username or password",
+}

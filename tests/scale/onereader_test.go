@@ -25,12 +25,19 @@ func TestOneReader(t *testing.T) {
 	rows, app := schema.NewWriter(r.dify.Pool), uuid.NewString()
 	tenant := uuid.NewString()
 	require.NoError(t, rows.CreateTenant(t.Context(), schema.Tenant{ID: tenant, Name: "Acme"}))
-	require.NoError(t, rows.CreateApp(t.Context(), schema.App{ID: app, TenantID: tenant, Name: "Translate", Mode: "workflow"}))
+	require.NoError(
+		t, rows.CreateApp(t.Context(), schema.App{ID: app, TenantID: tenant, Name: "Translate", Mode: "workflow"}),
+	)
 	end := func() {
 		now := time.Now()
-		run := schema.Run{ID: uuid.NewString(), TenantID: tenant, AppID: app, WorkflowID: app, CreatedBy: tenant, CreatedAt: now, Inputs: "{}"}
+		run := schema.Run{
+			ID: uuid.NewString(), TenantID: tenant, AppID: app, WorkflowID: app, CreatedBy: tenant, CreatedAt: now,
+			Inputs: "{}",
+		}
 		require.NoError(t, rows.StartRun(t.Context(), run))
-		require.NoError(t, rows.EndRun(t.Context(), run.ID, schema.Outcome{Status: "succeeded", FinishedAt: now, Elapsed: time.Second}))
+		require.NoError(
+			t, rows.EndRun(t.Context(), run.ID, schema.Outcome{Status: "succeeded", FinishedAt: now, Elapsed: time.Second}),
+		)
 	}
 	for range 5 {
 		end()

@@ -46,7 +46,10 @@ func TestPoisonMessageIsSkipped(t *testing.T) {
 		return shows(ctx, r.metrics.Prometheus, "poison_before", "poison_after")
 	})
 
-	counters := map[string]string{"traces": "spans", "logs": "log_records", "workflow-logs": "log_records", "metrics": "metric_points"}
+	counters := map[string]string{
+		"traces": "spans", "logs": "log_records", "workflow-logs": "log_records",
+		"metrics": "metric_points",
+	}
 	for topic, items := range counters {
 		reads := r.writers[0]
 		if topic == "metrics" {
@@ -54,7 +57,11 @@ func TestPoisonMessageIsSkipped(t *testing.T) {
 		}
 		r.expectConsumed(t, topic)
 		reads.expectMetric(t, 1, "otelcol_kafka_receiver_unmarshal_failed_"+items+"_total", `topic="`+r.topic(topic)+`"`)
-		place := []string{fmt.Sprintf(`"topic": %q`, r.topic(topic)), `"partition": 0`, fmt.Sprintf(`"offset": %d`, offsets[topic])}
+		place := []string{
+			fmt.Sprintf(`"topic": %q`, r.topic(topic)),
+			`"partition": 0`,
+			fmt.Sprintf(`"offset": %d`, offsets[topic]),
+		}
 		assert.Len(t, reads.logLines(append(place, "skipping")...), 1, "log lines about %s", topic)
 		assert.NotContains(t, reads.Log(), content)
 	}

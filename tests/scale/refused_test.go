@@ -18,8 +18,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// Whatever Kafka rejects because of its own settings stays in the gateway's queue, and is in Kafka when the setting is right
-// again: a revoked right, a rejected record, a topic that was created with a small limit.
+// Whatever Kafka rejects because of its own settings stays in the gateway's queue, and is in Kafka when the setting
+// is right again: a revoked right, a rejected record, a topic that was created with a small limit.
 func TestGatewayKeepsWhatKafkaRejects(t *testing.T) {
 	kafka := ownKafka(t)
 	set := func(key, value string) func(context.Context, string) error {
@@ -31,15 +31,29 @@ func TestGatewayKeepsWhatKafkaRejects(t *testing.T) {
 		log             string
 	}{
 		{"a revoked right", kafka.DenyWrite, kafka.AllowWrite, "TOPIC_AUTHORIZATION_FAILED"},
-		{"a policy on timestamps", set("message.timestamp.before.max.ms", "1"), set("message.timestamp.before.max.ms", ""), "INVALID_TIMESTAMP"},
-		{"a lower limit", set("max.message.bytes", "100"), set("max.message.bytes", fmt.Sprint(servers.MaxMessageBytes)), "MESSAGE_TOO_LARGE"},
+		{
+			"a policy on timestamps", set("message.timestamp.before.max.ms", "1"), set("message.timestamp.before.max.ms", ""),
+			"INVALID_TIMESTAMP",
+		},
+		{
+			"a lower limit", set("max.message.bytes", "100"), set("max.message.bytes", fmt.Sprint(servers.MaxMessageBytes)),
+			"MESSAGE_TOO_LARGE",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRigWith(t, rigOptions{gateways: 1, kafka: kafka, overlays: []string{repo.Path("config", "scale", "sasl.yaml")}, env: map[string]string{
-				"OTELCOL_KAFKA_BROKERS": kafka.Secure, "OTELCOL_KAFKA_CA_FILE": kafka.CAFile,
-				"OTELCOL_KAFKA_USERNAME": servers.KafkaUser, "OTELCOL_KAFKA_PASSWORD": servers.KafkaPassword,
-			}})
+			r := newRigWith(
+				t,
+				rigOptions{
+					gateways: 1,
+					kafka:    kafka,
+					overlays: []string{repo.Path("config", "scale", "sasl.yaml")},
+					env: map[string]string{
+						"OTELCOL_KAFKA_BROKERS": kafka.Secure, "OTELCOL_KAFKA_CA_FILE": kafka.CAFile,
+						"OTELCOL_KAFKA_USERNAME": servers.KafkaUser, "OTELCOL_KAFKA_PASSWORD": servers.KafkaPassword,
+					},
+				},
+			)
 			gateway, topic := r.gateways[0], r.topic("traces")
 			var accepted []string
 			send := func(numbers ...uint64) {
@@ -78,9 +92,12 @@ func TestGatewayKeepsWhatKafkaRejects(t *testing.T) {
 	}
 }
 
-// What exceeds the gateway's own limit can never be sent: it is dropped, counted and logged with its size. Nothing else is.
+// What exceeds the gateway's own limit can never be sent: it is dropped, counted and logged with its size. Nothing
+// else is.
 func TestTooLargeForTheGatewayIsCounted(t *testing.T) {
-	r := newRigWith(t, rigOptions{gateways: 1, overlays: []string{"yaml:exporters::kafka::producer::max_message_bytes: 100000"}})
+	r := newRigWith(
+		t, rigOptions{gateways: 1, overlays: []string{"yaml:exporters::kafka::producer::max_message_bytes: 100000"}},
+	)
 	gateway := r.gateways[0]
 	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(span(t, 1))
 	require.NoError(t, err)

@@ -27,7 +27,9 @@ import (
 func TestReplayGivesTheSameDocuments(t *testing.T) {
 	ports, err := proc.FreePorts(1)
 	require.NoError(t, err)
-	r := newRigWith(t, rigOptions{env: map[string]string{"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(ports[0])}})
+	r := newRigWith(
+		t, rigOptions{env: map[string]string{"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(ports[0])}},
+	)
 	r.opts.env["OTELCOL_SENTRY_DSN"] = "" // off while replaying
 	r.recordDay(t, ports[0])
 	r.assertNoContentInKafka(t)
@@ -77,7 +79,13 @@ func (r *rig) recordDay(t *testing.T, fluentPort int) {
 // assertNoContentInKafka searches for what the user and the application wrote in the recordings.
 func (r *rig) assertNoContentInKafka(t *testing.T) {
 	t.Helper()
-	recorded := strings.ReplaceAll(strings.Join(recordings.Lines(t, recordings.Traces), "\n"), `\"`, `"`) + recordedLines(t, "worker")
+	recorded := strings.ReplaceAll(
+		strings.Join(recordings.Lines(t, recordings.Traces), "\n"),
+		`\"`,
+		`"`,
+	) + recordedLines(
+		t, "worker",
+	)
 	var kept strings.Builder
 	for _, topic := range []string{"traces", "logs", "workflow-logs", "metrics"} {
 		messages, err := r.kafka.Messages(t.Context(), r.topic(topic))
@@ -107,7 +115,8 @@ func sendLines(t *testing.T, port int, container string) int {
 	n := 0
 	for line := range strings.Lines(recordedLines(t, container)) {
 		require.NoError(t, client.PostWithTime(container, time.Now(), map[string]string{
-			"container_id": container, "container_name": "/docker-" + container + "-1", "source": "stderr", "log": strings.TrimSuffix(line, "\n"),
+			"container_id": container, "container_name": "/docker-" + container + "-1", "source": "stderr",
+			"log": strings.TrimSuffix(line, "\n"),
 		}))
 		n++
 	}
@@ -119,7 +128,9 @@ func sendLines(t *testing.T, port int, container string) int {
 func (r *rig) written(t *testing.T, writer *instance) map[string]map[string]any {
 	t.Helper()
 	r.expectConsumed(t, "traces", "logs", "workflow-logs")
-	for _, waiting := range []string{"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items"} {
+	for _, waiting := range []string{
+		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items",
+	} {
 		writer.expectMetric(t, 0, waiting)
 	}
 	documents := map[string]map[string]any{}

@@ -31,7 +31,12 @@ import (
 // export sends an OTLP request over HTTP and returns the response's status.
 func export(t *testing.T, address, signal, contentType string, body []byte) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/v1/"+signal, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"http://"+address+"/v1/"+signal,
+		bytes.NewReader(body),
+	)
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", contentType)
 	resp, err := http.DefaultClient.Do(req)

@@ -187,14 +187,17 @@ func (r *rig) drain(t *testing.T, w *instance) {
 	w.Terminate(t)
 	rest := r.start(t, w.storage, "writer.yaml", "drain.yaml")
 	// OpenSearch may only just have started again.
-	require.NoError(t, wait.Until(t.Context(), 4*wait.Deadline, rest.drained), "the queues of a writer that has left are not empty")
+	require.NoError(
+		t, wait.Until(t.Context(), 4*wait.Deadline, rest.drained), "the queues of a writer that has left are not empty",
+	)
 	rest.Terminate(t)
 }
 
 // drained returns nil when nothing is waiting any more.
 func (i *instance) drained(ctx context.Context) error {
 	for _, name := range []string{
-		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items", "otelcol_exporter_sentry_runs_waiting",
+		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items",
+		"otelcol_exporter_sentry_runs_waiting",
 	} {
 		waiting, err := i.OwnMetric(ctx, name)
 		if err != nil {

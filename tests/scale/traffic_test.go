@@ -58,7 +58,9 @@ type load struct {
 func startLoad(t *testing.T, r *rig, seed uint64, difys int) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	l := &load{stop: stop, emitted: emitted{spans: map[string]bool{}, roots: map[string]bool{}, runs: map[string]*runOutcome{}}}
+	l := &load{
+		stop: stop, emitted: emitted{spans: map[string]bool{}, roots: map[string]bool{}, runs: map[string]*runOutcome{}},
+	}
 	rows := schema.NewWriter(r.dify.Pool)
 	for i := range difys {
 		g := traffic.New(seed + uint64(i))
@@ -104,7 +106,9 @@ func (l *load) play(working, ctx context.Context, g *traffic.Generator, rows *sc
 	exporting.Wait()
 }
 
-func (l *load) happen(ctx context.Context, x *traffic.Exchange, rows *schema.Writer, sdks map[*traffic.Process]*sdk) error {
+func (l *load) happen(
+	ctx context.Context, x *traffic.Exchange, rows *schema.Writer, sdks map[*traffic.Process]*sdk,
+) error {
 	if x.Run != nil {
 		if err := x.Run.WriteStart(ctx, rows); err != nil {
 			return err
@@ -136,7 +140,9 @@ func (l *load) note(x *traffic.Exchange) {
 		l.emitted.note(b.Traces)
 	}
 	if x.Run != nil {
-		l.emitted.runs[x.Run.Run.ID] = &runOutcome{status: x.Run.Outcome.Status, withoutException: x.Expected.WithoutException > 0}
+		l.emitted.runs[x.Run.Run.ID] = &runOutcome{
+			status: x.Run.Outcome.Status, withoutException: x.Expected.WithoutException > 0,
+		}
 	}
 }
 

@@ -36,8 +36,10 @@ func listenRelay(t *testing.T) (relay *sink.Sentry, dsn string) {
 func startCollector(t *testing.T, env map[string]string, overlays ...string) *collector.Collector {
 	t.Helper()
 	return collector.Start(t, collector.Options{
-		Configs: append([]string{collector.ShippedConfig(), repo.Path("tests", "sentry", "testdata", "only-sentry.yaml")}, overlays...),
-		Env:     env,
+		Configs: append(
+			[]string{collector.ShippedConfig(), repo.Path("tests", "sentry", "testdata", "only-sentry.yaml")},
+			overlays...),
+		Env: env,
 	})
 }
 

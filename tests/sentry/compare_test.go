@@ -34,7 +34,8 @@ func differences(their, our any, path string) map[string]bool {
 	}
 	switch {
 	case fmt.Sprint(their) == fmt.Sprint(our):
-	case strings.HasSuffix(path, ".context_line") && strings.TrimSpace(fmt.Sprint(their)) == our: // Python removes the indentation
+	// Python removes the indentation.
+	case strings.HasSuffix(path, ".context_line") && strings.TrimSpace(fmt.Sprint(their)) == our:
 	case our == nil:
 		found[path+".missing"] = true
 	default:

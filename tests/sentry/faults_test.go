@@ -74,7 +74,12 @@ func counted(ctx context.Context, t *testing.T, col *collector.Collector, catego
 	t.Helper()
 	sum := 0.0
 	for _, reason := range reasons {
-		n, err := col.OwnMetric(ctx, "otelcol_exporter_sentry_discarded_total", `category="`+category+`"`, `reason="`+reason+`"`)
+		n, err := col.OwnMetric(
+			ctx,
+			"otelcol_exporter_sentry_discarded_total",
+			`category="`+category+`"`,
+			`reason="`+reason+`"`,
+		)
 		if err != nil {
 			require.ErrorContains(t, err, "is not there", "nothing was counted so far")
 			continue
@@ -175,8 +180,10 @@ func TestKilledCollectorLosesNoErrorAndNoRoot(t *testing.T) {
 	assert.Equal(t, requests, got.roots)
 	assert.Equal(t, requests, relay.Counts().Events, "each under one id")
 	assert.Empty(t, relay.Problems())
-	t.Logf("%d kills, %d requests: all errors and roots are there, %d times again under the same id; of %d spans that wait for their root %d were lost",
-		kills, requests, relay.Counts().Repeated, childrenOfRequest*requests, spansOfRequest*requests-len(got.spans))
+	t.Logf(
+		"%d kills, %d requests: all errors and roots are there, %d times again under the same id; of %d spans that wait for their root %d were lost",
+		kills, requests, relay.Counts().Repeated, childrenOfRequest*requests, spansOfRequest*requests-len(got.spans),
+	)
 }
 
 // A shutdown while Sentry is unavailable is quick, and what Sentry has not accepted is sent after the next start:
@@ -201,14 +208,16 @@ func testStopInAnOutage(t *testing.T, outage func(r *faultyRelay, begins bool)) 
 	w := newWorkload(col.OTLPHTTP)
 	require.NoError(t, w.sendAll(t.Context(), requests).Wait())
 	require.NoError(t, w.export(t.Context(), w.push(requests, requests, w.children))) // their roots never arrive
-	w.client.CloseIdleConnections()                                                   // the OTLP receiver waits 5 s for an open connection that was never used
+	// The OTLP receiver waits 5 s for an open connection that was never used.
+	w.client.CloseIdleConnections()
 	took := col.Terminate(t)
 	outage(relay, false)
 	col.Restart(t)
 	assert.Less(t, took, 15*time.Second, "5 s are promised; here is room for a busy machine")
 	var got accepted
 	wait.For(t, "everything", func(context.Context) error {
-		if got = acceptedBy(t, relay.Sentry); len(got.spans) < (spansOfRequest+childrenOfRequest)*requests || got.errors < requests {
+		if got = acceptedBy(t, relay.Sentry); len(got.spans) < (spansOfRequest+childrenOfRequest)*requests ||
+			got.errors < requests {
 			return fmt.Errorf("%d spans, %d errors", len(got.spans), got.errors)
 		}
 		return nil

@@ -32,7 +32,11 @@ type spotlight struct{ url string }
 
 func startSpotlight(t *testing.T) *spotlight {
 	t.Helper()
-	node, script := repo.Path(".cache", "node", "bin", "node"), repo.Path(".cache", "node", "node_modules", "@spotlightjs", "spotlight", "dist", "run.js")
+	node, script := repo.Path(
+		".cache", "node", "bin", "node",
+	), repo.Path(
+		".cache", "node", "node_modules", "@spotlightjs", "spotlight", "dist", "run.js",
+	)
 	for _, path := range []string{node, script} {
 		_, err := os.Stat(path)
 		require.NoError(t, err, "no Spotlight: run tests/setup.sh")
@@ -139,7 +143,9 @@ func TestSpotlight(t *testing.T) {
 			return err
 		}
 		if len(shown["event"]) < 1 || len(shown["transaction"]) < 2 || len(logsOf(shown)) < 2 {
-			return fmt.Errorf("%d errors, %d transactions, %d logs", len(shown["event"]), len(shown["transaction"]), len(logsOf(shown)))
+			return fmt.Errorf(
+				"%d errors, %d transactions, %d logs", len(shown["event"]), len(shown["transaction"]), len(logsOf(shown)),
+			)
 		}
 		return nil
 	})
@@ -161,7 +167,9 @@ func TestSpotlight(t *testing.T) {
 			assert.Equal(t, trace, log["trace_id"], "the log links to the error's trace")
 		}
 	}
-	assert.ElementsMatch(t, []any{"Request to Plugin Daemon Service failed", "Node code failed with ABORT strategy"}, bodies)
+	assert.ElementsMatch(
+		t, []any{"Request to Plugin Daemon Service failed", "Node code failed with ABORT strategy"}, bodies,
+	)
 }
 
 func logsOf(shown map[string][]event) []event {
@@ -176,7 +184,9 @@ func logsOf(shown map[string][]event) []event {
 }
 
 func transactionOf(shown map[string][]event, trace any) event {
-	i := slices.IndexFunc(shown["transaction"], func(tx event) bool { return at(tx, "contexts", "trace", "trace_id") == trace })
+	i := slices.IndexFunc(
+		shown["transaction"], func(tx event) bool { return at(tx, "contexts", "trace", "trace_id") == trace },
+	)
 	if i < 0 {
 		return nil
 	}

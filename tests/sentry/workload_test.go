@@ -38,7 +38,11 @@ type workload struct {
 }
 
 func newWorkload(otlpHTTP string) *workload {
-	return &workload{at: time.Now(), client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}, url: "http://" + otlpHTTP + "/v1/traces"}
+	return &workload{
+		at:     time.Now(),
+		client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()},
+		url:    "http://" + otlpHTTP + "/v1/traces",
+	}
 }
 
 func traceOf(request int) (id pcommon.TraceID) {
@@ -59,7 +63,8 @@ func (*workload) push(first, n int, add func(spans ptrace.SpanSlice, request int
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
 	for key, value := range map[string]string{
-		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "host-1", "process.pid": "7",
+		"service.name": "langgenius/dify", "service.version": "dify-1.16.1-0123abc", "host.name": "host-1",
+		"process.pid":            "7",
 		"deployment.environment": "PRODUCTION-COMMUNITY",
 	} {
 		rs.Resource().Attributes().PutStr(key, value)
@@ -101,7 +106,9 @@ func (w *workload) root(spans ptrace.SpanSlice, request int) {
 	e.Attributes().PutStr("exception.type", "RuntimeError")
 	e.Attributes().PutStr("exception.message", fmt.Sprint("request ", request))
 	e.Attributes().PutStr("exception.stacktrace", fmt.Sprintf(
-		"Traceback (most recent call last):\n  File \"/app/api/a.py\", line 7, in run\n    call()\nRuntimeError: request %d\n", request))
+		"Traceback (most recent call last):\n  File \"/app/api/a.py\", line 7, in run\n    call()\nRuntimeError: request %d\n",
+		request,
+	))
 }
 
 // export sends as the SDK does, until the response is 200.

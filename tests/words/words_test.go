@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package words fails on words of a private vocabulary that this repository once used. Engineers read its code, logs and
-// pages next to the collector's, Sentry's and OpenSearch's, so one thing has one name, and it is theirs.
+// Package words fails on words of a private vocabulary that this repository once used. Engineers read its code, logs
+// and pages next to the collector's, Sentry's and OpenSearch's, so one thing has one name, and it is theirs.
 package words
 
 import (

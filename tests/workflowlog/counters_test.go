@@ -67,7 +67,12 @@ func sums(t *testing.T, db *dify, query string) map[string]float64 {
 func differ(want map[string]float64, samples []servers.Sample) error {
 	got := map[string]float64{}
 	for _, s := range samples {
-		key := strings.Join([]string{s.Labels["dify_app_id"], s.Labels["dify_workflow_run_status"], s.Labels["dify_workflow_run_triggered_from"]}, "/")
+		key := strings.Join(
+			[]string{
+				s.Labels["dify_app_id"], s.Labels["dify_workflow_run_status"], s.Labels["dify_workflow_run_triggered_from"],
+			},
+			"/",
+		)
 		got[key] = s.Value
 	}
 	keys := maps.Clone(want)

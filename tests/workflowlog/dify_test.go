@@ -69,7 +69,9 @@ func newPostgres(t *testing.T) *dify {
 	config.RuntimeParams["timezone"] = "UTC" // as Dify's sessions
 	db := open(t, stdlib.GetConnector(*config))
 	db.server = pg
-	db.env = map[string]string{"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_DATABASE": "postgres"}
+	db.env = map[string]string{
+		"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_DATABASE": "postgres",
+	}
 	db.dialect = dialect{
 		placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
 		ignore:      [2]string{"INSERT", "ON CONFLICT DO NOTHING"},
@@ -95,7 +97,10 @@ func newMariaDB(t *testing.T) *dify {
 	require.NoError(t, err)
 	db := open(t, connector)
 	db.server = maria
-	db.env = map[string]string{"DB_TYPE": "mysql", "DB_HOST": maria.Host, "DB_PORT": strconv.Itoa(maria.Port), "DB_DATABASE": maria.Database}
+	db.env = map[string]string{
+		"DB_TYPE": "mysql", "DB_HOST": maria.Host, "DB_PORT": strconv.Itoa(maria.Port),
+		"DB_DATABASE": maria.Database,
+	}
 	db.dialect = dialect{
 		placeholder: func(int) string { return "?" },
 		ignore:      [2]string{"INSERT IGNORE", ""},

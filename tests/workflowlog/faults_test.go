@@ -86,7 +86,9 @@ func startCollector(t *testing.T, db *dify, env map[string]string) *collector.Co
 	t.Helper()
 	all := db.collectorEnv()
 	maps.Copy(all, env)
-	return collector.Start(t, collector.Options{Configs: []string{repo.Path("tests", "workflowlog", "testdata", "collector.yaml")}, Env: all})
+	return collector.Start(
+		t, collector.Options{Configs: []string{repo.Path("tests", "workflowlog", "testdata", "collector.yaml")}, Env: all},
+	)
 }
 
 // fault happens to the collector or to something that it needs. It is over when the function returns.
@@ -100,7 +102,8 @@ func (s *schedule) faults() []fault {
 	times := soak.Size(1, 4)
 	var all []fault
 	for range times {
-		all = append(all, // five kills
+		all = append(
+			all, // five kills
 			fault{"kill", s.kill},
 			fault{"kill", s.kill},
 			fault{"the database stops", func(t *testing.T) { s.databaseAway(t, false, nil) }},
@@ -109,7 +112,10 @@ func (s *schedule) faults() []fault {
 			fault{"connections are cut", s.connectionsCut},
 			fault{"the pipeline refuses", func(t *testing.T) { s.sinkBehaves(t, refuses, nil) }},
 			fault{"the pipeline refuses, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, refuses, s.kill) }},
-			fault{"the pipeline accepts without a response, and the collector is killed", func(t *testing.T) { s.sinkBehaves(t, isSilent, s.kill) }},
+			fault{
+				"the pipeline accepts without a response, and the collector is killed",
+				func(t *testing.T) { s.sinkBehaves(t, isSilent, s.kill) },
+			},
 			fault{"the storage is full", s.storageFull},
 		)
 	}
@@ -229,7 +235,10 @@ func (s *schedule) checkRecords(t *testing.T) {
 	err := wait.Until(t.Context(), longest, func(context.Context) error { return missing(ended, s.sink.runs(eventRun)) })
 	require.NoError(t, err, "every run that has ended is recorded")
 	assert.Len(t, s.sink.runs(eventRun), len(ended), "and nothing else")
-	assert.Equal(t, s.sink.distinct(), len(ended)+len(s.sink.runs(eventStuck))+len(s.sink.runs(eventUnknown)), "each record has a log.record.uid of its own")
+	assert.Equal(
+		t, s.sink.distinct(), len(ended)+len(s.sink.runs(eventStuck))+len(s.sink.runs(eventUnknown)),
+		"each record has a log.record.uid of its own",
+	)
 	t.Logf("%d runs in %d records", len(ended), s.sink.received())
 }
 

@@ -43,8 +43,10 @@ func (o odd) settle(t *testing.T, db *dify, s *sink) {
 		require.NoError(t, err, event)
 	}
 	for _, r := range o.stuck[:len(o.stuck)/2] {
-		_, err := db.ExecContext(t.Context(), db.bind("UPDATE workflow_runs SET status = ?, finished_at = ?, elapsed_time = ? WHERE id = ?"),
-			r.status, value(time.Now()), r.elapsed, r.id)
+		_, err := db.ExecContext(
+			t.Context(), db.bind("UPDATE workflow_runs SET status = ?, finished_at = ?, elapsed_time = ? WHERE id = ?"),
+			r.status, value(time.Now()), r.elapsed, r.id,
+		)
 		require.NoError(t, err)
 	}
 	for _, r := range o.unknown[:len(o.unknown)/2] {

@@ -51,7 +51,10 @@ type sink struct {
 
 func newSink(t *testing.T) *sink {
 	t.Helper()
-	s := &sink{recorded: map[string]map[string]bool{eventRun: {}, eventStuck: {}, eventUnknown: {}}, uids: map[string]string{}, startTimes: map[string]map[time.Time]bool{}}
+	s := &sink{
+		recorded: map[string]map[string]bool{eventRun: {}, eventStuck: {}, eventUnknown: {}}, uids: map[string]string{},
+		startTimes: map[string]map[time.Time]bool{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/logs", func(w http.ResponseWriter, r *http.Request) { s.serve(t, w, r) })
 	mux.HandleFunc("/v1/metrics", func(w http.ResponseWriter, r *http.Request) { s.serveMetrics(t, w, r) })

@@ -37,7 +37,8 @@ func insertApps(t *testing.T, db *dify) {
 	require.NoError(t, db.insert(t.Context(), db, "tenants", row{"id": tenant, "name": "Acme"}))
 	for i, app := range apps {
 		require.NoError(t, db.insert(t.Context(), db, "apps", row{
-			"id": app, "tenant_id": tenant, "name": fmt.Sprintf("App %d", i), "mode": "workflow", "enable_site": true, "enable_api": true,
+			"id": app, "tenant_id": tenant, "name": fmt.Sprintf("App %d", i), "mode": "workflow", "enable_site": true,
+			"enable_api": true,
 		}))
 	}
 }
@@ -73,21 +74,26 @@ func pick[T any](rng *rand.Rand, from []T) T { return from[rng.IntN(len(from))] 
 // running returns the row when the run starts.
 func (r run) running(createdAt time.Time) row {
 	return row{
-		"id": r.id, "tenant_id": tenant, "app_id": r.app, "workflow_id": r.app, "type": "workflow", "triggered_from": r.trigger, "version": "1",
-		"graph": "{}", "inputs": "{}", "status": "running", "created_by_role": "end_user", "created_by": tenant, "created_at": createdAt,
+		"id": r.id, "tenant_id": tenant, "app_id": r.app, "workflow_id": r.app, "type": "workflow",
+		"triggered_from": r.trigger, "version": "1",
+		"graph": "{}", "inputs": "{}", "status": "running", "created_by_role": "end_user", "created_by": tenant,
+		"created_at": createdAt,
 	}
 }
 
 // ended returns the row of a run that is inserted only after it has ended.
 func (r run) ended(createdAt time.Time) row {
 	ended := r.running(createdAt)
-	ended["status"], ended["finished_at"], ended["elapsed_time"], ended["total_tokens"] = r.status, createdAt, r.elapsed, r.tokens
+	ended["status"], ended["finished_at"] = r.status, createdAt
+	ended["elapsed_time"], ended["total_tokens"] = r.elapsed, r.tokens
 	return ended
 }
 
 func (r run) appLog() row {
 	return row{
-		"id": uuid.NewSHA1(uuid.Nil, []byte(r.id)).String(), "tenant_id": tenant, "app_id": r.app, "workflow_id": r.app, "workflow_run_id": r.id,
+		"id": uuid.NewSHA1(uuid.Nil, []byte(r.id)).
+			String(),
+		"tenant_id": tenant, "app_id": r.app, "workflow_id": r.app, "workflow_run_id": r.id,
 		"created_from": "service-api", "created_by_role": "end_user", "created_by": tenant,
 	}
 }
@@ -97,9 +103,13 @@ func (r run) modelNodes() []row {
 	var rows []row
 	for i := range r.nodes {
 		rows = append(rows, row{
-			"id": uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%s/%d", r.id, i)).String(), "tenant_id": tenant, "app_id": r.app, "workflow_id": r.app,
-			"triggered_from": "workflow-run", "workflow_run_id": r.id, "index": i, "node_id": "llm", "node_type": "llm", "title": "Ask", "status": "succeeded",
-			"execution_metadata": `{"total_tokens": 100, "total_price": "0.0125", "currency": "USD"}`, "created_by_role": "end_user", "created_by": tenant,
+			"id": uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%s/%d", r.id, i)).
+				String(),
+			"tenant_id": tenant, "app_id": r.app, "workflow_id": r.app,
+			"triggered_from": "workflow-run", "workflow_run_id": r.id, "index": i, "node_id": "llm", "node_type": "llm",
+			"title": "Ask", "status": "succeeded",
+			"execution_metadata": `{"total_tokens": 100, "total_price": "0.0125", "currency": "USD"}`,
+			"created_by_role":    "end_user", "created_by": tenant,
 		})
 	}
 	return rows
@@ -217,8 +227,11 @@ func (w *writers) nodes(tx *sql.Tx, r run) error {
 func (w *writers) end(r run) {
 	w.commit(func(tx *sql.Tx) error { return w.nodes(tx, r) })
 	w.commit(func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(w.ctx, w.db.bind("UPDATE workflow_runs SET status = ?, finished_at = ?, elapsed_time = ?, total_tokens = ? WHERE id = ?"),
-			r.status, value(time.Now()), r.elapsed, r.tokens, r.id)
+		_, err := tx.ExecContext(
+			w.ctx,
+			w.db.bind("UPDATE workflow_runs SET status = ?, finished_at = ?, elapsed_time = ?, total_tokens = ? WHERE id = ?"),
+			r.status, value(time.Now()), r.elapsed, r.tokens, r.id,
+		)
 		return err
 	})
 }

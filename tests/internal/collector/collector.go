@@ -62,8 +62,8 @@ type Collector struct {
 	down    bool // killed or terminated by the test, and not restarted
 }
 
-// Start runs the binary on free ports until the end of the test and waits until it is healthy. Its log is printed if the
-// test fails.
+// Start runs the binary on free ports until the end of the test and waits until it is healthy. Its log is printed if
+// the test fails.
 func Start(tb testing.TB, opts Options) *Collector {
 	tb.Helper()
 	ports, err := proc.FreePorts(5)

@@ -22,7 +22,9 @@ import (
 )
 
 // formats are the newest that OpenSearch Dashboards 2 and 3 write.
-var formats = map[string]string{"index-pattern": "7.6.0", "search": "7.9.3", "visualization": "7.10.0", "dashboard": "7.9.3"}
+var formats = map[string]string{
+	"index-pattern": "7.6.0", "search": "7.9.3", "visualization": "7.10.0", "dashboard": "7.9.3",
+}
 
 // Object is a saved object.
 type Object struct {
@@ -169,12 +171,16 @@ func (s *Server) load(w http.ResponseWriter, r *http.Request) {
 	taken, failures := []any{}, []any{}
 	for _, o := range objects {
 		if kind, detail := s.refuses(o, objects, overwrite); kind != "" {
-			failures = append(failures, map[string]any{"type": o.Type, "id": o.ID, "error": map[string]any{"type": kind, "detail": detail}})
+			failures = append(
+				failures, map[string]any{"type": o.Type, "id": o.ID, "error": map[string]any{"type": kind, "detail": detail}},
+			)
 			continue
 		}
 		o.UpdatedAt, o.Version, o.Namespaces = "2026-11-23T00:00:00.000Z", "WzEsMV0=", []string{"default"}
 		s.objects[o.Key()] = o
-		taken = append(taken, map[string]any{"type": o.Type, "id": o.ID, "meta": map[string]any{"title": o.Attributes["title"]}})
+		taken = append(
+			taken, map[string]any{"type": o.Type, "id": o.ID, "meta": map[string]any{"title": o.Attributes["title"]}},
+		)
 	}
 	answer := map[string]any{"success": len(failures) == 0, "successCount": len(taken), "successResults": taken}
 	if len(failures) > 0 {

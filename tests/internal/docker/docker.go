@@ -41,8 +41,11 @@ func Start(tb testing.TB) *Engine {
 	if err != nil {
 		dockerd, err = exec.LookPath("dockerd")
 	}
-	require.NoError(tb, err, "no Docker engine answers and there is none to start: install docker.io or run tests/setup.sh")
-	dir, err := os.MkdirTemp("", "dockerd-") //nolint:usetesting // short, for the sockets in it, and root may have to remove it
+	require.NoError(
+		tb, err, "no Docker engine answers and there is none to start: install docker.io or run tests/setup.sh",
+	)
+	// A short path, for the sockets in it; and root may have to remove it.
+	dir, err := os.MkdirTemp("", "dockerd-") //nolint:usetesting // as above
 	require.NoError(tb, err)
 	e.Host = "unix://" + filepath.Join(dir, "docker.sock")
 	e.env = append(e.env, "DOCKER_HOST="+e.Host)

@@ -23,7 +23,8 @@ import (
 func shell(t *testing.T, script string) *Process {
 	t.Helper()
 	p, err := Start(Spec{
-		Name: "shell", Dir: t.TempDir(), Path: "/bin/sh", Args: []string{"-c", script}, Env: []string{"PATH=" + os.Getenv("PATH")},
+		Name: "shell", Dir: t.TempDir(), Path: "/bin/sh", Args: []string{"-c", script},
+		Env: []string{"PATH=" + os.Getenv("PATH")},
 	})
 	require.NoError(t, err)
 	return p

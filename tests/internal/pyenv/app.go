@@ -36,8 +36,8 @@ type Size struct {
 	Gunicorn, Celery int
 }
 
-// StartApp runs it until the end of the test, with three workers of gunicorn and one of Celery. The environment names its
-// database, its broker and the collector.
+// StartApp runs it until the end of the test, with three workers of gunicorn and one of Celery. The environment names
+// its database, its broker and the collector.
 func StartApp(tb testing.TB, environment map[string]string) *App {
 	tb.Helper()
 	return StartAppIn(tb, repo.Path("tests", "python"), Size{Gunicorn: 3, Celery: 1}, environment)
@@ -58,12 +58,17 @@ func StartAppIn(tb testing.TB, dir string, size Size, environment map[string]str
 	env := append(appEnv(environment), "PYTHONPATH="+dir, "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health",
 		"APP_WORKERS="+strconv.Itoa(size.Gunicorn))
 
-	api := startProgram(tb, "gunicorn", env, "--chdir", dir, "--config", filepath.Join(dir, "gunicorn.conf.py"), "app:flask_app")
+	api := startProgram(
+		tb, "gunicorn", env, "--chdir", dir, "--config", filepath.Join(dir, "gunicorn.conf.py"), "app:flask_app",
+	)
 	app.programs = append(app.programs, api)
 	for i := range size.Celery {
-		app.programs = append(app.programs, startProgram(tb, "celery", env, "--workdir", dir, "--app", "app:celery_app", "worker",
-			"--hostname", "worker"+strconv.Itoa(i)+"@%h", "--pool", "gevent", "--concurrency", "4",
-			"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO"))
+		app.programs = append(
+			app.programs,
+			startProgram(tb, "celery", env, "--workdir", dir, "--app", "app:celery_app", "worker",
+				"--hostname", "worker"+strconv.Itoa(i)+"@%h", "--pool", "gevent", "--concurrency", "4",
+				"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
+		)
 	}
 	require.NoError(tb, api.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
 		_, err := app.Get(ctx, "/v1/ready") // any response will do, even 404; not /v1/info, whose requests are counted

@@ -45,7 +45,8 @@ func (pg *Postgres) NewDify(tb testing.TB, fill func(ctx context.Context, databa
 	}
 	require.NoError(tb, fill(tb.Context(), name))
 	return &Dify{Pool: db, Name: name, Env: map[string]string{
-		"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User, "DB_PASSWORD": pg.Password,
+		"DB_TYPE": "postgresql", "DB_HOST": pg.Host, "DB_PORT": strconv.Itoa(pg.Port), "DB_USERNAME": pg.User,
+		"DB_PASSWORD": pg.Password,
 		"DB_DATABASE": name,
 	}}
 }

@@ -178,7 +178,12 @@ func (k *Kafka) AllowWrite(ctx context.Context, topic string) error {
 }
 
 func denyWrite(topic string) *kadm.ACLBuilder {
-	return kadm.NewACLs().Deny("User:" + KafkaUser).DenyHosts("*").Topics(topic).Operations(kadm.OpWrite).ResourcePatternType(kadm.ACLPatternLiteral)
+	return kadm.NewACLs().
+		Deny("User:" + KafkaUser).
+		DenyHosts("*").
+		Topics(topic).
+		Operations(kadm.OpWrite).
+		ResourcePatternType(kadm.ACLPatternLiteral)
 }
 
 // Produce writes a message of arbitrary bytes, and returns its position.

@@ -73,9 +73,11 @@ func (m *MariaDB) install(ctx context.Context) error {
 		return err
 	}
 	return m.run(ctx, proc.Spec{
-		Name:         "mariadb-install-db",
-		Path:         install,
-		Args:         []string{"--no-defaults", "--datadir=" + m.data(), "--auth-root-authentication-method=normal", "--skip-test-db"},
+		Name: "mariadb-install-db",
+		Path: install,
+		Args: []string{
+			"--no-defaults", "--datadir=" + m.data(), "--auth-root-authentication-method=normal", "--skip-test-db",
+		},
 		Unprivileged: true,
 	})
 }

@@ -149,7 +149,8 @@ func (o *OpenSearch) ready(ctx context.Context) error {
 		}
 		o.client = client
 	}
-	if err := o.Send(ctx, http.MethodGet, "/_cluster/health?wait_for_status=yellow&timeout=1s", nil, &struct{}{}); err != nil {
+	const health = "/_cluster/health?wait_for_status=yellow&timeout=1s"
+	if err := o.Send(ctx, http.MethodGet, health, nil, &struct{}{}); err != nil {
 		return err
 	}
 	// A single node has no replicas. Without this setting each index stays yellow.

@@ -100,7 +100,8 @@ func (pg *Postgres) data() string {
 
 func (pg *Postgres) initdb(ctx context.Context, initdb string) error {
 	passwords := filepath.Join(pg.dir, "password")
-	if err := os.WriteFile(passwords, []byte(pg.Password+"\n"), 0o644); err != nil { //nolint:gosec // another user reads it
+	// Another user reads it.
+	if err := os.WriteFile(passwords, []byte(pg.Password+"\n"), 0o644); err != nil { //nolint:gosec
 		return err
 	}
 	return pg.run(ctx, proc.Spec{
@@ -161,7 +162,9 @@ func (pg *Postgres) Restore(ctx context.Context, database, file string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file", file, pg.URL(database))
+	cmd := exec.CommandContext(
+		ctx, psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file", file, pg.URL(database),
+	)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("restore %s: %w\n%s", file, err, out)
 	}

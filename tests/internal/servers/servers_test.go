@@ -83,7 +83,9 @@ func TestOpenSearchForgets(t *testing.T) {
 
 func TestMissingProgramSaysWhatToInstall(t *testing.T) {
 	_, err := program("some-package", []string{"no-such-program"})
-	assert.ErrorContains(t, err, "no-such-program not found: install the Debian package some-package or run tests/setup.sh")
+	assert.ErrorContains(
+		t, err, "no-such-program not found: install the Debian package some-package or run tests/setup.sh",
+	)
 }
 
 func TestDatabasesKeepWhatWasCommittedBeforeACrash(t *testing.T) {
@@ -167,7 +169,9 @@ func TestKafkaHasADoorWithTLSAndALogin(t *testing.T) {
 		"PLAIN":         plain.Auth{User: KafkaUser, Pass: KafkaPassword}.AsMechanism(),
 		"":              plain.Auth{User: KafkaUser, Pass: "wrong"}.AsMechanism(),
 	} {
-		client, err := kgo.NewClient(kgo.SeedBrokers(k.Secure), kgo.DialTLSConfig(&tls.Config{RootCAs: roots}), kgo.SASL(login))
+		client, err := kgo.NewClient(
+			kgo.SeedBrokers(k.Secure), kgo.DialTLSConfig(&tls.Config{RootCAs: roots}), kgo.SASL(login),
+		)
 		require.NoError(t, err)
 		err = client.Ping(t.Context())
 		client.Close()

@@ -14,7 +14,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// TracesOnly is a file of config/ without its other pipelines and without the setup of OpenSearch, which is not part of the work.
+// TracesOnly is a file of config/ without its other pipelines and without the setup of OpenSearch, which is not part
+// of the work.
 func TracesOnly(b *testing.B, name string) string {
 	b.Helper()
 	text, err := os.ReadFile(repo.Path("config", name))

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package throughput measures the CPU time that collectors take to deliver the recorded spans. The back ends run in the process
-// of the benchmark, which is not measured, and accept everything at once.
+// Package throughput measures the CPU time that collectors take to deliver the recorded spans. The back ends run in
+// the process of the benchmark, which is not measured, and accept everything at once.
 package throughput
 
 import (
@@ -55,7 +55,10 @@ func Start(b *testing.B) *BackEnds {
 	}
 	s.Env = map[string]string{
 		"OTELCOL_OPENSEARCH_URL": listen(s.bulk),
-		"OTELCOL_SENTRY_DSN":     "http://0123456789abcdef0123456789abcdef@" + strings.TrimPrefix(listen(discard(`{}`)), "http://") + "/1",
+		"OTELCOL_SENTRY_DSN": "http://0123456789abcdef0123456789abcdef@" + strings.TrimPrefix(
+			listen(discard(`{}`)),
+			"http://",
+		) + "/1",
 		"OTELCOL_BENCH_OTLP_URL": listen(discard("")),
 	}
 	return s
@@ -73,8 +76,8 @@ func (s *BackEnds) bulk(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"took":1,"errors":false,"items":[`+items+`]}`)
 }
 
-// CPU sends the OTLP requests to address and returns the CPU time of each collector of the chain, from the first request until
-// the queues are empty and nothing has arrived for five seconds.
+// CPU sends the OTLP requests to address and returns the CPU time of each collector of the chain, from the first
+// request until the queues are empty and nothing has arrived for five seconds.
 func (s *BackEnds) CPU(b *testing.B, requests [][]byte, address string, chain ...*collector.Collector) []time.Duration {
 	b.Helper()
 	used := make([]time.Duration, len(chain))

@@ -86,7 +86,11 @@ func newContender(b *testing.B, url string, config ...[]string) *contender {
 	}}
 	c.Collector = collector.Start(b, collector.Options{
 		Configs: append([]string{collector.ShippedConfig()}, slices.Concat(config...)...),
-		Env:     map[string]string{"OTELCOL_OPENSEARCH_URL": url, "DB_HOST": "127.0.0.1", "CELERY_BROKER_URL": "redis://127.0.0.1:1/1"},
+		Env: map[string]string{
+			"OTELCOL_OPENSEARCH_URL": url,
+			"DB_HOST":                "127.0.0.1",
+			"CELERY_BROKER_URL":      "redis://127.0.0.1:1/1",
+		},
 	})
 	c.load.otlp = c.OTLPHTTP
 	return c

@@ -27,17 +27,20 @@ func (s *stand) expectEveryDocumentOnce(t *testing.T) {
 	s.waitIdle(t)
 
 	found, wrong := 0, 0
-	require.NoError(t, s.node.Walk(t.Context(), ourIndices, []string{"@timestamp", "startTime", "attributes"}, func(hit servers.Hit) {
-		found++
-		key, err := check(hit, want)
-		if err != nil {
-			wrong++
-			if wrong < 10 {
-				t.Error(err)
+	require.NoError(
+		t,
+		s.node.Walk(t.Context(), ourIndices, []string{"@timestamp", "startTime", "attributes"}, func(hit servers.Hit) {
+			found++
+			key, err := check(hit, want)
+			if err != nil {
+				wrong++
+				if wrong < 10 {
+					t.Error(err)
+				}
 			}
-		}
-		delete(want, key)
-	}))
+			delete(want, key)
+		}),
+	)
 	assert.Empty(t, want, "emitted, and not there")
 	assert.Zero(t, wrong, "documents that are wrong, of %d", found)
 }

@@ -66,8 +66,12 @@ func newLoad(t *testing.T, db *pgxpool.Pool, random *rand.Rand, tenants int) *lo
 	writer := schema.NewWriter(db)
 	for i := range tenants {
 		w := workspace{tenant: uuid.NewString(), app: uuid.NewString()}
-		require.NoError(t, writer.CreateTenant(t.Context(), schema.Tenant{ID: w.tenant, Name: fmt.Sprintf("Workspace %d", i)}))
-		require.NoError(t, writer.CreateApp(t.Context(), schema.App{ID: w.app, TenantID: w.tenant, Name: "Translate", Mode: "workflow"}))
+		require.NoError(
+			t, writer.CreateTenant(t.Context(), schema.Tenant{ID: w.tenant, Name: fmt.Sprintf("Workspace %d", i)}),
+		)
+		require.NoError(
+			t, writer.CreateApp(t.Context(), schema.App{ID: w.app, TenantID: w.tenant, Name: "Translate", Mode: "workflow"}),
+		)
 		l.tenants = append(l.tenants, w)
 	}
 	return l
@@ -123,7 +127,8 @@ func (l *load) stuck(ctx context.Context, n int) error {
 }
 
 var runColumns = []string{
-	"id", "tenant_id", "app_id", "workflow_id", "type", "triggered_from", "version", "status", "elapsed_time", "created_by_role",
+	"id", "tenant_id", "app_id", "workflow_id", "type", "triggered_from", "version", "status", "elapsed_time",
+	"created_by_role",
 	"created_by", "created_at", "finished_at",
 }
 
@@ -133,7 +138,8 @@ func runRow(id uuid.UUID, w workspace, state string, began, ended time.Time) []a
 		finished = ended
 	}
 	return []any{
-		id, uuid.MustParse(w.tenant), uuid.MustParse(w.app), uuid.New(), "workflow", "app-run", "1", state, 0.5, "end_user", uuid.New(), began, finished,
+		id, uuid.MustParse(w.tenant), uuid.MustParse(w.app), uuid.New(), "workflow", "app-run", "1", state, 0.5, "end_user",
+		uuid.New(), began, finished,
 	}
 }
 
@@ -173,7 +179,9 @@ func (l *load) span(span ptrace.Span, change func(ptrace.Span)) {
 	if change != nil {
 		change(span)
 	}
-	l.expect(eventSpan, span.TraceID().String()+"-"+span.SpanID().String(), "dify-traces-", w, span.StartTimestamp().AsTime())
+	l.expect(
+		eventSpan, span.TraceID().String()+"-"+span.SpanID().String(), "dify-traces-", w, span.StartTimestamp().AsTime(),
+	)
 }
 
 // send sends a request to the collector, and retries while the collector is down or refuses it.

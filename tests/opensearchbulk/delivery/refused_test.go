@@ -55,7 +55,9 @@ func testRefusedDocumentsCanBeReplayed(t *testing.T, at *site) {
 
 	output, err = s.replay(t, "status:400 AND index:"+misfitIndex)
 	require.NoError(t, err, output)
-	assert.Contains(t, output, fmt.Sprintf("replayed %d, already present 0, deleted from %s %d", refused, deadLetters, refused))
+	assert.Contains(
+		t, output, fmt.Sprintf("replayed %d, already present 0, deleted from %s %d", refused, deadLetters, refused),
+	)
 	output, err = s.replay(t)
 	require.NoError(t, err, output)
 	s.waitForDocuments(t, deadLetters, 0)

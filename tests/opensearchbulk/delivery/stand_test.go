@@ -58,7 +58,9 @@ func newSite(t *testing.T, secure bool) *site {
 	pg, err := servers.StartPostgres(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
-	node, err := servers.StartOpenSearchNode(t.Context(), servers.NodeOptions{Secure: secure, Settings: []string{"http.max_content_length=1mb"}})
+	node, err := servers.StartOpenSearchNode(
+		t.Context(), servers.NodeOptions{Secure: secure, Settings: []string{"http.max_content_length=1mb"}},
+	)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, node.Stop()) })
 	return &site{node, pg, secure}
@@ -75,7 +77,8 @@ func TestPlain(t *testing.T) {
 		{"every document once through all faults", testEveryDocumentOnceThroughAllFaults},
 		{"terminated in an outage", testTerminatedInAnOutage},
 		{"full queue pushes back", testFullQueuePushesBack},
-		{"refused documents can be replayed", testRefusedDocumentsCanBeReplayed}, // the last one: it changes the node's settings
+		// The last one: it changes the node's settings.
+		{"refused documents can be replayed", testRefusedDocumentsCanBeReplayed},
 	} {
 		require.True(t, t.Run(test.name, func(t *testing.T) { test.run(t, at) }), "the node may be left in any state")
 	}
