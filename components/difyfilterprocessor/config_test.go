@@ -80,13 +80,15 @@ func TestInvalidConfig(t *testing.T) {
 			`drop::broker_database: must not be negative, is -1; use the number at the end of CELERY_BROKER_URL`,
 			`drop::rules[0]::name: must not be empty; it identifies the rule in the metrics`,
 			`drop::rules[0]::drops: must be span, subtree, event or record, is "trace"`,
-			`drop::rules[0]::drops: a rule without a condition would drop everything; add at least one, such as span_name or text`,
+			`drop::rules[0]::drops: a rule without a condition would drop everything; add at least one, such as span_name ` +
+				`or text`,
 			`drop::rules[1]::name: "health_check" is already used; give every rule a unique name`,
 			`drop::rules[1]::span_kind: must be one of internal, server, client, producer, consumer, is "SERVER"`,
 			`drop::rules[1]::span_name_regexp: is not an RE2 expression`,
 			`drop::rules[1]::text_regexp: is not an RE2 expression`,
 			`drop::rules[1]::attributes_regexp::k: is not an RE2 expression`,
-			`drop::rules[2]::drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or errors; remove them`,
+			`drop::rules[2]::drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or ` +
+				`errors; remove them`,
 			`drop::rules[3]::name: "twice" is already used; give every rule a unique name`,
 		},
 		"redaction": {

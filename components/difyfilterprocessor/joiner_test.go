@@ -242,7 +242,8 @@ func TestLineToRecord(t *testing.T) {
 		api("  File \"/app/api/x.py\", line 1, in y"),
 		api("acme.Failed: no"),
 		api(
-			`2026-11-23 08:37:54.000 INFO [Dummy-1] [handler.py:2] b088eb7ef0d55c669b9f75149e587f4b - 172.18.0.9 - - [2026-11-23 08:37:54] "POST /v1/x?q=secret HTTP/1.1" 502 235 0.016423`,
+			`2026-11-23 08:37:54.000 INFO [Dummy-1] [handler.py:2] b088eb7ef0d55c669b9f75149e587f4b - 172.18.0.9 - - ` +
+				`[2026-11-23 08:37:54] "POST /v1/x?q=secret HTTP/1.1" 502 235 0.016423`,
 		),
 		{
 			container: workerContainer,
@@ -270,7 +271,8 @@ func TestLineToRecord(t *testing.T) {
 		"fluent.tag": "4f5e6d7c8b9a", "log.iostream": "stderr", "thread.name": "Dummy-1", "code.file.path": "x.py",
 		"code.line.number": int64(6),
 		"exception.type":   "acme.Failed", "exception.message": "no", "error.type": "acme.Failed",
-		"exception.stacktrace": "Traceback (most recent call last):\n  File \"/app/api/x.py\", line 1, in y\nacme.Failed: no",
+		"exception.stacktrace": "Traceback (most recent call last):\n  File \"/app/api/x.py\", line 1, in " +
+			"y\nacme.Failed: no",
 	}, failed.kv)
 
 	access := got[1]

@@ -18,7 +18,8 @@ const content = "CONTENT of a user"
 func TestContentInMessagesIsRemoved(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"a run's arguments": {
-			`run with params: app_id='d768' user=_EndUser(TYPE=<_UserType.END_USER: 'end_user'>) args={'inputs': {'q': 'CONTENT of a user\'s }'}, 'files': []} invoke_from=<x>`,
+			`run with params: app_id='d768' user=_EndUser(TYPE=<_UserType.END_USER: 'end_user'>) args={'inputs': {'q': ` +
+				`'CONTENT of a user\'s }'}, 'files': []} invoke_from=<x>`,
 			`run with params: app_id='d768' user=_EndUser(TYPE=<_UserType.END_USER: 'end_user'>) args=*** invoke_from=<x>`,
 		},
 		"JSON": {`got {"query": "CONTENT of a user", "n": 1}`, `got {"query": ***, "n": 1}`},
@@ -47,8 +48,11 @@ func TestContentInMessagesIsRemoved(t *testing.T) {
 			`GET http://h/x?q=a,CONTENT(1) "HTTP/1.1 200 OK"`,
 			`GET http://h/x?*** "HTTP/1.1 200 OK"`,
 		},
-		"PostgreSQL's line":                   {"(psycopg2.errors.X) no\nLINE 1: SELECT a FROM b WHERE c = 'CONTENT of a user'\n                ^\n[SQL: SELECT 'CONTENT of a user']\n(Background on", "(psycopg2.errors.X) no\nLINE 1: ***\n                ^\n[SQL: SELECT '***']\n(Background on"},
-		"the same in a Python representation": {`E("no\nLINE 1: SELECT \'CONTENT of a user\'\n  ^\n[SQL: SELECT \'CONTENT of a user\']\n(Background on")`, `E("no\nLINE 1: ***\n  ^\n[SQL: SELECT \'***\']\n(Background on")`},
+		"PostgreSQL's line": {"(psycopg2.errors.X) no\nLINE 1: SELECT a FROM b WHERE c = 'CONTENT of a " +
+			"user'\n                ^\n[SQL: SELECT 'CONTENT of a user']\n(Background on", "(psycopg2.errors.X) no\nLINE 1: " +
+			"***\n                ^\n[SQL: SELECT '***']\n(Background on"},
+		"the same in a Python representation": {`E("no\nLINE 1: SELECT \'CONTENT of a user\'\n  ^\n[SQL: SELECT ` +
+			`\'CONTENT of a user\']\n(Background on")`, `E("no\nLINE 1: ***\n  ^\n[SQL: SELECT \'***\']\n(Background on")`},
 		"a key": {
 			`DETAIL:  Key (email)=(CONTENT of (a) user) already exists.`,
 			`DETAIL:  Key (email)=(***) already exists.`,

@@ -129,7 +129,8 @@ func TestRecordedErrorsRemainErrors(t *testing.T) {
 		t,
 		24+1+6,
 		failed,
-		"httpx, httpx 404, the runner that could not reach the plugin daemon; all others were ValueErrors and responses below 500",
+		"httpx, httpx 404, the runner that could not reach the plugin daemon; all others were ValueErrors and responses "+
+			"below 500",
 	)
 }
 

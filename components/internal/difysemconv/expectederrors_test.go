@@ -16,7 +16,7 @@ func TestExpectedErrors(t *testing.T) {
 		"builtins.ValueError":                                       true,
 		"json.decoder.JSONDecodeError":                              true,
 		"UnicodeDecodeError":                                        true,
-		"ValidationError":                                           true, // without a module, as Dify's logging handler writes it
+		"ValidationError":                                           true, // as Dify's logging handler writes it
 		"pydantic_core._pydantic_core.ValidationError":              true,
 		"marshmallow.exceptions.ValidationError":                    false,
 		"werkzeug.exceptions.NotFound":                              true,

@@ -73,7 +73,8 @@ func TestParse(t *testing.T) {
 			},
 		},
 		"text, httpx": {
-			"2026-11-23 09:34:46,706.706 INFO [G] [_client.py:1025]  - HTTP Request: GET http://h/x?y=1 \"HTTP/1.1 404 NOT FOUND\"",
+			"2026-11-23 09:34:46,706.706 INFO [G] [_client.py:1025]  - HTTP Request: GET http://h/x?y=1 \"HTTP/1.1 404 NOT " +
+				"FOUND\"",
 			Line{
 				Time: utc("2026-11-23T09:34:46.706Z"), Level: "INFO", Thread: "G", File: "_client.py", FileLine: 1025,
 				Message: "HTTP Request: GET http://h/x?y=1 \"HTTP/1.1 404 NOT FOUND\"",
@@ -91,7 +92,9 @@ func TestParse(t *testing.T) {
 			},
 		},
 		"JSON": {
-			`{"ts":"2026-11-23T08:37:53.893Z","severity":"WARN","service":"langgenius/dify","caller":"x.py:6","message":"m","trace_id":"` + madeUpID + `","span_id":"00f067aa0ba902b7","identity":{"tenant_id":"t","user_id":"u","user_type":"account"},"attributes":{"n":1},"stack_trace":"s"}`,
+			`{"ts":"2026-11-23T08:37:53.893Z","severity":"WARN","service":"langgenius/dify","caller":"x.py:6","message":"m",` +
+				`"trace_id":"` + madeUpID + `","span_id":"00f067aa0ba902b7","identity":{"tenant_id":"t","user_id":"u",` +
+				`"user_type":"account"},"attributes":{"n":1},"stack_trace":"s"}`,
 			Line{
 				Time: utc("2026-11-23T08:37:53.893Z"), Level: "WARN", Service: "langgenius/dify", File: "x.py", FileLine: 6,
 				Message: "m",
@@ -100,7 +103,9 @@ func TestParse(t *testing.T) {
 			},
 		},
 		"the plugin daemon's JSON": {
-			`{"ts":"2026-11-23T16:37:53.893123456+08:00","severity":"ERROR","service":"dify-plugin-daemon","caller":"m.go:1","message":"HTTP request","trace_id":"` + randomID + `","span_id":"00f067aa0ba902b7","attributes":{"method":"POST","path":"/plugin/x?y=1","status":502,"latency_ms":3,"client_ip":"172.18.0.5"}}`,
+			`{"ts":"2026-11-23T16:37:53.893123456+08:00","severity":"ERROR","service":"dify-plugin-daemon",` +
+				`"caller":"m.go:1","message":"HTTP request","trace_id":"` + randomID + `","span_id":"00f067aa0ba902b7",` +
+				`"attributes":{"method":"POST","path":"/plugin/x?y=1","status":502,"latency_ms":3,"client_ip":"172.18.0.5"}}`,
 			Line{
 				Time: utc("2026-11-23T08:37:53.893123456Z"), Level: "ERROR", Service: "dify-plugin-daemon", File: "m.go",
 				FileLine: 1, Message: "HTTP request",
@@ -133,10 +138,13 @@ func TestParse(t *testing.T) {
 			},
 		},
 		"nginx error": {
-			`2026/11/23 09:35:19 [error] 7#7: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 172.18.0.1, server: _, request: "GET /v1/info HTTP/1.1", upstream: "http://172.18.0.3:5001/v1/info", host: "localhost"`,
+			`2026/11/23 09:35:19 [error] 7#7: *1 connect() failed (111: Connection refused) while connecting to upstream, ` +
+				`client: 172.18.0.1, server: _, request: "GET /v1/info HTTP/1.1", upstream: "http://172.18.0.3:5001/v1/info", ` +
+				`host: "localhost"`,
 			Line{
 				Time: utc("2026-11-23T09:35:19Z"), Level: "ERROR", Request: Request{Method: "GET", Target: "/v1/info"},
-				Message: `7#7: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 172.18.0.1, server: _, request: "GET /v1/info HTTP/1.1", upstream: "http://172.18.0.3:5001/v1/info", host: "localhost"`,
+				Message: `7#7: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 172.18.0.1, ` +
+					`server: _, request: "GET /v1/info HTTP/1.1", upstream: "http://172.18.0.3:5001/v1/info", host: "localhost"`,
 			},
 		},
 		"an older plugin daemon": {

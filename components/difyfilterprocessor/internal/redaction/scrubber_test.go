@@ -82,7 +82,8 @@ func TestScrubKeepsOtherText(t *testing.T) {
 		"postgresql://127.0.0.1:5432/dify", "http://[::1]:4318/a@b", "https://example.com/users/a@b.com", "user@example.com",
 		"services.app_generate_service.AppGenerateService.generate",
 		"task-1234567890abcdef1234", "app-deployment-6d5f7c9b8d-x2k4z", "sk-learn-is-a-library", "web-app-1",
-		"SELECT accounts.password AS accounts_password FROM accounts WHERE accounts.password = %(password_1)s AND x.token = ? AND y.secret = $1",
+		"SELECT accounts.password AS accounts_password FROM accounts WHERE accounts.password = %(password_1)s AND " +
+			"x.token = ? AND y.secret = $1",
 		"max_tokens=4096", "gen_ai.usage.input_tokens", "password: None", "token: str", "password=self.password, x",
 		"credentials = provider.fetch(a.b)", "token=self.get(a, b)", "secret=os.getenv('X')", "token = f()",
 		"api_key=${env:KEY}", "bearer of bad news: a b", "NoScriptError: No matching script.",

@@ -23,7 +23,8 @@ func NewStatus(expectedErrors []string) *Status {
 }
 
 // Repair unsets the status ERROR of a request that the server answered correctly: Dify's response hook sets ERROR for
-// every response that is not 2xx, but by OpenTelemetry's conventions 3xx and 4xx are not errors of the server. It also unsets the status of Dify's own spans if all their exceptions are expected. Client spans are left alone.
+// every response that is not 2xx, but by OpenTelemetry's conventions 3xx and 4xx are not errors of the server. It also
+// unsets the status of Dify's own spans if all their exceptions are expected. Client spans are left alone.
 func (s *Status) Repair(span ptrace.Span) {
 	if span.Status().Code() != ptrace.StatusCodeError || span.Kind() == ptrace.SpanKindClient {
 		return
