@@ -409,7 +409,7 @@ func (r *relay) requireNoFaults(t *testing.T) {
 // requireAccepted waits until the server accepted n items of a type.
 func (r *relay) requireAccepted(t *testing.T, typ string, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(r.raw(typ)) >= n }, 20*time.Second, 5*time.Millisecond,
+	require.Eventually(t, func() bool { return len(r.raw(typ)) >= n }, time.Minute, 5*time.Millisecond,
 		"%d items of type %s, faults %v", n, typ, r.faults)
 	require.Len(t, r.raw(typ), n)
 }
