@@ -17,8 +17,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulktest"
 )
 
-// steps is a server that responds to setup requests in order, with the last response for all further ones, and keeps the
-// requests.
+// steps is a server that responds to setup requests in order, with the last response for all further ones, and keeps
+// the requests.
 type steps struct {
 	*httptest.Server
 
