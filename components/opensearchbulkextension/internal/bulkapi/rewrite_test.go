@@ -60,14 +60,14 @@ func TestRewriteAction(t *testing.T) {
 			index:      "dify-traces",
 			doc:        bulktest.SpanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"),
 			wantAction: `{"create":{"_index":"dify-traces-2026.11.23","_id":"aa-bb"}}`,
-			wantDoc:    strings.Replace(bulktest.SpanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"),
+			wantDoc: strings.Replace(bulktest.SpanDoc("aa", "bb", "2026-11-23T10:00:00.5Z"),
 				"0001-01-01T00:00:00Z", "2026-11-23T10:00:00.5Z", 1),
 		},
 		"span without ids": {
 			index:      "s",
 			doc:        bulktest.SpanDoc("", "", "2026-11-23T10:00:00Z"),
 			wantAction: `{"create":{"_index":"s-2026.11.23","_id":"random-1"}}`,
-			wantDoc:    strings.Replace(bulktest.SpanDoc("", "", "2026-11-23T10:00:00Z"),
+			wantDoc: strings.Replace(bulktest.SpanDoc("", "", "2026-11-23T10:00:00Z"),
 				"0001-01-01T00:00:00Z", "2026-11-23T10:00:00Z", 1),
 		},
 		"record of a span is no span": {
