@@ -27,12 +27,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
-// oldCheckpoint holds all keys and values of a storage that version 0.1 wrote, as JSON: values are in base64.
+// oldCheckpoint holds all keys and values of a storage that version 0.1 wrote, as JSON: values are in base64. It must
+// never be written by a newer version: it proves that names on disk have not changed.
 const oldCheckpoint = "checkpoint_v1.json"
-
-// writeEnv names the variable that makes TestWriteCheckpointFixture write the fixture. The fixture is never to be
-// written by a newer version: it is what proves that names on disk have not changed.
-const writeEnv = "OTELCOL_WRITE_CHECKPOINT_FIXTURE"
 
 // fixtureDatabase is what the database showed when the fixture was written.
 func fixtureDatabase() *fakeDatabase {
@@ -104,15 +101,6 @@ func writeFixture(t *testing.T) *storagetest.Memory {
 	appLogs.Delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
 	require.NoError(t, p.poll(t.Context(), db))
 	return stored
-}
-
-func TestWriteCheckpointFixture(t *testing.T) {
-	if os.Getenv(writeEnv) == "" {
-		t.Skip("set " + writeEnv + " to write the fixture with the version that is checked out")
-	}
-	content, err := json.MarshalIndent(writeFixture(t).Values(), "", "  ")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join("testdata", oldCheckpoint), append(content, '\n'), 0o600))
 }
 
 func openFixture(t *testing.T) *storagetest.Memory {
