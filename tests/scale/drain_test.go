@@ -46,7 +46,7 @@ func TestLeavingWriterDrains(t *testing.T) {
 	assert.ElementsMatch(t, spanIDs(taken...), documentIDs(r.expectDocuments(t, len(taken), spanIndices)))
 	r.expectDocuments(t, len(taken), lineIndices)
 	r.expectDocuments(t, len(taken), runIndices)
-	wait.For(t, "nothing waits", draining.drained)
+	require.NoError(t, untilNone(t.Context(), wait.Deadline, draining.waiting))
 	for _, topic := range []string{"traces", "logs", "workflow-logs"} {
 		lag, err := r.kafka.Lag(t.Context(), r.group(topic), r.topic(topic))
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -188,23 +189,44 @@ func (r *rig) drain(t *testing.T, w *instance) {
 	rest := r.start(t, w.storage, "writer.yaml", "drain.yaml")
 	// OpenSearch may only just have started again.
 	require.NoError(
-		t, wait.Until(t.Context(), 4*wait.Deadline, rest.drained), "the queues of a writer that has left are not empty",
+		t, untilNone(t.Context(), 4*wait.Deadline, rest.waiting), "the queues of a writer that has left are not empty",
 	)
 	rest.Terminate(t)
 }
 
-// drained returns nil when nothing is waiting any more.
-func (i *instance) drained(ctx context.Context) error {
+// waiting returns how much has been accepted and not delivered: requests, documents and runs.
+func (i *instance) waiting(ctx context.Context) (float64, error) {
+	sum := 0.0
 	for _, name := range []string{
 		"otelcol_exporter_queue_size", "otelcol_opensearch_bulk_blocked_requests", "otelcol_opensearch_bulk_stored_items",
 		"otelcol_exporter_sentry_runs_waiting",
 	} {
 		waiting, err := i.OwnMetric(ctx, name)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if waiting > 0 {
-			return fmt.Errorf("%s is %v", name, waiting)
+		sum += waiting
+	}
+	return sum, nil
+}
+
+// untilNone waits until nothing remains. It gives up only when what remains has not changed for that long: how long all of
+// it takes depends on the machine.
+func untilNone(ctx context.Context, patience time.Duration, remaining func(context.Context) (float64, error)) error {
+	last := -1.0
+	for last != 0 {
+		err := wait.Until(ctx, patience, func(ctx context.Context) error {
+			n, err := remaining(ctx)
+			if err == nil && n > 0 && n == last {
+				err = fmt.Errorf("%v remain", n)
+			}
+			if err == nil {
+				last = n
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -214,13 +236,10 @@ func (i *instance) drained(ctx context.Context) error {
 func (r *rig) expectConsumed(t *testing.T, contents ...string) {
 	t.Helper()
 	for _, content := range contents {
-		wait.For(t, "the messages of "+content, func(ctx context.Context) error {
+		require.NoError(t, untilNone(t.Context(), wait.Deadline, func(ctx context.Context) (float64, error) {
 			lag, err := r.kafka.Lag(ctx, r.group(content), r.topic(content))
-			if err == nil && lag > 0 {
-				err = fmt.Errorf("%d are not committed", lag)
-			}
-			return err
-		})
+			return float64(lag), err
+		}), "messages of %s are not committed", content)
 	}
 }
 
