@@ -70,7 +70,8 @@ func promQL(t *testing.T) map[string]string {
 			all[where] = shortened(block.text)
 		}
 	}
-	// The exporters do not show this counter before their first failure, and none fails here: tests/scale reads it after one.
+	// The exporters do not show this counter before their first failure, and none fails here: tests/scale reads it
+	// after one.
 	maps.DeleteFunc(all, func(_, expr string) bool { return strings.Contains(expr, "otelcol_exporter_send_failed_") })
 	require.NotEmpty(t, all)
 	return all

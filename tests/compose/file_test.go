@@ -52,11 +52,11 @@ var generations = map[string]map[string]string{
 var others = map[string]map[string]string{
 	"none": {},
 	"key":  {"OTLP_API_KEY": apiKey, "OTEL_API_KEY": apiKey},
-	"own back ends": {
+	"own back ends": { //nolint:gosec // made up
 		"OTELCOL_OPENSEARCH_URL":      "https://search.example.com",
 		"OTELCOL_DASHBOARDS_URL":      "",
 		"OTELCOL_OPENSEARCH_PASSWORD": `p"a$$s\s#1: {x}`,
-	}, //nolint:gosec // made up
+	},
 	"other network": {"OTELCOL_DIFY_NETWORK": "other_default"},
 	"alerts": {
 		"OTELCOL_ALERT_MAIL_TO":     "ops@example.com",

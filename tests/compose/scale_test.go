@@ -37,11 +37,11 @@ const topicsService = "kafka-topics"
 var scaleOthers = map[string]map[string]string{
 	"none": {},
 	"key":  {"OTLP_API_KEY": apiKey},
-	"login": {
+	"login": { //nolint:gosec // made up
 		"OTELCOL_KAFKA_USERNAME": "otelcol",
 		"OTELCOL_KAFKA_PASSWORD": `p"a$$s\s#1: {x}`,
 		"OTELCOL_KAFKA_BROKERS":  "a.example.com:9093,b.example.com:9093",
-	}, //nolint:gosec // made up
+	},
 	"both": {"OTLP_API_KEY": apiKey, "OTELCOL_KAFKA_USERNAME": "otelcol", "OTELCOL_KAFKA_PASSWORD": "x"},
 	"amounts": {
 		"OTELCOL_MEMORY": "2g", "OTELCOL_KAFKA_HEAP": "2g", "OTELCOL_KAFKA_MEMORY": "4g",

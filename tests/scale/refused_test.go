@@ -5,8 +5,8 @@ package scale
 
 import (
 	"context"
-	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,7 +36,7 @@ func TestGatewayKeepsWhatKafkaRejects(t *testing.T) {
 			"INVALID_TIMESTAMP",
 		},
 		{
-			"a lower limit", set("max.message.bytes", "100"), set("max.message.bytes", fmt.Sprint(servers.MaxMessageBytes)),
+			"a lower limit", set("max.message.bytes", "100"), set("max.message.bytes", strconv.Itoa(servers.MaxMessageBytes)),
 			"MESSAGE_TOO_LARGE",
 		},
 	}

@@ -210,12 +210,12 @@ func (i *instance) waiting(ctx context.Context) (float64, error) {
 	return sum, nil
 }
 
-// untilNone waits until nothing remains. It gives up only when what remains has not changed for that long: how long all of
-// it takes depends on the machine.
-func untilNone(ctx context.Context, patience time.Duration, remaining func(context.Context) (float64, error)) error {
+// untilNone waits until nothing remains. It gives up only when what remains has not changed for the time that idle
+// names: how long all of it takes depends on the machine.
+func untilNone(ctx context.Context, idle time.Duration, remaining func(context.Context) (float64, error)) error {
 	last := -1.0
 	for last != 0 {
-		err := wait.Until(ctx, patience, func(ctx context.Context) error {
+		err := wait.Until(ctx, idle, func(ctx context.Context) error {
 			n, err := remaining(ctx)
 			if err == nil && n > 0 && n == last {
 				err = fmt.Errorf("%v remain", n)

@@ -180,7 +180,7 @@ func send(ctx context.Context, url string, body []byte) error {
 func Requests(b *testing.B, repeats int) (requests [][]byte, spans int) {
 	b.Helper()
 	recorded := recorded(b)
-	for n := range uint32(repeats) { //nolint:gosec // a handful
+	for n := range uint32(repeats) {
 		for _, td := range recorded {
 			again := ptrace.NewTraces()
 			td.CopyTo(again)
