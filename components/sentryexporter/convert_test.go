@@ -510,6 +510,13 @@ func TestTransactionIsSplitBeforeSentryCutsIt(t *testing.T) {
 				)
 			}
 			require.NoError(t, h.traces.ConsumeTraces(t.Context(), p.Traces))
+			require.Eventually(t, func() bool { // a stop waits only for a bounded time
+				arrived := 0
+				for _, tx := range r.payloads(t, "transaction") {
+					arrived += 1 + len(tx["spans"].([]any))
+				}
+				return arrived >= c.spans+1
+			}, time.Minute, 50*time.Millisecond)
 			h.stop(t)
 			r.requireNoFaults(t)
 			seen := map[any]bool{}
