@@ -75,11 +75,11 @@ setup: $(TOOLS)/.installed ## Install what the tests need: servers, Python packa
 
 .PHONY: test
 test: setup build lint ## Run every test: unit tests with the race detector, then the built binary against real servers
-	gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./components/... ./cmd/healthcheck/...
+	gotestsum --format pkgname-and-test-fails -- -race -timeout 25m ./components/... ./cmd/healthcheck/...
 	@for module in tools testkit cmd/difydemo; do \
 		(cd $$module && gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./...) || exit 1; \
 	done
-	cd tests && gotestsum --format testname -- -timeout 25m ./...
+	cd tests && gotestsum --format testname -- -timeout 30m ./...
 
 .PHONY: soak
 soak: soak-suite setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full; SUITE=sentry runs only one suite
