@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
 
@@ -66,7 +67,7 @@ func (r *rig) spansInKafka(t *testing.T) []string {
 	for _, message := range messages {
 		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message.Value)
 		require.NoError(t, err)
-		visitSpans(td, func(_ string, span ptrace.Span) {
+		recordings.EachSpan(td, func(_ string, span ptrace.Span) {
 			if id := spanID(span.TraceID().String(), span.SpanID().String()); !seen[id] {
 				seen[id] = true
 				ids = append(ids, id)

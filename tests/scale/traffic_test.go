@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -148,23 +147,13 @@ func (l *load) note(x *traffic.Exchange) {
 
 // note adds spans.
 func (e *emitted) note(spans ptrace.Traces) {
-	visitSpans(spans, func(scope string, span ptrace.Span) {
+	recordings.EachSpan(spans, func(scope string, span ptrace.Span) {
 		id, noise := spanID(span.TraceID().String(), span.SpanID().String()), isNoise(scope, span)
 		e.spans[id] = noise
 		if span.ParentSpanID().IsEmpty() && !noise {
 			e.roots[id] = true
 		}
 	})
-}
-
-func visitSpans(spans ptrace.Traces, visit func(scope string, span ptrace.Span)) {
-	for _, resource := range spans.ResourceSpans().All() {
-		for _, scope := range resource.ScopeSpans().All() {
-			for _, span := range scope.Spans().All() {
-				visit(scope.Scope().Name(), span)
-			}
-		}
-	}
 }
 
 // spanID is also the id of a span's document.
@@ -306,9 +295,9 @@ func readRecording(t *testing.T) *recording {
 	t.Helper()
 	rec := &recording{emitted: emitted{spans: map[string]bool{}, roots: map[string]bool{}}}
 	exceptions := map[string]bool{}
-	for _, spans := range recordedNow(t) {
+	for _, spans := range recordings.TracesNow(t) {
 		rec.note(spans)
-		visitSpans(spans, func(_ string, span ptrace.Span) {
+		recordings.EachSpan(spans, func(_ string, span ptrace.Span) {
 			for _, event := range span.Events().All() {
 				if failure := reportable(event); failure != "" {
 					exceptions[span.TraceID().String()+failure] = true
@@ -326,30 +315,6 @@ func readRecording(t *testing.T) *recording {
 		}
 	}
 	return rec
-}
-
-// recordedNow returns the requests of the recording, moved to the present.
-func recordedNow(tb testing.TB) []ptrace.Traces {
-	tb.Helper()
-	var requests []ptrace.Traces
-	last := pcommon.Timestamp(0)
-	for _, line := range recordings.Lines(tb, recordings.Traces) {
-		spans, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
-		require.NoError(tb, err)
-		requests = append(requests, spans)
-		visitSpans(spans, func(_ string, span ptrace.Span) { last = max(last, span.EndTimestamp()) })
-	}
-	shift := pcommon.NewTimestampFromTime(time.Now()) - last
-	for _, spans := range requests {
-		visitSpans(spans, func(_ string, span ptrace.Span) {
-			span.SetStartTimestamp(span.StartTimestamp() + shift)
-			span.SetEndTimestamp(span.EndTimestamp() + shift)
-			for _, event := range span.Events().All() {
-				event.SetTimestamp(event.Timestamp() + shift)
-			}
-		})
-	}
-	return requests
 }
 
 // reportable returns the type and message of an exception that Sentry must receive, or an empty string. Of the

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
@@ -179,12 +178,12 @@ func send(ctx context.Context, url string, body []byte) error {
 // Requests are the recording's OTLP export requests, repeated with trace ids of their own and moved to the present.
 func Requests(b *testing.B, repeats int) (requests [][]byte, spans int) {
 	b.Helper()
-	recorded := recorded(b)
+	recorded := recordings.TracesNow(b)
 	for n := range uint32(repeats) {
 		for _, td := range recorded {
 			again := ptrace.NewTraces()
 			td.CopyTo(again)
-			eachSpan(again, func(span ptrace.Span) {
+			recordings.EachSpan(again, func(_ string, span ptrace.Span) {
 				id := span.TraceID()
 				binary.BigEndian.PutUint32(id[:4], binary.BigEndian.Uint32(id[:4])+n)
 				span.SetTraceID(id)
@@ -196,37 +195,4 @@ func Requests(b *testing.B, repeats int) (requests [][]byte, spans int) {
 		}
 	}
 	return requests, spans
-}
-
-func recorded(b *testing.B) []ptrace.Traces {
-	b.Helper()
-	var requests []ptrace.Traces
-	last := pcommon.Timestamp(0)
-	for _, line := range recordings.Lines(b, recordings.Traces) {
-		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
-		require.NoError(b, err)
-		requests = append(requests, td)
-		eachSpan(td, func(span ptrace.Span) { last = max(last, span.EndTimestamp()) })
-	}
-	shift := pcommon.NewTimestampFromTime(time.Now()) - last
-	for _, td := range requests {
-		eachSpan(td, func(span ptrace.Span) {
-			span.SetStartTimestamp(span.StartTimestamp() + shift)
-			span.SetEndTimestamp(span.EndTimestamp() + shift)
-			for _, event := range span.Events().All() {
-				event.SetTimestamp(event.Timestamp() + shift)
-			}
-		})
-	}
-	return requests
-}
-
-func eachSpan(td ptrace.Traces, visit func(ptrace.Span)) {
-	for _, resource := range td.ResourceSpans().All() {
-		for _, scope := range resource.ScopeSpans().All() {
-			for _, span := range scope.Spans().All() {
-				visit(span)
-			}
-		}
-	}
 }
