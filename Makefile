@@ -12,7 +12,10 @@ export PATH := $(TOOLS):$(PATH)
 # The Go modules of this repository, except distro/ and tools/.
 MODULES := . testkit cmd/difydemo tests
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
+# The project's version, and with the commit that a binary is built from.
+RELEASE := $(shell sed -n 's/^  version: *\([^ ]*\).*/\1/p' builder-config.yaml)
+COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
+VERSION ?= $(RELEASE)$(addprefix +,$(COMMIT))
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # timetzdata: the image has no time zone data, and MySQL may use a named time zone.
 GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
@@ -120,9 +123,6 @@ generate: $(TOOLS)/.installed ## Write generated files: distro/, those of each m
 bench: setup build ## Run the benchmarks: ratios against a peer in the same run
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./components/...
 	cd tests && $(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./...
-
-# The image's tag in docker-compose.yaml.
-RELEASE = $(shell sed -n 's/.*image: otelcol-dify:.*:-\(.*\)}/\1/p' docker-compose.yaml)
 
 # The certificate authorities that the image trusts.
 CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt

@@ -1,9 +1,9 @@
 # Builds the binary and the image without Go on the host:
-#   docker build -f build.Dockerfile --build-arg VERSION="$(git describe --tags --always)" -t otelcol-dify:latest .
+#   docker build -f build.Dockerfile -t otelcol-dify:latest .
 # The tests build the same image from Dockerfile, because this file's base image can't be pulled where they run.
 FROM golang:1.26-bookworm AS build
 
-ARG VERSION=0.0.0-dev
+ARG VERSION=0.1.0
 # The image sets GOTOOLCHAIN=local.
 ENV GOTOOLCHAIN=go1.27.3
 WORKDIR /src
@@ -13,7 +13,7 @@ RUN rm -rf bin && make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck && 
 
 FROM scratch
 
-ARG VERSION=0.0.0-dev
+ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="otelcol-dify" \
       org.opencontainers.image.description="OpenTelemetry Collector distribution for self-hosted Dify" \

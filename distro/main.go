@@ -19,7 +19,7 @@ func main() {
 	info := component.BuildInfo{
 		Command:     "otelcol-dify",
 		Description: "OpenTelemetry Collector distribution for self-hosted Dify",
-		Version:     "0.0.0-dev",
+		Version:     "0.1.0",
 	}
 
 	set := otelcol.CollectorSettings{

@@ -4,16 +4,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
-// sample is one line of Prometheus' text format.
+// sample is a value in Prometheus' text format.
 type sample struct {
 	name   string
 	labels map[string]string
@@ -38,62 +38,23 @@ func scrape(ctx context.Context, url string) ([]sample, error) {
 	return parseExposition(res.Body)
 }
 
+// parseExposition reads counters, gauges and values without a type. The table of the demo has no histogram.
 func parseExposition(r io.Reader) ([]sample, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(r)
 	var out []sample
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		line := sc.Text()
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		s, err := parseSample(line)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %q", err, line)
-		}
-		out = append(out, s)
-	}
-	return out, sc.Err()
-}
-
-func parseSample(line string) (s sample, err error) {
-	end := strings.IndexAny(line, "{ ")
-	if end < 0 {
-		return s, strconv.ErrSyntax
-	}
-	s.name = line[:end]
-	rest := line[end:]
-	if rest[0] == '{' {
-		if s.labels, rest, err = parseLabels(rest[1:]); err != nil {
-			return s, err
+	for name, family := range families {
+		for _, metric := range family.GetMetric() {
+			labels := make(map[string]string, len(metric.GetLabel()))
+			for _, label := range metric.GetLabel() {
+				labels[label.GetName()] = label.GetValue()
+			}
+			// An absent value is 0.
+			value := metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + metric.GetUntyped().GetValue()
+			out = append(out, sample{name: name, labels: labels, value: value})
 		}
 	}
-	fields := strings.Fields(rest) // value, perhaps a timestamp
-	if len(fields) == 0 {
-		return s, strconv.ErrSyntax
-	}
-	s.value, err = strconv.ParseFloat(fields[0], 64)
-	return s, err
-}
-
-// parseLabels reads `key="value",…}` and returns what follows it.
-func parseLabels(text string) (labels map[string]string, rest string, err error) {
-	labels = map[string]string{}
-	for !strings.HasPrefix(text, "}") {
-		key, quoted, found := strings.Cut(text, "=")
-		if !found {
-			return nil, "", strconv.ErrSyntax
-		}
-		literal, err := strconv.QuotedPrefix(quoted)
-		if err != nil {
-			return nil, "", err
-		}
-		if labels[key], err = strconv.Unquote(literal); err != nil {
-			return nil, "", err
-		}
-		text = strings.TrimPrefix(quoted[len(literal):], ",")
-	}
-	return labels, text[1:], nil
+	return out, err
 }
 
 // sumOf returns the sum of all series of a name that have the given labels.

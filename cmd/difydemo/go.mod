@@ -18,7 +18,10 @@ require (
 	google.golang.org/grpc v1.85.0 // indirect
 )
 
-require github.com/otelcol-dify/otelcol-dify/testkit v0.0.0
+require (
+	github.com/otelcol-dify/otelcol-dify/testkit v0.0.0
+	github.com/prometheus/common v0.72.1
+)
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -30,6 +33,8 @@ require (
 	github.com/lib/pq v1.10.9 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/xi2/xz v0.0.0-20171230120015-48954b6210f8 // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.opentelemetry.io/collector/featuregate v1.71.0 // indirect

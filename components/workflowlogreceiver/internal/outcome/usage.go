@@ -4,9 +4,10 @@
 package outcome
 
 import (
-	"encoding/json"
 	"regexp"
 	"strconv"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -40,39 +41,71 @@ const (
 	workflowProvider = "workflow" // the provider type of a tool that is itself a workflow
 )
 
-// nodeUsage is the part of execution_metadata that is read. Dify writes the price as a number or as a string.
+// nodeUsage is the part of execution_metadata that is read. Dify writes a number also as a string, or null.
 type nodeUsage struct {
-	TotalTokens json.Number `json:"total_tokens"`
-	TotalPrice  json.Number `json:"total_price"`
-	Currency    string      `json:"currency"`
-	ToolInfo    *struct {
-		ProviderType string `json:"provider_type"`
-	} `json:"tool_info"`
+	tokens, price string
+	currency      string
+	tool          string // the provider type of a tool; "" if the node does not say
+}
+
+// parseUsage reports false for text that is no JSON object and for values of the wrong type.
+func parseUsage(metadata string) (used nodeUsage, ok bool) {
+	object := gjson.Parse(metadata)
+	if !object.IsObject() || !gjson.Valid(metadata) {
+		return used, false
+	}
+	ok = true
+	object.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "total_tokens":
+			used.tokens, ok = number(value)
+		case "total_price":
+			used.price, ok = number(value)
+		case "currency":
+			used.currency, ok = value.Str, value.Type == gjson.String || value.Type == gjson.Null
+		case "tool_info":
+			used.tool = value.Get("provider_type").Str
+		}
+		return ok
+	})
+	return used, ok
+}
+
+func number(value gjson.Result) (text string, ok bool) {
+	switch value.Type {
+	case gjson.Null:
+		return "", true
+	case gjson.Number:
+		return value.Raw, true
+	case gjson.String:
+		_, err := strconv.ParseFloat(value.Str, 64)
+		return value.Str, err == nil || value.Str == ""
+	default:
+		return "", false
+	}
 }
 
 // Add adds the usage of one node of a run. It reports whether the node could be read.
 func (u *Usage) Add(node source.Node) bool {
-	var used nodeUsage
-	if !used.scan(node.Metadata) {
-		if err := json.Unmarshal([]byte(node.Metadata), &used); err != nil {
-			return false
-		}
+	used, ok := parseUsage(node.Metadata)
+	if !ok {
+		return false
 	}
-	if used.TotalTokens == "" {
+	if used.tokens == "" {
 		return true // only a nested object has tokens
 	}
 	u.Reported = true
-	tokens, err := used.TotalTokens.Int64()
+	tokens, err := strconv.ParseInt(used.tokens, 10, 64)
 	if err != nil || tokens < 0 {
 		tokens = 0
 	}
 	switch {
 	case sumTypes[node.Type]:
-	case node.Type == toolType && (used.ToolInfo == nil || used.ToolInfo.ProviderType == workflowProvider):
+	case node.Type == toolType && (used.tool == "" || used.tool == workflowProvider):
 		u.Nested += tokens
 	default:
 		u.Total += tokens
-		u.pay(used.Currency, used.TotalPrice.String())
+		u.pay(used.currency, used.price)
 	}
 	return true
 }

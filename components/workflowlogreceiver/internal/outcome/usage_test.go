@@ -51,10 +51,18 @@ func TestAddUsage(t *testing.T) {
 			Usage{Total: 5, Reported: true},
 			0,
 		},
-		"only inside":       {"agent", `{"agent_log": [{"total_tokens": 5}]}`, Usage{}, 0},
-		"torn":              {"llm", `{"total_tokens": 5`, Usage{}, 1},
-		"too long":          {"agent", "", Usage{}, 1},
-		"of the wrong kind": {"llm", `{"total_tokens": {}}`, Usage{}, 1},
+		"only inside":        {"agent", `{"agent_log": [{"total_tokens": 5}]}`, Usage{}, 0},
+		"torn":               {"llm", `{"total_tokens": 5`, Usage{}, 1},
+		"too long":           {"agent", "", Usage{}, 1},
+		"of the wrong kind":  {"llm", `{"total_tokens": {}}`, Usage{}, 1},
+		"not a number":       {"llm", `{"total_tokens": "many"}`, Usage{}, 1},
+		"price of a kind":    {"llm", `{"total_price": [1], "total_tokens": 1}`, Usage{}, 1},
+		"currency of a kind": {"llm", `{"currency": 1, "total_tokens": 1}`, Usage{}, 1},
+		"list":               {"llm", `[]`, Usage{}, 1},
+		"more behind":        {"llm", `{"total_tokens": 1} x`, Usage{}, 1},
+		"escapes": {
+			"llm", `{"agent": "\"é\u0041", "total_tokens": 7}`, Usage{Total: 7, Reported: true}, 0,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var used Usage
@@ -62,5 +70,14 @@ func TestAddUsage(t *testing.T) {
 			assert.Equal(t, test.want, used)
 			assert.Equal(t, test.unreadable == 0, readable)
 		})
+	}
+}
+
+func BenchmarkAddUsage(b *testing.B) {
+	node := source.Node{Type: "llm", Metadata: `{"total_tokens": 90, "total_price": "0.0001", "currency": "USD"}`}
+	b.ReportAllocs()
+	for b.Loop() {
+		var used Usage
+		used.Add(node)
 	}
 }
