@@ -6,10 +6,7 @@
 package bench
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"os"
 	"runtime"
 	"syscall"
 	"testing"
@@ -31,6 +28,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
@@ -76,7 +74,7 @@ func TestStockChainWorks(t *testing.T) {
 	filter := start(t, difyfilterprocessor.NewFactory(), false, ours)
 	for _, chain := range []consumer.Traces{stockChain(t, stock), filter} {
 		in = 0
-		for _, td := range recordedTraces(t) {
+		for _, td := range recordings.TracesNow(t) {
 			in += td.SpanCount()
 			require.NoError(t, chain.ConsumeTraces(t.Context(), td))
 		}
@@ -86,32 +84,22 @@ func TestStockChainWorks(t *testing.T) {
 	assert.Less(t, stock.SpanCount(), in-200)
 	for _, sink := range []*consumertest.TracesSink{stock, ours} {
 		titles, runs := 0, 0
-		eachSpan(sink.AllTraces(), func(span ptrace.Span) {
-			for _, key := range []string{"input.value", "output.value", "gen_ai.prompt"} {
-				_, there := span.Attributes().Get(key)
-				assert.False(t, there, key)
-			}
-			if _, there := span.Attributes().Get("dify.node.title"); there {
-				titles++
-			}
-			if _, there := span.Attributes().Get("dify.workflow_run_id"); there {
-				runs++
-			}
-		})
+		for _, td := range sink.AllTraces() {
+			recordings.EachSpan(td, func(_ string, span ptrace.Span) {
+				for _, key := range []string{"input.value", "output.value", "gen_ai.prompt"} {
+					_, there := span.Attributes().Get(key)
+					assert.False(t, there, key)
+				}
+				if _, there := span.Attributes().Get("dify.node.title"); there {
+					titles++
+				}
+				if _, there := span.Attributes().Get("dify.workflow_run_id"); there {
+					runs++
+				}
+			})
+		}
 		assert.Equal(t, 54, titles)
 		assert.GreaterOrEqual(t, runs, 22)
-	}
-}
-
-func eachSpan(batches []ptrace.Traces, do func(ptrace.Span)) {
-	for _, td := range batches {
-		for _, rs := range td.ResourceSpans().All() {
-			for _, ss := range rs.ScopeSpans().All() {
-				for _, span := range ss.Spans().All() {
-					do(span)
-				}
-			}
-		}
 	}
 }
 
@@ -119,7 +107,7 @@ func eachSpan(batches []ptrace.Traces, do func(ptrace.Span)) {
 // against the chain of stock.yaml, on the batches of a real Dify. The two alternate, so that other load on the
 // machine affects both.
 func BenchmarkAgainstStock(b *testing.B) {
-	batches := recordedTraces(b)
+	batches := recordings.TracesNow(b)
 	var stockTime, oursTime time.Duration
 	spans := 0
 	for b.Loop() {
@@ -159,23 +147,4 @@ func cpuTime(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-func recordedTraces(tb testing.TB) []ptrace.Traces {
-	tb.Helper()
-	file, err := os.Open(repo.Path("tests", "testdata", "recordings", "traces.jsonl.gz"))
-	require.NoError(tb, err)
-	defer file.Close()
-	unzipped, err := gzip.NewReader(file)
-	require.NoError(tb, err)
-	var batches []ptrace.Traces
-	lines := bufio.NewScanner(unzipped)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(lines.Bytes())
-		require.NoError(tb, err)
-		batches = append(batches, td)
-	}
-	require.NoError(tb, lines.Err())
-	return batches
 }
