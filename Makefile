@@ -19,6 +19,8 @@ VERSION ?= $(RELEASE)$(addprefix +,$(COMMIT))
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # timetzdata: the image has no time zone data, and MySQL may use a named time zone.
 GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
+# The same flags, so that the standard library is compiled once.
+RUN_TOOL := CGO_ENABLED=0 $(GO) -C tools run -trimpath -tags timetzdata
 
 # The sources of Go package trees, so that nothing is linked again without need.
 go_files = $(shell find $(1) \( -name '*.go' -o -name go.mod -o -name go.sum \) -not -name '*_test.go' 2>/dev/null) go.mod go.sum
@@ -45,7 +47,7 @@ FORCE:
 # Adapted copies of two stock exporters. distro/ and tests/ replace the modules by folders in this folder.
 EXPORTER := .cache/make-exporter
 $(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go)
-	@$(GO) -C tools run ./adaptexporter -out "$(CURDIR)/$(EXPORTER)"
+	@$(RUN_TOOL) ./adaptexporter -out "$(CURDIR)/$(EXPORTER)"
 	@touch $@
 
 .PHONY: exporter
@@ -53,7 +55,7 @@ exporter: $(EXPORTER)/.written ## Write the adapted copies of stock exporters th
 
 .PHONY: check-exporter
 check-exporter: ## Fail if a version of the OpenSearch exporter is served that needs no adaptation
-	@$(GO) -C tools run ./adaptexporter -check $(call pin,$(CONTRIB)/exporter/prometheusexporter,builder-config.yaml)
+	@$(RUN_TOOL) ./adaptexporter -check $(call pin,$(CONTRIB)/exporter/prometheusexporter,builder-config.yaml)
 
 bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) $(EXPORTER)/.written .cache/version
 	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)"/' distro/main.go > .cache/main.go
@@ -108,7 +110,7 @@ vulncheck: $(TOOLS)/.installed $(EXPORTER)/.written ## Fail on a known vulnerabi
 	@cd distro && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/otelcol-dify" .
 	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/difydemo" .
 	@$(GO_BUILD) -o .cache/vulncheck/healthcheck ./cmd/healthcheck
-	@$(GO) -C tools run ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
+	@$(RUN_TOOL) ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
 
 .PHONY: generate
 generate: $(TOOLS)/.installed ## Write generated files: distro/, those of each metadata.yaml, dashboards, Alertmanager's part of docker-compose.yaml
@@ -142,7 +144,7 @@ pin = $(shell sed -n 's,.* $(1) \(v[0-9.]*\),\1,p' $(2) | head -n 1)
 
 .PHONY: upgrade
 upgrade: ## Make every go.mod file, tests/ocb, the documents and distro/ follow the versions in builder-config.yaml
-	@$(GO) -C tools run ./upgrade -root "$(CURDIR)"
+	@$(RUN_TOOL) ./upgrade -root "$(CURDIR)"
 	@$(MAKE) --no-print-directory generate
 
 .PHONY: clean

@@ -38,7 +38,7 @@ func scrape(ctx context.Context, url string) ([]sample, error) {
 	return parseExposition(res.Body)
 }
 
-// parseExposition reads counters, gauges and values without a type. The table of the demo has no histogram.
+// parseExposition reads counters, gauges, values without a type, and the counts of histograms.
 func parseExposition(r io.Reader) ([]sample, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(r)
@@ -48,6 +48,10 @@ func parseExposition(r io.Reader) ([]sample, error) {
 			labels := make(map[string]string, len(metric.GetLabel()))
 			for _, label := range metric.GetLabel() {
 				labels[label.GetName()] = label.GetValue()
+			}
+			if histogram := metric.GetHistogram(); histogram != nil {
+				out = append(out, sample{name: name + "_count", labels: labels, value: float64(histogram.GetSampleCount())})
+				continue
 			}
 			// An absent value is 0.
 			value := metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + metric.GetUntyped().GetValue()

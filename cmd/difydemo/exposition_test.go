@@ -18,10 +18,15 @@ a_total{status="failed",name="with \"quotes\", {braces} and \\ and\nlines"} 3
 a_total{status="succeeded",} 4.5e+01 1795426486000
 b 7
 c{} NaN
+# TYPE d_seconds histogram
+d_seconds_bucket{route="/a",le="1"} 2
+d_seconds_bucket{route="/a",le="+Inf"} 5
+d_seconds_sum{route="/a"} 12
+d_seconds_count{route="/a"} 5
 `
 	samples, err := parseExposition(strings.NewReader(text))
 	require.NoError(t, err)
-	require.Len(t, samples, 4)
+	require.Len(t, samples, 5)
 	assert.Contains(t, samples, sample{
 		name: "a_total", value: 3,
 		labels: map[string]string{"status": "failed", "name": "with \"quotes\", {braces} and \\ and\nlines"},
@@ -29,6 +34,7 @@ c{} NaN
 	assert.InDelta(t, 48, sumOf(samples, "a_total", nil), 0)
 	assert.InDelta(t, 45, sumOf(samples, "a_total", map[string]string{"status": "succeeded"}), 0)
 	assert.InDelta(t, 7, sumOf(samples, "b", nil), 0)
+	assert.InDelta(t, 5, sumOf(samples, "d_seconds_count", map[string]string{"route": "/a"}), 0)
 	assert.Zero(t, sumOf(samples, "absent", nil))
 }
 
