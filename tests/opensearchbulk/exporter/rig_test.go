@@ -75,7 +75,7 @@ func startBulk(t *testing.T, h *host, more map[string]any) *bulk {
 	conf := confmap.NewFromStringMap(map[string]any{
 		"storage":         storageID.String(),
 		"attempt_timeout": "10s",
-		"retry":           map[string]any{"initial_interval": "1ms", "max_interval": "5ms"},
+		"retry":           map[string]any{"initial_interval": "10ms", "max_interval": "20ms"},
 	})
 	require.NoError(t, conf.Merge(confmap.NewFromStringMap(more)))
 	require.NoError(t, conf.Unmarshal(cfg))

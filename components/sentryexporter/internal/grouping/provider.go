@@ -45,7 +45,7 @@ var statusClasses = map[string]string{
 // describeProvider reads the error of a model provider, which is grouped by status and code.
 func describeProvider(text string) (description, bool) {
 	m := providerText.FindStringSubmatch(text)
-	if m == nil || m[1] == "Errno" || strings.HasPrefix(m[1], "Errno ") {
+	if len(m) < 2 || m[1] == "Errno" || strings.HasPrefix(m[1], "Errno ") {
 		return description{}, false
 	}
 	provider, rest := strings.ToLower(m[1]), m[2]
@@ -62,7 +62,9 @@ func describeProvider(text string) (description, bool) {
 	if class == "" && status[0] == '5' {
 		class = "InvokeServerUnavailableError"
 	}
-	return description{class: class, message: text, fingerprint: []string{"provider", provider, status, codeOf(rest)}}, true
+	return description{
+		class: class, message: text, fingerprint: []string{"provider", provider, status, codeOf(rest)},
+	}, true
 }
 
 // describeStatus reads an error with the status of an HTTP response: it is grouped by what was called, status and code,
