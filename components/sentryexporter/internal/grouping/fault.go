@@ -51,6 +51,3 @@ func place(frames []stacktrace.Frame) []string {
 
 // Key identifies the failure within its trace: it is the same for all recordings of it.
 func (f Fault) Key() []string { return f.key }
-
-// Text is the text of the failure by which an exception and a failed run are recognized as the same.
-func (f Fault) Text() string { return strings.Join(f.key, "\n") }
