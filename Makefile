@@ -18,9 +18,9 @@ COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 VERSION ?= $(RELEASE)$(addprefix +,$(COMMIT))
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # timetzdata: the image has no time zone data, and MySQL may use a named time zone.
-GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata
+GO_BUILD := CGO_ENABLED=0 $(GO) build -trimpath -tags timetzdata -gcflags=all=-dwarf=false
 # The same flags, so that the standard library is compiled once.
-RUN_TOOL := CGO_ENABLED=0 $(GO) -C tools run -trimpath -tags timetzdata
+RUN_TOOL := CGO_ENABLED=0 $(GO) -C tools run -trimpath -tags timetzdata -gcflags=all=-dwarf=false
 
 # The sources of Go package trees, so that nothing is linked again without need.
 go_files = $(shell find $(1) \( -name '*.go' -o -name go.mod -o -name go.sum \) -not -name '*_test.go' 2>/dev/null) go.mod go.sum
