@@ -144,3 +144,9 @@ func durations(res kv, series ...kv) pmetric.Metrics {
 	}
 	return md
 }
+
+// cumulativeSum makes a metric a cumulative sum and returns its points.
+func cumulativeSum(m pmetric.Metric) pmetric.NumberDataPointSlice {
+	m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	return m.Sum().DataPoints()
+}

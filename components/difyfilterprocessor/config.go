@@ -21,11 +21,36 @@ type Config struct {
 	// left to a processor that follows them all.
 	WholeTraces bool `mapstructure:"whole_traces"`
 
+	Limits    LimitsConfig    `mapstructure:"limits"`
 	Drop      DropConfig      `mapstructure:"drop"`
 	Status    StatusConfig    `mapstructure:"status"`
 	Logs      LogsConfig      `mapstructure:"logs"`
 	Redaction RedactionConfig `mapstructure:"redaction"`
 	Memory    MemoryConfig    `mapstructure:"memory"`
+}
+
+// LimitsConfig bounds what a client can send. What exceeds a bound is cut, counted and marked.
+type LimitsConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// MaxStringLength is the maximum length of a string or bytes value, in bytes.
+	MaxStringLength int `mapstructure:"max_string_length"`
+	// MaxItemSize is the maximum size of a span, log record or resource, in bytes.
+	MaxItemSize int `mapstructure:"max_item_size"`
+	// MaxPointSize is the maximum size of the attributes of a data point, and of the resource of metrics, in bytes.
+	MaxPointSize int `mapstructure:"max_point_size"`
+	// MaxDepth is the maximum number of maps and lists within each other.
+	MaxDepth int `mapstructure:"max_depth"`
+	// MaxAttributes is the maximum number of attributes of an item, and of entries of a map.
+	MaxAttributes int `mapstructure:"max_attributes"`
+	// MaxEvents and MaxLinks are the maximum numbers of events and links of a span.
+	MaxEvents int `mapstructure:"max_events"`
+	MaxLinks  int `mapstructure:"max_links"`
+	// MaxBuckets is the maximum number of buckets, quantiles and exemplars of a data point, each.
+	MaxBuckets int `mapstructure:"max_buckets"`
+	// PrometheusNames repairs or drops what the Prometheus exporter can't name.
+	PrometheusNames bool `mapstructure:"prometheus_names"`
+	// ConvertExponentialHistograms makes explicit buckets of them.
+	ConvertExponentialHistograms bool `mapstructure:"convert_exponential_histograms"`
 }
 
 // DropConfig switches the built-in noise rules and adds the operator's own.
@@ -123,6 +148,19 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		ServiceNamespace: "dify",
 		WholeTraces:      true,
+		Limits: LimitsConfig{
+			Enabled:                      true,
+			MaxStringLength:              1 << 20,
+			MaxItemSize:                  4 << 20,
+			MaxPointSize:                 64 << 10,
+			MaxDepth:                     64,
+			MaxAttributes:                1000,
+			MaxEvents:                    128,
+			MaxLinks:                     128,
+			MaxBuckets:                   512,
+			PrometheusNames:              true,
+			ConvertExponentialHistograms: true,
+		},
 		Drop: DropConfig{
 			ParseError:           true,
 			ContextDetach:        true,

@@ -96,7 +96,7 @@ func TestSumsAreAddedUp(t *testing.T) {
 	require.NoError(t, rm.Resource().Attributes().FromRaw(difyProcess(1)))
 	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	m.SetName("http.server.active_requests")
-	m.SetEmptySum()
+	cumulativeSum(m)
 	for i, host := range []string{"a", "b", "c"} {
 		p := m.Sum().DataPoints().AppendEmpty()
 		p.Attributes().PutStr("http.host", host)
@@ -115,7 +115,7 @@ func TestCountsAreDerived(t *testing.T) {
 	sampled.Scope().SetName(emitter.ScopeResponseCount)
 	m := sampled.Metrics().AppendEmpty()
 	m.SetName(difysemconv.MetricServerResponseCount)
-	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+	cumulativeSum(m).AppendEmpty().SetIntValue(1)
 
 	md := b.metrics(t, in)
 	assert.Equal(t, 1, md.ResourceMetrics().At(0).ScopeMetrics().Len(), "the empty scope is removed")

@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/limits"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
@@ -26,17 +27,21 @@ import (
 type passes struct {
 	cfg      *Config
 	state    *state
+	limiter  *limits.Limiter
 	matcher  *noise.Matcher
 	redactor *redaction.Redactor
 	status   *spanrepair.Status
 }
 
 func newPasses(cfg *Config, shared *state) *passes {
+	redactor := redaction.NewRedactor(redactionSettings(&cfg.Redaction))
+	removes := func(key string) bool { return cfg.Redaction.Enabled && redactor.Removes(key) }
 	return &passes{
 		cfg:      cfg,
 		state:    shared,
+		limiter:  limits.NewLimiter(limitsSettings(&cfg.Limits, removes)),
 		matcher:  noise.NewMatcher(noiseSettings(&cfg.Drop)),
-		redactor: redaction.NewRedactor(redactionSettings(&cfg.Redaction)),
+		redactor: redactor,
 		status:   spanrepair.NewStatus(cfg.Status.ExpectedErrors),
 	}
 }
@@ -49,6 +54,8 @@ type traceBatch struct {
 	roles   []string         // of each resource
 	tally   tally.Tally
 }
+
+func (p *passes) limitTraces(b *traceBatch) { p.limiter.Traces(b.td, &b.tally) }
 
 // recognizeResources determines the origin and the role of each resource, and repairs it.
 func (p *passes) recognizeResources(b *traceBatch) {
@@ -113,6 +120,10 @@ type metricBatch struct {
 	now   time.Time
 	tally tally.Tally
 }
+
+func (p *passes) limitMetrics(b *metricBatch) { p.limiter.Metrics(b.md, &b.tally) }
+
+func (p *passes) repairLabels(b *metricBatch) { p.limiter.Labels(b.md, &b.tally) }
 
 func (p *passes) repairMetrics(b *metricBatch) {
 	for _, rm := range b.md.ResourceMetrics().All() {

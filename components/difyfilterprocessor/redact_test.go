@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
@@ -96,10 +97,18 @@ func TestNoCanaryLeavesMetrics(t *testing.T) {
 	fillWithCanaries(p.Attributes())
 	fillWithCanaries(p.Exemplars().AppendEmpty().FilteredAttributes())
 	metrics := rm.ScopeMetrics().At(0).Metrics()
-	fillWithCanaries(metrics.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
-	fillWithCanaries(metrics.AppendEmpty().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
-	fillWithCanaries(metrics.AppendEmpty().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
+	fillWithCanaries(namedMetric(metrics).SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
+	fillWithCanaries(namedMetric(metrics).SetEmptySummary().DataPoints().AppendEmpty().Attributes())
+	exponential := namedMetric(metrics).SetEmptyExponentialHistogram()
+	exponential.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+	fillWithCanaries(exponential.DataPoints().AppendEmpty().Attributes())
 	assert.NotContains(t, wireMetrics(t, newHarness(t).metrics(t, md)), mark)
+}
+
+func namedMetric(metrics pmetric.MetricSlice) pmetric.Metric {
+	m := metrics.AppendEmpty()
+	m.SetName("x")
+	return m
 }
 
 func TestNoCanaryLeavesLogs(t *testing.T) {

@@ -258,7 +258,7 @@ func metricOf(pid int, scope, name string) pmetric.Metrics {
 	sm.Scope().SetName(scope)
 	m := sm.Metrics().AppendEmpty()
 	m.SetName(name)
-	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+	cumulativeSum(m).AppendEmpty().SetIntValue(1)
 	return md
 }
 

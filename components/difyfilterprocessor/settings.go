@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/limits"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 )
@@ -42,6 +43,23 @@ func noiseSettings(cfg *DropConfig) noise.Settings {
 		})
 	}
 	return set
+}
+
+// limitsSettings leaves values whole that redaction removes or hashes, since earlier passes read them.
+func limitsSettings(cfg *LimitsConfig, removes func(key string) bool) limits.Settings {
+	return limits.Settings{
+		MaxStringLength:    cfg.MaxStringLength,
+		MaxItemSize:        cfg.MaxItemSize,
+		MaxPointSize:       cfg.MaxPointSize,
+		MaxDepth:           cfg.MaxDepth,
+		MaxAttributes:      cfg.MaxAttributes,
+		MaxEvents:          cfg.MaxEvents,
+		MaxLinks:           cfg.MaxLinks,
+		MaxBuckets:         cfg.MaxBuckets,
+		PrometheusNames:    cfg.PrometheusNames,
+		ConvertExponential: cfg.ConvertExponentialHistograms,
+		Whole:              removes,
+	}
 }
 
 func redactionSettings(cfg *RedactionConfig) redaction.Settings {

@@ -19,12 +19,40 @@ import (
 // Validate returns all errors of the configuration, joined.
 func (c *Config) Validate() error {
 	return errors.Join(
+		c.Limits.validate(),
 		c.Drop.validate(),
 		c.Status.validate(),
 		c.Logs.validate(),
 		c.Redaction.validate(),
 		c.Memory.validate(),
 	)
+}
+
+func (c *LimitsConfig) validate() error {
+	var errs []error
+	for _, limit := range []struct {
+		key            string
+		value, minimum int
+	}{
+		{"max_string_length", c.MaxStringLength, 256},
+		{"max_item_size", c.MaxItemSize, 4096},
+		{"max_point_size", c.MaxPointSize, 4096},
+		{"max_depth", c.MaxDepth, 1},
+		{"max_attributes", c.MaxAttributes, 32},
+		{"max_events", c.MaxEvents, 1},
+		{"max_links", c.MaxLinks, 1},
+		{"max_buckets", c.MaxBuckets, 32},
+	} {
+		if limit.value < limit.minimum {
+			errs = append(errs, fmt.Errorf("limits::%s: must be at least %d, is %d; limits::enabled: false switches all off",
+				limit.key, limit.minimum, limit.value))
+		}
+	}
+	if c.MaxItemSize < c.MaxStringLength {
+		errs = append(errs, fmt.Errorf("limits::max_item_size: must not be less than limits::max_string_length (%d), is %d",
+			c.MaxStringLength, c.MaxItemSize))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *DropConfig) validate() error {
@@ -41,7 +69,7 @@ func (c *DropConfig) validate() error {
 	seen := map[string]bool{}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
-		if rule.Name != "" && (seen[rule.Name] || slices.Contains(tally.BuiltinRules, rule.Name)) {
+		if rule.Name != "" && (seen[rule.Name] || isReserved(rule.Name)) {
 			errs = append(
 				errs,
 				fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name),
@@ -53,6 +81,11 @@ func (c *DropConfig) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// isReserved reports whether a name is already a value of the attribute `rule` of the processor's own metrics.
+func isReserved(rule string) bool {
+	return slices.Contains(tally.BuiltinRules, rule) || slices.Contains(tally.LimitNames(), rule)
 }
 
 // prefixed adds the path of the rule to each of its errors, so that each line of the message is complete.

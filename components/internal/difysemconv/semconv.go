@@ -40,6 +40,8 @@ const (
 	AttrNodeTitle = "dify.node.title"
 	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.
 	AttrOriginalStatus = "dify.original_status"
+	// AttrLimited names the limits that cut or repaired the item, separated by commas.
+	AttrLimited = "dify.limited"
 	// AttrTraceUnverified is true on a log record whose trace id Dify may have made up.
 	AttrTraceUnverified = "dify.trace_id.unverified"
 

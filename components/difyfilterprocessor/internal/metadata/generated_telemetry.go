@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	registrations               []metric.Registration
 	DifyFilterDerivedDataPoints metric.Int64Counter
 	DifyFilterDroppedItems      metric.Int64Counter
+	DifyFilterLimitedValues     metric.Int64Counter
 	DifyFilterRedactedValues    metric.Int64Counter
 }
 
@@ -70,6 +71,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_dify_filter_dropped_items",
 		metric.WithDescription("Items dropped as noise, by rule. Items in = items out + dropped (+ derived, for data points). [Alpha]"),
 		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.DifyFilterLimitedValues, err = builder.meter.Int64Counter(
+		"otelcol_dify_filter_limited_values",
+		metric.WithDescription("Values and parts of items that were cut, repaired or dropped because a client must not send them, by limit. [Alpha]"),
+		metric.WithUnit("{value}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.DifyFilterRedactedValues, err = builder.meter.Int64Counter(

@@ -21,11 +21,15 @@ func TestSetupTelemetry(t *testing.T) {
 	defer tb.Shutdown()
 	tb.DifyFilterDerivedDataPoints.Add(context.Background(), 1)
 	tb.DifyFilterDroppedItems.Add(context.Background(), 1)
+	tb.DifyFilterLimitedValues.Add(context.Background(), 1)
 	tb.DifyFilterRedactedValues.Add(context.Background(), 1)
 	AssertEqualDifyFilterDerivedDataPoints(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualDifyFilterDroppedItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualDifyFilterLimitedValues(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualDifyFilterRedactedValues(t, testTel,

@@ -46,6 +46,7 @@ type Tally struct {
 	redacted [reasons]int64
 	changes  int64 // sum of redacted
 	derived  int64
+	limited  [limits]int64
 }
 
 // Drop counts n items of a kind that a rule dropped.
@@ -82,6 +83,11 @@ func (t *Tally) Report(ctx context.Context, telemetry *metadata.TelemetryBuilder
 			telemetry.DifyFilterRedactedValues.Add(ctx, n, redactedOptions[r])
 		}
 	}
+	for l, n := range t.limited {
+		if n > 0 {
+			telemetry.DifyFilterLimitedValues.Add(ctx, n, limitedOptions[l])
+		}
+	}
 	if t.derived > 0 {
 		telemetry.DifyFilterDerivedDataPoints.Add(ctx, t.derived)
 	}
@@ -90,6 +96,13 @@ func (t *Tally) Report(ctx context.Context, telemetry *metadata.TelemetryBuilder
 var redactedOptions = func() (options [reasons]metric.MeasurementOption) {
 	for r, name := range reasonNames {
 		options[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("reason", name)))
+	}
+	return options
+}()
+
+var limitedOptions = func() (options [limits]metric.MeasurementOption) {
+	for l, name := range limitNames {
+		options[l] = metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", name)))
 	}
 	return options
 }()
