@@ -5,6 +5,7 @@ package difyfilterprocessor
 
 import (
 	"maps"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -77,6 +78,7 @@ func fill(span ptrace.Span, spec spanSpec) {
 	span.SetParentSpanID(spanID(spec.parent))
 	span.SetName(spec.name)
 	span.SetKind(spec.kind)
+	span.SetStartTimestamp(pcommon.Timestamp(harnessStart * time.Second))
 	_ = span.Attributes().FromRaw(spec.kv)
 	if spec.err != "" {
 		span.Status().SetCode(ptrace.StatusCodeError)

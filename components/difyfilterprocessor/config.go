@@ -47,6 +47,8 @@ type LimitsConfig struct {
 	MaxLinks  int `mapstructure:"max_links"`
 	// MaxBuckets is the maximum number of buckets, quantiles and exemplars of a data point, each.
 	MaxBuckets int `mapstructure:"max_buckets"`
+	// RetentionDays is the age from which, as in the future, an item's own time is not plausible. 0 is ten years.
+	RetentionDays int `mapstructure:"retention_days"`
 	// PrometheusNames repairs or drops what the Prometheus exporter can't name.
 	PrometheusNames bool `mapstructure:"prometheus_names"`
 	// ConvertExponentialHistograms makes explicit buckets of them.
@@ -158,6 +160,7 @@ func createDefaultConfig() component.Config {
 			MaxEvents:                    128,
 			MaxLinks:                     128,
 			MaxBuckets:                   512,
+			RetentionDays:                30,
 			PrometheusNames:              true,
 			ConvertExponentialHistograms: true,
 		},

@@ -43,7 +43,7 @@ func TestLoadConfig(t *testing.T) {
 			c.WholeTraces = false
 			c.Limits = LimitsConfig{
 				MaxStringLength: 1000, MaxItemSize: 5000, MaxPointSize: 6000, MaxDepth: 2, MaxAttributes: 33, MaxEvents: 4,
-				MaxLinks: 5, MaxBuckets: 36,
+				MaxLinks: 5, MaxBuckets: 36, RetentionDays: 7,
 			}
 			c.Drop = DropConfig{BrokerDatabase: 3, Rules: []RuleConfig{
 				{
@@ -105,6 +105,7 @@ func TestInvalidConfig(t *testing.T) {
 			`limits::max_events: must be at least 1, is 0`,
 			`limits::max_links: must be at least 1, is -1`,
 			`limits::max_buckets: must be at least 32, is 31`,
+			`limits::retention_days: must be at least 0, is -1`,
 		},
 		"item_size": {
 			`limits::max_item_size: must not be less than limits::max_string_length (5000), is 4999`,

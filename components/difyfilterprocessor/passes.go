@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/arrival"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
@@ -114,6 +115,18 @@ func convertLoggedExceptions(b *traceBatch) {
 
 func (p *passes) redactTraces(b *traceBatch) { p.redactor.Traces(b.td, &b.tally) }
 
+// noteSpanArrivals comes after redaction, which does not know its attributes.
+func (p *passes) noteSpanArrivals(b *traceBatch) {
+	stamper := arrival.NewStamper(b.now, p.cfg.Limits.retention())
+	for _, rs := range b.td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				stamper.Span(span)
+			}
+		}
+	}
+}
+
 // metricBatch is a batch of metrics with what its passes share.
 type metricBatch struct {
 	md    pmetric.Metrics
@@ -202,3 +215,15 @@ func stampRecords(b *logBatch) {
 }
 
 func (p *passes) redactLogs(b *logBatch) { p.redactor.Logs(b.ld, &b.tally) }
+
+// noteRecordArrivals comes after the IDs of records, which must not depend on it.
+func (p *passes) noteRecordArrivals(b *logBatch) {
+	stamper := arrival.NewStamper(b.now, p.cfg.Limits.retention())
+	for _, rl := range b.ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				stamper.Record(record)
+			}
+		}
+	}
+}

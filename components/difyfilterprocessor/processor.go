@@ -79,7 +79,10 @@ func listTracePasses(p *passes) []func(*traceBatch) {
 		list = append(list, sortScopes)
 	}
 	if p.cfg.Redaction.Enabled {
-		list = append(list, p.redactTraces) // last, since the other passes read content
+		list = append(list, p.redactTraces) // last of all that read content
+	}
+	if p.cfg.Limits.Enabled {
+		list = append(list, p.noteSpanArrivals)
 	}
 	return list
 }
@@ -113,6 +116,9 @@ func listLogPasses(p *passes) []func(*logBatch) {
 	}
 	if p.cfg.Redaction.Enabled {
 		list = append(list, p.redactLogs)
+	}
+	if p.cfg.Limits.Enabled {
+		list = append(list, p.noteRecordArrivals)
 	}
 	return list
 }

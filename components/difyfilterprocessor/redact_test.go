@@ -218,7 +218,7 @@ func TestRedactionDoesNotChangeStructure(t *testing.T) {
 		kv{"service.name": "x"},
 		spanSpec{id: 1, parent: 2, name: "x", kind: serverSpan, kv: kv{"n": 7, "b": true, "f": 1.5}},
 	)
-	in.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetStartTimestamp(5)
+	in.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetEndTimestamp(5)
 	want := wireTraces(t, in)
 	assert.JSONEq(t, want, wireTraces(t, newHarness(t).traces(t, in)))
 	require.NotEmpty(t, want)

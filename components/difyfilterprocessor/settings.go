@@ -45,6 +45,15 @@ func noiseSettings(cfg *DropConfig) noise.Settings {
 	return set
 }
 
+// retention returns the age from which an item's own time is not plausible.
+func (c *LimitsConfig) retention() time.Duration {
+	const day = 24 * time.Hour
+	if c.RetentionDays == 0 {
+		return 3650 * day
+	}
+	return time.Duration(c.RetentionDays) * day
+}
+
 // limitsSettings leaves values whole that redaction removes or hashes, since earlier passes read them.
 func limitsSettings(cfg *LimitsConfig, removes func(key string) bool) limits.Settings {
 	return limits.Settings{

@@ -42,6 +42,7 @@ func (c *LimitsConfig) validate() error {
 		{"max_events", c.MaxEvents, 1},
 		{"max_links", c.MaxLinks, 1},
 		{"max_buckets", c.MaxBuckets, 32},
+		{"retention_days", c.RetentionDays, 0},
 	} {
 		if limit.value < limit.minimum {
 			errs = append(errs, fmt.Errorf("limits::%s: must be at least %d, is %d; limits::enabled: false switches all off",

@@ -149,3 +149,12 @@ func (cfg *Config) validateRetry() error {
 	}
 	return errors.Join(errs...)
 }
+
+// retention is the age up to which a document is in the index of its own day.
+func (cfg *Config) retention() time.Duration {
+	const day = 24 * time.Hour
+	if cfg.Setup.RetentionDays == 0 {
+		return 3650 * day
+	}
+	return time.Duration(cfg.Setup.RetentionDays) * day
+}

@@ -65,7 +65,7 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 		settings:       set.TelemetrySettings,
 		logger:         set.Logger,
 		telemetry:      recorder,
-		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys),
+		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys, cfg.retention()),
 		replayInterval: deliver.ReplayInterval,
 		phases:         deliver.NewPhases(),
 	}, nil
