@@ -70,9 +70,9 @@ func TestFailedRunIsReportedIfNothingSupersedesIt(t *testing.T) {
 	r.requireNoFaults(t)
 	require.Len(t, r.raw("event"), 1)
 	ev := r.payloads(t, "event")[0]
-	assert.Equal(t, []any{"dify.workflow", "run", "Run failed: node <text> took <n> s"}, ev["fingerprint"])
+	assert.Equal(t, []any{"error", "node <text> took <n> s"}, ev["fingerprint"])
 	assert.Equal(t, "WorkflowRunFailed", at(t, ev, "exception", "values", 0, "type"))
-	assert.Equal(t, "Run failed: node 'LLM 1' took 12 s", at(t, ev, "exception", "values", 0, "value"))
+	assert.Equal(t, "node 'LLM 1' took 12 s", at(t, ev, "exception", "values", 0, "value"))
 	assert.Equal(t, "run-1", at(t, ev, "tags", "dify.workflow_run_id"))
 	assert.Equal(t, "app-1", at(t, ev, "tags", "dify.app_id"))
 	assert.Equal(t, "Main", at(t, ev, "tags", "dify.workspace.name"))
@@ -89,7 +89,7 @@ func TestFailedRunOfAKnownClass(t *testing.T) {
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), l.Logs))
 	r.requireAccepted(t, "event", 1)
 	ev := r.payloads(t, "event")[0]
-	assert.Equal(t, []any{"dify.workflow", "run", "core.errors.SandboxError"}, ev["fingerprint"])
+	assert.Equal(t, []any{"SandboxError", "code <n>"}, ev["fingerprint"])
 	assert.Equal(t, "SandboxError", at(t, ev, "exception", "values", 0, "type"))
 	assert.Equal(t, "code 7", at(t, ev, "exception", "values", 0, "value"))
 }
@@ -128,7 +128,7 @@ func TestExceptionSupersedesTheRun(t *testing.T) {
 			for _, ev := range r.payloads(t, "event") {
 				got = append(got, at(t, ev, "exception", "values", 0, "value"))
 			}
-			assert.ElementsMatch(t, []any{"the true cause", "Run failed: node 'LLM 1' took 12 s"}, got)
+			assert.ElementsMatch(t, []any{"the true cause", "node 'LLM 1' took 12 s"}, got)
 			assert.EqualValues(t, 1, h.discarded(t)["run_superseded error"])
 		})
 	}

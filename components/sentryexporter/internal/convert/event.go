@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -20,6 +19,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/tracetree"
 )
 
+const attrTask = "celery.task_name"
+
 // eventTags are the attributes that become tags, from the span or the nearest span above it that has them.
 var eventTags = []string{
 	difysemconv.AttrAppID, difysemconv.AttrAppName, difysemconv.AttrAppMode, difysemconv.AttrTenantID,
@@ -27,7 +28,7 @@ var eventTags = []string{
 	difysemconv.AttrNodeType, difysemconv.AttrNodeID, difysemconv.AttrNodeTitle, difysemconv.AttrNodeExecutionID,
 	difysemconv.AttrRunStatus, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrCreatedFrom,
 	difysemconv.AttrCreatedByRole,
-	difysemconv.AttrRole, "celery.task_name", "gen_ai.request.model", "gen_ai.provider.name",
+	difysemconv.AttrRole, attrTask, "gen_ai.request.model", "gen_ai.provider.name",
 }
 
 // occurrence is one recording of an exception on a span.
@@ -35,6 +36,7 @@ type occurrence struct {
 	node  *tracetree.Node
 	what  recorded
 	exc   *stacktrace.Exception
+	fault grouping.Fault
 	extra map[string]string
 	route item.Route
 }
@@ -70,7 +72,8 @@ func (e *exceptions) ofNodes(nodes []*tracetree.Node) {
 				e.Discard(reason, o.route, protocol.CategoryError, 1)
 				continue
 			}
-			id := exceptionID(n.TraceHex(), r, o.exc)
+			o.fault = faultOf(o.exc, o.extra)
+			id := exceptionID(n.TraceHex(), r, o.fault)
 			if byID[id] == nil {
 				order = append(order, id)
 			}
@@ -130,7 +133,7 @@ func (e *exceptions) routeOf(n *tracetree.Node) item.Route {
 // exception makes the event of an exception from the place where it happened and the most detailed recording.
 func (e *exceptions) exception(id item.ID, where, what *occurrence, supersedes []string) {
 	n := where.node
-	ev := e.newEvent(n.Identity, what.what, what.exc, what.extra)
+	ev := e.newEvent(n.Identity, what.what, what.fault.Exception, what.extra)
 	ev.EventID = id.String()
 	if root := n.Segment.Root; n.Segment.Complete {
 		ev.Transaction = protocol.Line(describe(root).transactionName(root.Span), protocol.MaxTransaction)
@@ -145,11 +148,7 @@ func (e *exceptions) exception(id item.ID, where, what *occurrence, supersedes [
 		TraceID: n.TraceHex(), SpanID: n.IDHex(), ParentSpanID: n.ParentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(n.Span), Origin: protocol.Origin(d.origin, n.Scope),
 	}
-	ev.Fingerprint = grouping.Fingerprint(what.exc, grouping.Place{
-		NodeType: n.Inherited(
-			difysemconv.AttrNodeType,
-		), Task: n.Inherited("celery.task_name"), Route: n.Inherited("http.route"),
-	})
+	ev.Fingerprint = fingerprintOf(what.fault, n.Inherited(attrTask))
 	e.addEvent(ev, id, where.route, supersedes)
 }
 
@@ -191,13 +190,29 @@ func (c *Converter) newEvent(
 }
 
 // exceptionID returns an ID that is the same wherever and however often an exception is recorded in a trace: it is made
-// from the trace and the exception's type, message and innermost frame.
-func exceptionID(traceID string, r recorded, exc *stacktrace.Exception) item.ID {
-	if exc.Type == "" && exc.Message == "" {
+// from the trace and from what identifies the failure.
+func exceptionID(traceID string, r recorded, f grouping.Fault) item.ID {
+	if f.Exception.Type == "" && f.Exception.Message == "" {
 		return item.NewID("log", traceID, r.logger, r.logMessage, r.stack)
 	}
-	frame, _ := exc.Innermost()
-	return item.NewID("exception", traceID, exc.Type, exc.Message, frame.File, frame.Function, strconv.Itoa(frame.Line))
+	return item.NewID(append([]string{"exception", traceID}, f.Key()...)...)
+}
+
+// faultOf returns what an exception stands for. The class that only passes the failure on is kept in extra.
+func faultOf(exc *stacktrace.Exception, extra map[string]string) grouping.Fault {
+	f := grouping.Of(exc)
+	if f.Wrapper != "" && f.Wrapper != grouping.RunFailure {
+		extra["exception.wrapper"] = protocol.Line(f.Wrapper, protocol.MaxType)
+	}
+	return f
+}
+
+// fingerprintOf returns the fingerprint of a failure. Exceeded time limits are grouped by task, as in Sentry's SDK.
+func fingerprintOf(f grouping.Fault, task string) []string {
+	if limit := grouping.TimeLimit(f.Exception, task); limit != nil {
+		return limit
+	}
+	return f.Fingerprint
 }
 
 func (r *Result) addEvent(ev *protocol.Event, id item.ID, to item.Route, supersedes []string) {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/grouping"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
@@ -157,13 +156,14 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 		l.Discard(reason, to, protocol.CategoryError, 1)
 		return
 	}
-	ev := l.newEvent(id, r, exc, extra)
+	f := faultOf(exc, extra)
+	ev := l.newEvent(id, r, f.Exception, extra)
 	trace := rec.TraceID()
 	context := hex.EncodeToString(trace[:])
 	if trace.IsEmpty() { // nothing else distinguishes two occurrences
 		context = cmp.Or(attr.Text(attrs, difysemconv.AttrLogRecordUID), r.at.String()+id.Fingerprint.String())
 	}
-	eventID := exceptionID(context, r, exc)
+	eventID := exceptionID(context, r, f)
 	var supersedes []string
 	if run := attr.Text(attrs, difysemconv.AttrWorkflowRunID); run != "" {
 		supersedes = []string{run}
@@ -173,10 +173,7 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 		return
 	}
 	ev.EventID = eventID.String()
-	ev.Fingerprint = grouping.Fingerprint(exc, grouping.Place{
-		NodeType: attr.Text(attrs, difysemconv.AttrNodeType), Task: attr.Text(attrs, "celery.task_name"),
-		Route: attr.Text(attrs, "http.route"),
-	})
+	ev.Fingerprint = fingerprintOf(f, attr.Text(attrs, attrTask))
 	fillFromRecord(ev, rec)
 	l.addEvent(ev, eventID, to, supersedes)
 }

@@ -5,7 +5,6 @@ package convert
 
 import (
 	"cmp"
-	"regexp"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -21,9 +20,6 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// runFailure is the type of an event of which only the run's error text is known.
-const runFailure = "WorkflowRunFailed"
-
 // isFailedRun recognizes workflow_log's record of a failed run.
 func isFailedRun(rec plog.LogRecord) bool {
 	return cmp.Or(
@@ -33,19 +29,12 @@ func isFailedRun(rec plog.LogRecord) bool {
 		attr.Text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
 }
 
-var errorClass = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Timeout|Exceeded)): `)
-
 // failedRun makes the event of a failed run.
 func (l *logs) failedRun(id *resource.Identity, rec plog.LogRecord, at time.Time) {
 	attrs := rec.Attributes()
 	to := l.routes.Find(id.Attributes, attrs)
 	message := cmp.Or(attr.Text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
-	nodeType := cmp.Or(attr.Text(attrs, difysemconv.AttrNodeType), "run")
-	exc := &stacktrace.Exception{Type: runFailure, Message: message}
-	group := grouping.Stable(message)
-	if m := errorClass.FindStringSubmatch(message); m != nil {
-		exc.Type, exc.Message, group = m[1], message[len(m[0]):], m[1]
-	}
+	f := grouping.Of(&stacktrace.Exception{Type: grouping.RunFailure, Message: message})
 	if isNoise(message) {
 		l.Discard(item.ReasonEventFilter, to, protocol.CategoryError, 1)
 		return
@@ -55,9 +44,9 @@ func (l *logs) failedRun(id *resource.Identity, rec plog.LogRecord, at time.Time
 	id.Fill(ev)
 	ev.SDK = l.SDK
 	ev.Exception = &protocol.Values[*protocol.Exception]{
-		Values: payloadExceptions(exc, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
+		Values: payloadExceptions(f.Exception, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
 	}
-	ev.Fingerprint = []string{"dify.workflow", nodeType, group}
+	ev.Fingerprint = f.Fingerprint
 	run := attr.Text(attrs, difysemconv.AttrWorkflowRunID)
 	eventID := item.NewID(
 		"run",

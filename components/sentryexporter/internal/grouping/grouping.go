@@ -1,111 +1,100 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package grouping decides which events belong to one issue, where Sentry's own rule does not decide as a person would.
+// Package grouping decides what an error is: the exception that its event shows, and the fingerprint by which Sentry
+// groups it, where Sentry's own rule does not decide as a person would.
 package grouping
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
-	"unicode"
 
-	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// Place is where in Dify an exception happened, as far as it is known.
-type Place struct{ NodeType, Task, Route string }
-
-// fingerprint returns the part of a fingerprint that names the place: the node first, since it is the nearest.
-func (p Place) fingerprint() []string {
-	switch {
-	case p.NodeType != "":
-		return []string{"dify.node", p.NodeType}
-	case p.Task != "":
-		return []string{"celery", p.Task}
-	case p.Route != "":
-		return []string{"http.route", p.Route}
-	default:
-		return nil
-	}
-}
-
-// Default stands for Sentry's own rule, which groups by stack trace.
-const Default = "{{ default }}"
+// RunFailure is the type of an exception of which only a failed run's error text is known.
+const RunFailure = "WorkflowRunFailed"
 
 // vagueClasses do not say what went wrong.
-var vagueClasses = map[string]bool{"RuntimeError": true, "Exception": true, "Error": true, "RuntimeException": true}
+var vagueClasses = map[string]bool{
+	"RuntimeError": true, "Exception": true, "Error": true, "RuntimeException": true, RunFailure: true, "": true,
+}
 
-// Fingerprint returns the fingerprint of an exception; nil where Sentry's own rule is right. A change of these rules
-// creates new issues for old errors.
-func Fingerprint(exc *stacktrace.Exception, at Place) []string {
+// Fault is what an exception stands for. Dify's engine raises whatever failed in a node as a RuntimeError, or as an
+// error of the run, with the text of the failure: a traceback, the error of a plugin or of a model provider.
+type Fault struct {
+	// Exception is what the event shows. It differs from the recorded exception if Wrapper is set.
+	Exception *stacktrace.Exception
+	// Wrapper is the class of the recorded exception, if its text describes another one.
+	Wrapper string
+	// Fingerprint is nil where Sentry's own rule is right. It depends on nothing but the exception, so that a failure is
+	// one issue on every route, in every task, and however its telemetry is divided into batches.
+	Fingerprint []string
+	// key identifies the failure within its trace.
+	key []string
+}
+
+// Of returns what an exception stands for. A change of these rules creates new issues for old errors.
+func Of(exc *stacktrace.Exception) Fault {
 	_, class := exc.Class()
+	if generic := vagueClasses[class]; generic || mayWrap(class) {
+		if d, ok := describe(exc.Message); ok && (generic || d.certain) {
+			return wrapped(exc, d)
+		}
+	}
+	f := Fault{Exception: exc, key: keyOf(exc)}
+	if vagueClasses[class] {
+		f.Fingerprint = vagueFingerprint(exc, class)
+		return f
+	}
+	if isInfrastructure(exc.Type) || !exc.HasFrames() && exc.Type+exc.Message != "" {
+		f.Fingerprint = []string{cmp.Or(class, "exception"), Stable(exc.Message)}
+	}
+	return f
+}
+
+// mayWrap reports whether an exception of a class may have the text of another failure, although its class says
+// something: an error of a plugin, or the ValueError with which Dify ends a blocking request.
+func mayWrap(class string) bool { return class == "ValueError" || strings.HasPrefix(class, "Plugin") }
+
+// vagueFingerprint groups an exception whose class says nothing, and whose text is not known: by its text, if the
+// engine raised it, or nothing but its text is known.
+func vagueFingerprint(exc *stacktrace.Exception, class string) []string {
 	innermost, raised := exc.Innermost()
-	inLibrary := raised && (innermost.InApp == nil || !*innermost.InApp)
 	switch {
-	case class == "SoftTimeLimitExceeded" && at.Task != "":
-		return []string{"celery", class, at.Task} // as Sentry's SDK does
-	case exc.Type == "" && exc.Message == "" && !raised: // only a log line: Sentry groups by its template
+	case exc.Message == "" && !exc.HasFrames() && class == "": // only a log line: Sentry groups by its template
 		return nil
-	case !exc.HasFrames(): // Sentry would group by the message, including IDs
-		return append([]string{cmp.Or(class, "exception"), Stable(exc.Message)}, at.fingerprint()...)
-	case vagueClasses[class] && inLibrary:
-		// Dify's engine raises whatever failed in a node from the same lines of code.
-		return append([]string{Default, Stable(exc.Message)}, at.fingerprint()...)
-	case !exc.InApp() && at.fingerprint() != nil:
-		// The same library failing below an LLM node and below an HTTP node are two issues.
-		return append([]string{Default}, at.fingerprint()...)
+	case !exc.HasFrames(), raised && raisesForOthers(innermost):
+		return []string{"error", Stable(unwrap(exc.Message))}
 	default:
 		return nil
 	}
 }
 
-// Stable returns a message in the form that is the same for the same failure, short enough for a fingerprint.
-func Stable(message string) string { return protocol.Text(normalized(message), protocol.MaxTagValue) }
-
-// variables are the parts of a message that differ between occurrences.
-var variables = []struct {
-	re   *regexp.Regexp
-	name string
-}{
-	{regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://\S+`), "<url>"},
-	{regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.-]+`), "<email>"},
-	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b`), "<uuid>"},
-	{regexp.MustCompile(`"[^"\n]*"|'[^'\n]*'`), "<text>"},
-	{regexp.MustCompile(`(?i)\b0x[0-9a-f]+\b|\b[0-9a-f]{16,}\b`), "<hex>"},
+// raisesForOthers reports whether a frame raises what failed elsewhere: a library, or the workflow engine, which was a
+// part of the application up to Dify 1.9.
+func raisesForOthers(f stacktrace.Frame) bool {
+	return f.InApp == nil || !*f.InApp || strings.Contains(f.Module, "graph_engine") ||
+		strings.HasSuffix(f.Module, "workflow_entry")
 }
 
-var (
-	word   = regexp.MustCompile(`[\w-]{8,}`)
-	number = regexp.MustCompile(`\d+`)
-)
+// infrastructure are the packages whose errors are the same failure wherever they are noticed.
+var infrastructure = []string{"sqlalchemy.", "psycopg2.", "psycopg.", "pymysql.", "redis.", "kombu.", "amqp."}
 
-// normalized returns the first line of a message without what varies.
-func normalized(message string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
-	for _, v := range variables {
-		line = v.re.ReplaceAllString(line, v.name)
-	}
-	line = word.ReplaceAllStringFunc(line, func(w string) string {
-		if isID(w) {
-			return "<id>"
+func isInfrastructure(typ string) bool {
+	for _, prefix := range infrastructure {
+		if strings.HasPrefix(typ, prefix) {
+			return true
 		}
-		return w
-	})
-	return strings.TrimSpace(number.ReplaceAllString(line, "<n>"))
+	}
+	return false
 }
 
-// isID distinguishes an ID like chatcmpl-9hZ41xY8 or req_011CSd7 from a name like gpt-4o-mini, which has fewer digits.
-func isID(w string) bool {
-	digits, letters := 0, 0
-	for _, r := range w {
-		switch {
-		case unicode.IsDigit(r):
-			digits++
-		case unicode.IsLetter(r):
-			letters++
-		}
+// TimeLimit returns the fingerprint of an exceeded time limit of a Celery task, as Sentry's SDK sets it; nil for other
+// exceptions.
+func TimeLimit(exc *stacktrace.Exception, task string) []string {
+	if _, class := exc.Class(); class != "SoftTimeLimitExceeded" || task == "" {
+		return nil
 	}
-	return digits >= 3 && letters > 0
+	return []string{"celery", "SoftTimeLimitExceeded", task}
 }

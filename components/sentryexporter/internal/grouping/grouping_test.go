@@ -4,104 +4,98 @@
 package grouping
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-const (
-	libraryPath = "/app/api/.venv/lib/python3.12/site-packages/graphon/graph_engine/graph_engine.py"
-	appPath     = "/app/api/core/workflow/workflow_entry.py"
-)
+const libraryPath = "/app/api/.venv/lib/python3.12/site-packages/graphon/graph_engine/graph_engine.py"
 
-// TestSameFailureIsOneIssue checks for each kind of failure that two of it have the same fingerprint, and another has
-// not.
-func TestSameFailureIsOneIssue(t *testing.T) {
-	llm, tool := Place{NodeType: "llm", Route: "/v1/chat-messages"}, Place{NodeType: "tool"}
-	for _, c := range []struct {
-		name             string
-		one, same, other []string
-	}{
-		{
-			name:  "application code: Sentry's own rule, whatever the message contains and wherever it is called from",
-			one:   failure("KeyError", "'conversation 41'", llm, appPath),
-			same:  failure("KeyError", "'conversation 42'", tool, appPath),
-			other: failure("KeyError", "'conversation 41'", llm, libraryPath),
-		},
-		{
-			name:  "library code below a node: by node type",
-			one:   failure("httpx.ConnectError", "[Errno 111] to 10.0.0.7:5002", llm, libraryPath),
-			same:  failure("httpx.ConnectError", "[Errno 111] to 10.0.0.8:5002", llm, libraryPath),
-			other: failure("httpx.ConnectError", "[Errno 111] to 10.0.0.7:5002", tool, libraryPath),
-		},
-		{
-			name:  "library code on a route",
-			one:   failure("redis.exceptions.TimeoutError", "a", Place{Route: "/v1/info"}, libraryPath),
-			same:  failure("redis.exceptions.TimeoutError", "b", Place{Route: "/v1/info"}, libraryPath),
-			other: failure("redis.exceptions.TimeoutError", "a", Place{Route: "/v1/parameters"}, libraryPath),
-		},
-		{
-			name:  "library code in a task",
-			one:   failure("redis.exceptions.TimeoutError", "a", Place{Task: "tasks.mail"}, libraryPath),
-			same:  failure("redis.exceptions.TimeoutError", "b", Place{Task: "tasks.mail"}, libraryPath),
-			other: failure("redis.exceptions.TimeoutError", "a", Place{Task: "tasks.index"}, libraryPath),
-		},
-		{
-			name: "the engine's RuntimeError: by its message, without IDs",
-			one: failure("RuntimeError", "Node 1732007415808 failed: run 7d4b1f0e-0000-4000-8000-000000000001 timed out",
-				Place{}, appPath, libraryPath),
-			same: failure("RuntimeError", "Node 1732007415999 failed: run 8e5c2a1f-0000-4000-8000-000000000002 timed out",
-				Place{}, appPath, libraryPath),
-			other: failure("RuntimeError", "Failed to execute code, please check if the sandbox service is running",
-				Place{}, appPath, libraryPath),
-		},
-		{
-			name:  "no stack trace: class, message without ids, place",
-			one:   failure("InvokeError", `request req_011CSd7aB3 for "gpt-4o" refused by a@example.com`, llm),
-			same:  failure("InvokeError", `request req_011CSd9zQ4 for "gpt-5" refused by b@example.com`, llm),
-			other: failure("InvokeError", `request req_011CSd7aB3 for "gpt-4o" refused by a@example.com`, tool),
-		},
-		{
-			name:  "Celery's time limit: by task, as the SDK does",
-			one:   failure("billiard.exceptions.SoftTimeLimitExceeded", "()", Place{Task: "tasks.x"}, appPath),
-			same:  failure("billiard.exceptions.SoftTimeLimitExceeded", "()", Place{Task: "tasks.x"}, libraryPath),
-			other: failure("billiard.exceptions.SoftTimeLimitExceeded", "()", Place{Task: "tasks.y"}, appPath),
-		},
+const codeFailed = "Traceback (most recent call last):\n  File \"<string>\", line 13, in <module>\n" +
+	"  File \"<string>\", line 3, in main\nKeyError: 'customer'\n"
+
+// TestTitles checks what the event of an error shows: the failure, not the class with which the engine passes it on.
+func TestTitles(t *testing.T) {
+	for name, tt := range map[string]struct{ class, text, wantClass, want, wantFrame string }{
+		"code node":           {"RuntimeError", codeFailed, "KeyError", "'customer'", "main"},
+		"run of a code node":  {RunFailure, codeFailed, "KeyError", "'customer'", "main"},
+		"log of a code node":  {"", "Node 17 failed with ABORT strategy: " + codeFailed, "KeyError", "'customer'", "main"},
+		"plugin":              {RunFailure, `PluginInvokeError: {"args":{},"error_type":"X","message":"m "}`, "X", "m", ""},
+		"plugin's exception":  {"core.PluginInvokeError", `{"args":{},"error_type":"X","message":"m"}`, "X", "m", ""},
+		"truncated":           {RunFailure, `{"args":{},"error_type":"X","mess`, "X", `{"args":{},"error_type":"X","mess`, ""},
+		"provider":            {"RuntimeError", "[openai] Error: 429 slow", "InvokeRateLimitError", "[openai] Error: 429 slow", ""},
+		"unknown status":      {"RuntimeError", "[openai] Error: 418 tea", "RuntimeError", "[openai] Error: 418 tea", ""},
+		"class in the text":   {RunFailure, "a.b.SandboxError: code 7", "a.b.SandboxError", "code 7", ""},
+		"only a class":        {"RuntimeError", "InvokeRateLimitError", "InvokeRateLimitError", "", ""},
+		"known by its prefix": {RunFailure, "Run failed: it broke", RunFailure, "it broke", ""},
+		"unknown":             {RunFailure, "it broke", RunFailure, "it broke", ""},
+		"another class":       {"KeyError", codeFailed, "KeyError", codeFailed, ""},
+		"not a wrapper":       {"ValueError", "it broke: status 500", "ValueError", "it broke: status 500", ""},
+		"a ValueError around": {"ValueError", "Run failed: [openai] 503", "InvokeServerUnavailableError", "[openai] 503", ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			assert.Equal(t, c.one, c.same)
-			assert.NotEqual(t, c.one, c.other)
+		t.Run(name, func(t *testing.T) {
+			f := Of(&stacktrace.Exception{Language: stacktrace.Python, Type: tt.class, Message: tt.text})
+			assert.Equal(t, tt.wantClass, f.Exception.Type)
+			assert.Equal(t, tt.want, f.Exception.Message)
+			frame, _ := f.Exception.Innermost()
+			assert.Equal(t, tt.wantFrame, frame.Function)
 		})
 	}
 }
 
-// failure returns what Sentry groups by: the fingerprint, with the frames for its own rule.
-func failure(typ, message string, at Place, paths ...string) []string {
-	exc := &stacktrace.Exception{Type: typ, Message: message}
-	if len(paths) > 0 {
-		exc, _, _ = stacktrace.Parse(traceback(typ, message, paths...))
+// TestFramesOfTheTextFollowThoseOfTheEngine checks that an event has both, in the order of the calls.
+func TestFramesOfTheTextFollowThoseOfTheEngine(t *testing.T) {
+	exc, _, ok := stacktrace.Parse(traceback("RuntimeError", codeFailed, libraryPath))
+	require.True(t, ok)
+	before := len(exc.Frames)
+	f := Of(exc)
+	assert.Equal(t, "RuntimeError", f.Wrapper)
+	assert.Equal(t, "RuntimeError", exc.Type, "the recorded exception stays as it is")
+	assert.Len(t, exc.Frames, before)
+	require.Len(t, f.Exception.Frames, before+2)
+	assert.Equal(t, 3, f.Exception.Frames[before+1].Line)
+}
+
+// TestKeyIsTheSameForAllRecordings has one failure in the shapes in which one run records it.
+func TestKeyIsTheSameForAllRecordings(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"traceback": {
+			codeFailed, strings.TrimSpace(codeFailed), "Node 17 failed with ABORT strategy: " + codeFailed,
+			"Run failed: " + codeFailed,
+		},
+		"provider": {
+			"[openai] Error: 429 slow", "[openai] Error: 429 slow\n", "Run failed: [openai] Error: 429 slow",
+			"Failed to invoke tool x: [openai] Error: 429 slow",
+		},
+		"text": {"[Errno 111] Connection refused", "Node http failed with ABORT strategy: [Errno 111] Connection refused "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine, _, ok := stacktrace.Parse(traceback("RuntimeError", texts[0], libraryPath))
+			require.True(t, ok)
+			want := Of(engine).Key()
+			for _, text := range texts {
+				assert.Equal(t, want, Of(&stacktrace.Exception{Type: RunFailure, Message: text}).Key(), text)
+			}
+			assert.NotEqual(t, want, Of(&stacktrace.Exception{Type: RunFailure, Message: texts[0] + " other"}).Key())
+		})
 	}
-	fingerprint := Fingerprint(exc, at)
-	if fingerprint == nil {
-		fingerprint = []string{Default}
-	}
-	if slices.Contains(fingerprint, Default) {
-		fingerprint = append(fingerprint, paths...)
-	}
-	return fingerprint
 }
 
 func TestNormalized(t *testing.T) {
 	for in, want := range map[string]string{
-		"Run failed: 12 of 13 in node 'start' at https://x/y?z=1": "Run failed: <n> of <n> in node <text> at <url>",
-		"id 4062b193-7acf-49d8-88fa-e1cb22331307 of a@b.example":  "id <uuid> of <email>",
-		"first\nsecond": "first",
-		"chatcmpl-9hZ41xY8 of gpt-4o-mini, 7 parts": "<id> of gpt-<n>o-mini, <n> parts",
-		"deadbeefdeadbeefdeadbeefdeadbeef and 0xAB": "<hex> and <hex>",
+		"Run failed: 12 of 13 in node 'start' of 'LLM 2' at https://x/y?z=1": "Run failed: <n> of <n> in node 'start' of " +
+			"<text> at <url>",
+		"id 4062b193-7acf-49d8-88fa-e1cb22331307 of a@b.example": "id <uuid> of <email>",
+		"first\nsecond":                                     "first",
+		"introduced:\n second":                              "introduced: second",
+		"chatcmpl-9hZ41xY8 of gpt-4o-mini, 7 parts":         "<id> of gpt-<n>o-mini, <n> parts",
+		"deadbeefdeadbeefdeadbeefdeadbeef and 0xAB":         "<hex> and <hex>",
+		"[Errno 111] no. 111":                               "[Errno 111] no. <n>",
+		"bad context {'id': 'x', 'text': 'y'} and the rest": "bad context <data>",
 	} {
 		assert.Equal(t, want, normalized(in))
 	}

@@ -176,3 +176,18 @@ func TestHostileTexts(t *testing.T) {
 		})
 	}
 }
+
+// TestFramesWithoutNumber checks that a frame whose number is missing or absurd is kept, and those below it too: since
+// 3.11, CPython prints `line None` for some.
+func TestFramesWithoutNumber(t *testing.T) {
+	for _, number := range []string{"None", "-1", "?", "", "99999999999999999999", "4294967296"} {
+		exc, _, ok := Parse("Traceback (most recent call last):\n  File \"/app/api/a.py\", line 1, in f\n    g()\n" +
+			"  File \"/app/api/b.py\", line " + number + ", in g\n    h()\n" +
+			"  File \"/app/api/c.py\", line 3, in h\n    raise E\nE: x\n")
+		require.True(t, ok, number)
+		require.Len(t, exc.Frames, 3, number)
+		assert.Equal(t, "x", exc.Message, number)
+		assert.Zero(t, exc.Frames[1].Line, number)
+		assert.Equal(t, "h()", exc.Frames[1].Source, number)
+	}
+}

@@ -216,6 +216,9 @@ func (p *pythonParser) source(level int, frame *Frame) {
 	}
 }
 
+// maxLine bounds line numbers: a larger one is not a position.
+const maxLine = 1 << 31
+
 // parsePythonFrame reads `  File "PATH", line N[, in FUNC]`. The path may contain quotes and commas, so it ends at
 // the last `", line `.
 func parsePythonFrame(text string) (frame Frame, isCall, valid bool) {
@@ -226,8 +229,8 @@ func parsePythonFrame(text string) (frame Frame, isCall, valid bool) {
 	}
 	number, function, isCall := strings.Cut(rest[at+len(`", line `):], ", in ")
 	line, err := strconv.Atoi(number)
-	if err != nil || line < 0 {
-		return Frame{}, false, false
+	if err != nil || line < 0 || line > maxLine { // CPython writes `line None` where it lost the position
+		line = 0
 	}
 	return Frame{File: rest[:at], Line: line, Function: function}, isCall, true
 }
