@@ -44,7 +44,10 @@ func createMetrics(
 	next consumer.Metrics,
 ) (receiver.Metrics, error) {
 	config := cfg.(*Config)
-	queues := newQueueScraper(config, set)
+	queues, err := newQueueScraper(config, set)
+	if err != nil {
+		return nil, err
+	}
 	s, err := scraper.NewMetrics(queues.scrape, scraper.WithStart(queues.start), scraper.WithShutdown(queues.shutdown))
 	if err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
@@ -30,14 +32,27 @@ type queueScraper struct {
 	request  request
 	finder   *finder // nil unless discovery is on
 	client   redis.UniversalClient
+	// telemetry counts collections: scraperhelper's counter of errored points stays 0 if nothing could be read.
+	telemetry *metadata.TelemetryBuilder
 }
 
-func newQueueScraper(cfg *Config, set receiver.Settings) *queueScraper {
+// The attribute sets of the receiver's own metric, built once.
+var (
+	resultOK     = attribute.NewSet(attribute.String("result", metadata.AttributeResultOk.String()))
+	resultFailed = attribute.NewSet(attribute.String("result", metadata.AttributeResultFailed.String()))
+)
+
+func newQueueScraper(cfg *Config, set receiver.Settings) (*queueScraper, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
 	s := &queueScraper{
-		cfg:     cfg,
-		logger:  set.Logger,
-		builder: metadata.NewMetricsBuilder(cfg.MetricsBuilderConfig, set),
-		request: newRequest(cfg.KeyPrefix, cfg.Queues),
+		cfg:       cfg,
+		logger:    set.Logger,
+		builder:   metadata.NewMetricsBuilder(cfg.MetricsBuilderConfig, set),
+		request:   newRequest(cfg.KeyPrefix, cfg.Queues),
+		telemetry: telemetry,
 	}
 	if cfg.Discovery.Enabled {
 		s.finder = &finder{cfg: cfg}
@@ -46,7 +61,7 @@ func newQueueScraper(cfg *Config, set receiver.Settings) *queueScraper {
 	rb.SetServiceName("dify")
 	rb.SetServiceInstanceID(instanceID(cfg))
 	s.resource = rb.Emit()
-	return s
+	return s, nil
 }
 
 // instanceID returns the same id for the same queues after each restart, so that a series continues.
@@ -58,18 +73,33 @@ func instanceID(cfg *Config) string {
 func (s *queueScraper) start(ctx context.Context, _ component.Host) error {
 	client, err := newClient(ctx, s.cfg)
 	s.client = client
+	for _, result := range []attribute.Set{resultOK, resultFailed} { // increase() ignores a counter's first value
+		s.telemetry.CeleryQueueCollections.Add(ctx, 0, metric.WithAttributeSet(result))
+	}
 	return err
 }
 
 func (s *queueScraper) shutdown(context.Context) error {
+	s.telemetry.Shutdown()
 	if s.client == nil {
 		return nil
 	}
 	return s.client.Close()
 }
 
-// scrape reads every queue in one round trip. What could not be read gets no data point.
+// scrape collects the queues, and counts the collection by its result.
 func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
+	metrics, err := s.collect(ctx)
+	result := resultOK
+	if metrics.MetricCount() == 0 {
+		result = resultFailed
+	}
+	s.telemetry.CeleryQueueCollections.Add(ctx, 1, metric.WithAttributeSet(result))
+	return metrics, err
+}
+
+// collect reads every queue in one round trip. What could not be read gets no data point.
+func (s *queueScraper) collect(ctx context.Context) (pmetric.Metrics, error) {
 	discovery := s.discover(ctx)
 	response, err := s.request.send(ctx, s.client)
 	if err != nil {
