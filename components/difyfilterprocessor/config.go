@@ -8,8 +8,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
@@ -27,6 +29,17 @@ type Config struct {
 	Logs      LogsConfig      `mapstructure:"logs"`
 	Redaction RedactionConfig `mapstructure:"redaction"`
 	Memory    MemoryConfig    `mapstructure:"memory"`
+
+	// decoding is the error of Unmarshal, which Validate returns.
+	decoding error
+}
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal leaves its errors to Validate, which returns them with all others.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	c.decoding = configcheck.Decode(conf, c)
+	return nil
 }
 
 // LimitsConfig bounds what a client can send. What exceeds a bound is cut, counted and marked.

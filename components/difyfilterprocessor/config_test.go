@@ -78,7 +78,7 @@ func TestLoadConfig(t *testing.T) {
 
 func TestInvalidConfig(t *testing.T) {
 	for name, want := range map[string][]string{
-		"unknown_key": {"'difyfilterprocessor.Config' has invalid keys: redactions"},
+		"unknown_key": {"`redactions` is not a key; did you mean `redaction`?"},
 		"wrong_type":  {"'drop.parse_error' expected type 'bool'"},
 		"rules": {
 			`drop::broker_database: must not be negative, is -1; use the number at the end of CELERY_BROKER_URL`,
@@ -125,10 +125,11 @@ func TestInvalidConfig(t *testing.T) {
 		"logs": {
 			`logs::time_zone: unknown time zone CST8; use the value of Dify's LOG_TZ, such as Asia/Shanghai`,
 			`logs::service_name: must not be empty; use the value of Dify's APPLICATION_NAME`,
-			`logs::join_wait: must be between 10ms and 1m0s, is 1ns; add a unit, as in 1s`,
+			"`logs::join_wait` is 1ns: must be from 10ms to 1m; a number without a unit is in ns: " +
+				"add the unit, as in `join_wait: 1s`",
 		},
 		"memory": {
-			`memory::ttl: must be at least 1s, is 30ns; add a unit, as in 30m`,
+			"`memory::ttl` is 30ns: must be from 1s to 168h",
 			`memory::max_traces: must be greater than 0, is 0`,
 			`memory::max_dropped_spans: must be greater than 0, is -1`,
 			`memory::max_processes: must be 0 (none) or greater, is -3`,

@@ -14,11 +14,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 )
 
 // Validate returns all errors of the configuration, joined.
 func (c *Config) Validate() error {
 	return errors.Join(
+		c.decoding,
+		configcheck.Durations(c, durationRanges),
 		c.Limits.validate(),
 		c.Drop.validate(),
 		c.Status.validate(),
@@ -169,26 +172,16 @@ func (c *LogsConfig) validate() error {
 	if c.ServiceName == "" {
 		errs = append(errs, errors.New("logs::service_name: must not be empty; use the value of Dify's APPLICATION_NAME"))
 	}
-	if c.JoinWait < minJoinWait || c.JoinWait > maxJoinWait {
-		errs = append(
-			errs,
-			fmt.Errorf(
-				"logs::join_wait: must be between %s and %s, is %s; add a unit, as in 1s",
-				minJoinWait,
-				maxJoinWait,
-				c.JoinWait,
-			),
-		)
-	}
 	return errors.Join(errs...)
 }
 
-// The lower bounds reject numbers without a unit, which are nanoseconds. maxJoinWait bounds what a crash can lose.
-const (
-	minJoinWait = 10 * time.Millisecond
-	maxJoinWait = time.Minute
-	minTTL      = time.Second
-)
+// maxJoinWait bounds what a crash can lose.
+const maxJoinWait = time.Minute
+
+var durationRanges = map[string]configcheck.Range{
+	"logs::join_wait": {Min: 10 * time.Millisecond, Max: maxJoinWait},
+	"memory::ttl":     {Min: time.Second, Max: 7 * configcheck.Day},
+}
 
 func (c *RedactionConfig) validate() error {
 	var errs []error
@@ -226,9 +219,6 @@ func (c *RedactionConfig) validate() error {
 
 func (c *MemoryConfig) validate() error {
 	var errs []error
-	if c.TTL < minTTL {
-		errs = append(errs, fmt.Errorf("memory::ttl: must be at least %s, is %s; add a unit, as in 30m", minTTL, c.TTL))
-	}
 	for _, limit := range []struct {
 		key   string
 		value int

@@ -13,7 +13,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
@@ -51,6 +53,9 @@ type Config struct {
 
 	// Retry is the pause between attempts.
 	Retry RetryConfig `mapstructure:"retry"`
+
+	// decoding is the error of Unmarshal, which Validate returns.
+	decoding error
 
 	_ struct{}
 }
@@ -90,9 +95,29 @@ var (
 	indexNamePattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 )
 
+var durationRanges = map[string]configcheck.Range{
+	// Without an end, a hung server would block a request indefinitely.
+	"attempt_timeout":            {Min: 100 * time.Millisecond, Max: time.Hour},
+	"retry::initial_interval":    {Min: 10 * time.Millisecond, Max: time.Hour},
+	"retry::max_interval":        {Min: 10 * time.Millisecond, Max: time.Hour},
+	"http::timeout":              {Min: 100 * time.Millisecond, Max: time.Hour, Zero: "means no limit"},
+	"setup::dashboards::timeout": {Min: 100 * time.Millisecond, Max: time.Hour, Zero: "means no limit"},
+}
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal leaves its errors to Validate, which returns them with all others.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	cfg.decoding = configcheck.Decode(conf, cfg)
+	return nil
+}
+
 // Validate reports all faults at once.
 func (cfg *Config) Validate() error {
-	errs := []error{cfg.validateSetup(), validateClient("http", &cfg.HTTP), cfg.validateRetry()}
+	errs := []error{
+		cfg.decoding, configcheck.Durations(cfg, durationRanges), cfg.validateSetup(),
+		validateClient("http", &cfg.HTTP), cfg.validateRetry(),
+	}
 	if cfg.Storage == nil {
 		errs = append(errs, errors.New("`storage` is required: name a storage extension, e.g. `storage: file_storage`"))
 	}
@@ -149,10 +174,6 @@ const minSize = 1024
 
 func (cfg *Config) validateRetry() error {
 	var errs []error
-	if cfg.AttemptTimeout <= 0 {
-		errs = append(errs, errors.New("`attempt_timeout` must be positive: "+
-			"without it a hung server would block a request indefinitely"))
-	}
 	for key, value := range map[string]int64{
 		"max_document_size":    int64(cfg.MaxDocumentSize),
 		"max_dead_letter_size": int64(cfg.MaxDeadLetterSize),
@@ -163,9 +184,6 @@ func (cfg *Config) validateRetry() error {
 	}
 	if cfg.MaxDeferredSize < 0 {
 		errs = append(errs, errors.New("`max_deferred_size` must not be negative: 0 puts nothing aside"))
-	}
-	if cfg.Retry.InitialInterval <= 0 {
-		errs = append(errs, errors.New("`retry::initial_interval` must be positive"))
 	}
 	if cfg.Retry.MaxInterval < cfg.Retry.InitialInterval {
 		errs = append(errs, errors.New("`retry::max_interval` must not be less than `retry::initial_interval`"))

@@ -75,8 +75,8 @@ func TestValidate(t *testing.T) {
 			"`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`",
 			"`setup::retention_days` must not be negative: 0 keeps indices permanently",
 			"`setup::dashboards::endpoint` must be a URL",
-			"`attempt_timeout` must be positive",
-			"`retry::initial_interval` must be positive",
+			"`attempt_timeout` is 0s: must be from 100ms to 1h",
+			"`retry::initial_interval` is 0s: must be from 10ms to 1h",
 			"`retry::max_interval` must not be less than `retry::initial_interval`",
 		},
 	} {
@@ -93,6 +93,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestMisspelledKey(t *testing.T) {
-	_, err := loadConfig(t, "opensearch_bulk/misspelled")
-	require.ErrorContains(t, err, "set_up")
+	cfg, err := loadConfig(t, "opensearch_bulk/misspelled")
+	require.NoError(t, err)
+	require.ErrorContains(t, confmap.Validate(cfg), "`set_up` is not a key; did you mean `setup`?")
 }

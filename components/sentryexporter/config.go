@@ -21,6 +21,7 @@ import (
 
 	"github.com/getsentry/sentry-go"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/convert"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
@@ -76,6 +77,9 @@ type Config struct {
 	ClientConfig confighttp.ClientConfig                                  `mapstructure:",squash"`
 	QueueConfig  configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	RetryConfig  configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
+
+	// decoding is the error of Unmarshal, which Validate returns.
+	decoding error
 }
 
 // Route is one rule of `routes`.
@@ -95,13 +99,34 @@ type LogsConfig struct {
 }
 
 var (
-	_ component.Config  = (*Config)(nil)
-	_ confmap.Validator = (*Config)(nil)
+	_ component.Config    = (*Config)(nil)
+	_ confmap.Validator   = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
 )
+
+var durationRanges = map[string]configcheck.Range{
+	// The upper end lets recorded telemetry be sent again.
+	"max_age":    {Min: time.Minute, Max: 100 * configcheck.Year, Zero: "means no limit"},
+	"run_window": {Min: time.Millisecond, Max: time.Hour, Zero: "reports a failed run immediately"},
+	"root_wait":  {Min: time.Millisecond, Max: time.Hour, Zero: "sends spans immediately, with or without their root"},
+	"timeout":    {Min: 100 * time.Millisecond, Max: 10 * time.Minute, Zero: "means no limit"},
+
+	"retry_on_failure::initial_interval": {Min: 10 * time.Millisecond, Max: time.Hour},
+	"retry_on_failure::max_interval":     {Min: 10 * time.Millisecond, Max: configcheck.Day},
+	"retry_on_failure::max_elapsed_time": {Min: time.Second, Max: configcheck.Year, Zero: "retries without end"},
+}
+
+// Unmarshal leaves its errors to Validate, which returns them with all others.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	cfg.decoding = configcheck.Decode(conf, cfg)
+	return nil
+}
 
 // Validate reports every fault of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(
+		cfg.decoding,
+		configcheck.Durations(cfg, durationRanges),
 		validateDSN("dsn", string(cfg.DSN)),
 		validateRoutes(cfg.Routes),
 		validateName("environment", cfg.Environment, protocol.MaxEnvironment),
@@ -169,23 +194,8 @@ func (cfg *Config) validateNumbers() error {
 	if !(cfg.TracesSampleRate >= 0 && cfg.TracesSampleRate <= 1) {
 		errs = append(errs, errors.New("`traces_sample_rate` must be from 0 (no transactions) to 1 (all)"))
 	}
-	if cfg.RootWait < 0 {
-		errs = append(
-			errs,
-			errors.New("`root_wait` must not be negative; 0 sends spans immediately, with or without their root"),
-		)
-	}
 	if cfg.RootWaitMiB < 1 {
 		errs = append(errs, errors.New("`root_wait_mib` must be at least 1; `root_wait: 0` lets no span wait"))
-	}
-	if cfg.MaxAge < 0 {
-		errs = append(errs, errors.New("`max_age` must not be negative; 0 means no limit"))
-	}
-	if cfg.RunWindow < 0 {
-		errs = append(errs, errors.New("`run_window` must not be negative; 0 reports a failed run immediately"))
-	}
-	if cfg.ClientConfig.Timeout < 0 {
-		errs = append(errs, errors.New("`timeout` must not be negative; 0 means no limit"))
 	}
 	if _, ok := convert.Severities[cfg.Logs.MinSeverity]; !ok {
 		errs = append(errs, errors.New("`logs::min_severity` must be trace, debug, info, warn, error, fatal or off"))

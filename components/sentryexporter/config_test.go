@@ -83,7 +83,7 @@ func TestEmptySectionIsValid(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for name, want := range map[string][]string{
-		"unknown_key": {"invalid keys: dns"},
+		"unknown_key": {"`dns` is not a key; did you mean `dsn`?"},
 		"wrong_type":  {"traces_sample_rate"},
 		"dsn_no_url": {"`dsn` is not a Sentry DSN: it is not a URL; it looks like " +
 			"https://<key>@<host>/<project number>"},
@@ -94,12 +94,12 @@ func TestConfigErrors(t *testing.T) {
 		"dsn_word_project": {"`dsn` is not a Sentry DSN: its project is not a number"},
 		"names":            {"`environment` must have at most 64 characters", "`release` must have at most 200 characters"},
 		"numbers": {
-			"`sample_rate` must be from 0 (no errors) to 1 (all)", "`root_wait` must not be negative; 0 sends spans immediately",
+			"`sample_rate` must be from 0 (no errors) to 1 (all)", "`root_wait` is -1s: must be from 1ms to 1h; 0 sends spans immediately",
 			"`root_wait_mib` must be at least 1",
 			"`traces_sample_rate` must be from 0 (no transactions) to 1 (all)",
-			"`max_age` must not be negative; 0 means no limit",
-			"`run_window` must not be negative; 0 reports a failed run immediately",
-			"`timeout` must not be negative; 0 means no limit",
+			"`max_age` is -1s: must be from 1m to 876000h; 0 means no limit",
+			"`run_window` is -1s: must be from 1ms to 1h; 0 reports a failed run immediately",
+			"`timeout` is -1s: must be from 100ms to 10m; 0 means no limit",
 			"`logs::min_severity` must be trace, debug, info, warn, error, fatal or off",
 		},
 		"routes": {

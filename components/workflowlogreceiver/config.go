@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 )
 
@@ -38,11 +39,19 @@ const (
 	portPostgreSQL = 5432
 	portMySQL      = 3306
 
-	minLookBack = time.Second
-	// maxPollInterval is well below the time after which the MySQL server closes an idle connection.
-	maxPollInterval = 5 * time.Minute
-	maxPageSize     = 10_000
+	maxPageSize = 10_000
 )
+
+var durationRanges = map[string]configcheck.Range{
+	// The upper end is well below the time after which the MySQL server closes an idle connection.
+	"poll_interval": {Min: 100 * time.Millisecond, Max: 5 * time.Minute},
+	"look_back":     {Min: time.Second, Max: configcheck.Year},
+	"outcome_wait":  {Min: time.Second, Max: configcheck.Year},
+	// Databases that were restored from an archive have old runs.
+	"max_run_age":       {Min: time.Second, Max: 100 * configcheck.Year},
+	"statement_timeout": {Min: 10 * time.Millisecond, Max: time.Hour},
+	"metrics_interval":  {Min: 100 * time.Millisecond, Max: time.Hour},
+}
 
 var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSeekDB}
 
@@ -89,13 +98,16 @@ type Config struct {
 	// MetricsInterval is the longest time between two emissions of the metrics.
 	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
 
+	// decoding is the error of Unmarshal, which Validate returns.
+	decoding error
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
 var _ confmap.Unmarshaler = (*Config)(nil)
 
-// Unmarshal also accepts a time for `start_at` without quotes, which YAML parses as a time and not as a string.
+// Unmarshal also accepts a time for `start_at` without quotes, which YAML parses as a time and not as a string. It
+// leaves its errors to Validate, which returns them with all others.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	if at, ok := conf.Get("start_at").(time.Time); ok {
 		text := confmap.NewFromStringMap(map[string]any{"start_at": at.Format(time.RFC3339Nano)})
@@ -103,15 +115,15 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 			return err
 		}
 	}
-	return conf.Unmarshal(cfg)
+	cfg.decoding = configcheck.Decode(conf, cfg)
+	return nil
 }
 
 // Validate reports all errors of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(
-		cfg.validateDatabase(), cfg.validateStart(), positive("poll_interval", cfg.PollInterval),
-		positive("outcome_wait", cfg.OutcomeWait), positive("max_run_age", cfg.MaxRunAge),
-		positive("metrics_interval", cfg.MetricsInterval), cfg.validateLimits(),
+		cfg.decoding, cfg.validateDatabase(), cfg.validateStart(), configcheck.Durations(cfg, durationRanges),
+		cfg.validateLimits(),
 	)
 }
 
@@ -155,19 +167,10 @@ func (cfg *Config) validateStart() error {
 
 func (cfg *Config) validateLimits() error {
 	var errs error
-	if cfg.PollInterval > maxPollInterval {
-		errs = errors.Join(errs, fmt.Errorf("`poll_interval` is %s: must be at most %s", cfg.PollInterval, maxPollInterval))
-	}
-	if cfg.LookBack < minLookBack {
-		errs = errors.Join(errs, fmt.Errorf("`look_back` is %s: must be at least %s", cfg.LookBack, minLookBack))
-	}
 	if cfg.LookBack >= cfg.MaxRunAge && cfg.MaxRunAge > 0 {
 		errs = errors.Join(
 			errs, fmt.Errorf("`look_back` (%s) must be shorter than `max_run_age` (%s)", cfg.LookBack, cfg.MaxRunAge),
 		)
-	}
-	if cfg.StatementTimeout < time.Millisecond {
-		errs = errors.Join(errs, fmt.Errorf("`statement_timeout` is %s: must be at least 1ms", cfg.StatementTimeout))
 	}
 	if cfg.PageSize < 1 || cfg.PageSize > maxPageSize {
 		errs = errors.Join(errs, fmt.Errorf("`page_size` is %d: must be 1 to %d", cfg.PageSize, maxPageSize))
@@ -176,13 +179,6 @@ func (cfg *Config) validateLimits() error {
 		errs = errors.Join(errs, fmt.Errorf("`max_apps` is %d: must be at least 1", cfg.MaxApps))
 	}
 	return errs
-}
-
-func positive(key string, d time.Duration) error {
-	if d > 0 {
-		return nil
-	}
-	return fmt.Errorf("`%s` is %s: must be greater than 0", key, d)
 }
 
 // start returns where to begin without a checkpoint: at a time, or at the end of the table.

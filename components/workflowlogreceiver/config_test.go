@@ -61,16 +61,24 @@ func TestConfigFaults(t *testing.T) {
 			"`host` is empty", "`port` is 70000: must be 1 to 65535", "`username` is empty", "`database` is empty",
 			"`storage` is missing",
 			"`start_at` is \"yesterday\": must be end, beginning or an RFC 3339 time",
-			"`poll_interval` is 0s: must be greater than 0", "`outcome_wait` is -1s: must be greater than 0",
-			"`max_run_age` is 0s: must be greater than 0", "`metrics_interval` is 0s: must be greater than 0",
-			"`look_back` is 10ms: must be at least 1s",
-			"`statement_timeout` is 0s: must be at least 1ms", "`page_size` is 0: must be 1 to 10000", "`max_apps` is 0: " +
+			"`poll_interval` is 0s: must be from 100ms to 5m", "`outcome_wait` is -1s: must be from 1s to 8760h",
+			"`max_run_age` is 0s: must be from 1s to 876000h", "`metrics_interval` is 0s: must be from 100ms to 1h",
+			"`look_back` is 10ms: must be from 1s to 8760h",
+			"`statement_timeout` is 0s: must be from 10ms to 1h", "`page_size` is 0: must be 1 to 10000", "`max_apps` is 0: " +
 				"must be at least 1",
 		},
-		"slow":    {"`poll_interval` is 10m0s: must be at most 5m0s"},
+		"slow":    {"`poll_interval` is 10m: must be from 100ms to 5m"},
+		"unit": {
+			"`poll_interval` is 5ns: must be from 100ms to 5m; a number without a unit is in ns: " +
+				"add the unit, as in `poll_interval: 5s`",
+			"`metrics_interval` is 15ns", "`outcome_wait` is 60ns", "`statement_timeout` is 10ns", "`look_back` is 900ns",
+			"`max_run_age` is 86.4µs",
+		},
 		"window":  {"`look_back` (24h0m0s) must be shorter than `max_run_age` (24h0m0s)"},
 		"tls":     {"tls", "certificate and key"},
-		"unknown": {"pol_interval"},
+		"unknown": {
+			"`pol_interval` is not a key; did you mean `poll_interval`?", "`storage` is missing",
+		},
 		"type":    {"port"},
 	} {
 		t.Run(name, func(t *testing.T) {
