@@ -6,6 +6,8 @@ package celeryqueuereceiver
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -85,7 +87,30 @@ func tlsConfig(ctx context.Context, cfg *Config, b broker) (*tls.Config, error) 
 	if section.CertFile == "" && section.KeyFile == "" {
 		section.CertFile, section.KeyFile = b.certFile, b.keyFile
 	}
+	if verify, err := verifies(cfg.CertReqs); err == nil && !verify && !b.verify {
+		section.InsecureSkipVerify = true
+	}
 	section.InsecureSkipVerify = section.InsecureSkipVerify || b.skipVerify
 	section.Insecure = false // the scheme has decided
-	return section.LoadTLSConfig(ctx)
+	config, err := section.LoadTLSConfig(ctx)
+	if err == nil && b.skipHost && !config.InsecureSkipVerify {
+		verifyChainOnly(config)
+	}
+	return config, err
+}
+
+// verifyChainOnly accepts a certificate for another host, as long as a trusted authority has issued it.
+func verifyChainOnly(config *tls.Config) {
+	config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection does it
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return errors.New("the server has no certificate")
+		}
+		options := x509.VerifyOptions{Roots: config.RootCAs, Intermediates: x509.NewCertPool()}
+		for _, intermediate := range state.PeerCertificates[1:] {
+			options.Intermediates.AddCert(intermediate)
+		}
+		_, err := state.PeerCertificates[0].Verify(options)
+		return err
+	}
 }

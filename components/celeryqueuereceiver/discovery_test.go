@@ -20,8 +20,9 @@ func TestDiscovery(t *testing.T) {
 	push(t, addr, map[string]int{"my_own": 2})
 	s := newTestScraper(t, endpoint, func(c *Config) {
 		onlyDataset(c)
-		c.Discovery = DiscoveryConfig{Enabled: true, Interval: time.Nanosecond, MaxQueues: 3}
+		c.Discovery = DiscoveryConfig{Enabled: true, Interval: time.Second, MaxQueues: 3}
 	})
+	s.cfg.Discovery.Interval = time.Nanosecond // each collection looks
 	scrape := func() map[string]int64 {
 		md, err := s.scrape(t.Context())
 		require.NoError(t, err)

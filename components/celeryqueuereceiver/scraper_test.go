@@ -131,6 +131,7 @@ func testScrape(t *testing.T, binary string) {
 func TestScrapeWithoutServer(t *testing.T) {
 	md, err := newTestScraper(t, "redis://:"+testPassword+"@127.0.0.1:1/1", nil).scrape(t.Context())
 	require.ErrorContains(t, err, "no queue could be read")
+	require.ErrorContains(t, err, "Redis at 127.0.0.1:1/1, from `endpoint` (CELERY_BROKER_URL): nothing listens there")
 	require.ErrorContains(t, err, "127.0.0.1:1: connect: connection refused")
 	assert.NotContains(t, err.Error(), testPassword)
 	assert.Zero(t, md.MetricCount(), "an error is a gap, never a number")
@@ -148,7 +149,7 @@ func TestCollectionsAreCounted(t *testing.T) {
 	require.NoError(t, s.start(t.Context(), componenttest.NewNopHost()))
 	t.Cleanup(func() { assert.NoError(t, s.shutdown(context.Background())) })
 	for range 2 {
-		_, err = s.scrape(t.Context())
+		_, err = s.collect(t.Context())
 		require.Error(t, err)
 	}
 	metadatatest.AssertEqualCeleryQueueCollections(t, telemetry, []metricdata.DataPoint[int64]{
@@ -158,7 +159,9 @@ func TestCollectionsAreCounted(t *testing.T) {
 
 func TestInstanceID(t *testing.T) {
 	id := func(endpoint, prefix string) string {
-		return instanceID(&Config{Endpoint: configopaque.String(endpoint), KeyPrefix: prefix})
+		b, err := parseBroker(endpoint)
+		require.NoError(t, err)
+		return instanceID(&Config{Endpoint: configopaque.String(endpoint), KeyPrefix: prefix}, b)
 	}
 	first := id("redis://:one@redis:6379/1", "")
 	assert.Equal(t, first, id("redis://:other@redis/1", ""), "a new password is the same broker")

@@ -67,19 +67,19 @@ func TestConfigFaults(t *testing.T) {
 			"`statement_timeout` is 0s: must be from 10ms to 1h", "`page_size` is 0: must be 1 to 10000", "`max_apps` is 0: " +
 				"must be at least 1",
 		},
-		"slow":    {"`poll_interval` is 10m: must be from 100ms to 5m"},
+		"slow": {"`poll_interval` is 10m: must be from 100ms to 5m"},
 		"unit": {
 			"`poll_interval` is 5ns: must be from 100ms to 5m; a number without a unit is in ns: " +
 				"add the unit, as in `poll_interval: 5s`",
 			"`metrics_interval` is 15ns", "`outcome_wait` is 60ns", "`statement_timeout` is 10ns", "`look_back` is 900ns",
 			"`max_run_age` is 86.4µs",
 		},
-		"window":  {"`look_back` (24h0m0s) must be shorter than `max_run_age` (24h0m0s)"},
-		"tls":     {"tls", "certificate and key"},
+		"window": {"`look_back` (24h0m0s) must be shorter than `max_run_age` (24h0m0s)"},
+		"tls":    {"tls", "certificate and key"},
 		"unknown": {
 			"`pol_interval` is not a key; did you mean `poll_interval`?", "`storage` is missing",
 		},
-		"type":    {"port"},
+		"type": {"port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, name)
