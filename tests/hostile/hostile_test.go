@@ -29,16 +29,21 @@ import (
 // memoryLimit is what the container has.
 const memoryLimit = 1 << 30
 
-// start runs the collector as the image does. Its back ends are unreachable: it queues what it accepts.
+// start runs the collector as the image does.
 func start(t *testing.T) *collector.Collector {
 	t.Helper()
-	return collector.Start(t, collector.Options{Env: map[string]string{
+	return collector.Start(t, collector.Options{Env: backEnds()})
+}
+
+// backEnds returns the environment of a collector whose back ends are unreachable: it queues what it accepts.
+func backEnds() map[string]string {
+	return map[string]string{
 		"GOMEMLIMIT":             "800MiB",
 		"DB_HOST":                "127.0.0.1",
 		"DB_PORT":                "1",
 		"CELERY_BROKER_URL":      "redis://127.0.0.1:1/1",
 		"OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:1",
-	}})
+	}
 }
 
 // input is something hostile, and the responses to it that are allowed.
