@@ -59,7 +59,18 @@ func (r *Result) Add(other Result) {
 
 // Discard adds a discard, if there is something to discard.
 func (r *Result) Discard(reason item.Reason, route item.Route, category protocol.Category, n int) {
-	if n > 0 {
-		r.Discards = append(r.Discards, item.Discard{Reason: reason, Route: route, Category: category, Quantity: n})
+	if n <= 0 {
+		return
 	}
+	d := item.Discard{Reason: reason, Route: route, Category: category, Quantity: n}
+	if last := len(r.Discards) - 1; last >= 0 { // many of a kind come in a row
+		sum := r.Discards[last].Quantity + n
+		r.Discards[last].Quantity = n
+		if r.Discards[last] == d {
+			r.Discards[last].Quantity = sum
+			return
+		}
+		r.Discards[last].Quantity = sum - n
+	}
+	r.Discards = append(r.Discards, d)
 }

@@ -47,7 +47,15 @@ type exceptions struct {
 	Result
 
 	routes *route.Lookup
+	read   int // exceptions
 }
+
+// Bounds of the exceptions that become events. OpenTelemetry's SDKs keep 128 events of a span; a push of Dify's has a
+// few exceptions. Without a bound, a request of some hundred KB becomes gigabytes of events.
+const (
+	maxSpanExceptions = 128
+	maxPushExceptions = 2000
+)
 
 // Exceptions makes the error events of a push: one for each exception, on however many spans it is recorded. The
 // nodes are linked, and their segments have routes.
@@ -64,7 +72,12 @@ func (e *exceptions) ofNodes(nodes []*tracetree.Node) {
 		if n.WasPending { // its exceptions were reported when it came
 			continue
 		}
-		for _, r := range recordedBy(n) {
+		all, left := recordedBy(n, min(maxSpanExceptions, maxPushExceptions-e.read))
+		e.read += len(all)
+		if left > 0 {
+			e.Discard(item.ReasonBufferFull, e.routeOf(n), protocol.CategoryError, left)
+		}
+		for _, r := range all {
 			r.scope = n.Scope
 			o := &occurrence{node: n, what: r, extra: map[string]string{}, route: e.routeOf(n)}
 			o.exc = exceptionOf(r, o.extra)

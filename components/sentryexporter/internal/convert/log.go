@@ -79,7 +79,11 @@ type logs struct {
 	records []LogRecord
 	routes  *route.Lookup
 	now     time.Time
+	read    int // records that became an event or a log
 }
+
+// maxPushRecords bounds the log records of a push that become events or logs. Receivers send some thousand at most.
+const maxPushRecords = 20_000
 
 func (l *logs) timeOfRecord(rec plog.LogRecord) time.Time {
 	for _, ts := range []pcommon.Timestamp{rec.Timestamp(), rec.ObservedTimestamp()} {
@@ -124,9 +128,18 @@ func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 		l.failedRun(id, rec, at)
 	} else if r, ok := recordedIn(rec, at); ok {
 		r.logger = cmp.Or(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
-		l.exception(id, rec, r)
+		if l.read < maxPushRecords {
+			l.exception(id, rec, r)
+		} else {
+			l.overflow(id, rec, protocol.CategoryError)
+		}
+		l.read++
 	}
 	if severityOf(rec) < Severities[l.MinSeverity] {
+		return
+	}
+	if l.read++; l.read > maxPushRecords {
+		l.overflow(id, rec, protocol.CategoryLogItem)
 		return
 	}
 	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, rec.Attributes())
@@ -144,6 +157,11 @@ func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 		record.ID = item.NewID("record", uid)
 	}
 	l.records = append(l.records, record)
+}
+
+func (l *logs) overflow(id *resource.Identity, rec plog.LogRecord, category protocol.Category) {
+	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, rec.Attributes())
+	l.Discard(item.ReasonBufferFull, to, category, 1)
 }
 
 // exception makes the event of an exception in a log record. Its ID is the one that the exception has on spans.

@@ -9,6 +9,7 @@ import (
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/tracetree"
@@ -32,14 +33,17 @@ const (
 )
 
 // recordedBy returns the exceptions on a span. Dify's logging handler writes `log.exception` and, directly after it,
-// the exception that was logged: such a pair is one exception.
-func recordedBy(n *tracetree.Node) []recorded {
-	var out []recorded
+// the exception that was logged: such a pair is one exception. It returns at most the first most exceptions, and the
+// number of the others.
+func recordedBy(n *tracetree.Node, most int) (out []recorded, left int) {
 	var line *recorded
 	if n.Scope == loggingScope && n.Span.Name() == eventLogException {
 		line = logLine(n.Start, n.Span.Attributes())
 	}
-	for _, ev := range n.Span.Events().All() {
+	for i, ev := range n.Span.Events().All() {
+		if len(out) >= most {
+			return out, exceptionsFrom(n.Span.Events(), i)
+		}
 		at := tracetree.Time(ev.Timestamp())
 		if at.IsZero() {
 			at = n.End
@@ -60,7 +64,17 @@ func recordedBy(n *tracetree.Node) []recorded {
 			out, line = appendLine(out, line), nil
 		}
 	}
-	return appendLine(out, line)
+	return appendLine(out, line), 0
+}
+
+// exceptionsFrom returns the number of exceptions from an event on; a logged one may count twice.
+func exceptionsFrom(events ptrace.SpanEventSlice, from int) (n int) {
+	for i := from; i < events.Len(); i++ {
+		if name := events.At(i).Name(); name == eventException || name == eventLogException {
+			n++
+		}
+	}
+	return n
 }
 
 func appendLine(out []recorded, line *recorded) []recorded {
