@@ -60,6 +60,10 @@ type LimitsConfig struct {
 	MaxLinks  int `mapstructure:"max_links"`
 	// MaxBuckets is the maximum number of buckets, quantiles and exemplars of a data point, each.
 	MaxBuckets int `mapstructure:"max_buckets"`
+	// MaxSeries and MaxProcesses are the maximum numbers of series, and of processes with series, that a pipeline has
+	// passed on within some minutes.
+	MaxSeries    int `mapstructure:"max_series"`
+	MaxProcesses int `mapstructure:"max_processes"`
 	// RetentionDays is the age from which, as in the future, an item's own time is not plausible. 0 is ten years.
 	RetentionDays int `mapstructure:"retention_days"`
 	// PrometheusNames repairs or drops what the Prometheus exporter can't name.
@@ -173,6 +177,8 @@ func createDefaultConfig() component.Config {
 			MaxEvents:                    128,
 			MaxLinks:                     128,
 			MaxBuckets:                   512,
+			MaxSeries:                    100_000,
+			MaxProcesses:                 2000,
 			RetentionDays:                30,
 			PrometheusNames:              true,
 			ConvertExponentialHistograms: true,

@@ -43,7 +43,8 @@ func TestLoadConfig(t *testing.T) {
 			c.WholeTraces = false
 			c.Limits = LimitsConfig{
 				MaxStringLength: 1000, MaxItemSize: 5000, MaxPointSize: 6000, MaxDepth: 2, MaxAttributes: 33, MaxEvents: 4,
-				MaxLinks: 5, MaxBuckets: 36, RetentionDays: 7,
+				MaxLinks: 5, MaxBuckets: 36, MaxSeries: 8, MaxProcesses: 9,
+				RetentionDays: 7,
 			}
 			c.Drop = DropConfig{BrokerDatabase: 3, Rules: []RuleConfig{
 				{
@@ -105,6 +106,8 @@ func TestInvalidConfig(t *testing.T) {
 			`limits::max_events: must be at least 1, is 0`,
 			`limits::max_links: must be at least 1, is -1`,
 			`limits::max_buckets: must be at least 32, is 31`,
+			`limits::max_series: must be at least 1, is 0`,
+			`limits::max_processes: must be at least 1, is 0`,
 			`limits::retention_days: must be at least 0, is -1`,
 		},
 		"item_size": {

@@ -20,6 +20,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/series"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
@@ -29,6 +30,7 @@ type passes struct {
 	cfg      *Config
 	state    *state
 	limiter  *limits.Limiter
+	series   *series.Bound
 	matcher  *noise.Matcher
 	redactor *redaction.Redactor
 	status   *spanrepair.Status
@@ -40,6 +42,7 @@ func newPasses(cfg *Config, shared *state) *passes {
 	return &passes{
 		cfg:      cfg,
 		state:    shared,
+		series:   series.NewBound(cfg.Limits.MaxSeries, cfg.Limits.MaxProcesses),
 		limiter:  limits.NewLimiter(limitsSettings(&cfg.Limits, removes)),
 		matcher:  noise.NewMatcher(noiseSettings(&cfg.Drop)),
 		redactor: redactor,
@@ -135,6 +138,8 @@ type metricBatch struct {
 }
 
 func (p *passes) limitMetrics(b *metricBatch) { p.limiter.Metrics(b.md, &b.tally) }
+
+func (p *passes) boundSeries(b *metricBatch) { p.series.Apply(b.md, b.now, &b.tally) }
 
 func (p *passes) repairLabels(b *metricBatch) { p.limiter.Labels(b.md, &b.tally) }
 

@@ -101,7 +101,10 @@ func listMetricPasses(p *passes) []func(*metricBatch) {
 		list = append(list, p.redactMetrics)
 	}
 	if p.cfg.Limits.Enabled && p.cfg.Limits.PrometheusNames {
-		list = append(list, p.repairLabels) // last, since the other passes know attributes by their names
+		list = append(list,
+			p.repairLabels, // last, since the other passes know attributes by their names
+			p.boundSeries,  // of what the exporter gets
+		)
 	}
 	return list
 }

@@ -45,6 +45,8 @@ func (c *LimitsConfig) validate() error {
 		{"max_events", c.MaxEvents, 1},
 		{"max_links", c.MaxLinks, 1},
 		{"max_buckets", c.MaxBuckets, 32},
+		{"max_series", c.MaxSeries, 1},
+		{"max_processes", c.MaxProcesses, 1},
 		{"retention_days", c.RetentionDays, 0},
 	} {
 		if limit.value < limit.minimum {

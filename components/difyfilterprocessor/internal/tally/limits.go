@@ -23,12 +23,15 @@ const (
 	LimitLabelName
 	LimitMetricName
 	LimitTemporality
+	LimitConflict
+	LimitSeries
+	LimitProcesses
 	limits
 )
 
 var limitNames = [limits]string{
 	"string_length", "item_size", "depth", "attributes", "events", "links", "utf8", "buckets", "histogram",
-	"exponential_histogram", "label_name", "metric_name", "temporality",
+	"exponential_histogram", "label_name", "metric_name", "temporality", "metric_conflict", "series", "processes",
 }
 
 // String returns the name of the limit, as the metrics and the attribute dify.limited have it.
