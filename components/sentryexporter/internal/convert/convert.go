@@ -39,9 +39,9 @@ func New(set Settings) *Converter {
 
 // Result is what telemetry became.
 type Result struct {
-	Events     []*item.Item // error events
-	FailedRuns []*item.Item // events of failed runs, which an exception may supersede
-	Items      []*item.Item // transactions or logs
+	Events  []*item.Item // error events
+	Waiting []*item.Item // error events that other telemetry may supersede; see item.Item.Waits
+	Items   []*item.Item // transactions or logs
 	// Superseded are workflow runs whose exception is not sent because of SampleRate. Their failed-run events must not be
 	// sent in its place.
 	Superseded []string
@@ -51,7 +51,7 @@ type Result struct {
 // Add appends the content of another result.
 func (r *Result) Add(other Result) {
 	r.Events = append(r.Events, other.Events...)
-	r.FailedRuns = append(r.FailedRuns, other.FailedRuns...)
+	r.Waiting = append(r.Waiting, other.Waiting...)
 	r.Items = append(r.Items, other.Items...)
 	r.Superseded = append(r.Superseded, other.Superseded...)
 	r.Discards = append(r.Discards, other.Discards...)

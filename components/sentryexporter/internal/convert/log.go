@@ -187,13 +187,21 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 		supersedes = []string{run}
 	}
 	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(eventID)), l.SampleRate) {
-		l.unsampledError(to, supersedes)
+		l.Discard(item.ReasonSampled, to, protocol.CategoryError, 1)
+		l.Superseded = append(l.Superseded, supersedes...)
 		return
 	}
 	ev.EventID = eventID.String()
 	ev.Fingerprint = fingerprintOf(f, attr.Text(attrs, attrTask))
 	fillFromRecord(ev, rec)
-	l.addEvent(ev, eventID, to, supersedes)
+	it := l.eventItem(ev, eventID, to)
+	if it == nil {
+		return
+	}
+	it.Supersedes, it.Relations = supersedes, relationsOf(context, r.logged, f, supersedes)
+	it.Relations.Traceless = trace.IsEmpty()
+	it.Waits = item.WaitsForTrace + it.EventID
+	l.Waiting = append(l.Waiting, it)
 }
 
 // traceOf returns the trace context of a record's event. Sentry links by trace only if a span ID is set: a record

@@ -20,6 +20,7 @@ const (
 	ReasonBufferFull    Reason = "buffer_overflow"    // more than a push may have; pending spans, at a shutdown that ran out of time
 	ReasonDuplicate     Reason = "duplicate"          // already sent
 	ReasonEventFilter   Reason = "event_processor"    // the Langfuse client's default error
+	ReasonHandled       Reason = "handled"            // a client's exception below a node, whose outcome says what it meant
 	ReasonIgnored       Reason = "ignored"            // ignore_errors
 	ReasonInternal      Reason = "internal_sdk_error" // could not be encoded
 	ReasonNetworkError  Reason = "network_error"      // given up after connection errors

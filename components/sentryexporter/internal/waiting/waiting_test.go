@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package failedruns
+package waiting
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func TestRunsAreBounded(t *testing.T) {
 	now := time.Now()
 	pending, noRoom := 0, 0
 	for i := range 10_000 {
-		it := &item.Item{Run: fmt.Sprint("run-", i)}
+		it := &item.Item{Waits: fmt.Sprint("run-", i)}
 		switch s.Add(t.Context(), it, now) {
 		case Pending:
 			pending++
@@ -37,7 +37,7 @@ func TestRunsAreBounded(t *testing.T) {
 		}
 	}
 	assert.Equal(t, pending, s.Len())
-	assert.LessOrEqual(t, pending, shardCount*maxPending)
+	assert.LessOrEqual(t, pending, runShards*maxPending)
 	assert.Equal(t, 10_000, pending+noRoom)
 	for i := range 40_000 {
 		_, err := s.Supersede(t.Context(), now, fmt.Sprint("other-", i))
@@ -78,10 +78,10 @@ func TestRunsOfAnEarlierVersionAreRead(t *testing.T) {
 	require.Len(t, due, 2)
 	for _, it := range due {
 		assert.Len(t, it.Payload, it.Size)
-		assert.Contains(t, []string{"run-1", "run-2"}, it.Run)
+		assert.Contains(t, []string{"run-1", "run-2"}, it.Waits)
 	}
 	now := time.Date(2026, 11, 23, 10, 31, 0, 0, time.UTC)
-	assert.Equal(t, Superseded, s.Add(t.Context(), &item.Item{Run: "run-3"}, now))
+	assert.Equal(t, Superseded, s.Add(t.Context(), &item.Item{Waits: "run-3"}, now))
 	for n := range s.shards {
 		require.NoError(t, s.save(t.Context(), n))
 	}

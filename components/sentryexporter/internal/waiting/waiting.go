@@ -1,18 +1,18 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package failedruns keeps the events of failed workflow runs until it is clear that no exception of the run is
-// reported, which says more than the failure of the run does.
-package failedruns
+// Package waiting keeps errors until it is clear that nothing that says more about the same failure is reported: the
+// events of failed workflow runs, until an exception of the run comes, and those of log lines and client spans, until
+// the spans around them come.
+package waiting
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,24 +22,24 @@ import (
 )
 
 const (
-	// shardCount divides the state, so that one change rewrites only a part of it in the storage.
-	shardCount = 64
-	// maxPending and maxSuperseded bound a shard. A run beyond maxPending is reported immediately. Beyond maxSuperseded,
-	// the oldest run is forgotten, which can at worst report a failure twice.
+	// runShards and errorShards divide the state, so that one change rewrites only a part of it in the storage.
+	runShards   = 64
+	errorShards = 512
+	// maxPending, maxErrors and maxSuperseded bound a shard. What is beyond maxPending or maxErrors is reported
+	// immediately. Beyond maxSuperseded, the oldest run is forgotten, which can at worst report a failure twice.
 	maxPending    = 64
+	maxErrors     = 8
 	maxSuperseded = 512
 	// supersededTTL is how long it is remembered that an exception of a run was reported.
 	supersededTTL = 24 * time.Hour
-
-	storedVersion = 1
 )
 
-// Outcome is what Store.Add did with the event of a failed run.
+// Outcome is what Store.Add did with an event.
 type Outcome int
 
 // Outcomes.
 const (
-	// Pending means that the run is stored until it is due.
+	// Pending means that the event is stored until it is due.
 	Pending Outcome = iota
 	// Superseded means that an exception of the run was reported: the event need not be sent.
 	Superseded
@@ -47,8 +47,8 @@ const (
 	NoRoom
 )
 
-// Store has the events of failed runs that are pending, and the runs of which an exception was reported. It is safe for
-// concurrent use. The zero Store is in memory.
+// Store has the events that are pending, and the runs of which an exception was reported. It is safe for concurrent
+// use. The zero Store is in memory.
 //
 // Invariants:
 //
@@ -59,103 +59,64 @@ const (
 //   - Due does not remove anything. The caller queues the events and calls Remove afterwards, so a crash in between
 //     queues them again after the restart, under the same event ID. A crash before Add returned loses nothing: the
 //     log record was not accepted yet and comes again.
-//   - After a restart every pending run is due no later than before; its window is not prolonged.
+//   - After a restart every pending event is due no later than before; its window is not prolonged.
 type Store struct {
 	client storage.Client // nil: in memory only
 
 	mu sync.Mutex
-	// shards is guarded by mu.
-	shards [shardCount]shard
-}
-
-// shard is also the stored form: its keys must not change.
-type shard struct {
-	Version    int             `json:"version"`
-	Pending    []pendingRun    `json:"held,omitempty"`
-	Superseded []supersededRun `json:"told,omitempty"`
-}
-
-type pendingRun struct {
-	Run     string     `json:"run"`
-	Due     time.Time  `json:"due"`
-	Item    *item.Item `json:"item"`
-	Payload []byte     `json:"payload"`
-}
-
-type supersededRun struct {
-	Run string    `json:"run"`
-	At  time.Time `json:"at"`
+	// shards is guarded by mu: runShards, then errorShards.
+	shards [runShards + errorShards]shard
+	// byID is guarded by mu. It has the pending errors, not the runs, by each ID of item.Relations.
+	byID map[item.ID][]*item.Item
 }
 
 func shardOf(run string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(run))
-	return int(h.Sum32() % shardCount)
-}
-
-func shardKey(n int) string { return fmt.Sprintf("runs-%02d", n) }
-
-// Open reads what an earlier process stored and keeps the client, which Close closes. State that cannot be read is an
-// error, since it would be overwritten otherwise.
-func (s *Store) Open(ctx context.Context, client storage.Client) error {
-	var shards [shardCount]shard
-	for n := range shards {
-		b, err := client.Get(ctx, shardKey(n))
-		if err != nil {
-			return fmt.Errorf("read pending failed runs from `storage`: %w", err)
-		}
-		if b == nil {
-			continue
-		}
-		var stored shard
-		if err := json.Unmarshal(b, &stored); err != nil || stored.Version != storedVersion {
-			return errors.New("the pending failed runs in `storage` are damaged or were written by a newer version: " +
-				"run that version, or delete this exporter's `runs` file, which loses them")
-		}
-		for i := range stored.Pending {
-			stored.Pending[i].Item.Payload = stored.Pending[i].Payload
-		}
-		shards[n] = stored
+	if isError(run) {
+		return runShards + int(h.Sum32()%errorShards)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.shards, s.client = shards, client
-	return nil
+	return int(h.Sum32() % runShards)
 }
 
-// Durable reports whether pending runs survive the process.
-func (s *Store) Durable() bool { return s.client != nil }
+func isError(waits string) bool { return strings.HasPrefix(waits, item.WaitsForTrace) }
 
-// Close closes the storage client, if there is one.
-func (s *Store) Close(ctx context.Context) error {
-	if s.client == nil {
-		return nil
+func shardKey(n int) string {
+	if n >= runShards {
+		return fmt.Sprintf("errors-%03d", n-runShards)
 	}
-	err := s.client.Close(ctx)
-	s.client = nil
-	return err
+	return fmt.Sprintf("runs-%02d", n)
 }
 
-// Add stores the event of a failed run until it is due. A run that is pending already stays as it is.
+// Add stores an event until it is due. An event that is pending already stays as it is.
 func (s *Store) Add(ctx context.Context, it *item.Item, due time.Time) Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := shardOf(it.Run)
+	n := shardOf(it.Waits)
 	sh := &s.shards[n]
+	room := maxPending
+	if isError(it.Waits) {
+		room = maxErrors
+	}
 	switch {
-	case slices.ContainsFunc(sh.Superseded, func(r supersededRun) bool { return r.Run == it.Run }):
+	case slices.ContainsFunc(sh.Superseded, func(r supersededRun) bool { return r.Run == it.Waits }):
 		return Superseded
-	case slices.ContainsFunc(sh.Pending, func(r pendingRun) bool { return r.Run == it.Run }): // a redelivery
+	case slices.ContainsFunc(sh.Pending, func(r pendingRun) bool { return r.Run == it.Waits }): // a redelivery
 		return Pending
-	case len(sh.Pending) >= maxPending:
+	case len(sh.Pending) >= room:
 		return NoRoom
 	}
-	sh.Pending = append(sh.Pending, pendingRun{Run: it.Run, Due: due, Item: it, Payload: it.Payload})
+	sh.Pending = append(sh.Pending, newPending(it, due))
 	if err := s.save(ctx, n); err != nil { // better reported immediately than lost
 		sh.Pending = sh.Pending[:len(sh.Pending)-1]
 		return NoRoom
 	}
+	s.index(it)
 	return Pending
+}
+
+func newPending(it *item.Item, due time.Time) pendingRun {
+	return pendingRun{Run: it.Waits, Due: due, Item: it, Payload: it.Payload, Relations: &it.Relations}
 }
 
 // Supersede notes that an exception of each of the runs is reported. It returns the pending events that need not be
@@ -201,7 +162,6 @@ func (s *Store) Due(now time.Time) []*item.Item {
 	for n := range s.shards {
 		for _, r := range s.shards[n].Pending {
 			if !r.Due.After(now) {
-				r.Item.Run = r.Run
 				out = append(out, r.Item)
 			}
 		}
@@ -214,23 +174,29 @@ func (s *Store) Postpone(items []*item.Item, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range items {
-		pending := s.shards[shardOf(it.Run)].Pending
+		pending := s.shards[shardOf(it.Waits)].Pending
 		for i := range pending {
-			if pending[i].Run == it.Run {
+			if pending[i].Run == it.Waits {
 				pending[i].Due = due
 			}
 		}
 	}
 }
 
-// Remove forgets events that have been queued.
+// Remove forgets events that have been queued, or need not be.
 func (s *Store) Remove(ctx context.Context, items []*item.Item) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.remove(ctx, items)
+}
+
+// remove removes events. The caller holds mu.
+func (s *Store) remove(ctx context.Context, items []*item.Item) error {
 	changed := map[int]bool{}
 	for _, it := range items {
-		n := shardOf(it.Run)
-		s.shards[n].Pending = slices.DeleteFunc(s.shards[n].Pending, func(r pendingRun) bool { return r.Run == it.Run })
+		n := shardOf(it.Waits)
+		s.shards[n].Pending = slices.DeleteFunc(s.shards[n].Pending, func(r pendingRun) bool { return r.Run == it.Waits })
+		s.unindex(it)
 		changed[n] = true
 	}
 	var err error
@@ -263,21 +229,4 @@ func (s *Store) Len() int {
 		n += len(s.shards[i].Pending)
 	}
 	return n
-}
-
-// save writes a shard. The caller holds mu.
-func (s *Store) save(ctx context.Context, n int) error {
-	if s.client == nil {
-		return nil
-	}
-	sh := s.shards[n]
-	if len(sh.Pending) == 0 && len(sh.Superseded) == 0 {
-		return s.client.Delete(ctx, shardKey(n))
-	}
-	sh.Version = storedVersion
-	b, err := json.Marshal(sh)
-	if err != nil {
-		return fmt.Errorf("encode pending failed runs: %w", err)
-	}
-	return s.client.Set(ctx, shardKey(n), b)
 }
