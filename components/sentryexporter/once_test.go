@@ -89,7 +89,8 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 		}, []string{"RuntimeError: boom"}},
 		"run and line without a run ID or a trace": {func() []any {
 			p := newPush(time.Now())
-			p.exception(p.span(p.resource(), 1, 1, 0, "log.exception", ptrace.SpanKindInternal), "RuntimeError", "boom", enginePath)
+			logged := p.span(p.resource(), 1, 1, 0, "log.exception", ptrace.SpanKindInternal)
+			p.exception(logged, "RuntimeError", "boom", enginePath)
 			return []any{lineOf(0, "RuntimeError", "boom", enginePath), failedRunOf("r1", "boom"), p.Traces}
 		}, []string{"RuntimeError: boom"}},
 		"line and run only": {func() []any {
@@ -126,7 +127,8 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 			p := newPush(time.Now())
 			spans := p.resource()
 			p.request(spans, 1, 1)
-			p.exception(p.span(spans, 1, 2, 1, "GET", ptrace.SpanKindClient), "redis.exceptions.TimeoutError", "late", httpxPath)
+			get := p.span(spans, 1, 2, 1, "GET", ptrace.SpanKindClient)
+			p.exception(get, "redis.exceptions.TimeoutError", "late", httpxPath)
 			return []any{p.Traces}
 		}, []string{"TimeoutError: late"}},
 		"logged by the node before the run failed": {func() []any {
@@ -141,7 +143,8 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 			for i := range 3 {
 				s.exception(s.node, "RuntimeError", fmt.Sprint("[openai] Error: 429 slow down, request req_", i), enginePath)
 			}
-			s.exception(s.runner, "RuntimeError", "Failed to invoke tool x: [openai] Error: 429 slow down, request req_2", enginePath)
+			s.exception(s.runner, "RuntimeError", "Failed to invoke tool x: [openai] Error: 429 slow down, request req_2",
+				enginePath)
 			return []any{s.Traces}
 		}, []string{"InvokeRateLimitError: [openai] Error: 429 slow down, request req_0"}},
 		"different exceptions of a run": {func() []any {

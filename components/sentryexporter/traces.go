@@ -76,9 +76,12 @@ func (c *conversion) traces(td ptrace.Traces) {
 	c.shared.known.spans(t, c.now)
 	c.Discard(item.ReasonDuplicate, item.Route{}, protocol.CategorySpan, t.Duplicates)
 	for _, s := range segments {
-		discards, sampledOut := c.shared.converter.SampledOut(s)
+		discards, out := c.shared.converter.SampledOut(s)
+		if !out {
+			discards, out = c.shared.converter.ClientRoot(s)
+		}
 		switch {
-		case sampledOut:
+		case out:
 			c.Add(discards)
 		case s.Complete && !c.alreadySent(s.Root):
 			c.transaction(s)

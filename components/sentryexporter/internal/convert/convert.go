@@ -21,6 +21,8 @@ type Settings struct {
 	SampleRate, TracesSampleRate float64
 	// IgnoreErrors are the exception classes that are discarded, with their known subclasses.
 	IgnoreErrors []string
+	// ClientRoots makes transactions of calls below no request, task or run; see Converter.ClientRoot.
+	ClientRoots bool
 	// MinSeverity is the name of the lowest severity of the log records that become Sentry logs; see Severities.
 	MinSeverity string
 }

@@ -89,8 +89,8 @@ func setFact(tags map[string]string, key, value string) {
 	}
 }
 
-// Enrich sets what an event of a log line or a failed run lacks: what another event of the same failure and spans of its
-// run and trace say, each of which may be nil, and release and environment of the installation. What the event has
+// Enrich sets what an event of a log line or a failed run lacks: what another event of the same failure and spans of
+// its run and trace say, each of which may be nil, and release and environment of the installation. What the event has
 // itself is kept.
 func Enrich(it, other *item.Item, installation *resource.Identity, facts ...*Facts) {
 	var ev protocol.Event

@@ -170,7 +170,7 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, attrs)
 	extra := map[string]string{}
 	exc := exceptionOf(r, extra)
-	if reason, ignored := l.ignores(r, exc); ignored {
+	if reason, ignored := l.ignores(r, exc, attr.Text(attrs, attrTask)); ignored {
 		l.Discard(reason, to, protocol.CategoryError, 1)
 		return
 	}

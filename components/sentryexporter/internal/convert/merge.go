@@ -5,6 +5,7 @@ package convert
 
 import (
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -131,7 +132,9 @@ func SpanID(trace, span string) item.ID { return item.NewID("span", trace, span)
 // of a workflow, or has an exception itself. Otherwise, it returns the ID of the span above the known ones.
 func Outcome(n *tracetree.Node) (parent item.ID, known bool) {
 	for above := range n.Path() {
-		if attr.Text(above.Span.Attributes(), difysemconv.AttrNodeType) != "" || hasException(above) {
+		attrs := above.Span.Attributes()
+		if attr.Text(attrs, difysemconv.AttrNodeType) != "" || hasException(above) ||
+			strings.Contains(attr.Text(attrs, attrTask), tracingTask) {
 			return item.ID{}, true
 		}
 	}

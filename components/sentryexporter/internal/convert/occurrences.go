@@ -134,7 +134,7 @@ func (e *exceptions) read(n *tracetree.Node) {
 		r.scope = n.Scope
 		o := &occurrence{node: n, what: r, extra: map[string]string{}, route: e.routeOf(n)}
 		exc := exceptionOf(r, o.extra)
-		if reason, ignored := e.ignores(r, exc); ignored {
+		if reason, ignored := e.ignores(r, exc, n.Inherited(attrTask)); ignored {
 			e.Discard(reason, o.route, protocol.CategoryError, 1)
 			e.ignored[n] = true
 			continue

@@ -74,7 +74,8 @@ func readCorpus(t *testing.T) []corpusError {
 	return out
 }
 
-// TestCorpus checks that no two groups of the corpus are merged, and that at most two errors are apart from their group.
+// TestCorpus checks that no two groups of the corpus are merged, and that at most two errors are apart from their
+// group.
 func TestCorpus(t *testing.T) {
 	corpus := readCorpus(t)
 	require.GreaterOrEqual(t, len(corpus), 80)

@@ -53,7 +53,7 @@ func Of(exc *stacktrace.Exception) Fault {
 		f.Fingerprint = vagueFingerprint(exc, class)
 		return f
 	}
-	if isInfrastructure(exc.Type) || !exc.HasFrames() && exc.Type+exc.Message != "" {
+	if IsInfrastructure(exc.Type) || !exc.HasFrames() && exc.Type+exc.Message != "" {
 		f.Fingerprint = []string{cmp.Or(class, "exception"), Stable(exc.Message)}
 	}
 	return f
@@ -91,7 +91,8 @@ func raisesForOthers(f stacktrace.Frame) bool {
 // infrastructure are the packages whose errors are the same failure wherever they are noticed.
 var infrastructure = []string{"sqlalchemy.", "psycopg2.", "psycopg.", "pymysql.", "redis.", "kombu.", "amqp."}
 
-func isInfrastructure(typ string) bool {
+// IsInfrastructure reports whether a class is of a database, Redis or a message broker.
+func IsInfrastructure(typ string) bool {
 	for _, prefix := range infrastructure {
 		if strings.HasPrefix(typ, prefix) {
 			return true
