@@ -99,7 +99,7 @@ func writeFixture(t *testing.T) *storagetest.Memory {
 		t, p.saver.store.LoadProcessed(t.Context(), checkpoint.AppLogs, appLogs.Processed, tracker.MinuteOf(noon)),
 	)
 	appLogs.Delivered([]source.AppLog{{Key: source.Key{ID: "00000000-0000-4000-8000-0000000000aa", CreatedAt: noon}}})
-	require.NoError(t, p.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db, db.clock()))
 	return stored
 }
 
@@ -117,7 +117,7 @@ func openFixture(t *testing.T) *storagetest.Memory {
 func TestOldCheckpointIsContinued(t *testing.T) {
 	stored, db, into := openFixture(t), fixtureDatabase(), &sink{}
 	p := pollerOn(t, fixtureConfig(), stored, db, into)
-	require.NoError(t, p.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db, db.clock()))
 	assert.Empty(t, into.records, "all of it was delivered by the old version")
 
 	for i := range db.runs { // the open ones end
@@ -126,7 +126,7 @@ func TestOldCheckpointIsContinued(t *testing.T) {
 		}
 	}
 	db.now = noon.Add(time.Minute)
-	require.NoError(t, p.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db, db.clock()))
 	assert.ElementsMatch(t, []string{
 		"00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000005",
 	}, into.delivered(runEvent))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,12 +40,15 @@ const (
 	portPostgreSQL = 5432
 	portMySQL      = 3306
 
+	// maxConnectedInterval is the longest poll interval between whose polls the connection is kept. It is well below the
+	// time after which the MySQL server closes an idle connection.
+	maxConnectedInterval = 5 * time.Minute
+
 	maxPageSize = 10_000
 )
 
 var durationRanges = map[string]configcheck.Range{
-	// The upper end is well below the time after which the MySQL server closes an idle connection.
-	"poll_interval": {Min: 100 * time.Millisecond, Max: 5 * time.Minute},
+	"poll_interval": {Min: 100 * time.Millisecond, Max: time.Hour},
 	"look_back":     {Min: time.Second, Max: configcheck.Year},
 	"outcome_wait":  {Min: time.Second, Max: configcheck.Year},
 	// Databases that were restored from an archive have old runs.
@@ -52,6 +56,9 @@ var durationRanges = map[string]configcheck.Range{
 	"statement_timeout": {Min: 10 * time.Millisecond, Max: time.Hour},
 	"metrics_interval":  {Min: 100 * time.Millisecond, Max: time.Hour},
 }
+
+// timeZone matches names and offsets, and nothing that would have to be quoted in a statement.
+var timeZone = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}:[0-9]{2})?$`)
 
 var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSeekDB}
 
@@ -69,6 +76,11 @@ type Config struct {
 	Password configopaque.String `mapstructure:"password"`
 	// Database is the name of Dify's database.
 	Database string `mapstructure:"database"`
+	// Schema is PostgreSQL's schema with Dify's tables, if it is not in the role's search path.
+	Schema string `mapstructure:"schema"`
+	// TimeZone is the time zone of the times that the database sets by itself, a name or an offset such as +08:00. Empty:
+	// it is determined.
+	TimeZone string `mapstructure:"time_zone"`
 	// TLS configures the connection to the database.
 	TLS configtls.ClientConfig `mapstructure:"tls"`
 
@@ -147,6 +159,15 @@ func (cfg *Config) validateDatabase() error {
 	}
 	if cfg.Database == "" {
 		errs = errors.Join(errs, errors.New("`database` is empty: set it to the name of Dify's database (DB_DATABASE)"))
+	}
+	if cfg.Schema != "" && cfg.protocol() != driverPostgreSQL {
+		errs = errors.Join(
+			errs, fmt.Errorf("`schema` is %q: only `driver: postgresql` has schemas; use `database`", cfg.Schema),
+		)
+	}
+	if !timeZone.MatchString(cfg.TimeZone) {
+		errs = errors.Join(errs, fmt.Errorf("`time_zone` is %q: must be a name such as Asia/Shanghai, or an offset such as "+
+			"+08:00", cfg.TimeZone))
 	}
 	return errs
 }

@@ -43,7 +43,7 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, err)
 	want = &Config{
 		Driver: "mysql", Host: "db", Port: 3307, Username: "reader", Password: "hunter2", Database: "dify2",
-		Storage: &storageID, AdoptCheckpoint: "mysql://old:3306/dify", StartAt: "2026-11-23T00:00:00Z",
+		TimeZone: "+08:00", Storage: &storageID, AdoptCheckpoint: "mysql://old:3306/dify", StartAt: "2026-11-23T00:00:00Z",
 		PollInterval: 5 * time.Second, LookBack: 30 * time.Minute, OutcomeWait: 2 * time.Hour, MaxRunAge: 48 * time.Hour,
 		PageSize: 500, StatementTimeout: 3 * time.Second, MaxApps: 10, MetricsInterval: 30 * time.Second,
 	}
@@ -57,19 +57,20 @@ func TestConfigFaults(t *testing.T) {
 	for name, messages := range map[string][]string{
 		"null": {"`storage` is missing: set it to the ID of a storage extension"},
 		"faults": {
+			"`schema` is \"dify\": only `driver: postgresql` has schemas", "`time_zone` is \"'; SELECT 1\": must be a name",
 			"`driver` is \"sqlite\": must be one of postgresql, mysql, oceanbase, seekdb",
 			"`host` is empty", "`port` is 70000: must be 1 to 65535", "`username` is empty", "`database` is empty",
 			"`storage` is missing",
 			"`start_at` is \"yesterday\": must be end, beginning or an RFC 3339 time",
-			"`poll_interval` is 0s: must be from 100ms to 5m", "`outcome_wait` is -1s: must be from 1s to 8760h",
+			"`poll_interval` is 0s: must be from 100ms to 1h", "`outcome_wait` is -1s: must be from 1s to 8760h",
 			"`max_run_age` is 0s: must be from 1s to 876000h", "`metrics_interval` is 0s: must be from 100ms to 1h",
 			"`look_back` is 10ms: must be from 1s to 8760h",
 			"`statement_timeout` is 0s: must be from 10ms to 1h", "`page_size` is 0: must be 1 to 10000", "`max_apps` is 0: " +
 				"must be at least 1",
 		},
-		"slow": {"`poll_interval` is 10m: must be from 100ms to 5m"},
+		"slow": {"`poll_interval` is 2h: must be from 100ms to 1h"},
 		"unit": {
-			"`poll_interval` is 5ns: must be from 100ms to 5m; a number without a unit is in ns: " +
+			"`poll_interval` is 5ns: must be from 100ms to 1h; a number without a unit is in ns: " +
 				"add the unit, as in `poll_interval: 5s`",
 			"`metrics_interval` is 15ns", "`outcome_wait` is 60ns", "`statement_timeout` is 10ns", "`look_back` is 900ns",
 			"`max_run_age` is 86.4µs",

@@ -29,9 +29,15 @@ func order(a, b source.Position) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 }
 
-func (*fakeDatabase) Lock(context.Context) (bool, error)           { return true, nil }
-func (*fakeDatabase) Close(context.Context) error                  { return nil }
-func (f *fakeDatabase) Now(ctx context.Context) (time.Time, error) { return f.now, ctx.Err() }
+func (*fakeDatabase) Lock(context.Context) (error, error) { return nil, nil }
+func (*fakeDatabase) Close(context.Context) error         { return nil }
+func (f *fakeDatabase) Now(ctx context.Context, _ time.Duration) (source.Clock, error) {
+	return f.clock(), ctx.Err()
+}
+
+func (f *fakeDatabase) clock() source.Clock { return source.Clock{UTC: f.now, Local: f.now} }
+
+func (*fakeDatabase) Local(_ context.Context, at time.Time) (time.Time, error) { return at, nil }
 
 func (*fakeDatabase) Inspect(context.Context) (source.Schema, error) {
 	return source.Schema{RunsByTime: true, AppLogsByRun: true, NodesByRun: source.NodesByRunID, MessagesByTime: true}, nil

@@ -30,14 +30,14 @@ type lease struct {
 	fresh     *health.Freshness
 	metrics   *deliver.Metrics // nil without a metrics pipeline
 
-	waiting      bool
-	warnedPooler bool
+	waiting bool
+	warned  bool
 }
 
 // acquire waits until this receiver is the only reader, the context ends or the connection fails.
 func (l *lease) acquire(ctx context.Context, conn source.Conn) error {
 	for {
-		exclusive, err := conn.Lock(ctx)
+		unlocked, err := conn.Lock(ctx)
 		switch {
 		case errors.Is(err, source.ErrLockHeld):
 			l.wait(ctx, err)
@@ -47,10 +47,15 @@ func (l *lease) acquire(ctx context.Context, conn source.Conn) error {
 			continue
 		case err != nil:
 			return err
-		case !exclusive && !l.warnedPooler:
-			l.warnedPooler = true
-			l.logger.Warn("The database is reached through a connection pooler, which cannot hold a lock: " +
-				"make sure that only one collector reads this database, or connect without the pooler")
+		case unlocked != nil && !l.warned:
+			l.warned = true
+			if errors.Is(unlocked, source.ErrPooled) {
+				l.logger.Warn("The database is reached through a connection pooler, which cannot hold a lock: " +
+					"make sure that only one collector reads this database, or connect without the pooler")
+				break
+			}
+			l.logger.Warn("The receiver cannot lock the database and reads it without a lock: "+
+				"make sure that only one collector reads it", zap.NamedError("reason", unlocked))
 		}
 		l.fresh.Begin()
 		if l.waiting {

@@ -137,7 +137,7 @@ func (w *world) endRun() {
 }
 
 func (w *world) poll() {
-	require.NoError(w.t, w.poller.poll(w.t.Context(), w.db))
+	require.NoError(w.t, w.poller.poll(w.t.Context(), w.db, w.db.clock()))
 }
 
 // crash stops the poller at the pipeline, before or after it accepted a page, or at the storage, and starts it again.
@@ -158,7 +158,7 @@ func (w *world) crash() {
 		}
 		return errRefused
 	})
-	if err := w.poller.poll(ctx, w.db); err != nil {
+	if err := w.poller.poll(ctx, w.db, w.db.clock()); err != nil {
 		w.crashes++
 	}
 	w.sink.setRefuse(nil)

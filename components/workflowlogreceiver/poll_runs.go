@@ -22,7 +22,8 @@ const pagesAhead = 2
 type tablePoll struct {
 	poller *poller
 	conn   source.Conn
-	now    time.Time // by the database's clock
+	now    time.Time // by the database's clock, as the table shows it
+	utc    time.Time
 
 	tail  *tracker.Tail
 	table source.Table
@@ -36,9 +37,9 @@ type tablePoll struct {
 	process func(context.Context, tracker.Batch) error
 }
 
-func (p *poller) runs(conn source.Conn, now time.Time) *tablePoll {
+func (p *poller) runs(conn source.Conn, clock source.Clock) *tablePoll {
 	return &tablePoll{
-		poller: p, conn: conn, now: now,
+		poller: p, conn: conn, now: clock.UTC, utc: clock.UTC,
 		tail: p.saver.state.Runs, table: source.Runs, kind: checkpoint.Runs, indexed: p.schema.RunsByTime, details: true,
 		process: p.processor.processRuns,
 		after: func(ctx context.Context, after source.Position, limit int) ([]outcome.Outcome, error) {
@@ -52,9 +53,11 @@ func (p *poller) runs(conn source.Conn, now time.Time) *tablePoll {
 	}
 }
 
-func (p *poller) messages(conn source.Conn, now time.Time) *tablePoll {
+func (p *poller) messages(conn source.Conn, clock source.Clock) *tablePoll {
+	state := p.saver.state
+	state.Messages.LowerStart(state.Start.UTC.Add(clock.Local.Sub(clock.UTC)))
 	return &tablePoll{
-		poller: p, conn: conn, now: now,
+		poller: p, conn: conn, now: clock.Local, utc: clock.UTC,
 		tail: p.saver.state.Messages, table: source.Messages, kind: checkpoint.Messages, indexed: p.schema.MessagesByTime,
 		process: p.processor.processMessages,
 		after: func(ctx context.Context, after source.Position, limit int) ([]outcome.Outcome, error) {
@@ -98,7 +101,7 @@ func (t *tablePoll) read(ctx context.Context, ids []string) ([]outcome.Outcome, 
 	if err != nil {
 		return nil, err
 	}
-	if err = t.poller.enricher.Name(ctx, t.conn, rows, t.now); err != nil || !t.details {
+	if err = t.poller.enricher.Name(ctx, t.conn, rows, t.utc); err != nil || !t.details {
 		return rows, err
 	}
 	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return t.tail.NeedsDetails(run, t.now) })
@@ -193,7 +196,7 @@ func (t *tablePoll) readPage(
 	ctx context.Context, rows []outcome.Outcome,
 ) (p page, next []outcome.Outcome, known bool) {
 	p.rows = rows
-	if p.err = t.poller.enricher.Name(ctx, t.conn, rows, t.now); p.err != nil || !t.details {
+	if p.err = t.poller.enricher.Name(ctx, t.conn, rows, t.utc); p.err != nil || !t.details {
 		return p, nil, false
 	}
 	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return outcome.HasEnded(run) || t.tail.IsStuck(run, t.now) })

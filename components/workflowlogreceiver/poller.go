@@ -5,7 +5,8 @@ package workflowlogreceiver
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -24,8 +25,16 @@ const (
 	maxReconnect   = 10 * time.Second
 	closeTimeout   = 2 * time.Second
 
+	// minIdle is the shortest pause after which the end of a connection may be due to an idle timeout.
+	minIdle = time.Second
+
 	// unindexedInterval is the pause between polls of tables that lack an index.
 	unindexedInterval = time.Minute
+
+	// inspectInterval is how often the schema, the privileges and the time zone are determined again. While the time zone
+	// is not known, that is done more often.
+	inspectInterval     = time.Hour
+	inspectZoneInterval = 5 * time.Second
 )
 
 // poller is the one goroutine that owns the state. It connects, acquires the lease, and then polls until the
@@ -46,6 +55,7 @@ type poller struct {
 
 	pause        backoff.Backoff // between connections
 	schema       source.Schema
+	inspected    time.Time
 	warnedSchema string
 	messagesRead time.Time // when they were, by the database's clock
 }
@@ -60,6 +70,11 @@ func (p *poller) run(ctx context.Context) {
 		err := p.session(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		var idle *idleError
+		if errors.As(err, &idle) {
+			p.logger.Debug("The connection to Dify's database has ended between two polls", zap.Error(idle.reason))
+			continue
 		}
 		p.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultFailed))
 		p.telemetry.WorkflowLogReading.Record(ctx, 0)
@@ -78,6 +93,14 @@ func (p *poller) succeeded(ctx context.Context) {
 	p.database.Ended()
 	p.status.Report(nil)
 }
+
+// idleError means that a connection that worked ended between two polls: the receiver closed it, or the server or a
+// pooler did, which is not a failure.
+type idleError struct{ reason error }
+
+func (e *idleError) Error() string { return "between two polls: " + e.reason.Error() }
+
+var errLongInterval = errors.New("closed, since `poll_interval` is long")
 
 // session uses one connection until it fails.
 func (p *poller) session(ctx context.Context) error {
@@ -100,17 +123,43 @@ func (p *poller) session(ctx context.Context) error {
 		return err
 	}
 	p.saver.publish()
-	for {
-		if err := p.poll(ctx, conn); err != nil {
+	for polls := 0; ; polls++ {
+		// The time is read before the tables, so that it is never later than what they show.
+		now, err := conn.Now(ctx, p.cfg.LookBack)
+		if err != nil && polls > 0 && (p.pollInterval() >= minIdle || errors.Is(err, source.ErrIdle)) {
+			return &idleError{err}
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.poll(ctx, conn, now); err != nil {
 			return err
 		}
 		p.telemetry.WorkflowLogPolls.Add(ctx, 1, metric.WithAttributeSet(resultOK))
 		p.fresh.Now()
 		p.succeeded(ctx)
+		if p.cfg.PollInterval > maxConnectedInterval {
+			break
+		}
 		if !p.saver.wait(ctx, p.pollInterval()) {
 			return ctx.Err()
 		}
+		if err := p.inspectIfDue(ctx, conn); err != nil {
+			return err
+		}
 	}
+	return p.disconnect(ctx, conn)
+}
+
+// disconnect waits for the next poll without a connection.
+func (p *poller) disconnect(ctx context.Context, conn source.Conn) error {
+	closing, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	_ = conn.Close(closing)
+	if !p.saver.wait(ctx, p.pollInterval()) {
+		return ctx.Err()
+	}
+	return &idleError{errLongInterval}
 }
 
 // pollInterval is longer if each poll scans a whole table.
@@ -128,21 +177,37 @@ func (p *poller) inspect(ctx context.Context, conn source.Conn) error {
 	if err != nil {
 		return err
 	}
-	p.schema = schema
+	p.schema, p.inspected = schema, time.Now()
+	p.warnSchema(schema)
+	return nil
+}
+
+func (p *poller) inspectIfDue(ctx context.Context, conn source.Conn) error {
+	interval := inspectInterval
+	if !p.schema.Zone.Known {
+		interval = inspectZoneInterval
+	}
+	if time.Since(p.inspected) < interval {
+		return nil
+	}
+	return p.inspect(ctx, conn)
+}
+
+func (p *poller) warnSchema(schema source.Schema) {
 	scans, omitted := schema.Scans(), ""
 	if schema.Messages != nil {
 		omitted = schema.Messages.Error()
 	}
-	warnings := omitted + strings.Join(scans, "; ")
+	warnings := fmt.Sprint(omitted, scans, schema.Zone)
 	if warnings == p.warnedSchema {
-		return nil
+		return
 	}
 	p.warnedSchema = warnings
 	if len(scans) > 0 {
 		p.logger.Warn(
 			"This Dify schema lacks an index, so each poll scans a whole table; the receiver polls once a minute. "+
-				"Upgrade Dify or create the index",
-			zap.Strings("missing", scans),
+				"Upgrade Dify or create the index. The indexes of the tables of a view may not be visible",
+			zap.Strings("missing", scans), zap.Strings("views", schema.Views),
 		)
 	}
 	if omitted != "" {
@@ -150,7 +215,19 @@ func (p *poller) inspect(ctx context.Context, conn source.Conn) error {
 			"tokens and cost of chat, agent and completion apps are not counted until it can be "+
 			"read", zap.Error(schema.Messages))
 	}
-	return nil
+	p.logZone(schema.Zone)
+}
+
+// logZone logs what is not usual.
+func (p *poller) logZone(zone source.Zone) {
+	name := zap.String("time_zone", zone.Name)
+	switch {
+	case !zone.Known:
+		p.logger.Info("No row yet shows in which time zone Dify's sessions are; until one does, messages are read as of "+
+			"both UTC and the database's time zone, and app logs as of UTC. Set time_zone to avoid that", name)
+	case zone.Used:
+		p.logger.Info("The times that the database sets, in messages and workflow_app_logs, are in its time zone", name)
+	}
 }
 
 // begin determines the start position if there is no checkpoint, and saves it before anything is read.
@@ -162,18 +239,22 @@ func (p *poller) begin(ctx context.Context, conn source.Conn) error {
 	if err != nil {
 		return err
 	}
-	now, err := conn.Now(ctx)
+	now, err := conn.Now(ctx, p.cfg.LookBack)
 	if err != nil {
 		return err
 	}
 	if end {
-		start = now
+		start = now.UTC
 		if p.cfg.protocol() == driverMySQL {
 			start = start.Truncate(time.Second) // as its columns are
 		}
 	}
-	state := checkpoint.NewState(p.cfg.limits(), start, now)
-	state.AppLogs.Begin(now)
+	local, err := conn.Local(ctx, start)
+	if err != nil {
+		return err
+	}
+	state := checkpoint.NewState(p.cfg.limits(), source.Clock{UTC: start, Local: local}, now)
+	state.AppLogs.Begin(now.UTC)
 	if end {
 		if state.AppLogs.At, err = conn.AppLogsEnd(ctx); err != nil {
 			return err
@@ -197,18 +278,14 @@ func (p *poller) begin(ctx context.Context, conn source.Conn) error {
 }
 
 // poll reads what is due, delivers it, and saves the result.
-func (p *poller) poll(ctx context.Context, conn source.Conn) error {
-	// The time is read before the tables, so that it is never later than what they show.
-	now, err := conn.Now(ctx)
-	if err != nil {
-		return err
-	}
-	if err := p.runs(conn, now).poll(ctx); err != nil {
+func (p *poller) poll(ctx context.Context, conn source.Conn, clock source.Clock) error {
+	now := clock.UTC
+	if err := p.runs(conn, clock).poll(ctx); err != nil {
 		return err
 	}
 	if p.messagesDue(now) {
 		p.messagesRead = now
-		if err := p.messages(conn, now).poll(ctx); err != nil {
+		if err := p.messages(conn, clock).poll(ctx); err != nil {
 			return err
 		}
 	}

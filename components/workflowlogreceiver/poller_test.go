@@ -31,11 +31,11 @@ type cutDatabase struct {
 
 func (d *cutDatabase) Connect(context.Context) (source.Conn, error) { return d, nil }
 
-func (d *cutDatabase) Now(ctx context.Context) (time.Time, error) {
+func (d *cutDatabase) Now(ctx context.Context, back time.Duration) (source.Clock, error) {
 	if d.cut {
-		return time.Time{}, errCut
+		return source.Clock{}, errCut
 	}
-	return d.fakeDatabase.Now(ctx)
+	return d.fakeDatabase.Now(ctx, back)
 }
 
 func (d *cutDatabase) DetailsAndRunsAfter(

@@ -133,6 +133,8 @@ func (r *workflowLogReceiver) connector(ctx context.Context) (source.Connector, 
 		Password:         string(r.cfg.Password),
 		Database:         r.cfg.Database,
 		TLS:              tlsConfig,
+		Schema:           r.cfg.Schema,
+		TimeZone:         r.cfg.TimeZone,
 		StatementTimeout: r.cfg.StatementTimeout,
 	}
 	if r.cfg.protocol() == driverPostgreSQL {

@@ -226,8 +226,14 @@ type mysqlServer struct {
 // startMySQL uses the server in OTELCOL_TEST_MYSQL_DSN, or starts a MariaDB.
 func startMySQL(t *testing.T) *mysqlServer {
 	t.Helper()
+	return startMySQLIn(t, "+08:00", "")
+}
+
+// startMySQLIn starts it in a time zone. SYSTEM is the time zone of the environment.
+func startMySQLIn(t *testing.T, zone, environment string) *mysqlServer {
+	t.Helper()
 	var config *mysql.Config
-	if dsn := os.Getenv("OTELCOL_TEST_MYSQL_DSN"); dsn != "" {
+	if dsn := os.Getenv("OTELCOL_TEST_MYSQL_DSN"); dsn != "" && environment == "" {
 		var err error
 		config, err = mysql.ParseDSN(dsn)
 		require.NoError(t, err)
@@ -235,10 +241,13 @@ func startMySQL(t *testing.T) *mysqlServer {
 		dir, port := serverDir(t), freePort(t)
 		runAs(t, dir, "/usr/bin/mariadb-install-db", "--no-defaults", "--datadir="+dir+"/data",
 			"--auth-root-authentication-method=normal", "--skip-test-db")
+		if environment != "" {
+			t.Setenv("TZ", environment)
+		}
 		startProcess(t, dir, syscall.SIGTERM, "/usr/sbin/mariadbd", "--no-defaults",
 			"--datadir="+dir+"/data", "--socket="+dir+"/s",
 			"--port="+strconv.Itoa(port), "--bind-address=127.0.0.1",
-			"--innodb-flush-log-at-trx-commit=0", "--default-time-zone=+08:00")
+			"--innodb-flush-log-at-trx-commit=0", "--default-time-zone="+zone)
 		config = mysql.NewConfig()
 		config.User, config.Net, config.Addr = "root", "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}

@@ -50,7 +50,7 @@ func TestOwnTelemetry(t *testing.T) {
 	}, nodes: []source.Node{{RunID: "ended", Type: "llm", Metadata: "{"}}}
 	require.NoError(t, p.inspect(t.Context(), db))
 	require.NoError(t, p.begin(t.Context(), db))
-	require.NoError(t, p.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db, db.clock()))
 	db.runs = append(db.runs, run("late", difysemconv.StatusStopped, db25.Add(-time.Minute)))
 	refusals := 1
 	into.setRefuse(func() error {
@@ -60,7 +60,7 @@ func TestOwnTelemetry(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, p.poll(t.Context(), db))
+	require.NoError(t, p.poll(t.Context(), db, db.clock()))
 
 	of := func(outcome string, n int64) metricdata.DataPoint[int64] {
 		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attribute.String("outcome", outcome))}

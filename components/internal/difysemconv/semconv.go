@@ -69,6 +69,9 @@ const (
 	AttrRunCreatedAt       = "dify.workflow_run.created_at"  // RFC 3339, UTC
 	AttrRunFinishedAt      = "dify.workflow_run.finished_at" // RFC 3339, UTC
 
+	// AttrRunInvalidTimes names the columns that have no valid time; their attributes are absent.
+	AttrRunInvalidTimes = "dify.workflow_run.invalid_times"
+
 	AttrUsageTotalPrice = "dify.usage.total_price"
 	AttrUsageCurrency   = "dify.usage.currency"
 )

@@ -10,7 +10,10 @@ import (
 )
 
 // version is the format of the checkpoint that this version writes. It reads this and all older formats.
-const version = 1
+const version = 2
+
+// firstVersion is written while a checkpoint has nothing that only later formats have.
+const firstVersion = 1
 
 // Keys of the storage. They are names on disk and must never change.
 const (

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
@@ -38,10 +39,15 @@ func (s *Store) changes(state *State) (operations []*storage.Operation, encoded 
 	if audit, changed := state.Audit.Snapshot(); changed {
 		parts.add(auditKey, audit)
 	}
+	format, local := firstVersion, (*time.Time)(nil)
+	if !state.Start.Local.Equal(state.Start.UTC) {
+		format, local = version, &state.Start.Local
+	}
 	encoded, err = json.Marshal(header{
-		Version:  version,
+		Version:  format,
 		Database: s.address,
-		Start:    state.Start,
+		Start:    state.Start.UTC,
+		Local:    local,
 		Runs:     state.Runs.Snapshot(),
 		Messages: state.Messages.Snapshot(),
 		AppLogs:  state.AppLogs.AppLogsSnapshot,

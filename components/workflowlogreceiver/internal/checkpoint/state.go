@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
@@ -18,7 +19,7 @@ type Limits struct {
 
 // State is everything that survives the process: what has been delivered, and what was counted of it.
 type State struct {
-	Start    time.Time
+	Start    source.Clock
 	Runs     *tracker.Tail
 	Messages *tracker.Tail
 	AppLogs  *tracker.AppLogs
@@ -26,16 +27,21 @@ type State struct {
 	Metrics  *runmetrics.Metrics
 }
 
+// maxZoneChange is how far back a local clock may be set when daylight saving time ends.
+const maxZoneChange = time.Hour
+
 // NewState returns the state of a first start at a position.
-func NewState(limits Limits, start, now time.Time) *State {
+func NewState(limits Limits, start, now source.Clock) *State {
 	runs := tracker.Settings{LookBack: limits.LookBack, MaxRunAge: limits.MaxRunAge}
 	// A message that has no answer after OutcomeWait never gets one.
-	messages := tracker.Settings{LookBack: limits.LookBack, MaxRunAge: max(limits.OutcomeWait, 2*limits.LookBack)}
+	messages := tracker.Settings{
+		LookBack: limits.LookBack, MaxRunAge: max(limits.OutcomeWait, 2*limits.LookBack) + maxZoneChange,
+	}
 	return &State{
 		Start:    start,
-		Runs:     tracker.NewTail(runs, start, now),
-		Messages: tracker.NewTail(messages, start, now),
-		AppLogs:  tracker.NewAppLogs(start, limits.OutcomeWait, limits.MaxRunAge),
+		Runs:     tracker.NewTail(runs, start.UTC, now.UTC),
+		Messages: tracker.NewTail(messages, start.Local, now.Local),
+		AppLogs:  tracker.NewAppLogs(start.UTC, limits.OutcomeWait, limits.MaxRunAge),
 		Audit:    &tracker.Audit{},
 		Metrics:  runmetrics.New(limits.MaxApps),
 	}

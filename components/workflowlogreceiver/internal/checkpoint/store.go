@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
@@ -120,6 +121,7 @@ type header struct {
 	Version  int                     `json:"version"`
 	Database string                  `json:"database"`
 	Start    time.Time               `json:"start"`
+	Local    *time.Time              `json:"start_local,omitempty"` // if it differs; since format 2
 	Runs     tracker.TailSnapshot    `json:"runs"`
 	Messages tracker.TailSnapshot    `json:"messages"`
 	AppLogs  tracker.AppLogsSnapshot `json:"app_logs"`
@@ -127,7 +129,11 @@ type header struct {
 }
 
 func (h *header) state(limits Limits) *State {
-	state := NewState(limits, h.Start, h.Start)
+	start := source.Clock{UTC: h.Start, Local: h.Start}
+	if h.Local != nil {
+		start.Local = *h.Local
+	}
+	state := NewState(limits, start, start)
 	state.Runs.Restore(h.Runs)
 	state.Messages.Restore(h.Messages)
 	state.AppLogs.AppLogsSnapshot = h.AppLogs

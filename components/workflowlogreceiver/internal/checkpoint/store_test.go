@@ -31,11 +31,13 @@ var (
 
 const address = "postgresql://localhost:5432/dify"
 
+func clock(now time.Time) source.Clock { return source.Clock{UTC: now, Local: now} }
+
 func newStore(client storage.Client) *Store { return NewStore(client, "file_storage", address, "") }
 
 func TestRoundTrip(t *testing.T) {
 	now := noon.Add(123456 * time.Microsecond)
-	before := NewState(limits, now, now)
+	before := NewState(limits, clock(now), clock(now))
 	odd := source.Run{Key: source.Key{ID: "not a uuid", CreatedAt: now}, Status: difysemconv.StatusRunning}
 	stuck := source.Run{
 		Key:    source.Key{ID: uuid.NewString(), CreatedAt: now.Add(-25 * time.Hour)},
@@ -79,10 +81,34 @@ func TestRoundTrip(t *testing.T) {
 	assert.False(t, saved, "nothing has changed")
 }
 
+// A format that an older version does not read is written only where it is needed.
+func TestFormat(t *testing.T) {
+	for name, test := range map[string]struct {
+		local time.Time
+		want  string
+	}{
+		"UTC":   {noon, `"version":1`},
+		"local": {noon.Add(8 * time.Hour), `"version":2`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored, state := storagetest.NewMemory(nil), NewState(limits, source.Clock{UTC: noon, Local: test.local}, clock(noon))
+			store := newStore(stored)
+			_, err := store.Save(t.Context(), state)
+			require.NoError(t, err)
+			data, err := stored.Get(t.Context(), headerKey)
+			require.NoError(t, err)
+			assert.Contains(t, string(data), test.want)
+			loaded, err := newStore(stored).Load(t.Context(), limits)
+			require.NoError(t, err)
+			assert.Equal(t, state.Start, loaded.Start)
+		})
+	}
+}
+
 // savedState returns a storage with a checkpoint in which one app has metrics.
 func savedState(t *testing.T) *storagetest.Memory {
 	t.Helper()
-	stored, state := storagetest.NewMemory(nil), NewState(limits, noon, noon)
+	stored, state := storagetest.NewMemory(nil), NewState(limits, clock(noon), clock(noon))
 	state.Metrics.EnsureSeries(runmetrics.AppLabels{AppID: "a"}, "app-run", noon)
 	_, err := newStore(stored).Save(t.Context(), state)
 	require.NoError(t, err)
@@ -105,8 +131,8 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 		"empty":      {"", []string{"cannot be read"}},
 		"no version": {"{}", []string{"no valid version"}},
 		"newer version": {
-			with(`"version":1`, `"version":2`),
-			[]string{"has format 2, and this version reads formats up to 1", "newer otelcol-dify"},
+			with(`"version":1`, `"version":3`),
+			[]string{"has format 3, and this version reads formats up to 2", "newer otelcol-dify"},
 		},
 		"unknown field":  {with(`"runs"`, `"walks"`), []string{"cannot be read"}},
 		"a part missing": {with(`"apps":1`, `"apps":2`), []string{"its part app/1 is missing"}},
@@ -170,7 +196,7 @@ func TestStorageThatCannotBeRead(t *testing.T) {
 // At a high rate a save must not rewrite what has been written.
 func TestSaveWritesWhatHasChanged(t *testing.T) {
 	stored := storagetest.NewMemory(nil)
-	store, state, minute := newStore(stored), NewState(limits, time.Time{}, noon), tracker.MinuteOf(noon)
+	store, state, minute := newStore(stored), NewState(limits, source.Clock{}, clock(noon)), tracker.MinuteOf(noon)
 	process := func(runs int) {
 		require.NoError(t, store.LoadProcessed(t.Context(), Runs, state.Runs.Processed, minute))
 		for range runs {

@@ -34,6 +34,7 @@ const (
 type Connector struct {
 	driver   driver.Connector
 	timeout  time.Duration
+	timeZone string // as configured, or ""
 	lockName string
 }
 
@@ -65,6 +66,7 @@ func NewConnector(set source.Settings) (*Connector, error) {
 	return &Connector{
 		driver:   connector,
 		timeout:  set.StatementTimeout,
+		timeZone: set.TimeZone,
 		lockName: "otelcol-dify.workflow_log." + hex.EncodeToString(sum[:8]),
 	}, nil
 }
@@ -79,7 +81,7 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 		return nil, errors.Join(explain("connect", err), db.Close())
 	}
 	opened := &session{db: db, sql: pinned, timeout: c.timeout, lockName: c.lockName}
-	if err := opened.prepare(opening); err != nil {
+	if err := opened.prepare(opening, c.timeZone); err != nil {
 		return nil, errors.Join(err, opened.Close(ctx))
 	}
 	return &conn{opened, tables{opened}, related{opened}, appLogs{opened}}, nil
@@ -102,8 +104,8 @@ type session struct {
 	schema   source.Schema
 }
 
-// prepare makes the session read-only and limits its statements.
-func (c *session) prepare(ctx context.Context) error {
+// prepare makes the session read-only, limits its statements, and sets its time zone if one is configured.
+func (c *session) prepare(ctx context.Context, timeZone string) error {
 	var version string
 	if err := c.sql.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
 		return explain("read the version", err)
@@ -114,6 +116,12 @@ func (c *session) prepare(ctx context.Context) error {
 		if _, err := c.sql.ExecContext(ctx, statement); err != nil {
 			return explain("prepare the session", err)
 		}
+	}
+	if timeZone == "" {
+		return nil
+	}
+	if _, err := c.sql.ExecContext(ctx, "SET SESSION time_zone = ?", timeZone); err != nil {
+		return explain("set the time zone", err)
 	}
 	return nil
 }
@@ -130,29 +138,63 @@ func timeoutStatement(version string, timeout time.Duration) string {
 	}
 }
 
-// Lock acquires a named lock of the session, which the server releases when the connection ends.
-func (c *session) Lock(ctx context.Context) (bool, error) {
+// Lock acquires a named lock of the session, which the server releases when the connection ends. A cluster may refuse
+// it, since a lock of one of its servers is none of the others.
+func (c *session) Lock(ctx context.Context) (unlocked, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
 	var locked sql.NullInt64
-	if err := c.sql.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", c.lockName).Scan(&locked); err != nil {
-		return false, explain("lock", err)
+	err = c.sql.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", c.lockName).Scan(&locked)
+	var myErr *mysql.MySQLError
+	switch {
+	case errors.As(err, &myErr) && !fatal[myErr.Number]:
+		return fmt.Errorf("this server refuses GET_LOCK, as Percona XtraDB Cluster does in strict mode: %w", err), nil
+	case err != nil:
+		return nil, explain("lock", err)
+	case !locked.Valid:
+		return errors.New("this server could not execute GET_LOCK"), nil
+	case locked.Int64 != 1:
+		return nil, source.ErrLockHeld
 	}
-	if locked.Int64 != 1 {
-		return false, source.ErrLockHeld
-	}
-	return true, nil
+	return nil, nil
 }
 
 func (c *session) Close(context.Context) error {
 	return errors.Join(c.sql.Close(), c.db.Close())
 }
 
-func (c *session) Now(ctx context.Context) (time.Time, error) {
-	found, err := query(ctx, c, "read the clock", sqlNow, func(rows *sql.Rows) (now time.Time, err error) {
-		err = rows.Scan(&now)
-		return now, err
-	})
+// Now uses the session's time zone. It is that of Dify's sessions, since Dify sets none either.
+func (c *session) Now(ctx context.Context, back time.Duration) (source.Clock, error) {
+	scan := func(rows *sql.Rows) (clock source.Clock, err error) {
+		var utc, local time.Time
+		var before sql.NullTime
+		if err := rows.Scan(&utc, &local, &before); err != nil || !before.Valid {
+			return source.Clock{UTC: utc, Local: local}, err
+		}
+		return source.NewClock(utc, local, before.Time, back), nil
+	}
+	found, err := query(ctx, c, "read the clock", sqlClock, scan, int64(back.Seconds()))
+	if err != nil {
+		return source.Clock{}, err
+	}
+	return found[0], nil
+}
+
+// Local converts a time that the server's calendar does not have by the current offset.
+func (c *session) Local(ctx context.Context, at time.Time) (time.Time, error) {
+	if at.IsZero() {
+		return at, nil
+	}
+	scan := func(rows *sql.Rows) (local time.Time, err error) {
+		var known sql.NullTime
+		var seconds int64
+		err = rows.Scan(&known, &seconds)
+		if !known.Valid {
+			return at.Add(time.Duration(seconds) * time.Second), err
+		}
+		return known.Time, err
+	}
+	found, err := query(ctx, c, "convert a time", sqlLocal, scan, at.Unix(), at.Nanosecond()/int(time.Microsecond))
 	if err != nil {
 		return time.Time{}, err
 	}

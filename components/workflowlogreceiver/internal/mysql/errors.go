@@ -10,6 +10,16 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+// fatal are the errors that say nothing about a function, by the server's error number.
+var fatal = map[uint16]bool{
+	1053: true, // the server shuts down
+	1317: true, // the statement was interrupted
+	1927: true, // the connection was killed
+	1969: true, // it ran too long (MariaDB)
+	3024: true, // it ran too long (MySQL)
+	4031: true, // the client was idle for too long
+}
+
 // hints say what to do about an error, by the server's error number.
 var hints = map[uint16]string{
 	1040: "the server has no connections left",
@@ -18,6 +28,7 @@ var hints = map[uint16]string{
 	1049: "check `database`",
 	1054: "the table differs from the one that Dify 1.10.1 and later create: check `database`, and that Dify's " +
 		"migrations have run",
+	1298: "set `time_zone` to an offset such as +08:00, or load the server's time zone tables",
 	1142: "grant SELECT on it to the user in `username`",
 	1143: "grant SELECT on it to the user in `username`",
 	1146: "the table does not exist: check `database`, and that Dify's migrations have run",

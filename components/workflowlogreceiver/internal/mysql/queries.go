@@ -43,7 +43,8 @@ const byApp = " FROM apps a STRAIGHT_JOIN messages t FORCE INDEX (message_app_id
 	"ON t.app_id = a.id AND t.created_at >= ? WHERE "
 
 var (
-	sqlNow       = "SELECT UTC_TIMESTAMP(6)"
+	sqlClock     = "SELECT UTC_TIMESTAMP(6), NOW(6), FROM_UNIXTIME(UNIX_TIMESTAMP() - ?)"
+	sqlLocal     = "SELECT FROM_UNIXTIME(?) + INTERVAL ? MICROSECOND, TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())"
 	sqlRunsAfter = "SELECT " + runColumns + " FROM workflow_runs t WHERE " + afterPosition + inOrder
 	sqlRuns      = "SELECT " + runColumns + " FROM workflow_runs t WHERE t.id IN "
 	sqlRunKeys   = "SELECT t.id, t.created_at FROM workflow_runs t " +
@@ -57,9 +58,10 @@ var (
 	sqlNodesByPath = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND ("
 	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? " +
 		"AND triggered_from IN ('workflow-run', 'rag-pipeline-run') AND workflow_run_id = ?)"
-	// created_at of this table alone is in the server's time zone: the database sets it, and Dify sets no session time
-	// zone.
-	sqlScanAppLogs = "SELECT id, UNIX_TIMESTAMP(created_at), workflow_run_id, COALESCE(created_from, ''), " +
+	// A local time that occurs twice is read as the later one, so that no row is taken for older than it is.
+	createdUnix = "UNIX_TIMESTAMP(created_at) + IF(FROM_UNIXTIME(UNIX_TIMESTAMP(created_at) + 3600) = created_at, 3600, 0)"
+
+	sqlScanAppLogs = "SELECT id, " + createdUnix + ", workflow_run_id, COALESCE(created_from, ''), " +
 		"COALESCE(tenant_id, ''), COALESCE(app_id, ''), COALESCE(workflow_id, ''), " +
 		"COALESCE(created_by_role, ''), COALESCE(created_by, '') " +
 		"FROM workflow_app_logs WHERE id > ? ORDER BY id LIMIT ?"

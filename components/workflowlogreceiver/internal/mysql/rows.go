@@ -77,11 +77,13 @@ func scanAppLog(rows *sql.Rows) (source.AppLog, error) {
 
 func scanWholeAppLog(rows *sql.Rows) (source.AppLog, error) {
 	var l source.AppLog
-	var created float64 // MariaDB and MySQL differ in its type
+	var created sql.NullFloat64 // MariaDB and MySQL differ in its type; NULL is a time that the server cannot convert
 	err := rows.Scan(
 		&l.ID, &created, &l.RunID, &l.CreatedFrom, &l.TenantID, &l.AppID, &l.WorkflowID, &l.CreatedByRole, &l.CreatedBy,
 	)
-	l.CreatedAt = time.Unix(int64(created), 0).UTC()
+	if created.Valid {
+		l.CreatedAt = time.Unix(int64(created.Float64), 0).UTC()
+	}
 	return l, err
 }
 

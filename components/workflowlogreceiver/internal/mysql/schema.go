@@ -20,6 +20,11 @@ const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_
 	"'workflow_node_executions', 'messages') " +
 	"GROUP BY table_name, index_name"
 
+const sqlViews = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() " +
+	"AND table_type LIKE '%VIEW' AND table_name IN "
+
+const sqlZone = "SELECT IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone)"
+
 // Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
 func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	var faults []string
@@ -46,7 +51,21 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
+	text := func(rows *sql.Rows) (text string, err error) {
+		err = rows.Scan(&text)
+		return text, err
+	}
+	views, err := queryIDs(ctx, c, "read the kinds of tables", sqlViews, text, source.Names())
+	if err != nil {
+		return source.Schema{}, err
+	}
+	zones, err := query(ctx, c, "read the time zone", sqlZone, text)
+	if err != nil {
+		return source.Schema{}, err
+	}
 	c.schema = source.NewSchema(indexes, messages)
+	c.schema.Views = views
+	c.schema.Zone = source.Zone{Name: zones[0], Used: true, Known: true}
 	return c.schema, nil
 }
 

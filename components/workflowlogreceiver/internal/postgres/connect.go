@@ -9,10 +9,12 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -31,8 +33,8 @@ const (
 
 // Connector opens connections to PostgreSQL.
 type Connector struct {
-	config  *pgx.ConnConfig
-	timeout time.Duration
+	config *pgx.ConnConfig
+	set    source.Settings
 }
 
 var _ source.Connector = (*Connector)(nil)
@@ -54,7 +56,7 @@ func NewConnector(set source.Settings) (*Connector, error) {
 	config.ConnectTimeout = connectTimeout
 	config.RuntimeParams = map[string]string{"application_name": applicationName}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return &Connector{config: config, timeout: set.StatementTimeout}, nil
+	return &Connector{config: config, set: set}, nil
 }
 
 func withServerName(config *tls.Config, host string) *tls.Config {
@@ -72,7 +74,10 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	if err != nil {
 		return nil, explain("connect", err)
 	}
-	s := &session{pg: pg, timeout: c.timeout, interner: interner{}}
+	s := &session{pg: pg, timeout: c.set.StatementTimeout, prologue: prologue(c.set), interner: interner{}}
+	if c.set.TimeZone != "" {
+		s.zone = &source.Zone{Name: c.set.TimeZone, Used: true, Known: true}
+	}
 	return &conn{s, tables{s}, related{s}, appLogs{s}}, nil
 }
 
@@ -88,43 +93,55 @@ type conn struct {
 type session struct {
 	pg       *pgx.Conn
 	timeout  time.Duration
+	prologue []string // begins each transaction
 	interner interner
 	schema   source.Schema
+	zone     *source.Zone // as configured, or nil
+	parts    int64        // workflow_app_logs and its partitions, when they were last counted
 }
 
 // Lock acquires a session-level advisory lock, which the server releases when the connection ends. Behind a pooler the
 // session is shared: the lock would stay with a server connection that serves other clients. A pooler reports a
 // process ID of its own at startup, which is how it is recognized.
-func (c *session) Lock(ctx context.Context) (bool, error) {
+func (c *session) Lock(ctx context.Context) (unlocked, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
 	var pid uint32
 	if err := c.pg.QueryRow(ctx, "SELECT pg_backend_pid()::int8").Scan(&pid); err != nil {
-		return false, explain("identify the session", err)
+		return c.refused("pg_backend_pid()", err)
 	}
 	if pid != c.pg.PgConn().PID() {
-		return false, nil
+		return source.ErrPooled, nil
 	}
-	if _, err := c.pg.Exec(ctx, keepAlive); err != nil {
-		return false, explain("prepare the session", err)
+	if _, err := c.pg.Exec(ctx, keepAlive); err != nil && c.pg.IsClosed() {
+		return nil, explain("prepare the session", err)
 	}
 	var locked bool
 	if err := c.pg.QueryRow(ctx, "SELECT pg_try_advisory_lock($1::int8)", lockKey).Scan(&locked); err != nil {
-		return false, explain("lock", err)
+		return c.refused("pg_try_advisory_lock(bigint)", err)
 	}
 	if !locked {
-		return false, source.ErrLockHeld
+		return nil, source.ErrLockHeld
 	}
-	return true, nil
+	return nil, nil
+}
+
+// refused separates a server that refuses to lock from an error of the connection.
+func (c *session) refused(function string, err error) (unlocked, connection error) {
+	var pgErr *pgconn.PgError
+	switch {
+	case !errors.As(err, &pgErr) || c.pg.IsClosed() || pgErr.Code == codeTimeout:
+		return nil, explain("lock", err)
+	case pgErr.Code == codeDenied:
+		return fmt.Errorf("%w: grant EXECUTE on function pg_catalog.%s to the role in `username`",
+			oneLine{err}, function), nil
+	default:
+		return fmt.Errorf("this server has no advisory locks: %w", oneLine{err}), nil
+	}
 }
 
 func (c *session) Close(ctx context.Context) error {
 	return c.pg.Close(ctx)
-}
-
-func (c *session) Now(ctx context.Context) (now time.Time, err error) {
-	err = c.query(ctx, statement{"read the clock", sqlNow, nil, func(values [][]byte) { now = timestamp(values[0]) }})
-	return now, err
 }
 
 func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) (

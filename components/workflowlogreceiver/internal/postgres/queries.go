@@ -27,7 +27,6 @@ var (
 
 // The statements. $1 and $2 are a position, or $1 is an array of IDs.
 var (
-	sqlNow       = `SELECT clock_timestamp() AT TIME ZONE 'UTC'`
 	sqlRunsAfter = `SELECT ` + runColumns + ` FROM workflow_runs
 	WHERE (created_at, id) > ($1::timestamp, $2::uuid) ORDER BY created_at, id LIMIT $3::int8`
 	sqlRunKeys = `SELECT id, created_at FROM workflow_runs

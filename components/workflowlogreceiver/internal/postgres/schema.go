@@ -12,13 +12,23 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
-const sqlIndexes = `SELECT t.relname::text, string_agg(a.attname::text, ',' ORDER BY k.n)
-	FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+const (
+	// sqlIndexes also finds the indexes of the table that a view is a view of.
+	sqlIndexes = `WITH RECURSIVE base AS (
+	SELECT name, to_regclass(name)::oid AS oid FROM unnest(ARRAY['workflow_runs', 'workflow_app_logs',
+	'workflow_node_executions', 'messages']) AS name
+	UNION SELECT b.name, d.refobjid FROM base b JOIN pg_rewrite r ON r.ev_class = b.oid
+	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+	AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> b.oid)
+	SELECT b.name, string_agg(a.attname::text, ',' ORDER BY k.n)
+	FROM pg_index i JOIN base b ON b.oid = i.indrelid
 	CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
-	JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
-	WHERE i.indisvalid AND i.indpred IS NULL AND t.oid IN (to_regclass('workflow_runs'), to_regclass('workflow_app_logs'),
-	to_regclass('workflow_node_executions'), to_regclass('messages'))
-	GROUP BY i.indexrelid, t.relname`
+	JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+	WHERE i.indisvalid AND i.indpred IS NULL GROUP BY i.indexrelid, b.name`
+	// A table without blocks of its own, such as a view or a foreign table, cannot be read by blocks.
+	sqlViews = `SELECT relname::text FROM pg_class WHERE relkind NOT IN ('r', 'p')
+	AND oid IN (SELECT to_regclass(name) FROM unnest($1::text[]) AS name)`
+)
 
 // Inspect reads each table's columns, so that all errors are reported at once, and then the indexes.
 func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
@@ -43,23 +53,29 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
+	views, err := all(ctx, c, "read the kinds of tables", sqlViews, func(values [][]byte) string {
+		return string(values[0])
+	}, array(source.Names()))
+	if err != nil {
+		return source.Schema{}, err
+	}
 	c.schema = source.NewSchema(indexes, messages)
-	return c.schema, nil
+	c.schema.Views = views
+	c.schema.Zone, err = c.findZone(ctx)
+	return c.schema, err
 }
 
-// probe separates an error of the table (fault) from an error of the connection (err). It runs outside a transaction,
-// which an error would abort.
+// probe separates an error of the table (fault) from an error of the connection (err).
 func (c *session) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
+	err = c.query(ctx, statement{"read " + table.Table, table.Probe(), nil, func([][]byte) {}})
+	var pgErr *pgconn.PgError
+	if err == nil || !errors.As(err, &pgErr) || hints[pgErr.Code] == "" || c.pg.IsClosed() {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
 	defer cancel()
-	err = c.pg.PgConn().ExecParams(ctx, table.Probe(), nil, nil, nil, nil).Read().Err
-	var pgErr *pgconn.PgError
-	switch {
-	case err == nil:
-		return nil, nil
-	case errors.As(err, &pgErr) && hints[pgErr.Code] != "" && !c.pg.IsClosed():
-		return explain("read "+table.Table, err), nil
-	default:
-		return nil, explain("read "+table.Table, err)
+	if _, failed := c.pg.Exec(ctx, "ROLLBACK"); failed != nil { // the error has aborted the transaction
+		return nil, explain("read "+table.Table, failed)
 	}
+	return err, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
@@ -32,15 +33,16 @@ func (c *session) query(ctx context.Context, statements ...statement) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(statements))*c.timeout+source.Grace)
 	defer cancel()
 	batch := &pgconn.Batch{}
-	batch.ExecParams("BEGIN READ ONLY", nil, nil, nil, nil)
-	batch.ExecParams("SET LOCAL statement_timeout = "+strconv.FormatInt(c.timeout.Milliseconds(), 10), nil, nil, nil, nil)
+	for _, sql := range c.prologue {
+		batch.ExecParams(sql, nil, nil, nil, nil)
+	}
 	for _, s := range statements {
 		batch.ExecParams(s.sql, s.params(), nil, nil, binaryResults)
 	}
 	batch.ExecParams("COMMIT", nil, nil, nil, nil)
 
 	results := c.pg.PgConn().ExecBatch(ctx, batch)
-	read := -2 // BEGIN and SET come first
+	read := -len(c.prologue)
 	for ; results.NextResult(); read++ {
 		result := results.ResultReader()
 		for result.NextRow() {
@@ -56,6 +58,27 @@ func (c *session) query(ctx context.Context, statements ...statement) error {
 		return explain(statements[min(max(read, 0), len(statements)-1)].step, err)
 	}
 	return nil
+}
+
+// prologue returns the statements that begin a transaction. Settings are local to it: a pooler may give the session to
+// another client afterwards.
+func prologue(set source.Settings) []string {
+	statements := []string{
+		"BEGIN READ ONLY",
+		"SET LOCAL statement_timeout = " + strconv.FormatInt(set.StatementTimeout.Milliseconds(), 10),
+	}
+	if set.Schema != "" {
+		statements = append(statements, "SET LOCAL search_path = "+pgx.Identifier{set.Schema}.Sanitize()+", pg_catalog")
+	}
+	if zone := set.TimeZone; zone != "" {
+		if zone[0] == '+' || zone[0] == '-' { // as a name, its sign would have the opposite meaning
+			zone = "INTERVAL '" + zone + "' HOUR TO MINUTE"
+		} else {
+			zone = "'" + zone + "'"
+		}
+		statements = append(statements, "SET LOCAL TIME ZONE "+zone)
+	}
+	return statements
 }
 
 func (s statement) params() [][]byte {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -160,10 +161,7 @@ func putRun(attrs pcommon.Map, run *outcome.Outcome) {
 	attrs.PutInt(difysemconv.AttrRunTotalSteps, run.TotalSteps)
 	attrs.PutInt(difysemconv.AttrRunExceptionsCount, run.ExceptionsCount)
 	putStr(attrs, difysemconv.AttrRunError, run.Error)
-	attrs.PutStr(difysemconv.AttrRunCreatedAt, run.CreatedAt.Format(time.RFC3339Nano))
-	if !run.FinishedAt.IsZero() {
-		attrs.PutStr(difysemconv.AttrRunFinishedAt, run.FinishedAt.Format(time.RFC3339Nano))
-	}
+	putTimes(attrs, run)
 	if run.Usage.Nested > 0 {
 		attrs.PutInt(attrNestedTokens, run.Usage.Nested)
 	}
@@ -179,11 +177,35 @@ var (
 	lastTimestamp  = time.Date(2261, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
+func isTime(t time.Time) bool { return t.After(firstTimestamp) && t.Before(lastTimestamp) }
+
+// putTimes omits and names a time that is not one, such as PostgreSQL's infinity.
+func putTimes(attrs pcommon.Map, run *outcome.Outcome) {
+	var invalid []string
+	for _, at := range []struct {
+		key, column string
+		time        time.Time
+	}{
+		{difysemconv.AttrRunCreatedAt, "created_at", run.CreatedAt},
+		{difysemconv.AttrRunFinishedAt, "finished_at", run.FinishedAt},
+	} {
+		switch {
+		case isTime(at.time):
+			attrs.PutStr(at.key, at.time.Format(time.RFC3339Nano))
+		case at.column == "created_at" || !at.time.IsZero(): // a run that has not finished has no finished_at
+			invalid = append(invalid, at.column)
+		}
+	}
+	if len(invalid) > 0 {
+		attrs.PutStr(difysemconv.AttrRunInvalidTimes, strings.Join(invalid, ","))
+	}
+}
+
 // timestampOf returns the first candidate that is representable. While any candidate is, the result does not depend on
 // when a run is Reported: otherwise a redelivery would go to another day's index.
 func timestampOf(observed time.Time, candidates ...time.Time) pcommon.Timestamp {
 	for _, t := range candidates {
-		if t.After(firstTimestamp) && t.Before(lastTimestamp) {
+		if isTime(t) {
 			return pcommon.NewTimestampFromTime(t)
 		}
 	}

@@ -37,3 +37,41 @@ func TestUsageAttributes(t *testing.T) {
 	assert.Equal(t, "USD", attrs["dify.usage.currency"])
 	assert.Equal(t, "Acme", attrs["dify.workspace.name"])
 }
+
+func TestInvalidTimes(t *testing.T) {
+	created := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	observed := created.Add(time.Hour)
+	infinity := time.Date(200_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		created, finished, timestamp time.Time
+		invalid                      any
+	}{
+		"valid":                {created, created.Add(3 * time.Second), created.Add(3 * time.Second), nil},
+		"no end":               {created, time.Time{}, created.Add(2 * time.Second), nil},
+		"an infinite end":      {created, infinity, created.Add(2 * time.Second), "finished_at"},
+		"both are infinite":    {infinity, infinity, observed, "created_at,finished_at"},
+		"infinitely early":     {time.Time{}, created, created, "created_at"},
+		"the end of calendars": {created, created.AddDate(7000, 0, 0), created.Add(2 * time.Second), "finished_at"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &Builder{Resource: pcommon.NewResource(), Scope: pcommon.NewInstrumentationScope()}
+			run := source.Run{
+				Key: source.Key{ID: "r", CreatedAt: test.created}, Status: "succeeded", FinishedAt: test.finished, ElapsedTime: 2,
+			}
+			logs := b.Build(Events{Ended: []*outcome.Outcome{{Run: run}}}, observed)
+			record := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+			assert.Equal(t, test.timestamp, record.Timestamp().AsTime())
+			attrs := record.Attributes().AsRaw()
+			assert.Equal(t, test.invalid, attrs["dify.workflow_run.invalid_times"])
+			for _, key := range []string{"dify.workflow_run.created_at", "dify.workflow_run.finished_at"} {
+				text, ok := attrs[key].(string)
+				if !ok {
+					continue
+				}
+				at, err := time.Parse(time.RFC3339Nano, text)
+				assert.NoError(t, err)
+				assert.Less(t, at.Year(), 2262)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +18,9 @@ type Schema struct {
 	MessagesByApp  bool      // messages (app_id, created_at)
 	// Messages is the reason why messages cannot be read, or nil. The receiver works without them.
 	Messages error
+	// Views are those of the tables that are views.
+	Views []string
+	Zone  Zone
 }
 
 // NodeIndex is the index that leads from a run to its node executions.
@@ -66,6 +70,15 @@ func (t TableColumns) Probe() string { return "SELECT " + t.Columns + " FROM " +
 type Index struct {
 	Table   string
 	Columns string // joined by commas
+}
+
+// Names returns the names of all tables that are read.
+func Names() []string {
+	names := make([]string, 0, len(Required)+1)
+	for _, table := range append(slices.Clone(Required), Optional) {
+		names = append(names, table.Table)
+	}
+	return names
 }
 
 // NewSchema derives the schema from the indexes.

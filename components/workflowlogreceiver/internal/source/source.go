@@ -89,13 +89,23 @@ const (
 // ErrLockHeld means that another reader holds the lock.
 var ErrLockHeld = errors.New("another workflow_log receiver reads this database")
 
+// ErrPooled is the reason why a shared connection cannot hold a lock.
+var ErrPooled = errors.New("the database is reached through a connection pooler")
+
+// ErrIdle means that the server has closed a connection because it was idle.
+var ErrIdle = errors.New("the server closes idle connections")
+
 // Settings of a connection.
 type Settings struct {
 	Host                         string // name, address, or absolute path of a Unix socket
 	Port                         int
 	Username, Password, Database string
 	TLS                          *tls.Config // nil: no TLS
-	StatementTimeout             time.Duration
+	// Schema has Dify's tables, if the search path of the role does not lead to them. PostgreSQL only.
+	Schema string
+	// TimeZone is the time zone of Dify's sessions, or "" if it is not configured: see Zone.
+	TimeZone         string
+	StatementTimeout time.Duration
 }
 
 // Grace is added to the statement timeout on the client side, so that the server's own timeout, which leaves the
@@ -116,17 +126,19 @@ type Connector interface {
 	Connect(ctx context.Context) (Conn, error)
 }
 
-// Conn is one connection to the database. Only one goroutine may use it at a time. Times are UTC. After an error the
-// caller closes it and connects again.
+// Conn is one connection to the database. Only one goroutine may use it at a time. Times are UTC, except those of
+// messages, which are local: see Clock. After an error the caller closes it and connects again.
 type Conn interface {
 	// Lock acquires the lock that a single reader holds for the lifetime of its connection. It returns ErrLockHeld if
-	// another reader holds it, and exclusive = false if this connection cannot hold a lock, as behind a pooler.
-	Lock(ctx context.Context) (exclusive bool, err error)
+	// another reader holds it. If this connection cannot hold a lock, unlocked is the reason and says what to do.
+	Lock(ctx context.Context) (unlocked, err error)
 	// Inspect determines which of Dify's schemas this is. It must be called before the methods below, which depend on
 	// it.
 	Inspect(ctx context.Context) (Schema, error)
-	// Now returns the time of the database's clock.
-	Now(ctx context.Context) (time.Time, error)
+	// Now returns the time of the database's clock. Its Local is right for reading the rows of the time since back.
+	Now(ctx context.Context, back time.Duration) (Clock, error)
+	// Local returns what a column that has local times showed at an instant: see Clock.
+	Local(ctx context.Context, at time.Time) (time.Time, error)
 
 	// RunsAfter returns up to limit runs after a position, in order.
 	RunsAfter(ctx context.Context, after Position, limit int) ([]Run, error)

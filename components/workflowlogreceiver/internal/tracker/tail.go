@@ -87,6 +87,14 @@ func NewTail(set Settings, start, now time.Time) *Tail {
 	return t
 }
 
+// LowerStart moves the start position back, after the clock of the table was set back. Rows that are older than they
+// then seem have been processed: the table is read from MaxRunAge before the start.
+func (t *Tail) LowerStart(to time.Time) {
+	if to.Before(t.start) {
+		t.start = to
+	}
+}
+
 // Snapshot returns the position and the floor.
 func (t *Tail) Snapshot() TailSnapshot { return TailSnapshot{Floor: t.Floor, Position: t.Position} }
 
