@@ -208,6 +208,10 @@ func (d *database) insertMessage(t *testing.T, model, invokeFrom string, run *ru
 	if run != nil {
 		runID = "'" + run.id + "'"
 	}
+	createdAt := sqlTime(time.Now())
+	if d.driver == driverMySQL { // the database sets it, in its own time zone
+		createdAt = "NOW()"
+	}
 	provider := "NULL"
 	if model != "" {
 		provider = "'langgenius/openai/openai'"
@@ -226,7 +230,7 @@ func (d *database) insertMessage(t *testing.T, model, invokeFrom string, run *ru
 		uuid.NewString(),
 		invokeFrom,
 		runID,
-		sqlTime(time.Now()),
+		createdAt,
 	)
 	return id
 }
