@@ -27,14 +27,16 @@ type Server struct {
 
 // Explain puts the server and the likely fix before err. An error that no network has is returned unchanged.
 func (s Server) Explain(err error) error {
-	if hint := s.hint(err.Error()); hint != "" {
+	if hint := s.Hint(err); hint != "" {
 		return fmt.Errorf("%s at %s, from %s: %s: %w", s.Name, s.Address, s.Setting, hint, err)
 	}
 	return err
 }
 
-// hint goes by the text: drivers wrap errors of the net package in ways that errors.As does not see through.
-func (s Server) hint(text string) string {
+// Hint returns the likely fix, "" for an error that no network has. It goes by the text: drivers wrap errors of the net
+// package in ways that errors.As does not see through.
+func (s Server) Hint(err error) string {
+	text := err.Error()
 	has := func(parts ...string) bool {
 		for _, part := range parts {
 			if strings.Contains(text, part) {
@@ -58,8 +60,7 @@ func (s Server) hint(text string) string {
 		return fmt.Sprintf("the server's certificate was not accepted; set %s to its certificate authority, and use "+
 			"the host name that the certificate has", s.Trust)
 	case has("EOF", "connection reset by peer", "malformed HTTP", "broken pipe"):
-		return fmt.Sprintf("the connection was closed; if the server uses TLS, use %s, else check that the port is %s's",
-			s.Secure, s.Name)
+		return fmt.Sprintf("the connection was closed; if the server uses TLS, use %s, else check the port", s.Secure)
 	case has("i/o timeout", "deadline exceeded", "Timeout exceeded", "no route to host", "network is unreachable"):
 		return "no response; check the address, and firewalls between here and there"
 	}

@@ -25,7 +25,12 @@ var server = Server{
 // get returns the error of the real client.
 func get(t *testing.T, url string) error {
 	t.Helper()
-	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
+	return getWithin(t, url, time.Minute)
+}
+
+func getWithin(t *testing.T, url string, timeout time.Duration) error {
+	t.Helper()
+	client := &http.Client{Timeout: timeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(url) //nolint:noctx // the client has a timeout
 	if err == nil {
 		require.NoError(t, response.Body.Close())
@@ -68,7 +73,9 @@ func TestExplain(t *testing.T) {
 		},
 		"another port":          {get(t, "http://"+closing.Addr().String()), "the connection was closed; if the server uses TLS, use https://"},
 		"a private certificate": {get(t, secure.URL), "set OTELCOL_OPENSEARCH_CA_FILE to its certificate authority"},
-		"no response":           {get(t, "http://"+silent.Addr().String()), "no response; check the address"},
+		"no response":           {
+			getWithin(t, "http://"+silent.Addr().String(), 50*time.Millisecond), "no response; check the address",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			explained := server.Explain(tt.err)

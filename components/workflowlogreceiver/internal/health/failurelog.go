@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	repeatEvery = 5 * time.Minute // the same error
+	repeatEvery = time.Hour   // the same error
 	changeEvery = time.Minute     // another error of the same failure
 )
 
