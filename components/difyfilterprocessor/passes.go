@@ -106,7 +106,22 @@ func (p *passes) repairSpans(b *traceBatch) {
 	}
 }
 
-func (p *passes) linkRuns(b *traceBatch) { p.state.runs.Link(b.td, b.origins, b.now) }
+// moveReserved comes before every pass that reads IDs.
+func moveReserved(b *traceBatch) {
+	for _, rs := range b.td.ResourceSpans().All() {
+		attrs.MoveReserved(rs.Resource().Attributes())
+		for _, ss := range rs.ScopeSpans().All() {
+			attrs.MoveReserved(ss.Scope().Attributes())
+			for _, span := range ss.Spans().All() {
+				attrs.MoveReserved(span.Attributes())
+			}
+		}
+	}
+}
+
+func (p *passes) linkRuns(b *traceBatch) {
+	b.tally.Contradict(p.state.runs.Link(b.td, b.origins, b.now))
+}
 
 func (p *passes) dropSpans(b *traceBatch) { p.state.pruner.Prune(b.td, b.roles, b.now, &b.tally) }
 
@@ -154,6 +169,9 @@ func (p *passes) repairMetrics(b *metricBatch) {
 func (p *passes) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatch) {
 	res := rm.Resource().Attributes()
 	from := emitter.Of(res, emitter.HasEnterpriseMetrics(rm))
+	if from == emitter.SDK {
+		p.state.processes.SetInstanceID(rm, b.now)
+	}
 	identity.SetInstanceID(res, from)
 	if from == emitter.SDK {
 		identity.SetInstanceIDByStart(rm)
@@ -182,6 +200,18 @@ type logBatch struct {
 	ld    plog.Logs
 	now   time.Time
 	tally tally.Tally
+}
+
+func moveReservedOfRecords(b *logBatch) {
+	for _, rl := range b.ld.ResourceLogs().All() {
+		attrs.MoveReserved(rl.Resource().Attributes())
+		for _, sl := range rl.ScopeLogs().All() {
+			attrs.MoveReserved(sl.Scope().Attributes())
+			for _, record := range sl.LogRecords().All() {
+				attrs.MoveReserved(record.Attributes())
+			}
+		}
+	}
 }
 
 func (p *passes) repairLogResources(b *logBatch) {

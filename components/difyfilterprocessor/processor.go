@@ -66,6 +66,7 @@ func listTracePasses(p *passes) []func(*traceBatch) {
 		list = append(list, p.limitTraces) // first, since the cost of the other passes depends on what it cuts
 	}
 	list = append(list,
+		moveReserved,
 		p.recognizeResources, // first, since the noise rules need the role
 		p.repairSpans,        // before noise, since the status decides whether a span may be dropped
 		p.linkRuns,           // before noise and redaction, which remove the sources of the IDs
@@ -113,6 +114,7 @@ func listMetricPasses(p *passes) []func(*metricBatch) {
 // are turned into records.
 func listLogPasses(p *passes) []func(*logBatch) {
 	list := []func(*logBatch){
+		moveReservedOfRecords,
 		p.repairLogResources,
 		p.dropRecords,
 		stampRecords, // after noise, which saves hashes, and before redaction, which can make different records equal

@@ -73,7 +73,7 @@ func TestExplain(t *testing.T) {
 		},
 		"another port":          {get(t, "http://"+closing.Addr().String()), "the connection was closed; if the server uses TLS, use https://"},
 		"a private certificate": {get(t, secure.URL), "set OTELCOL_OPENSEARCH_CA_FILE to its certificate authority"},
-		"no response":           {
+		"no response": {
 			getWithin(t, "http://"+silent.Addr().String(), 50*time.Millisecond), "no response; check the address",
 		},
 	} {

@@ -47,6 +47,8 @@ type Tally struct {
 	changes  int64 // sum of redacted
 	derived  int64
 	limited  [limits]int64
+
+	contradictions int64
 }
 
 // Drop counts n items of a kind that a rule dropped.
@@ -72,6 +74,9 @@ func (t *Tally) Redacted() int64 { return t.changes }
 // Derive counts n data points that the processor added.
 func (t *Tally) Derive(n int) { t.derived += int64(n) }
 
+// Contradict counts n spans that claim an app for another tenant.
+func (t *Tally) Contradict(n int) { t.contradictions += int64(n) }
+
 // Report adds the counts to the processor's own metrics. It is called once, at the end of the batch.
 func (t *Tally) Report(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
 	for by, n := range t.dropped {
@@ -87,6 +92,9 @@ func (t *Tally) Report(ctx context.Context, telemetry *metadata.TelemetryBuilder
 		if n > 0 {
 			telemetry.DifyFilterLimitedValues.Add(ctx, n, limitedOptions[l])
 		}
+	}
+	if t.contradictions > 0 {
+		telemetry.DifyFilterContradictoryTenants.Add(ctx, t.contradictions)
 	}
 	if t.derived > 0 {
 		telemetry.DifyFilterDerivedDataPoints.Add(ctx, t.derived)

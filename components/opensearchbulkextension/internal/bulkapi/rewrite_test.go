@@ -42,6 +42,12 @@ func TestRewriteAction(t *testing.T) {
 			doc:        bulktest.LogDoc("u1", "t1"),
 			wantAction: `{"create":{"_index":"workflow-logs-t1-2026.11.23","_id":"u1"}}`,
 		},
+		"a map before its tenant": {
+			index: "l-{dify.tenant_id}",
+			doc: `{"attributes":{"dify":{"tenant_id":"x"},"log.record.uid":"u","dify.tenant_id":"t"},` +
+				`"@timestamp":"2026-11-23T00:00:00Z"}`,
+			wantAction: `{"create":{"_index":"l-t-2026.11.23","_id":"u"}}`,
+		},
 		"no such attribute": {
 			index:      "l-{dify.app_id}-{dify.tenant_id}",
 			doc:        bulktest.LogDoc("u1", "t1"),
@@ -224,6 +230,7 @@ func TestIndexValue(t *testing.T) {
 	seen := map[string]string{}
 	for _, value := range []string{
 		"a", "A", " a", "a ", "_a", "-a", "a/b", "a\\b", "a,b", "a*b", "a?b", `a"b`, "a#b", "a:b", "Ä", "ä", "..", ".", "//",
+		"unknown", "", "a-12345678", "12345678", indexValue("A"), indexValue(indexValue("A")), indexValue("//"),
 		strings.Repeat("x", 300), strings.Repeat("x", 301), strings.Repeat("é", 200),
 	} {
 		got := indexValue(value)

@@ -14,7 +14,7 @@ import (
 
 const (
 	repeatEvery = time.Hour   // the same error
-	changeEvery = time.Minute     // another error of the same failure
+	changeEvery = time.Minute // another error of the same failure
 )
 
 // FailureLog logs a repeating failure: when it begins, at intervals while it lasts, and when it ends. It is not safe
