@@ -106,7 +106,8 @@ func (b *Bound) admit(process uint64) bool {
 	return true
 }
 
-// metric drops points and reports whether none is left.
+// metric drops points, and reports whether the name belongs to another metric. A metric whose points are all dropped
+// stays, empty: without it, a second pass would derive a counter in its place.
 func (b *Bound) metric(m pmetric.Metric, of uint64, t *tally.Tally) bool {
 	name, usable := b.family(m)
 	if !usable {
@@ -120,26 +121,20 @@ func (b *Bound) metric(m pmetric.Metric, of uint64, t *tally.Tally) bool {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
 		m.Gauge().DataPoints().RemoveIf(func(p pmetric.NumberDataPoint) bool { return remove(p, 0) })
-		return m.Gauge().DataPoints().Len() == 0
 	case pmetric.MetricTypeSum:
 		m.Sum().DataPoints().RemoveIf(func(p pmetric.NumberDataPoint) bool { return remove(p, 0) })
-		return m.Sum().DataPoints().Len() == 0
 	case pmetric.MetricTypeHistogram:
 		m.Histogram().DataPoints().RemoveIf(func(p pmetric.HistogramDataPoint) bool {
 			return remove(p, p.BucketCounts().Len())
 		})
-		return m.Histogram().DataPoints().Len() == 0
 	case pmetric.MetricTypeExponentialHistogram:
 		m.ExponentialHistogram().DataPoints().RemoveIf(func(p pmetric.ExponentialHistogramDataPoint) bool {
 			return remove(p, p.Positive().BucketCounts().Len()+p.Negative().BucketCounts().Len())
 		})
-		return m.ExponentialHistogram().DataPoints().Len() == 0
 	case pmetric.MetricTypeSummary:
 		m.Summary().DataPoints().RemoveIf(func(p pmetric.SummaryDataPoint) bool { return remove(p, p.QuantileValues().Len()) })
-		return m.Summary().DataPoints().Len() == 0
-	default:
-		return false
 	}
+	return false
 }
 
 // point reports whether to drop a point with a number of buckets. Large ones count as several series.

@@ -108,7 +108,7 @@ func TestConflicts(t *testing.T) {
 				got := b.apply(md, start)
 				if i == 1 && test.conflict {
 					assert.Equal(t, counts{tally.LimitConflict: 1}, got)
-					assert.Zero(t, md.ResourceMetrics().Len())
+					assert.Zero(t, md.DataPointCount())
 				} else {
 					assert.Empty(t, got)
 				}
