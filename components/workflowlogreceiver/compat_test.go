@@ -146,7 +146,12 @@ func TestNamesOnDisk(t *testing.T) {
 			assert.Equal(t, old[key], value, key)
 			continue
 		}
-		assert.Equal(t, decoded(t, old[key]), decoded(t, value), key)
+		want := decoded(t, old[key])
+		if header, ok := want.(map[string]any); ok && header["messages"] != nil {
+			// Since then messages are read an hour further back, for the hour in which clocks are set back.
+			header["messages"].(map[string]any)["floor"] = "2026-11-23T10:00:00Z"
+		}
+		assert.Equal(t, want, decoded(t, value), key)
 	}
 }
 
