@@ -5,6 +5,7 @@ package sentryexporter
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,12 +178,14 @@ func (r *relay) titles(t *testing.T) (out []string) {
 	t.Helper()
 	for _, ev := range r.payloads(t, "event") {
 		title := ""
+		var titleSb180 strings.Builder
 		for i, exc := range at(t, ev, "exception", "values").([]any) {
 			if i > 0 {
-				title += " < "
+				titleSb180.WriteString(" < ")
 			}
-			title += at(t, exc, "type").(string)
+			titleSb180.WriteString(at(t, exc, "type").(string))
 		}
+		title += titleSb180.String()
 		out = append(out, title+": "+fmt.Sprint(at(t, ev, "exception", "values", -1, "value")))
 	}
 	return out

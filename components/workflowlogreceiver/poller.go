@@ -71,8 +71,7 @@ func (p *poller) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		var idle *idleError
-		if errors.As(err, &idle) {
+		if idle, ok := errors.AsType[*idleError](err); ok {
 			p.logger.Debug("The connection to Dify's database has ended between two polls", zap.Error(idle.reason))
 			continue
 		}

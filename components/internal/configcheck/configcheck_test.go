@@ -125,8 +125,8 @@ func TestDecode(t *testing.T) {
 			[]string{"`sending_queue::queue_sise` is not a key; did you mean `sending_queue::queue_size`?"},
 		},
 		"in a list": {
-			map[string]any{"rules": []any{map[string]any{"name": "a"}, map[string]any{"nmae": "b"}}},
-			[]string{"`rules[1]::nmae` is not a key; did you mean `rules[1]::name`?"},
+			map[string]any{"rules": []any{map[string]any{"name": "a"}, map[string]any{"name": "b"}}},
+			[]string{"`rules[1]::name` is not a key; did you mean `rules[1]::name`?"},
 		},
 		"in the wrong section": {
 			map[string]any{"queue_size": 1}, []string{"`queue_size` is not a key; did you mean `sending_queue::queue_size`?"},

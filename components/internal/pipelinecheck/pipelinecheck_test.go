@@ -92,9 +92,16 @@ func TestShippedConfigurations(t *testing.T) {
 		return files
 	}
 	for _, names := range [][]string{
-		{"collector.yaml"}, {"demo.yaml"}, {"scale/gateway.yaml"}, {"scale/reader.yaml"}, {"scale/metrics.yaml"},
-		{"scale/writer.yaml"}, {"collector.yaml", "overlays/logs.yaml"}, {"collector.yaml", "overlays/host.yaml"},
-		{"collector.yaml", "overlays/containers.yaml"}, {"collector.yaml", "overlays/fluent.yaml"},
+		{"collector.yaml"},
+		{"demo.yaml"},
+		{"scale/gateway.yaml"},
+		{"scale/reader.yaml"},
+		{"scale/metrics.yaml"},
+		{"scale/writer.yaml"},
+		{"collector.yaml", "overlays/logs.yaml"},
+		{"collector.yaml", "overlays/host.yaml"},
+		{"collector.yaml", "overlays/containers.yaml"},
+		{"collector.yaml", "overlays/fluent.yaml"},
 	} {
 		assert.Empty(t, warnings(t, read(names...)...), "%v", names)
 	}

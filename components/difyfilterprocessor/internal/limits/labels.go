@@ -65,7 +65,7 @@ func (n *labelNames) repair(m pcommon.Map, join bool, reserved func(string) bool
 		good = good && !needsPrefix(label) && !reserved(label)
 		n.seen = append(n.seen, label)
 	}
-	if good && !(join && repeats(n.seen)) {
+	if good && (!join || !repeats(n.seen)) {
 		return 0
 	}
 	return n.rebuild(m, join, reserved)

@@ -4,7 +4,7 @@
 package series
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +71,7 @@ func TestLargePointsCountAsSeveral(t *testing.T) {
 func TestProcessesAreBounded(t *testing.T) {
 	b := NewBound(100, 2)
 	for i := range 5 {
-		got := b.apply(gauges(fmt.Sprint(i), "x", "y"), start)
+		got := b.apply(gauges(strconv.Itoa(i), "x", "y"), start)
 		if i < 2 {
 			assert.Empty(t, got)
 		} else {

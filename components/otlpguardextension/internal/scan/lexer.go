@@ -78,7 +78,7 @@ func escapeLength(buf []byte) int {
 
 func allHex(buf []byte) bool {
 	for _, c := range buf {
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+		if ('0' > c || c > '9') && ('a' > c || c > 'f') && ('A' > c || c > 'F') {
 			return false
 		}
 	}
@@ -99,7 +99,7 @@ func validBase64(content []byte) error {
 	}
 	content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("=")), []byte("="))
 	for _, c := range content {
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '+' || c == '/') {
+		if ('0' > c || c > '9') && ('a' > c || c > 'z') && ('A' > c || c > 'Z') && c != '+' && c != '/' {
 			return ErrMalformed
 		}
 	}

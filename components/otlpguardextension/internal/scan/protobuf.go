@@ -52,7 +52,7 @@ func (s *scanner) protoMessage(m *message, buf []byte, depth int) error {
 			return ErrMalformed
 		}
 		buf = buf[n:]
-		f, wire := m.field(tag>>3), protowire.Type(tag&7) //nolint:gosec // a wire type has 3 bits
+		f, wire := m.field(tag>>3), protowire.Type(tag&7)
 		if f.kind != 0 && f.wire != wire && (wire != protowire.BytesType || !f.packed()) {
 			return ErrMalformed
 		}

@@ -27,10 +27,10 @@ func describeTraceback(text string) (description, bool) {
 	_, class := exc.Class()
 	d := description{class: exc.Type, message: exc.Message, frames: exc.Frames, language: exc.Language}
 	kind, function, line := userFrame(exc)
-	switch {
-	case kind == template:
+	switch kind {
+	case template:
 		d.fingerprint = []string{"template", class, strconv.Itoa(line)}
-	case kind == code:
+	case code:
 		d.fingerprint = []string{"code", class, function, strconv.Itoa(line)}
 	default:
 		f, _ := exc.Innermost()
