@@ -28,8 +28,8 @@ type database struct {
 	end  func(context.Context) error
 }
 
-// serverVariable names a PostgreSQL server to use, as postgres://user:password@host:port. It is the demo's own: with the
-// variables of Dify's .env, which an operator's shell may have loaded, the demo would use Dify's server.
+// serverVariable names a PostgreSQL server to use, as postgres://user:password@host:port. It is the demo's own: with
+// the variables of Dify's .env, which an operator's shell may have loaded, the demo would use Dify's server.
 const serverVariable = "OTELCOL_DEMO_POSTGRES_URL"
 
 // openDatabase starts a server, or uses the one that the environment names.

@@ -26,7 +26,8 @@ func TestParseBroker(t *testing.T) {
 			network: "tcp", addrs: []string{"redis:6379"}, db: 1, tls: true, skipHost: true,
 		},
 		"rediss://redis/1?ssl_cert_reqs=required&ssl_ca_certs=/ca&ssl_certfile=/c&ssl_keyfile=/k": {
-			network: "tcp", addrs: []string{"redis:6379"}, db: 1, tls: true, verify: true, caFile: "/ca", certFile: "/c", keyFile: "/k",
+			network: "tcp", addrs: []string{"redis:6379"}, db: 1, tls: true, verify: true,
+			caFile: "/ca", certFile: "/c", keyFile: "/k",
 		},
 		"sentinel://:pw@one:26380/1; sentinel://:pw@two/1": {
 			network: "tcp", addrs: []string{"one:26380", "two:26379"}, password: "pw", db: 1, sentinel: true,

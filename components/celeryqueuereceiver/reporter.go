@@ -34,7 +34,7 @@ func newReporter(logger *zap.Logger) reporter {
 }
 
 // number is what differs between two errors of one cause: ports of the client, durations.
-var number = regexp.MustCompile(`[0-9]+`)
+var number = regexp.MustCompile(`\d+`)
 
 func (r *reporter) collected(err error, now time.Time) {
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -97,14 +98,14 @@ func TestReservedAttributes(t *testing.T) {
 	}
 	b := newHarness(t, func(cfg *Config) { cfg.Redaction.Enabled = false })
 	td := batchOf(difyProcess(7), spanSpec{id: 1, scope: scopeRunners, name: "x"})
-	assert.NoError(t, firstSpan(td).Attributes().FromRaw(set))
+	require.NoError(t, firstSpan(td).Attributes().FromRaw(set))
 	for range 2 { // behind Kafka it is done again
 		td = b.traces(t, td)
 		assert.Equal(t, want, firstSpan(td).Attributes().AsRaw())
 	}
 	ld := plog.NewLogs()
 	record := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
-	assert.NoError(t, record.Attributes().FromRaw(set))
+	require.NoError(t, record.Attributes().FromRaw(set))
 	attributes := b.logs(t, ld).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes()
 	attributes.Remove("log.record.uid")
 	assert.Equal(t, want, attributes.AsRaw())

@@ -56,7 +56,7 @@ func TestDocumentsThatWaitForAnIndexDoNotHoldUpOthers(t *testing.T) {
 				client := r.client(t)
 				group.Go(func() {
 					code, response, err := post(t.Context(), client, node.URL, bulktest.Body("l-{dify.tenant_id}", docs...))
-					assert.NoError(t, err)
+					assert.NoError(t, err) //nolint:testifylint // require is not for other goroutines
 					assert.Equal(t, http.StatusOK, code, response)
 				})
 			}

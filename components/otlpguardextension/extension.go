@@ -77,8 +77,8 @@ func (g *guard) Shutdown(context.Context) error {
 }
 
 // admit decides whether a request is decoded. Its reservation, which covers the copies of the body, is extended by
-// what decoding needs. A request is examined only as closely as necessary: its items are looked into only if the most that
-// they can contain is not harmless.
+// what decoding needs. A request is examined only as closely as necessary: its items are looked into only if the most
+// that they can contain is not harmless.
 func (g *guard) admit(signal scan.Signal, json bool, body []byte, reserved *admission.Reservation) *rejection {
 	limits := g.cfg.limits(reserved.Bytes())
 	examine := scan.Protobuf

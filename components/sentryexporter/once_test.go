@@ -30,7 +30,8 @@ type runSpans struct {
 	runner, node, call ptrace.Span
 }
 
-func newRunSpans(run string) runSpans {
+func newRunSpans() runSpans {
+	const run = "r1"
 	p := newPush(time.Now())
 	spans := p.resource()
 	return runSpans{
@@ -71,20 +72,20 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 		want   []string // of each event: types, causes first, and value
 	}{
 		"log line after the exception": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.runner, "RuntimeError", "boom", enginePath)
 			s.logLine(s.runner, "core.workflow", unknownLine)
 			return []any{s.Traces}
 		}, []string{"RuntimeError: boom"}},
 		"span, line and run, with other line breaks": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.runner, "RuntimeError", codeFailure, enginePath)
 			return []any{
 				lineOf(1, "RuntimeError", codeFailure[:len(codeFailure)-1], enginePath), failedRunOf("r1", codeFailure), s.Traces,
 			}
 		}, []string{"KeyError: 'x'"}},
 		"line after the span": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.runner, "RuntimeError", "boom", enginePath)
 			return []any{s.Traces, lineOf(1, "RuntimeError", "boom", enginePath), failedRunOf("r1", "boom")}
 		}, []string{"RuntimeError: boom"}},
@@ -101,24 +102,24 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 			return []any{lineOf(0, "RuntimeError", "boom", enginePath), failedRunOf("r1", "boom"), failedRunOf("r2", "boom")}
 		}, []string{"RuntimeError: boom", "WorkflowRunFailed: boom"}},
 		"passed on with the same text": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.node, "ModuleNotFoundError", "No module named 'x'", "/app/api/core/rag/keyword.py")
 			s.exception(s.runner, "RuntimeError", "No module named 'x'", enginePath)
 			return []any{s.Traces}
 		}, []string{"ModuleNotFoundError: No module named 'x'"}},
 		"a client's exception below a node that was handled": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.call, "httpx.ConnectError", refused, httpxPath)
 			return []any{s.Traces}
 		}, nil},
 		"a client's exception below a node that failed": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.call, "httpx.ConnectError", refused, httpxPath)
 			s.exception(s.runner, "RuntimeError", refused, enginePath)
 			return []any{s.Traces, failedRunOf("r1", refused)}
 		}, []string{"ConnectError < RuntimeError: " + refused}},
 		"a client's exception whose node comes later": {func() []any {
-			first, later := newRunSpans("r1"), newRunSpans("r1")
+			first, later := newRunSpans(), newRunSpans()
 			first.exception(first.call, "httpx.ConnectError", refused, httpxPath)
 			keepSpans(first.Traces, "GET")
 			keepSpans(later.Traces, "http-request")
@@ -133,14 +134,14 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 			return []any{p.Traces}
 		}, []string{"TimeoutError: late"}},
 		"logged by the node before the run failed": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.node, "httpx.ReadTimeout", "timed out", httpxPath)
 			s.node.Events().At(0).SetTimestamp(s.runner.EndTimestamp())
 			s.exception(s.runner, "RuntimeError", "Request to Plugin Daemon Service failed-500", enginePath)
 			return []any{s.Traces}
 		}, []string{"ReadTimeout < RuntimeError: Request to Plugin Daemon Service failed-500"}},
 		"a provider's retries": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			for i := range 3 {
 				s.exception(s.node, "RuntimeError", fmt.Sprint("[openai] Error: 429 slow down, request req_", i), enginePath)
 			}
@@ -149,7 +150,7 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 			return []any{s.Traces}
 		}, []string{"InvokeRateLimitError: [openai] Error: 429 slow down, request req_0"}},
 		"different exceptions of a run": {func() []any {
-			s := newRunSpans("r1")
+			s := newRunSpans()
 			s.exception(s.node, "KeyError", "'a'", "/app/api/a.py")
 			s.exception(s.node, "KeyError", "'b'", "/app/api/a.py")
 			return []any{s.Traces}
@@ -199,7 +200,7 @@ func keepSpans(td ptrace.Traces, name string) {
 func TestEventsOfLinesAndRunsAreAsRich(t *testing.T) {
 	r := newRelay(t)
 	h := startAt(t, r, nil, nil)
-	s := newRunSpans("r1")
+	s := newRunSpans()
 	s.runner.Attributes().PutStr(difysemconv.AttrTenantID, "tenant-1")
 	s.node.Attributes().PutStr(difysemconv.AttrTenantID, "tenant-1")
 	require.NoError(t, h.logs.ConsumeLogs(t.Context(), failedRunOf("r1", "boom")))

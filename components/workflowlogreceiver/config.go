@@ -59,7 +59,7 @@ var durationRanges = map[string]configcheck.Range{
 }
 
 // timeZone matches names and offsets, and nothing that would have to be quoted in a statement.
-var timeZone = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}:[0-9]{2})?$`)
+var timeZone = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_/+-]*|[+-]\d{2}:\d{2})?$`)
 
 var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSeekDB}
 

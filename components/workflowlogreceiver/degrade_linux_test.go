@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -216,8 +217,8 @@ func startRefuser(t *testing.T, server, word string, code uint16, message string
 	refusal := append(binary.LittleEndian.AppendUint16([]byte{0xff}, code), "#HY000"+message...)
 	serve := func(client net.Conn) {
 		defer func() { _ = client.Close() }()
-		upstream, err := net.Dial("tcp", server)
-		if err != nil {
+		upstream, dialErr := net.Dial("tcp", server)
+		if dialErr != nil {
 			return
 		}
 		defer func() { _ = upstream.Close() }()
@@ -227,26 +228,26 @@ func startRefuser(t *testing.T, server, word string, code uint16, message string
 		}()
 		for {
 			header := make([]byte, 4) // the length, in three bytes, and a sequence number
-			if _, err := io.ReadFull(client, header); err != nil {
+			if _, readErr := io.ReadFull(client, header); readErr != nil {
 				return
 			}
 			payload := make([]byte, int(header[0])|int(header[1])<<8|int(header[2])<<16)
-			if _, err := io.ReadFull(client, payload); err != nil {
+			if _, readErr := io.ReadFull(client, payload); readErr != nil {
 				return
 			}
-			to, packet := upstream, append(header, payload...)
+			to, packet := upstream, slices.Concat(header, payload)
 			if bytes.Contains(payload, []byte(word)) {
 				to, packet = client, append([]byte{byte(len(refusal)), byte(len(refusal) >> 8), 0, 1}, refusal...)
 			}
-			if _, err := to.Write(packet); err != nil {
+			if _, writeErr := to.Write(packet); writeErr != nil {
 				return
 			}
 		}
 	}
 	go func() {
 		for {
-			client, err := listener.Accept()
-			if err != nil {
+			client, acceptErr := listener.Accept()
+			if acceptErr != nil {
 				return
 			}
 			go serve(client)

@@ -80,10 +80,10 @@ func (u *unknown) value(value any, t reflect.Type, path string) {
 func (u *unknown) advice(key, path string, known map[string]reflect.Type) string {
 	names := slices.Sorted(maps.Keys(known))
 	if nearest := nearest(key, names); nearest != "" {
-		return fmt.Sprintf("; did you mean `%s`?", join(path, nearest))
+		return fmt.Sprintf("; did you mean %#q?", join(path, nearest))
 	}
 	if elsewhere := find(u.root, key, "", 0); elsewhere != "" {
-		return fmt.Sprintf("; did you mean `%s`?", elsewhere)
+		return fmt.Sprintf("; did you mean %#q?", elsewhere)
 	}
 	return ": must be one of " + strings.Join(names, ", ")
 }

@@ -50,8 +50,8 @@ func TestExplain(t *testing.T) {
 	defer closing.Close()
 	go func() {
 		for {
-			c, err := closing.Accept()
-			if err != nil {
+			c, acceptErr := closing.Accept()
+			if acceptErr != nil {
 				return
 			}
 			_ = c.Close()

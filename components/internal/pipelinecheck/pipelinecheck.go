@@ -97,8 +97,8 @@ func exporterWarnings(id string, section map[string]any) []string {
 	}
 	var warnings []string
 	if typeOf(id) == openSearchType {
-		warnings = append(warnings, fmt.Sprintf("`exporters::%s::http::middlewares` does not name opensearch_bulk: documents "+
-			"are lost whenever OpenSearch refuses or does not respond, and may exist twice", id))
+		warnings = append(warnings, fmt.Sprintf("`exporters::%s::http::middlewares` does not name opensearch_bulk: "+
+			"documents are lost whenever OpenSearch refuses or does not respond, and may exist twice", id))
 	}
 	if queue, ok := section["sending_queue"].(map[string]any); ok && queue["enabled"] != false &&
 		queue["storage"] == nil && queue["wait_for_result"] != true {

@@ -69,7 +69,9 @@ func explain(dir string, owner Owner, err error) error {
 
 // damage reports whether the error is one of bbolt's for a file whose content it can't use.
 func damage(err error) bool {
-	for _, text := range []string{"invalid database", "version mismatch", "checksum error", "file size too small", "panic"} {
+	for _, text := range []string{
+		"invalid database", "version mismatch", "checksum error", "file size too small", "panic",
+	} {
 		if strings.Contains(err.Error(), text) {
 			return true
 		}

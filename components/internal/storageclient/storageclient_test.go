@@ -53,7 +53,9 @@ func open(t *testing.T, dir string) (storage.Client, error) {
 func written(t *testing.T) (dir, file, queue string) {
 	t.Helper()
 	dir = t.TempDir()
-	for _, o := range []Owner{owner, {Kind: component.KindExporter, ID: component.MustNewID("opensearch"), Name: "traces"}} {
+	for _, o := range []Owner{
+		owner, {Kind: component.KindExporter, ID: component.MustNewID("opensearch"), Name: "traces"},
+	} {
 		client, err := Open(t.Context(), hostWith(t, dir), "storage", storageID, o)
 		require.NoError(t, err)
 		require.NoError(t, client.Set(t.Context(), "key", []byte("value")))

@@ -85,7 +85,9 @@ func (c *cutter) convertExponential(m pmetric.Metric) {
 	c.cut(tally.LimitExponentialHistogram, from.DataPoints().Len())
 }
 
-func (c *cutter) convertPoint(from pmetric.ExponentialHistogramDataPoint, to pmetric.HistogramDataPoint, bounds []float64) {
+func (c *cutter) convertPoint(
+	from pmetric.ExponentialHistogramDataPoint, to pmetric.HistogramDataPoint, bounds []float64,
+) {
 	from.Attributes().MoveTo(to.Attributes())
 	from.Exemplars().MoveAndAppendTo(to.Exemplars())
 	to.SetStartTimestamp(from.StartTimestamp())

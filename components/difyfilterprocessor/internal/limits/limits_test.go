@@ -151,7 +151,9 @@ func TestSpan(t *testing.T) {
 	}, {
 		name: "an item that is too large in total",
 		fill: func(s ptrace.Span) {
-			_ = s.Attributes().FromRaw(map[string]any{"a": many(10, strings.Repeat("x", 100)), "b": many(10, strings.Repeat("y", 100))})
+			_ = s.Attributes().FromRaw(map[string]any{
+				"a": many(10, strings.Repeat("x", 100)), "b": many(10, strings.Repeat("y", 100)),
+			})
 			s.Events().AppendEmpty()
 		},
 		check: func(t *testing.T, s ptrace.Span) {
@@ -214,13 +216,15 @@ func TestLogRecordAndResource(t *testing.T) {
 	assert.Equal(t, counts{tally.LimitStringLength: 7, tally.LimitUTF8: 1}, c.Limited())
 	assert.Equal(t, "string_length,utf8", attrs.Text(rl.Resource().Attributes(), difysemconv.AttrLimited))
 	assert.Equal(t, "string_length", attrs.Text(record.Attributes(), difysemconv.AttrLimited))
-	for _, text := range []string{rl.SchemaUrl(), sl.Scope().Name(), record.Body().Str(), record.SeverityText(), record.EventName()} {
+	for _, text := range []string{
+		rl.SchemaUrl(), sl.Scope().Name(), record.Body().Str(), record.SeverityText(), record.EventName(),
+	} {
 		assert.Len(t, text, 100)
 	}
 }
 
-// Twice the input must not take more than twice the steps. Steps are counted by the allocations of the copy, not by time:
-// this test only ends quickly if the work is linear.
+// Twice the input must not take more than twice the steps. Steps are counted by the allocations of the copy, not by
+// time: this test only ends quickly if the work is linear.
 func TestKeysThatAreNotUTF8(t *testing.T) {
 	ld := plog.NewLogs()
 	record := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()

@@ -132,7 +132,9 @@ func (b *Bound) metric(m pmetric.Metric, of uint64, t *tally.Tally) bool {
 			return remove(p, p.Positive().BucketCounts().Len()+p.Negative().BucketCounts().Len())
 		})
 	case pmetric.MetricTypeSummary:
-		m.Summary().DataPoints().RemoveIf(func(p pmetric.SummaryDataPoint) bool { return remove(p, p.QuantileValues().Len()) })
+		m.Summary().DataPoints().RemoveIf(func(p pmetric.SummaryDataPoint) bool {
+			return remove(p, p.QuantileValues().Len())
+		})
 	}
 	return false
 }

@@ -88,17 +88,17 @@ func TestConflicts(t *testing.T) {
 		first, second func(pmetric.Metric)
 		conflict      bool
 	}{
-		"the same":                {gauge("x", "", "a"), gauge("x", "", "a"), false},
-		"other labels":            {gauge("x", "", "a"), gauge("x", "", "b"), false},
-		"labels with one name":    {gauge("x", "", "a.b"), gauge("x", "", "a_b"), true},
-		"metrics with one name":   {gauge("x.y", "", "a"), gauge("x_y", "", "a"), true},
-		"one name, other labels":  {gauge("x.y", "", "a"), gauge("x_y", "", "b"), false},
-		"of another type":         {gauge("x", "", "a"), summary("x", "", "b"), true},
-		"count of a histogram":    {histogram("hs", "", "a"), gauge("hs_count", "", "b"), true},
-		"histogram after a count": {gauge("hs_count", "", "b"), histogram("hs", "", "a"), true},
-		"with another unit":       {histogram("hs", "ms", "a"), gauge("hs_count", "", "b"), false},
-		"bucket of a summary":     {summary("hs", "", "a"), gauge("hs_bucket", "", "b"), false},
-		"target_info":             {gauge("x", "", "a"), gauge("target.info", "", "b"), true},
+		"the same":                {gauge("x", "a"), gauge("x", "a"), false},
+		"other labels":            {gauge("x", "a"), gauge("x", "b"), false},
+		"labels with one name":    {gauge("x", "a.b"), gauge("x", "a_b"), true},
+		"metrics with one name":   {gauge("x.y", "a"), gauge("x_y", "a"), true},
+		"one name, other labels":  {gauge("x.y", "a"), gauge("x_y", "b"), false},
+		"of another type":         {gauge("x", "a"), summary("x", "", "b"), true},
+		"count of a histogram":    {histogram("hs", "", "a"), gauge("hs_count", "b"), true},
+		"histogram after a count": {gauge("hs_count", "b"), histogram("hs", "", "a"), true},
+		"with another unit":       {histogram("hs", "ms", "a"), gauge("hs_count", "b"), false},
+		"bucket of a summary":     {summary("hs", "", "a"), gauge("hs_bucket", "b"), false},
+		"target_info":             {gauge("x", "a"), gauge("target.info", "b"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := NewBound(100, 10)
@@ -117,10 +117,9 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-func gauge(name, unit, label string) func(pmetric.Metric) {
+func gauge(name, label string) func(pmetric.Metric) {
 	return func(m pmetric.Metric) {
 		m.SetName(name)
-		m.SetUnit(unit)
 		m.SetEmptyGauge().DataPoints().AppendEmpty().Attributes().PutStr(label, "v")
 	}
 }

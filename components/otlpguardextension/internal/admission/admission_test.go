@@ -70,8 +70,8 @@ func TestSlotsNewestFirst(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 3 {
 			wg.Go(func() {
-				slot, err := s.Acquire(t.Context(), never(t))
-				if assert.NoError(t, err) {
+				slot, acquireErr := s.Acquire(t.Context(), never(t))
+				if assert.NoError(t, acquireErr) {
 					order = append(order, i)
 					slot.Release()
 				}

@@ -108,11 +108,11 @@ func unescape(key []byte) []byte {
 // value scans a value of a field. The cases mirror the methods by which pdata reads it.
 func (s *jsonScanner) value(f *field, depth int) error {
 	if f.kind == protoreflect.MessageKind {
-		depth, err := s.count(f, depth)
+		inner, err := s.count(f, depth)
 		if err != nil {
 			return err
 		}
-		return s.object(f.message, depth)
+		return s.object(f.message, inner)
 	}
 	s.size.Memory += f.cost
 	switch f.kind {

@@ -16,10 +16,10 @@ import (
 )
 
 // threadTime returns the processor time of this thread: what other processes do at the same time does not count.
-func threadTime(t testing.TB) time.Duration {
-	t.Helper()
+func threadTime(tb testing.TB) time.Duration {
+	tb.Helper()
 	var now unix.Timespec
-	require.NoError(t, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now))
+	require.NoError(tb, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now))
 	return time.Duration(now.Nano())
 }
 

@@ -59,7 +59,7 @@ func (s *scanner) protoMessage(m *message, buf []byte, depth int) error {
 		switch wire {
 		case protowire.BytesType:
 			length, k := varint(buf)
-			if k <= 0 || length > uint64(len(buf)-k) {
+			if k <= 0 || length > uint64(len(buf)-k) { //nolint:gosec // k <= len(buf)
 				return ErrMalformed
 			}
 			n = k + int(length) //nolint:gosec // within buf
@@ -89,7 +89,7 @@ func (s *scanner) protoMessage(m *message, buf []byte, depth int) error {
 func (s *scanner) protoContent(f *field, content []byte, depth int) error {
 	switch f.kind {
 	case protoreflect.MessageKind:
-		depth, err := s.count(f, depth)
+		inner, err := s.count(f, depth)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *scanner) protoContent(f *field, content []byte, depth int) error {
 			s.size.Memory += most.Memory
 			return nil
 		}
-		return s.protoMessage(f.message, content, depth)
+		return s.protoMessage(f.message, content, inner)
 	case protoreflect.StringKind, protoreflect.BytesKind:
 		if f.idSize > 0 && len(content) != 0 && len(content) != f.idSize {
 			return ErrMalformed

@@ -138,7 +138,8 @@ func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 	if severityOf(rec) < Severities[l.MinSeverity] {
 		return
 	}
-	if l.read++; l.read > maxPushRecords {
+	l.read++
+	if l.read > maxPushRecords {
 		l.overflow(id, rec, protocol.CategoryLogItem)
 		return
 	}

@@ -37,8 +37,8 @@ const (
 
 // recordedBy returns the exceptions on a span. Dify's logging handler writes `log.exception` next to the exception that
 // was logged: such a pair is one exception. The line precedes the exception, but spans of Dify 1.3.1 to 1.11.2, whose
-// line dify_filter adds, and other writers have it after. It returns at most the first most exceptions, and the number of
-// the others.
+// line dify_filter adds, and other writers have it after. It returns at most the first most exceptions, and the number
+// of the others.
 func recordedBy(n *tracetree.Node, most int) (out []recorded, left int) {
 	p := pairs{}
 	if n.Scope == loggingScope && n.Span.Name() == eventLogException {

@@ -45,7 +45,7 @@ var statusClasses = map[string]string{
 // describeProvider reads the error of a model provider, which is grouped by status and code.
 func describeProvider(text string) (description, bool) {
 	m := providerText.FindStringSubmatch(text)
-	if m == nil || m[1] == "Errno" || strings.HasPrefix(m[1], "Errno ") {
+	if len(m) < 2 || m[1] == "Errno" || strings.HasPrefix(m[1], "Errno ") {
 		return description{}, false
 	}
 	provider, rest := strings.ToLower(m[1]), m[2]

@@ -71,7 +71,7 @@ func userFrame(exc *stacktrace.Exception) (kind userFile, function string, line 
 		}
 	}
 	for _, note := range exc.Notes {
-		if m := syntaxPosition.FindStringSubmatch(note); m != nil && fileOf(m[1]) != library {
+		if m := syntaxPosition.FindStringSubmatch(note); len(m) > 2 && fileOf(m[1]) != library {
 			kind, function = max(kind, fileOf(m[1])), ""
 			line, _ = strconv.Atoi(m[2])
 		}

@@ -17,7 +17,7 @@ type Reason string
 
 // Reasons.
 const (
-	ReasonBufferFull    Reason = "buffer_overflow"    // more than a push may have; pending spans, at a shutdown that ran out of time
+	ReasonBufferFull    Reason = "buffer_overflow"    // more than a push may have; what was pending at a shutdown
 	ReasonDuplicate     Reason = "duplicate"          // already sent
 	ReasonEventFilter   Reason = "event_processor"    // the Langfuse client's default error
 	ReasonHandled       Reason = "handled"            // a call's exception below a node, whose outcome says more

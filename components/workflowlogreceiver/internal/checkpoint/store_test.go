@@ -91,7 +91,8 @@ func TestFormat(t *testing.T) {
 		"local": {noon.Add(8 * time.Hour), `"version":2`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stored, state := storagetest.NewMemory(nil), NewState(limits, source.Clock{UTC: noon, Local: test.local}, clock(noon))
+			stored := storagetest.NewMemory(nil)
+			state := NewState(limits, source.Clock{UTC: noon, Local: test.local}, clock(noon))
 			store := newStore(stored)
 			_, err := store.Save(t.Context(), state)
 			require.NoError(t, err)

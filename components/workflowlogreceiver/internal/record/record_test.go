@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
@@ -69,7 +70,7 @@ func TestInvalidTimes(t *testing.T) {
 					continue
 				}
 				at, err := time.Parse(time.RFC3339Nano, text)
-				assert.NoError(t, err)
+				require.NoError(t, err)
 				assert.Less(t, at.Year(), 2262)
 			}
 		})

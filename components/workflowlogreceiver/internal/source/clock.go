@@ -56,8 +56,8 @@ const (
 	ahead = 60.0
 )
 
-// Used determines which time zone the columns are in. pairs compare rows with the runs that they belong to, whose times
-// are UTC; newest is the age of the newest row, negated, or nil.
+// Decide determines which time zone the columns are in. pairs compare rows with the runs that they belong to, whose
+// times are UTC; newest is the age of the newest row, negated, or nil.
 func (z Zone) Decide(pairs []ZoneSample, newest *ZoneSample) Zone {
 	best := ZoneSample{math.Inf(1), math.Inf(1)}
 	for _, pair := range pairs {
