@@ -6,7 +6,6 @@ package workflowlogreceiver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -56,7 +55,7 @@ type poller struct {
 	pause        backoff.Backoff // between connections
 	schema       source.Schema
 	inspected    time.Time
-	warnedSchema string
+	schemaLog    health.SchemaLog
 	messagesRead time.Time // when they were, by the database's clock
 }
 
@@ -177,7 +176,7 @@ func (p *poller) inspect(ctx context.Context, conn source.Conn) error {
 		return err
 	}
 	p.schema, p.inspected = schema, time.Now()
-	p.warnSchema(schema)
+	p.schemaLog.Warn(p.logger, schema)
 	return nil
 }
 
@@ -190,43 +189,6 @@ func (p *poller) inspectIfDue(ctx context.Context, conn source.Conn) error {
 		return nil
 	}
 	return p.inspect(ctx, conn)
-}
-
-func (p *poller) warnSchema(schema source.Schema) {
-	scans, omitted := schema.Scans(), ""
-	if schema.Messages != nil {
-		omitted = schema.Messages.Error()
-	}
-	warnings := fmt.Sprint(omitted, scans, schema.Zone)
-	if warnings == p.warnedSchema {
-		return
-	}
-	p.warnedSchema = warnings
-	if len(scans) > 0 {
-		p.logger.Warn(
-			"This Dify schema lacks an index, so each poll scans a whole table; the receiver polls once a minute. "+
-				"Upgrade Dify or create the index. The indexes of the tables of a view may not be visible",
-			zap.Strings("missing", scans), zap.Strings("views", schema.Views),
-		)
-	}
-	if omitted != "" {
-		p.logger.Warn("The table messages cannot be read: "+
-			"tokens and cost of chat, agent and completion apps are not counted until it can be "+
-			"read", zap.Error(schema.Messages))
-	}
-	p.logZone(schema.Zone)
-}
-
-// logZone logs what is not usual.
-func (p *poller) logZone(zone source.Zone) {
-	name := zap.String("time_zone", zone.Name)
-	switch {
-	case !zone.Known:
-		p.logger.Info("No row yet shows in which time zone Dify's sessions are; until one does, messages are read as of "+
-			"both UTC and the database's time zone, and app logs as of UTC. Set time_zone to avoid that", name)
-	case zone.Used:
-		p.logger.Info("The times that the database sets, in messages and workflow_app_logs, are in its time zone", name)
-	}
 }
 
 // begin determines the start position if there is no checkpoint, and saves it before anything is read.

@@ -14,7 +14,7 @@ const (
 	originalPrefix = "original."
 	// dataStream is an attribute that the stock OpenSearch exporter sets itself, over one of the same name.
 	dataStream = "data_stream"
-	// namespace begins the names by which tenants, apps and runs are told apart.
+	// namespace begins the names by which tenants, apps and runs are distinguished.
 	namespace = "dify"
 )
 
