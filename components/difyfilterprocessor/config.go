@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -131,6 +132,12 @@ type LogsConfig struct {
 // RedactionConfig configures what must not leave the collector.
 type RedactionConfig struct {
 	Enabled bool `mapstructure:"enabled"`
+	// Mode is enforce, or audit: counts and marks what would change, without changing it.
+	Mode string `mapstructure:"mode"`
+	// Unknown is drop or keep: what happens to unknown long or structured values of Dify and of GenAI libraries.
+	Unknown string `mapstructure:"unknown"`
+	// UserIDs is hash, keep or drop: what happens to the IDs of users that are not UUIDs.
+	UserIDs string `mapstructure:"user_ids"`
 	// Keys maps an attribute key, or a prefix that ends in *, to keep, drop, hash or truncate. It extends and overrides
 	// the defaults.
 	Keys map[string]string `mapstructure:"keys"`
@@ -148,7 +155,15 @@ type RedactionConfig struct {
 	Secrets bool `mapstructure:"secrets"`
 	// SecretPatterns are further RE2 patterns. What they match is replaced with ***.
 	SecretPatterns []string `mapstructure:"secret_patterns"`
+	// CapabilityPaths are further paths of URLs that a secret code follows, such as /hooks/.
+	CapabilityPaths []string `mapstructure:"capability_paths"`
 }
+
+// Values of RedactionConfig.Mode.
+const (
+	redactionEnforce = "enforce"
+	redactionAudit   = "audit"
+)
 
 // MemoryConfig bounds the state that the processor keeps between batches.
 type MemoryConfig struct {
@@ -201,6 +216,9 @@ func createDefaultConfig() component.Config {
 		},
 		Redaction: RedactionConfig{
 			Enabled:    true,
+			Mode:       redactionEnforce,
+			Unknown:    redaction.ActionDrop,
+			UserIDs:    redaction.ActionHash,
 			TruncateTo: 256,
 			SQL:        true,
 			URLQueries: true,

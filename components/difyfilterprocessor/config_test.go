@@ -61,6 +61,7 @@ func TestLoadConfig(t *testing.T) {
 			c.Status = StatusConfig{ExpectedErrors: []string{"acme.*"}}
 			c.Logs = LogsConfig{TimeZone: "Asia/Shanghai", ServiceName: "dify", JoinWait: 2 * time.Second}
 			c.Redaction = RedactionConfig{
+				Mode: "audit", Unknown: "keep", UserIDs: "drop", CapabilityPaths: []string{"/secret-form/"},
 				Keys:       map[string]string{"gen_ai.prompt": "truncate", "user.*": "hash"},
 				TruncateTo: 64, HashKey: "pepper", SecretPatterns: []string{`ACME-\d+`},
 			}
@@ -114,6 +115,10 @@ func TestInvalidConfig(t *testing.T) {
 			`limits::max_item_size: must not be less than limits::max_string_length (5000), is 4999`,
 		},
 		"redaction": {
+			`redaction::mode: must be enforce or audit, is "dry_run"`,
+			`redaction::unknown: must be drop or keep, is "hash"`,
+			`redaction::user_ids: must be hash or keep or drop, is "truncate"`,
+			`redaction::capability_paths[0]: must begin with /, as in /hooks/, is "hooks"`,
 			`redaction::keys::a: must be keep, drop, hash or truncate, is "remove"`,
 			`redaction::keys::*: must be an attribute key, or a prefix with one * at its end`,
 			`redaction::keys::a*b: must be an attribute key, or a prefix with one * at its end`,

@@ -73,13 +73,17 @@ func limitsSettings(cfg *LimitsConfig, removes func(key string) bool) limits.Set
 
 func redactionSettings(cfg *RedactionConfig) redaction.Settings {
 	set := redaction.Settings{
-		Keys:       cfg.Keys,
-		TruncateTo: cfg.TruncateTo,
-		HashKey:    string(cfg.HashKey),
-		SQL:        cfg.SQL,
-		URLQueries: cfg.URLQueries,
-		Messages:   cfg.Messages,
-		Secrets:    cfg.Secrets,
+		Audit:           cfg.Mode == redactionAudit,
+		Keys:            cfg.Keys,
+		KeepUnknown:     cfg.Unknown == redaction.ActionKeep,
+		UserIDs:         cfg.UserIDs,
+		TruncateTo:      cfg.TruncateTo,
+		HashKey:         string(cfg.HashKey),
+		SQL:             cfg.SQL,
+		URLQueries:      cfg.URLQueries,
+		Messages:        cfg.Messages,
+		Secrets:         cfg.Secrets,
+		CapabilityPaths: cfg.CapabilityPaths,
 	}
 	for _, pattern := range cfg.SecretPatterns {
 		set.SecretPatterns = append(set.SecretPatterns, regexp.MustCompile(pattern))

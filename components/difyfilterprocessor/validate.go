@@ -186,7 +186,16 @@ var durationRanges = map[string]configcheck.Range{
 }
 
 func (c *RedactionConfig) validate() error {
-	var errs []error
+	errs := []error{
+		oneOf("redaction::mode", c.Mode, redactionEnforce, redactionAudit),
+		oneOf("redaction::unknown", c.Unknown, redaction.ActionDrop, redaction.ActionKeep),
+		oneOf("redaction::user_ids", c.UserIDs, redaction.ActionHash, redaction.ActionKeep, redaction.ActionDrop),
+	}
+	for i, path := range c.CapabilityPaths {
+		if len(path) < 3 || path[0] != '/' {
+			errs = append(errs, fmt.Errorf("redaction::capability_paths[%d]: must begin with /, as in /hooks/, is %q", i, path))
+		}
+	}
 	for key, action := range c.Keys {
 		if !slices.Contains(
 			[]string{redaction.ActionKeep, redaction.ActionDrop, redaction.ActionHash, redaction.ActionTruncate},
@@ -236,6 +245,13 @@ func (c *MemoryConfig) validate() error {
 		errs = append(errs, fmt.Errorf("memory::max_processes: must be 0 (none) or greater, is %d", c.MaxProcesses))
 	}
 	return errors.Join(errs...)
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s: must be %s, is %q", key, strings.Join(allowed, " or "), value)
 }
 
 func compiles(key, pattern string) error {

@@ -23,14 +23,15 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                          metric.Meter
-	mu                             sync.Mutex
-	registrations                  []metric.Registration
-	DifyFilterContradictoryTenants metric.Int64Counter
-	DifyFilterDerivedDataPoints    metric.Int64Counter
-	DifyFilterDroppedItems         metric.Int64Counter
-	DifyFilterLimitedValues        metric.Int64Counter
-	DifyFilterRedactedValues       metric.Int64Counter
+	meter                              metric.Meter
+	mu                                 sync.Mutex
+	registrations                      []metric.Registration
+	DifyFilterContradictoryTenants     metric.Int64Counter
+	DifyFilterDerivedDataPoints        metric.Int64Counter
+	DifyFilterDroppedItems             metric.Int64Counter
+	DifyFilterLimitedValues            metric.Int64Counter
+	DifyFilterRedactedValues           metric.Int64Counter
+	DifyFilterRemovedUnknownAttributes metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -88,8 +89,14 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.DifyFilterRedactedValues, err = builder.meter.Int64Counter(
 		"otelcol_dify_filter_redacted_values",
-		metric.WithDescription("Values that redaction changed or removed. [Alpha]"),
+		metric.WithDescription("Values that redaction changed or removed, or would have with `redaction::mode` set to `audit`. [Alpha]"),
 		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.DifyFilterRemovedUnknownAttributes, err = builder.meter.Int64Counter(
+		"otelcol_dify_filter_removed_unknown_attributes",
+		metric.WithDescription("Attributes that redaction removed as unknown content, by key. `redaction::keys` can keep one. [Alpha]"),
+		metric.WithUnit("{attribute}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -88,7 +88,7 @@ func AssertEqualDifyFilterLimitedValues(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualDifyFilterRedactedValues(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_dify_filter_redacted_values",
-		Description: "Values that redaction changed or removed. [Alpha]",
+		Description: "Values that redaction changed or removed, or would have with `redaction::mode` set to `audit`. [Alpha]",
 		Unit:        "{value}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -97,6 +97,22 @@ func AssertEqualDifyFilterRedactedValues(t *testing.T, tt *componenttest.Telemet
 		},
 	}
 	got, err := tt.GetMetric("otelcol_dify_filter_redacted_values")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualDifyFilterRemovedUnknownAttributes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_dify_filter_removed_unknown_attributes",
+		Description: "Attributes that redaction removed as unknown content, by key. `redaction::keys` can keep one. [Alpha]",
+		Unit:        "{attribute}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_dify_filter_removed_unknown_attributes")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

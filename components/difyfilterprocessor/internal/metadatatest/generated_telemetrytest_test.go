@@ -24,6 +24,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.DifyFilterDroppedItems.Add(context.Background(), 1)
 	tb.DifyFilterLimitedValues.Add(context.Background(), 1)
 	tb.DifyFilterRedactedValues.Add(context.Background(), 1)
+	tb.DifyFilterRemovedUnknownAttributes.Add(context.Background(), 1)
 	AssertEqualDifyFilterContradictoryTenants(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -37,6 +38,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualDifyFilterRedactedValues(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualDifyFilterRemovedUnknownAttributes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -5,6 +5,15 @@ package redaction
 
 // Removes reports whether redaction removes or hashes the value of a key, whatever it is.
 func (r *Redactor) Removes(key string) bool {
-	action := r.keys.action(key)
-	return action == ActionDrop || action == ActionHash
+	if r.set.Audit {
+		return false
+	}
+	switch rule := r.keys.find(key); {
+	case rule.action != "":
+		return rule.action == ActionDrop || rule.action == ActionHash
+	case rule.class == user:
+		return r.set.UserIDs == ActionDrop
+	default:
+		return rule.class == content || rule.class == query && r.set.URLQueries
+	}
 }
