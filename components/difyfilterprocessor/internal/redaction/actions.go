@@ -35,7 +35,8 @@ func (c *cleaner) hash(rule keyRule, v pcommon.Value) {
 		}
 		by = tally.ReasonUser
 	}
-	if clean, changed := c.hashed(value); (changed || rule.action != "") && clean != value && c.changed(by, rule.name) {
+	if clean, changed := c.hashed(value); (changed || rule.action != "") && clean != value &&
+		c.changed(by, rule.name) {
 		v.SetStr(clean)
 	}
 }

@@ -123,7 +123,8 @@ func (s *scanner) code(from int, path string) int {
 	if path == "/services/" || path == "/workflows/" || path == "/api/webhooks/" || path == "/webhookb2/" ||
 		path == "/hooks/catch/" {
 		end = from
-		for end < len(s.text) && (inAlphabet[s.text[end]]&(1<<base64url) != 0 || s.text[end] == '/' || s.text[end] == '@') {
+		for end < len(s.text) && (inAlphabet[s.text[end]]&(1<<base64url) != 0 || s.text[end] == '/' ||
+			s.text[end] == '@') {
 			end++
 		}
 		if !hasCode(s.text[from:end]) {
@@ -198,7 +199,8 @@ func isPaging(query string) bool {
 	}
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
-		if !pagingParameters[strings.ToLower(name)] || len(value) > 20 || !isIdentifier(strings.ReplaceAll(value, "-", "")) {
+		if !pagingParameters[strings.ToLower(name)] || len(value) > 20 ||
+			!isIdentifier(strings.ReplaceAll(value, "-", "")) {
 			return false
 		}
 	}

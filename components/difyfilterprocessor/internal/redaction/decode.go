@@ -135,7 +135,7 @@ func hexValue(digits string) byte {
 		case isDigit(d):
 			d -= '0'
 		default:
-			d = d|0x20 - 'a' + 10
+			d = d | 0x20 - 'a' + 10
 		}
 		value = value<<4 | d
 	}

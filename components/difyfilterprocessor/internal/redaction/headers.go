@@ -93,7 +93,8 @@ func (s *scanner) option(at int) int {
 
 func (s *scanner) longOption(at int) int {
 	end := at + 2
-	for end < len(s.text) && end-at < longestName && (isAlnum(s.text[end]) || s.text[end] == '-' || s.text[end] == '_') {
+	for end < len(s.text) && end-at < longestName && (isAlnum(s.text[end]) || s.text[end] == '-' ||
+		s.text[end] == '_') {
 		end++
 	}
 	name := s.text[at+2 : end]
@@ -186,7 +187,8 @@ func (s *scanner) privateKey(at int) int {
 		return min(len(s.text), end+len("-----END "))
 	case strings.HasPrefix(first, "END "):
 		begin := at
-		for begin > 0 && at-begin < 8<<10 && (inAlphabet[s.text[begin-1]]&(1<<base64std) != 0 || isBlank(s.text[begin-1]) ||
+		for begin > 0 && at-begin < 8<<10 && (inAlphabet[s.text[begin-1]]&(1<<base64std) != 0 ||
+			isBlank(s.text[begin-1]) ||
 			s.text[begin-1] == '\\') {
 			begin--
 		}

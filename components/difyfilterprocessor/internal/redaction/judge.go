@@ -9,18 +9,25 @@ import "strings"
 
 // harmlessValues follow a secret's name in code, in schemas and in messages.
 var harmlessValues = words("none null nil undefined nan true false yes no on off str string int integer float double " +
-	"number bool boolean bytes object dict list array tuple set map any optional secretstr secretbytes text uuid date " +
-	"datetime password-input secret-input text-input select file missing required invalid expired revoked empty unset " +
-	"not is must was has are should cannot can may will and or of for in the a an to with from by on at if else type " +
-	"value values field name unknown unauthorized forbidden denied failed failure error ok success valid authentication " +
-	"authorization authenticated redacted filtered masked hidden removed secret_str default changed updated deleted " +
-	"rotated created enabled disabled present absent set provided given found this that it be been no_auth noauth n/a " +
+	"number bool boolean bytes object dict list array tuple set map any optional secretstr secretbytes text uuid " +
+	"date " +
+	"datetime password-input secret-input text-input select file missing required invalid expired revoked empty " +
+	"unset " +
+	"not is must was has are should cannot can may will and or of for in the a an to with from by on at if else " +
+	"type " +
+	"value values field name unknown unauthorized forbidden denied failed failure error ok success valid " +
+	"authentication " +
+	"authorization authenticated redacted filtered masked hidden removed secret_str default changed updated " +
+	"deleted " +
+	"rotated created enabled disabled present absent set provided given found this that it be been no_auth " +
+	"noauth n/a " +
 	"api-key api_key apikey basic bearer token custom header query body oauth oauth2 jwt hmac sha256 rs256 hs256 " +
 	"private public internal external builtin plugin session user admin_only lowercase uppercase plain plaintext " +
 	"encrypted hashed bcrypt argon2 required. invalid. expired. return raise await async yield lambda self cls import")
 
 // proseWords occur in sentences about secrets. A pass phrase does not contain them.
-var proseWords = words("is are was the not must required invalid this field has have be been a an expired missing please " +
+var proseWords = words("is are was the not must required invalid this field has have be been a an expired missing " +
+	"please " +
 	"cannot should your our no for was wrong incorrect provided found set to of header")
 
 // schemes precede a token in the value of Authorization.
@@ -226,109 +233,3 @@ func isCode(value, after string) bool {
 	return isName(argument) && (value[len(value)-1] == ')' || value[len(value)-1] == ']' || after == "" ||
 		strings.IndexByte("),\"'`]", after[0]) >= 0) && (after != "" || value[len(value)-1] == ')')
 }
-
-// looksRandom reports whether a value is like a generated key rather than a word, a number, an ID or a time.
-func looksRandom(value string) bool {
-	const shortest, longest = 8, 4096
-	if len(value) < shortest || len(value) > longest || isUUID(value) {
-		return false
-	}
-	begin := 0
-	for i := 0; i <= len(value); i++ {
-		if i < len(value) && isAlnum(value[i]) {
-			continue
-		}
-		if i-begin >= shortest && isRandomRun(value[begin:i]) {
-			return true
-		}
-		if i < len(value) && (value[i] == ' ' || value[i] >= 0x80) {
-			return false
-		}
-		begin = i + 1
-	}
-	return false
-}
-
-// isRandomRun reports whether letters and digits alternate more often than in words with numbers.
-func isRandomRun(run string) bool {
-	digits, upper, lower, changes := 0, 0, 0, 0
-	for i := range len(run) {
-		switch c := run[i]; {
-		case isDigit(c):
-			digits++
-		case isUpper(c):
-			upper++
-		default:
-			lower++
-		}
-		if i > 0 && kindOf(run[i]) != kindOf(run[i-1]) {
-			changes++
-		}
-	}
-	switch letters := upper + lower; {
-	case letters < 2:
-		return false
-	case digits >= 2 && changes >= 4, digits >= 1 && changes >= 3 && changes*4 >= len(run):
-		return true
-	case digits >= 2 && lower == 0:
-		return len(run) >= 16
-	}
-	return len(run) >= 20 && changes*3 >= len(run)
-}
-
-func kindOf(c byte) byte {
-	switch {
-	case isDigit(c):
-		return 'd'
-	case isUpper(c):
-		return 'u'
-	}
-	return 'l'
-}
-
-func isUUID(s string) bool {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return false
-	}
-	for i := range len(s) {
-		if !isHexDigit(s[i]) && s[i] != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
-
-func hasMixedCase(s string) bool {
-	upper, lower := false, false
-	for i := range len(s) {
-		upper, lower = upper || isUpper(s[i]), lower || isLower(s[i])
-	}
-	return upper && lower
-}
-
-func isLetters(s string) bool {
-	for i := range len(s) {
-		if !isUpper(s[i]) && !isLower(s[i]) && s[i] != '-' && s[i] != '\'' && s[i] != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-func isIdentifier(s string) bool {
-	for i := range len(s) {
-		if !isAlnum(s[i]) && s[i] != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-// isName reports whether a text consists of identifiers that are separated by dots. An empty text does.
-func isName(s string) bool { return isIdentifier(strings.ReplaceAll(s, ".", "")) }
-
-func isAlnum(c byte) bool { return isDigit(c) || isLower(c) || isUpper(c) }
-
-func isHexDigit(c byte) bool { return isDigit(c) || ('a' <= c|0x20 && c|0x20 <= 'f') }

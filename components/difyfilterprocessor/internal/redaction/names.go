@@ -9,10 +9,10 @@ import "strings"
 type strength uint8
 
 const (
-	none   strength = iota
-	weak            // its value is a secret if it looks random
-	numbers         // its value is a secret if it has a digit: a PIN, a one-time password
-	strong          // its value is a secret unless it is code, prose or a placeholder
+	none    strength = iota
+	weak             // its value is a secret if it looks random
+	numbers          // its value is a secret if it has a digit: a PIN, a one-time password
+	strong           // its value is a secret unless it is code, prose or a placeholder
 )
 
 // secretNames are the words that a name ends in if it announces a secret, with _ for -, . and changes of case.
@@ -24,6 +24,7 @@ var secretNames = []struct {
 	{strong, "password passwd passphrase passcode secret token apikey accesskey secretkey privatekey accountkey " +
 		"credential authorization cookie signature api_key access_key secret_key private_key auth_key account_key " +
 		"encryption_key signing_key master_key subscription_key license_key licence_key app_key shared_key hmac_key " +
+		"" +
 		"access_key_id secret_access_key secret_id secret_key_base client_key session_key webhook_key token_key " +
 		"jsessionid phpsessid sessionid connect_sid asp_net_session_id csrf xsrf csrfmiddlewaretoken jwt bearer " +
 		"auth_code authorization_code verification_code verify_code device_code recovery_code backup_code " +
@@ -35,9 +36,11 @@ var secretNames = []struct {
 }
 
 // notSecret are the words before token, key or code that make it harmless: max_tokens, next_page_token, cache_key.
-var notSecret = words("max min total input output completion prompt cached reasoning num n count used per page next prev " +
+var notSecret = words("max min total input output completion prompt cached reasoning num n count used per page " +
+	"next prev " +
 	"previous continuation cursor sync eos bos pad unk sep cls mask stop special first last primary foreign cache " +
-	"routing partition sort group index idempotency object storage redis dict unique public lock row field column map " +
+	"routing partition sort group index idempotency object storage redis dict unique public lock row field " +
+	"column map " +
 	"status exit error return http response language country currency zip postal source area line byte op air " +
 	"new_line estimated remaining average audio text image tool thinking unexpected")
 
@@ -96,7 +99,8 @@ func announces(name string) strength {
 		before = before[cut+1:]
 	}
 	head := string(n[len(n)-length:])
-	if notSecret[before] && (head == "token" || head == "key" || head == "code" || head == "sign" || head == "state") {
+	if notSecret[before] && (head == "token" || head == "key" || head == "code" || head == "sign" ||
+		head == "state") {
 		return none
 	}
 	if plural && head == "token" {

@@ -9,10 +9,12 @@ import "strings"
 // values of the others may also be words of a program.
 var (
 	contentNames = words("args inputs outputs query prompt completion answer arguments tool_parameters " +
-		"prompt_messages input_value user_input question page_content messages chat_history system_prompt user_prompt " +
+		"prompt_messages input_value user_input question page_content messages chat_history system_prompt " +
+		"user_prompt " +
 		"tool_input tool_output process_data original_inputs user_query retrieval_query")
 	likelyContentNames = words("input output files payload content text result response data json params variables " +
-		"kwargs body history context instruction instructions template documents document form parameters tool_calls " +
+		"kwargs body history context instruction instructions template documents document form parameters " +
+		"tool_calls " +
 		"transcript thought observation final_answer output_text message_content raw_input input_text")
 )
 
@@ -67,7 +69,8 @@ var bodies = [...]string{"Request Body", "Response Body", "request body", "respo
 
 // phrases precede a colon and a quoted value of a user.
 var phrases = [...]string{
-	"base 10", "to float", "isoformat string", "KeyError", "value", "beginning with", "input syntax for type", "输入语法无效",
+	"base 10", "to float", "isoformat string", "KeyError", "value", "beginning with", "input syntax for type",
+	"输入语法无效",
 	"ValidationError", "AssertionError", "无效的类型", "输入语法不正确", "无效", "literal for int()", "column",
 }
 
@@ -86,7 +89,7 @@ func (s *scanner) databaseValue(at int) int {
 		}
 	case '\'':
 		if hasSuffix(text, at, "Duplicate entry ", "重复条目 ", "重复输入 ") {
-			return s.cutTo(at+1, "' for key", "' 对于键", "'")
+			return s.duplicate(at + 1)
 		}
 	case ':':
 		return s.introduced(at)
@@ -112,7 +115,8 @@ func (s *scanner) introduced(at int) int {
 		}
 		return s.cut(from, end, ruleSQL)
 	}
-	if line := s.text[max(0, at-24):at]; strings.Contains(line, "JSON data, line ") || strings.Contains(line, "JSON 数据, 行 ") {
+	if line := s.text[max(0, at-24):at]; strings.Contains(line, "JSON data, line ") ||
+		strings.Contains(line, "JSON 数据, 行 ") {
 		from := pastBlanks(s.text, at+1)
 		return s.cut(from, endOfLine(s.text, from), ruleMessage)
 	}
@@ -127,9 +131,6 @@ func (s *scanner) introduced(at int) int {
 		value := s.text[v.from:v.to]
 		if value == Mask || (isIdentifier(value) && !hasDigit(value)) {
 			return at
-		}
-		if strings.HasPrefix(s.text[v.to:], "' for column") {
-			return s.cut(v.from, v.to, ruleMessage)
 		}
 		return s.cut(v.from, v.to, ruleMessage)
 	}
@@ -146,7 +147,8 @@ func phraseBefore(text string, at int, phrase string) bool {
 				(strings.Contains(near, "ncorrect") || strings.Contains(near, "nvalid"))
 		}
 		n := strings.Index(near, phrase)
-		return n >= 0 && !strings.ContainsAny(near[n:], "\n:'\"") && (phrase != "column" || strings.Contains(text[max(0, at-128):at], "COPY "))
+		return n >= 0 && !strings.ContainsAny(near[n:], "\n:'\"") && (phrase != "column" ||
+			strings.Contains(text[max(0, at-128):at], "COPY "))
 	}
 	return strings.HasSuffix(near, phrase)
 }
@@ -160,18 +162,34 @@ func hasSuffix(text string, at int, suffixes ...string) bool {
 	return false
 }
 
-// cutTo cuts a value to the first of its closing marks, across lines, or to the end of the text.
+// cutTo cuts a value to the first of its closing marks, which begin with the same byte, across lines. Without one, it
+// cuts to the end of the text.
 func (s *scanner) cutTo(from int, closing ...string) int {
-	end := len(s.text)
-	for _, mark := range closing {
-		if n := strings.Index(s.text[from:end], mark); n >= 0 {
-			end = from + n
-			if mark == "' for key" {
-				break
+	for at := from; at < len(s.text); at++ {
+		n := strings.IndexByte(s.text[at:], closing[0][0])
+		if n < 0 {
+			break
+		}
+		at += n
+		for _, mark := range closing {
+			if strings.HasPrefix(s.text[at:], mark) {
+				return s.cut(from, at, ruleMessage)
 			}
 		}
 	}
-	return s.cut(from, end, ruleMessage)
+	return s.cut(from, len(s.text), ruleMessage)
+}
+
+// duplicate cuts the entry that MySQL quotes, which may have quotes of its own.
+func (s *scanner) duplicate(from int) int {
+	const near = 1 << 10
+	part := s.text[from:min(len(s.text), from+near)]
+	for _, mark := range [...]string{"' for key", "' 对于键", "'"} {
+		if n := strings.Index(part, mark); n >= 0 {
+			return s.cut(from, from+n, ruleMessage)
+		}
+	}
+	return s.cut(from, len(s.text), ruleMessage)
 }
 
 // statement cuts the literals in the statement that SQLAlchemy quotes ([SQL: ...]).

@@ -25,8 +25,8 @@ type scanner struct {
 	text    string
 	set     *Settings
 	paths   *[256][]string // of capability URLs
-	content bool // cut content that messages quote
-	shapes  bool // cut keys by their shape
+	content bool           // cut content that messages quote
+	shapes  bool           // cut keys by their shape
 	cuts    []cut
 	// searched is the position up to which query has searched backwards.
 	searched int

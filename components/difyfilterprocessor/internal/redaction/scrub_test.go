@@ -83,7 +83,8 @@ func TestScrubFindsSecrets(t *testing.T) {
 func TestScrubKeepsOtherText(t *testing.T) {
 	for _, text := range []string{
 		"", "GET", "POST /v1/workflows/run", "4062b193-7acf-49d8-88fa-e1cb22331307",
-		"postgresql://127.0.0.1:5432/dify", "http://[::1]:4318/a@b", "https://example.com/users/a@b.com", "user@example.com",
+		"postgresql://127.0.0.1:5432/dify", "http://[::1]:4318/a@b", "https://example.com/users/a@b.com",
+		"user@example.com",
 		"services.app_generate_service.AppGenerateService.generate",
 		"task-1234567890abcdef1234", "app-deployment-6d5f7c9b8d-x2k4z", "sk-learn-is-a-library", "web-app-1",
 		"SELECT accounts.password AS accounts_password FROM accounts WHERE accounts.password = %(password_1)s AND " +
@@ -112,15 +113,16 @@ func TestScrubAllocatesNothingWithoutSecrets(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { everything.scrub(statement, viewText) }))
 }
 
-// A hostile text must not be expensive: each of these would take hours if a search were quadratic.
+// A hostile text must not be expensive: each of these would take minutes if a search were quadratic.
 func TestScrubIsLinear(t *testing.T) {
 	for _, part := range []string{
 		"sk-", "://", "authorization:", "token=${", "bearer%20", "bearer", "-eyJ", "eyJ", "AIza", "[parameters: ",
 		"PRIVATE KEY-----",
-		"-----BEGIN PRIVATE KEY-----", "password='", `password=\"`, "password=(", "a:b@", "app-", "password==", ":", "=",
+		"-----BEGIN PRIVATE KEY-----", "password='", `password=\"`, "password=(", "a:b@", "app-", "password==", ":",
+		"=",
 		"-", "$a", "'", "/*", "--", "\"",
 	} {
-		text := strings.Repeat(part, 1<<20/len(part))
+		text := strings.Repeat(part, 1<<17/len(part))
 		got, _ := everything.scrub(text, viewText)
 		assert.LessOrEqual(t, len(got), 3*len(text))
 		for _, system := range []string{"", "mysql", "postgresql", "redis"} {
@@ -133,7 +135,8 @@ func TestScrubIsLinear(t *testing.T) {
 func FuzzScrub(f *testing.F) {
 	for _, seed := range []string{
 		"password=app-Zk3v9QwX7LmN2pR8sT1uVbYc", "redis://:a@b:c@d", `{"token": "a\\"b"}`, "Bearer eyJhbGciOi.a.b",
-		"-----BEGIN PRIVATE KEY-----[parameters: x]", "authorization: 'a' \"b\"", "secret=\\\"", "://:@", "token=:=>\\'x",
+		"-----BEGIN PRIVATE KEY-----[parameters: x]", "authorization: 'a' \"b\"", "secret=\\\"", "://:@",
+		"token=:=>\\'x",
 	} {
 		f.Add(seed)
 	}

@@ -114,7 +114,8 @@ func (s *shape) end(text string, at int) int {
 	const proof = 96 // number of bytes that decide whether it is a key
 	near := text[:min(len(text), at+max(proof, s.least+1))]
 	end := alphabetEnd(near, at, s.alphabet)
-	for end > at && (text[end-1] == '.' || text[end-1] == '/' || text[end-1] == '=' && end < len(text) && isAlnum(text[end])) {
+	for end > at && (text[end-1] == '.' || text[end-1] == '/' || text[end-1] == '=' && end < len(text) &&
+		isAlnum(text[end])) {
 		end-- // the end of a sentence
 	}
 	if n := end - at; n < s.least || (s.most > 0 && n > s.most) {
@@ -143,7 +144,8 @@ func alphabetEnd(text string, at int, a alphabet) int {
 func isInPath(text string, from, to int) bool {
 	const longestPath = 512
 	begin := from
-	for begin > 0 && from-begin < longestPath && text[begin-1] > ' ' && strings.IndexByte("\"'()<>", text[begin-1]) < 0 {
+	for begin > 0 && from-begin < longestPath && text[begin-1] > ' ' &&
+		strings.IndexByte("\"'()<>", text[begin-1]) < 0 {
 		begin--
 	}
 	end := to
@@ -223,7 +225,8 @@ func (s *scanner) dottedKey(at int) int {
 	switch n := at - begin; {
 	case n == 32 && end-at-1 >= 16 && alphabetEnd(s.text[:at], begin, hexDigits) == at && hasDigit(s.text[begin:at]):
 		return s.cut(begin, end, ruleShape)
-	case n >= 23 && n <= 28 && end-at-1 == 6 && end < len(s.text) && s.text[end] == '.' && looksRandom(s.text[begin:at]):
+	case n >= 23 && n <= 28 && end-at-1 == 6 && end < len(s.text) && s.text[end] == '.' &&
+		looksRandom(s.text[begin:at]):
 		if last := alphabetEnd(s.text, end+1, base64url); last-end-1 >= 27 {
 			return s.cut(begin, last, ruleShape)
 		}

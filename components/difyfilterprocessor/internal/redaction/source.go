@@ -71,13 +71,21 @@ func (s *source) isGenAI() bool {
 		}
 	}
 	name := attrs.Text(s.resource, attrs.ServiceName)
-	return name == "" || strings.HasPrefix(name, "unknown_service") || strings.Contains(strings.ToLower(name), "dify") ||
+	return name == "" || strings.HasPrefix(name, "unknown_service") ||
+		strings.Contains(strings.ToLower(name), "dify") ||
 		attrs.Text(s.resource, attrs.ServiceNamespace) == "dify" || hasGenAI(s.resource) ||
 		emitter.Of(s.resource, false).Dify()
 }
 
+// ownAttributes are set by this processor, on items of any emitter.
+var ownAttributes = words("dify.arrival_time dify.original_time dify.limited dify.role dify.original_status " +
+	"dify.trace_id.unverified " + AttrAudit)
+
 func hasGenAI(m pcommon.Map) bool {
 	for key := range m.All() {
+		if ownAttributes[key] {
+			continue
+		}
 		for _, prefix := range genAIPrefixes {
 			if strings.HasPrefix(key, prefix) {
 				return true
@@ -126,7 +134,8 @@ func isOneWord(v pcommon.Value) bool {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		s := v.Str()
-		return len(s) <= longWord && (isIdentifier(strings.NewReplacer("-", "", ".", "", "/", "").Replace(s)) || s == Mask)
+		return len(s) <= longWord && (isIdentifier(strings.NewReplacer("-", "", ".", "", "/", "").Replace(s)) ||
+			s == Mask)
 	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
 		return false
 	}

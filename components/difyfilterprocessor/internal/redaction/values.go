@@ -12,7 +12,8 @@ func nameBefore(text string, at int) string {
 		end--
 	}
 	begin := end
-	for begin > 0 && end-begin < longestName && (isAlnum(text[begin-1]) || strings.IndexByte("_-.", text[begin-1]) >= 0 ||
+	for begin > 0 && end-begin < longestName && (isAlnum(text[begin-1]) ||
+		strings.IndexByte("_-.", text[begin-1]) >= 0 ||
 		text[begin-1] >= 0x80) {
 		begin--
 	}
@@ -95,7 +96,8 @@ func nextLine(text string, at int) int {
 	}
 	end := bareEnd(text, line)
 	word := text[line:end]
-	if len(word) > 0 && (word[len(word)-1] == ':' || strings.HasPrefix(text[end:], ":") || strings.Contains(word, "=")) {
+	if len(word) > 0 && (word[len(word)-1] == ':' || strings.HasPrefix(text[end:], ":") ||
+		strings.Contains(word, "=")) {
 		return at // another name
 	}
 	return line
@@ -224,5 +226,6 @@ func isNextName(text string, at int) bool {
 	for end < len(text) && end-at < longestName && (isAlnum(text[end]) || strings.IndexByte("_-.", text[end]) >= 0) {
 		end++
 	}
-	return end > at && end < len(text) && (text[end] == '=' || text[end] == ':' || strings.HasPrefix(text[end:], "%3"))
+	return end > at && end < len(text) && (text[end] == '=' || text[end] == ':' ||
+		strings.HasPrefix(text[end:], "%3"))
 }
