@@ -52,7 +52,7 @@ func TestUserIDs(t *testing.T) {
 			assert.Equal(t, want["enduser.id"], got["enduser.id"])
 			continue
 		}
-		assert.Equal(t, map[string]any(want), got)
+		assert.Equal(t, want, got)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/waiting"
 )
 
-// waitingErrors sends the errors for which no telemetry came that says more about the same failure, when they are due: those of failed runs, of log lines and of client spans.
+// waitingErrors sends the errors for which no telemetry came that says more about the same
+// failure, when they are due: those of failed runs, of log lines and of client spans.
 type waitingErrors struct {
 	store  *waiting.Store
 	shared *sharedState

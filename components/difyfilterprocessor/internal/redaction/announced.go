@@ -18,8 +18,8 @@ func (s *scanner) assignment(at, size int) int {
 				return next
 			}
 		}
-		if strength := s.announced(name, at, size); strength != none {
-			if next := s.secretAfter(name, strength, at, size); next > at {
+		if certain := s.announced(name, at, size); certain != none {
+			if next := s.secretAfter(name, certain, at, size); next > at {
 				return next
 			}
 		}
@@ -32,17 +32,17 @@ func (s *scanner) assignment(at, size int) int {
 
 // announced returns how surely a name announces a secret at this place.
 func (s *scanner) announced(name string, at, size int) strength {
-	strength := announces(name)
-	if strength == none {
+	certain := announces(name)
+	if certain == none {
 		if isPairValue(name) && s.pairAnnounces(at, size) {
 			return strong
 		}
 		return none
 	}
-	if strength == strong && s.text[at] == ':' && isParserError(s.text, at, name) {
+	if certain == strong && s.text[at] == ':' && isParserError(s.text, at, name) {
 		return weak
 	}
-	return strength
+	return certain
 }
 
 // isParserError reports whether a message is about a token of a language: Unexpected token: x.
@@ -50,7 +50,7 @@ func isParserError(text string, at int, name string) bool {
 	if !strings.EqualFold(name, "token") && !strings.EqualFold(name, "tokens") {
 		return false
 	}
-	before := strings.TrimRight(strings.TrimRight(text[max(0, at-32):at], " '\"")[:], " ")
+	before := strings.TrimRight(strings.TrimRight(text[max(0, at-32):at], " '\""), " ")
 	if len(before) < len(name) {
 		return false
 	}

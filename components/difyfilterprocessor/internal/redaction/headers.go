@@ -120,10 +120,22 @@ var passwordOptions = []struct {
 	command, option string
 	login           bool
 }{
-	{"mysql", "-p", false}, {"mariadb", "-p", false}, {"sshpass", "-p", false}, {"redis-cli", "-a", false},
-	{"docker login", "-p", false}, {"mongo", "-p", false}, {"curl", "-u", true}, {"wget", "-u", true},
-	{"ldapsearch", "-w", false}, {"smbclient", "-U", true}, {"zip", "-P", false}, {"helm", "-p", false},
-	{"skopeo", "-p", false}, {"az login", "-p", false}, {"rabbitmqadmin", "-p", false}, {"http", "-a", true},
+	{"mysql", "-p", false},
+	{"mariadb", "-p", false},
+	{"sshpass", "-p", false},
+	{"redis-cli", "-a", false},
+	{"docker login", "-p", false},
+	{"mongo", "-p", false},
+	{"curl", "-u", true},
+	{"wget", "-u", true},
+	{"ldapsearch", "-w", false},
+	{"smbclient", "-U", true},
+	{"zip", "-P", false},
+	{"helm", "-p", false},
+	{"skopeo", "-p", false},
+	{"az login", "-p", false},
+	{"rabbitmqadmin", "-p", false},
+	{"http", "-a", true},
 }
 
 func (s *scanner) shortOption(at int) int {

@@ -147,8 +147,8 @@ func isReference(value, name string) bool {
 		return false
 	}
 	first, last := value, value
-	if dot := strings.IndexByte(value, '.'); dot >= 0 {
-		first, last = value[:dot], value[strings.LastIndexByte(value, '.')+1:]
+	if before, _, ok := strings.Cut(value, "."); ok {
+		first, last = before, value[strings.LastIndexByte(value, '.')+1:]
 	}
 	if announces(last) == strong && (last != value || strings.Contains(value, "_") || len(value) < 24) {
 		return true

@@ -23,8 +23,8 @@ var secretNames = []struct {
 }{
 	{strong, "password passwd passphrase passcode secret token apikey accesskey secretkey privatekey accountkey " +
 		"credential authorization cookie signature api_key access_key secret_key private_key auth_key account_key " +
-		"encryption_key signing_key master_key subscription_key license_key licence_key app_key shared_key hmac_key " +
-		"" +
+		"encryption_key signing_key master_key subscription_key license_key app_key shared_key hmac_key " +
+		"licence_key " + //nolint:misspell // British English
 		"access_key_id secret_access_key secret_id secret_key_base client_key session_key webhook_key token_key " +
 		"jsessionid phpsessid sessionid connect_sid asp_net_session_id csrf xsrf csrfmiddlewaretoken jwt bearer " +
 		"auth_code authorization_code verification_code verify_code device_code recovery_code backup_code " +
@@ -137,8 +137,10 @@ func normalize(buffer []byte, name string) (_ []byte, plural bool) {
 	for {
 		b = trimEnd(b)
 		short := false
-		for _, suffix := range [...]string{"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new",
-			"_old", "_hash", "_text", "_confirm", "_confirmation"} {
+		for _, suffix := range [...]string{
+			"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new",
+			"_old", "_hash", "_text", "_confirm", "_confirmation",
+		} {
 			if len(b) > len(suffix) && strings.HasSuffix(string(b), suffix) {
 				b, short = b[:len(b)-len(suffix)], true
 			}

@@ -58,15 +58,15 @@ func (f *filler) fill(path string, of reflect.Value) {
 		f.list(path, of)
 		return
 	}
-	for i := range kind.NumMethod() {
-		f.method(path, of, kind.Method(i).Name)
+	for method := range kind.Methods() {
+		f.method(path, of, method.Name)
 	}
 }
 
 // list adds one element, or one for each type of a metric.
 func (f *filler) list(path string, of reflect.Value) {
 	appended := func() reflect.Value { return of.MethodByName("AppendEmpty").Call(nil)[0] }
-	if _, metrics := of.Interface().(pmetric.MetricSlice); !metrics {
+	if _, metrics := reflect.TypeAssert[pmetric.MetricSlice](of); !metrics {
 		f.fill(path+"[]", appended())
 		return
 	}

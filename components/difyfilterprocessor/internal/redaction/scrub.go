@@ -75,8 +75,9 @@ func (r *Redactor) scan(text string, v view) []cut {
 
 // scanDecoded scans a text without its escapes, one level after the other.
 func (r *Redactor) scanDecoded(text string, v view) []cut {
-	d, changed := decoded{text: text}, true
+	d := decoded{text: text}
 	for range maxLevels {
+		var changed bool
 		if d, changed = decode(d); !changed {
 			return nil
 		}

@@ -34,9 +34,9 @@ var inAlphabet = func() (set [256]uint16) {
 		slashed: "-_/", urlEncoded: "%",
 	} {
 		for c := range set {
-			b := byte(c) //nolint:gosec // an index of 256
+			b := byte(c)
 			in := isAlnum(b) || strings.IndexByte(more, b) >= 0
-			switch alphabet(a) { //nolint:gosec // an index of alphabets
+			switch alphabet(a) {
 			case hexDigits:
 				in = isHexDigit(b)
 			case upperDigits:
@@ -76,7 +76,7 @@ func newShapeIndex(table []shape) *shapeIndex {
 		}
 		for c := range len(inAlphabet) { // a shorter prefix and each character that can follow
 			if inAlphabet[c]&(1<<s.alphabet) != 0 {
-				x.add([prefixBytes]byte{s.prefix[0], s.prefix[1], byte(c)}, s) //nolint:gosec // an index of 256
+				x.add([prefixBytes]byte{s.prefix[0], s.prefix[1], byte(c)}, s)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func isInPath(text string, from, to int) bool {
 		end++
 	}
 	path := text[begin:end]
-	if strings.Contains(path, "://") || strings.IndexAny(path, `/\`) < 0 {
+	if strings.Contains(path, "://") || !strings.ContainsAny(path, `/\`) {
 		return false
 	}
 	if begin >= len(`File "`) && strings.HasSuffix(text[:begin], `File "`) {
@@ -223,7 +223,7 @@ func (s *scanner) dottedKey(at int) int {
 	end := min(len(s.text), at+80)
 	end = alphabetEnd(s.text[:end], at+1, base64url)
 	switch n := at - begin; {
-	case n == 32 && end-at-1 >= 16 && alphabetEnd(s.text[:at], begin, hexDigits) == at && hasDigit(s.text[begin:at]):
+	case n == 32 && end-at > 16 && alphabetEnd(s.text[:at], begin, hexDigits) == at && hasDigit(s.text[begin:at]):
 		return s.cut(begin, end, ruleShape)
 	case n >= 23 && n <= 28 && end-at-1 == 6 && end < len(s.text) && s.text[end] == '.' &&
 		looksRandom(s.text[begin:at]):

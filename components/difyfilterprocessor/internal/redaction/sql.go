@@ -209,8 +209,8 @@ func (s *sqlScan) password() {
 		end++
 	}
 	switch strings.ToUpper(s.text[from:end]) {
-	case "", "IS", "NULL", "NOT", "EXPIRE", "AND", "OR", "FROM", "ASC", "DESC", "LIKE", "IN", "AS", "?", "<>", "!", ">", "<",
-		"WHERE",
+	case "", "IS", "NULL", "NOT", "EXPIRE", "AND", "OR", "FROM", "ASC", "DESC", "LIKE", "IN", "AS", "?", "<>", "!", ">",
+		"<", "WHERE",
 		"VARCHAR", "TEXT", "CHAR", "VALUES", "REQUIRE", "HISTORY", "REUSE", "LOCK", "ON", "USING", "BETWEEN", "||", "SET":
 		return
 	}

@@ -96,7 +96,7 @@ func nextLine(text string, at int) int {
 	}
 	end := bareEnd(text, line)
 	word := text[line:end]
-	if len(word) > 0 && (word[len(word)-1] == ':' || strings.HasPrefix(text[end:], ":") ||
+	if word != "" && (word[len(word)-1] == ':' || strings.HasPrefix(text[end:], ":") ||
 		strings.Contains(word, "=")) {
 		return at // another name
 	}
@@ -107,7 +107,9 @@ func nextLine(text string, at int) int {
 func isStructure(text string, at int) bool {
 	const near = 16
 	end := min(len(text), at+near)
-	for at++; at < end && (isBlank(text[at]) || strings.IndexByte("[({\\bu", text[at]) >= 0); at++ {
+	at++
+	for at < end && (isBlank(text[at]) || strings.IndexByte("[({\\bu", text[at]) >= 0) {
+		at++
 	}
 	return at < len(text) && (text[at] == '"' || text[at] == '\'')
 }
