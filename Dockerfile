@@ -19,6 +19,8 @@ COPY config/overlays /etc/otelcol-dify/overlays
 # The only folder that the collector writes to. A named volume inherits its owner.
 COPY --chown=10001:10001 bin/storage /var/lib/otelcol-dify
 
+# 80 % of 1 GiB. Raise it together with the memory of the container.
+ENV GOMEMLIMIT=800MiB
 USER 10001:10001
 VOLUME /var/lib/otelcol-dify
 # OTLP/gRPC, OTLP/HTTP, own metrics, Dify's metrics, health

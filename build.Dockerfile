@@ -30,6 +30,8 @@ COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
 COPY config/overlays /etc/otelcol-dify/overlays
 COPY --from=build --chown=10001:10001 /src/bin/storage /var/lib/otelcol-dify
 
+# 80 % of 1 GiB. Raise it together with the memory of the container.
+ENV GOMEMLIMIT=800MiB
 USER 10001:10001
 VOLUME /var/lib/otelcol-dify
 EXPOSE 4317 4318 8888 8889 13133

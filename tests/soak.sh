@@ -21,6 +21,7 @@ suites=(
   "alerting     ./alerting"
   "compose      ./compose ./image ./difyenv"
   "upgrade      ./upgrade ./ocb"
+  "hostile      ./hostile"
 )
 limit=100m # for a package, on two cores
 

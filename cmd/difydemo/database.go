@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -29,10 +28,14 @@ type database struct {
 	end  func(context.Context) error
 }
 
+// serverVariable names a PostgreSQL server to use, as postgres://user:password@host:port. It is the demo's own: with
+// the variables of Dify's .env, which an operator's shell may have loaded, the demo would use Dify's server.
+const serverVariable = "OTELCOL_DEMO_POSTGRES_URL"
+
 // openDatabase starts a server, or uses the one that the environment names.
 func openDatabase(ctx context.Context) (*database, error) {
 	start := startServer
-	if os.Getenv("DB_HOST") != "" {
+	if os.Getenv(serverVariable) != "" {
 		start = createDatabase
 	}
 	target, end, err := start(ctx)
@@ -76,18 +79,17 @@ func startServer(ctx context.Context) (*url.URL, func(context.Context) error, er
 	return target, func(context.Context) error { return server.Close() }, err
 }
 
-// createDatabase creates a separate database on the server that Dify's variables name. A real Dify's database is not
-// touched.
+// createDatabase creates a separate database on the server that the environment names.
 func createDatabase(ctx context.Context) (*url.URL, func(context.Context) error, error) {
 	name := "difydemo_" + uuid.NewString()[:8]
-	admin := &url.URL{
-		Scheme: "postgres",
-		User:   url.UserPassword(cmp.Or(os.Getenv("DB_USERNAME"), "postgres"), os.Getenv("DB_PASSWORD")),
-		Host:   net.JoinHostPort(os.Getenv("DB_HOST"), cmp.Or(os.Getenv("DB_PORT"), strconv.Itoa(5432))),
-		Path:   "/postgres",
+	admin, err := url.Parse(os.Getenv(serverVariable))
+	if err != nil || admin.Hostname() == "" || admin.User == nil { // the parser's error quotes the password
+		return nil, nil, errors.New(serverVariable + " is not a URL like postgres://user:password@host:5432")
 	}
+	admin.Path = "/postgres"
+	admin.Host = net.JoinHostPort(admin.Hostname(), cmp.Or(admin.Port(), "5432"))
 	if err := onServer(ctx, admin, "CREATE DATABASE "+name); err != nil {
-		return nil, nil, fmt.Errorf("create a database on the server at DB_HOST: %w", err)
+		return nil, nil, fmt.Errorf("create a database on the server of %s: %w", serverVariable, err)
 	}
 	target := *admin
 	target.Path = "/" + name

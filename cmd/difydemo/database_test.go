@@ -37,14 +37,12 @@ func TestGivenServer(t *testing.T) {
 	}
 	before := databases()
 
-	t.Setenv("DB_HOST", server.Host())
-	t.Setenv("DB_PORT", strconv.Itoa(int(server.Port)))
-	t.Setenv("DB_USERNAME", "postgres")
-	t.Setenv("DB_PASSWORD", "p@ss/word")
-	t.Setenv("DB_DATABASE", "dify")
+	t.Setenv("DB_HOST", "production.invalid") // an operator's shell with Dify's .env
+	t.Setenv(serverVariable, "postgres://postgres:p%40ss%2Fword@"+server.Host()+":"+strconv.Itoa(int(server.Port)))
 	db, err := openDatabase(t.Context())
 	require.NoError(t, err)
 	assert.NotEqual(t, "dify", db.env["DB_DATABASE"], "a real Dify's database is not touched")
+	assert.Equal(t, server.Host(), db.env["DB_HOST"])
 	assert.Equal(t, "p@ss/word", db.env["DB_PASSWORD"])
 	assert.Len(t, databases(), len(before)+1)
 	require.NoError(
@@ -52,4 +50,13 @@ func TestGivenServer(t *testing.T) {
 	)
 	require.NoError(t, db.close(t.Context()))
 	assert.Equal(t, before, databases())
+}
+
+func TestWrongServerVariable(t *testing.T) {
+	for _, value := range []string{"host", "postgres://host", "postgres://u:sec%ret@host"} {
+		t.Setenv(serverVariable, value)
+		_, err := openDatabase(t.Context())
+		require.ErrorContains(t, err, "OTELCOL_DEMO_POSTGRES_URL is not a URL like postgres://user:password@host:5432")
+		assert.NotContains(t, err.Error(), "sec%ret")
+	}
 }

@@ -23,25 +23,26 @@ type broker struct {
 	addrs    []string
 	sentinel bool
 	tls      bool
-	// skipVerify is kombu's ssl_cert_reqs=none (or CERT_NONE).
-	skipVerify                bool
+	// verify and skipVerify are kombu's ssl_cert_reqs; without it both are false.
+	verify, skipVerify bool
+	// skipHost is kombu's ssl_check_hostname=false: the certificate may be for another host.
+	skipHost                  bool
 	caFile, certFile, keyFile string
 	username, password        string
 	db                        int
 }
 
-const expectedForm = "expected redis://user:password@host:port/db, " +
-	"with special characters in the password percent-encoded"
+const expectedForm = "expected redis://user:password@host:port/db"
 
 // parseBroker parses a broker URL. Its errors never quote any part of the URL, which may contain a password.
 func parseBroker(raw string) (broker, error) {
 	var b broker
 	for i, part := range strings.Split(raw, ";") {
-		u, err := url.Parse(strings.TrimSpace(part))
+		u, err := splitURL(part)
 		if err != nil {
-			return broker{}, errors.New("is not a URL; " + expectedForm)
+			return broker{}, err
 		}
-		if i > 0 && u.Scheme != "sentinel" {
+		if i > 0 && u.scheme != "sentinel" {
 			return broker{}, errors.New("may have several URLs, separated by `;`, only if they are sentinel://")
 		}
 		if err := b.add(u); err != nil {
@@ -51,9 +52,9 @@ func parseBroker(raw string) (broker, error) {
 	return b, nil
 }
 
-func (b *broker) add(u *url.URL) error {
+func (b *broker) add(u brokerURL) error {
 	port := redisPort
-	switch u.Scheme {
+	switch u.scheme {
 	case "redis":
 	case "rediss":
 		b.tls = true
@@ -67,37 +68,35 @@ func (b *broker) add(u *url.URL) error {
 			"other brokers of Celery are not supported")
 	}
 	b.network = "tcp"
-	host := u.Hostname()
-	if host == "" {
+	if u.host == "" {
 		return errors.New("has no host; " + expectedForm)
 	}
-	if u.Port() != "" {
-		port = u.Port()
+	if u.port != "" {
+		port = u.port
 	}
-	b.addrs = append(b.addrs, net.JoinHostPort(host, port))
+	b.addrs = append(b.addrs, net.JoinHostPort(u.host, port))
 	b.addCredentials(u)
-	if err := b.setDB(strings.Trim(u.Path, "/")); err != nil {
+	if err := b.setDB(strings.Trim(u.path, "/")); err != nil {
 		return err
 	}
-	return b.setTLS(u.Query())
+	return b.setTLS(u.query)
 }
 
-func (b *broker) addSocket(u *url.URL) error {
-	if u.Path == "" {
+func (b *broker) addSocket(u brokerURL) error {
+	if u.path == "" {
 		return errors.New("has no path to the socket; expected redis+socket:///path/to/redis.sock?virtual_host=1")
 	}
 	b.network = "unix"
-	b.addrs = append(b.addrs, u.Path)
+	b.addrs = append(b.addrs, u.path)
 	b.addCredentials(u)
-	return b.setDB(u.Query().Get("virtual_host"))
+	return b.setDB(u.query.Get("virtual_host"))
 }
 
-func (b *broker) addCredentials(u *url.URL) {
-	if u.User == nil {
-		return
+// addCredentials keeps the first: those of further Sentinels are the same or absent.
+func (b *broker) addCredentials(u brokerURL) {
+	if b.username == "" && b.password == "" {
+		b.username, b.password = u.username, u.password
 	}
-	b.username = u.User.Username()
-	b.password, _ = u.User.Password()
 }
 
 // setDB sets the database's number, which is 0 by default as in kombu.
@@ -105,7 +104,7 @@ func (b *broker) setDB(text string) error {
 	if text == "" {
 		return nil
 	}
-	db, err := strconv.Atoi(text)
+	db, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || db < 0 {
 		return errors.New("must have the number of the database as its path, like redis://host:6379/1")
 	}
@@ -115,17 +114,29 @@ func (b *broker) setDB(text string) error {
 
 // setTLS reads the options that kombu and redis-py accept in a rediss:// URL.
 func (b *broker) setTLS(q url.Values) error {
-	switch strings.TrimPrefix(strings.ToLower(q.Get("ssl_cert_reqs")), "cert_") {
-	case "", "required", "optional": // for a client both mean that the server's certificate is checked
-	case "none":
-		b.skipVerify = true
-	default:
-		return fmt.Errorf("must have %q, %q or %q as ssl_cert_reqs", "required", "optional", "none")
+	if text := q.Get("ssl_cert_reqs"); text != "" {
+		verify, err := verifies(text)
+		if err != nil {
+			return fmt.Errorf("%w as ssl_cert_reqs", err)
+		}
+		b.skipVerify, b.verify = !verify, verify
 	}
+	b.skipHost = strings.EqualFold(q.Get("ssl_check_hostname"), "false")
 	b.caFile = q.Get("ssl_ca_certs")
 	b.certFile = q.Get("ssl_certfile")
 	b.keyFile = q.Get("ssl_keyfile")
 	return nil
+}
+
+// verifies parses Python's names for how a certificate is verified, in the forms that kombu and Dify accept.
+func verifies(text string) (bool, error) {
+	switch strings.TrimPrefix(strings.ToLower(text), "cert_") {
+	case "required", "optional": // for a client both mean that the server's certificate is verified
+		return true, nil
+	case "none":
+		return false, nil
+	}
+	return false, fmt.Errorf("must have %q, %q or %q", "required", "optional", "none")
 }
 
 // identity identifies the broker's database, without credentials.

@@ -6,7 +6,10 @@ package celeryqueuereceiver
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -85,7 +88,55 @@ func tlsConfig(ctx context.Context, cfg *Config, b broker) (*tls.Config, error) 
 	if section.CertFile == "" && section.KeyFile == "" {
 		section.CertFile, section.KeyFile = b.certFile, b.keyFile
 	}
+	if verify, err := verifies(cfg.CertReqs); err == nil && !verify && !b.verify {
+		section.InsecureSkipVerify = true
+	}
 	section.InsecureSkipVerify = section.InsecureSkipVerify || b.skipVerify
 	section.Insecure = false // the scheme has decided
-	return section.LoadTLSConfig(ctx)
+	config, err := section.LoadTLSConfig(ctx)
+	if err == nil && b.skipHost && !config.InsecureSkipVerify {
+		verifyChainOnly(config)
+	}
+	return config, err
 }
+
+// verifyChainOnly accepts a certificate for another host, as long as a trusted authority has issued it.
+func verifyChainOnly(config *tls.Config) {
+	config.InsecureSkipVerify = true
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return errors.New("the server has no certificate")
+		}
+		options := x509.VerifyOptions{Roots: config.RootCAs, Intermediates: x509.NewCertPool()}
+		for _, intermediate := range state.PeerCertificates[1:] {
+			options.Intermediates.AddCert(intermediate)
+		}
+		_, err := state.PeerCertificates[0].Verify(options)
+		return err
+	}
+}
+
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// failLater gives the driver a connection that returns on first use the error of the failed dial. If the dial itself
+// failed, the driver would start a goroutine that tries again every second, even for some time after Close; instead,
+// the next collection dials again.
+func failLater(dial dialer) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err == nil {
+			return conn, nil
+		}
+		idle, _ := net.Pipe() // for deadlines and addresses
+		// A new error: the driver would unwrap err and lose the address.
+		return failedConn{Conn: idle, err: errors.New(err.Error())}, nil
+	}
+}
+
+type failedConn struct {
+	net.Conn
+	err error
+}
+
+func (c failedConn) Read([]byte) (int, error)  { return 0, c.err }
+func (c failedConn) Write([]byte) (int, error) { return 0, c.err }

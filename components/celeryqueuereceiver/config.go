@@ -10,9 +10,11 @@ import (
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 )
 
 // Config is the receiver's section in the collector's configuration.
@@ -37,8 +39,15 @@ type Config struct {
 	// TLS is used with rediss:// only.
 	TLS configtls.ClientConfig `mapstructure:"tls"`
 
+	// CertReqs is Dify's REDIS_SSL_CERT_REQS: CERT_REQUIRED, CERT_OPTIONAL or CERT_NONE. Empty is CERT_REQUIRED. An
+	// ssl_cert_reqs in the URL takes precedence.
+	CertReqs string `mapstructure:"cert_reqs"`
+
 	// Sentinel is used with sentinel:// only.
 	Sentinel SentinelConfig `mapstructure:"sentinel"`
+
+	// decoding is the error of Unmarshal, which Validate returns.
+	decoding error
 }
 
 // DiscoveryConfig is for custom queues, like those of CELERY_WORKER_QUEUES.
@@ -59,9 +68,25 @@ type SentinelConfig struct {
 	Password configopaque.String `mapstructure:"password"`
 }
 
+// durationRanges are what the receiver may ask of Redis, and how late it may see a backlog.
+var durationRanges = map[string]configcheck.Range{
+	"collection_interval": {Min: time.Second, Max: time.Hour},
+	"initial_delay":       {Min: 0, Max: time.Hour},
+	"timeout":             {Min: 100 * time.Millisecond, Max: time.Minute, Zero: "is `collection_interval`"},
+	"discovery::interval": {Min: time.Second, Max: configcheck.Day},
+}
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal leaves its errors to Validate, which returns them with all others.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	c.decoding = configcheck.Decode(conf, c)
+	return nil
+}
+
 // Validate reports every fault of the configuration at once.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.decoding, configcheck.Durations(c, durationRanges)}
 	if c.Endpoint == "" {
 		errs = append(errs, errors.New("`endpoint` must not be empty; set it to Dify's CELERY_BROKER_URL, "+
 			"like redis://:password@redis:6379/1"))
@@ -71,11 +96,12 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("`sentinel::master_name` must not be empty with a sentinel:// endpoint; "+
 			"set it to Dify's CELERY_SENTINEL_MASTER_NAME"))
 	}
+	if _, err := verifies(c.CertReqs); c.CertReqs != "" && err != nil {
+		errs = append(errs, errors.New("`cert_reqs` must be CERT_REQUIRED, CERT_OPTIONAL or CERT_NONE, as Dify's "+
+			"REDIS_SSL_CERT_REQS"))
+	}
 	if len(c.Queues) == 0 {
 		errs = append(errs, errors.New("`queues` must not be empty; leave the key out for all of Dify's queues"))
-	}
-	if c.Discovery.Enabled && c.Discovery.Interval <= 0 {
-		errs = append(errs, errors.New("`discovery::interval` must be positive, like 1m"))
 	}
 	if c.Discovery.Enabled && c.Discovery.MaxQueues < len(c.Queues) {
 		errs = append(errs, fmt.Errorf("`discovery::max_queues` must be at least the number of queues, %d", len(c.Queues)))

@@ -51,8 +51,16 @@ func TestValidate(t *testing.T) {
 			[]string{"`endpoint` must not be empty; set it to Dify's CELERY_BROKER_URL"},
 		},
 		"not a URL": {
-			func(c *Config) { c.Endpoint = "redis://:sec%ret@redis/1" },
+			func(c *Config) { c.Endpoint = "redis:secret@redis/1" },
 			[]string{"`endpoint` is not a URL; expected redis://"},
+		},
+		"a slash in the password": {
+			func(c *Config) { c.Endpoint = "redis://:secret/1@redis:6379/1" },
+			[]string{"`endpoint` has a port that is not a number up to 65535; if the password has `/`, `?` or `#`, write %2F"},
+		},
+		"unknown cert_reqs": {
+			func(c *Config) { c.CertReqs = "maybe" },
+			[]string{"`cert_reqs` must be CERT_REQUIRED, CERT_OPTIONAL or CERT_NONE"},
 		},
 		"another broker": {
 			func(c *Config) { c.Endpoint = "amqp://user:secret@rabbit" },
@@ -84,7 +92,7 @@ func TestValidate(t *testing.T) {
 		},
 		"discovery without a pace": {
 			func(c *Config) { c.Discovery = DiscoveryConfig{Enabled: true, MaxQueues: 100} },
-			[]string{"`discovery::interval` must be positive"},
+			[]string{"`discovery::interval` is 0s: must be from 1s to 24h"},
 		},
 		"fewer queues than named": {
 			func(c *Config) { c.Discovery.Enabled, c.Discovery.MaxQueues = true, 1 },
@@ -93,6 +101,15 @@ func TestValidate(t *testing.T) {
 		"no queues": {
 			func(c *Config) { c.Queues = nil },
 			[]string{"`queues` must not be empty; leave the key out"},
+		},
+		"durations without a unit": {
+			func(c *Config) { c.CollectionInterval, c.Timeout, c.InitialDelay, c.Discovery.Interval = 15, 5, -1, 60 },
+			[]string{
+				"`collection_interval` is 15ns: must be from 1s to 1h; a number without a unit is in ns: " +
+					"add the unit, as in `collection_interval: 15s`",
+				"`timeout` is 5ns: must be from 100ms to 1m", "`initial_delay` is -1ns: must be from 0s to 1h",
+				"`discovery::interval` is 60ns: must be from 1s to 24h",
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +127,11 @@ func TestValidate(t *testing.T) {
 
 func TestMisspeltKey(t *testing.T) {
 	conf := confmap.NewFromStringMap(map[string]any{"endpiont": "redis://redis:6379/1"})
-	require.ErrorContains(t, conf.Unmarshal(createDefaultConfig()), "endpiont")
+	cfg := createDefaultConfig()
+	require.NoError(t, conf.Unmarshal(cfg))
+	err := confmap.Validate(cfg)
+	require.ErrorContains(t, err, "`endpiont` is not a key; did you mean `endpoint`?")
+	require.ErrorContains(t, err, "`endpoint` must not be empty")
 }
 
 func TestEndpointIsOpaque(t *testing.T) {

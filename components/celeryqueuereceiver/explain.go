@@ -28,7 +28,7 @@ var hints = [...]struct{ prefix, hint string }{
 }
 
 // explain puts what to do before the text of an error.
-func explain(err error) error {
+func (s *queueScraper) explain(err error) error {
 	text := err.Error()
 	for _, known := range hints {
 		if strings.HasPrefix(text, known.prefix) {
@@ -37,7 +37,7 @@ func explain(err error) error {
 	}
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no response within `timeout`: %w", err)
+		err = fmt.Errorf("no response within `timeout`: %w", err)
 	}
-	return err
+	return s.server.Explain(err)
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/scraper"
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
 )
@@ -44,11 +45,16 @@ func createMetrics(
 	next consumer.Metrics,
 ) (receiver.Metrics, error) {
 	config := cfg.(*Config)
-	queues := newQueueScraper(config, set)
-	s, err := scraper.NewMetrics(queues.scrape, scraper.WithStart(queues.start), scraper.WithShutdown(queues.shutdown))
+	queues, err := newQueueScraper(config, set)
 	if err != nil {
 		return nil, err
 	}
+	s, err := scraper.NewMetrics(queues.collect, scraper.WithStart(queues.start), scraper.WithShutdown(queues.shutdown))
+	if err != nil {
+		return nil, err
+	}
+	// The helper would log each failed collection as an error with a stack trace; the reporter logs them.
+	set.Logger = zap.NewNop()
 	return scraperhelper.NewMetricsController(
 		&config.ControllerConfig,
 		set,

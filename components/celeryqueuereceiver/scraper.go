@@ -17,9 +17,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 )
 
 type queueScraper struct {
@@ -29,51 +32,94 @@ type queueScraper struct {
 	resource pcommon.Resource
 	request  request
 	finder   *finder // nil unless discovery is on
+	server   neterr.Server
 	client   redis.UniversalClient
+	// telemetry counts collections: scraperhelper's counter of errored points stays 0 if nothing could be read.
+	telemetry *metadata.TelemetryBuilder
+	report    reporter
 }
 
-func newQueueScraper(cfg *Config, set receiver.Settings) *queueScraper {
+// The attribute sets of the receiver's own metric, built once.
+var (
+	resultOK     = attribute.NewSet(attribute.String("result", metadata.AttributeResultOk.String()))
+	resultFailed = attribute.NewSet(attribute.String("result", metadata.AttributeResultFailed.String()))
+)
+
+func newQueueScraper(cfg *Config, set receiver.Settings) (*queueScraper, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
 	s := &queueScraper{
-		cfg:     cfg,
-		logger:  set.Logger,
-		builder: metadata.NewMetricsBuilder(cfg.MetricsBuilderConfig, set),
-		request: newRequest(cfg.KeyPrefix, cfg.Queues),
+		cfg:       cfg,
+		logger:    set.Logger,
+		builder:   metadata.NewMetricsBuilder(cfg.MetricsBuilderConfig, set),
+		request:   newRequest(cfg.KeyPrefix, cfg.Queues),
+		telemetry: telemetry,
+		report:    newReporter(set.Logger),
 	}
 	if cfg.Discovery.Enabled {
 		s.finder = &finder{cfg: cfg}
 	}
 	rb := s.builder.NewResourceBuilder()
 	rb.SetServiceName("dify")
-	rb.SetServiceInstanceID(instanceID(cfg))
+	b, _ := parseBroker(string(cfg.Endpoint)) // Validate has rejected what can't be parsed
+	rb.SetServiceInstanceID(instanceID(cfg, b))
 	s.resource = rb.Emit()
-	return s
+	s.server = neterr.Server{
+		Name: "Redis", Address: b.identity(), Setting: "`endpoint` (CELERY_BROKER_URL)", Plain: "redis://",
+		Secure: "rediss://", Trust: "`tls::ca_file` (REDIS_SSL_CA_CERTS)",
+	}
+	return s, nil
 }
 
 // instanceID returns the same id for the same queues after each restart, so that a series continues.
-func instanceID(cfg *Config) string {
-	b, _ := parseBroker(string(cfg.Endpoint)) // Validate has rejected what can't be parsed
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("celery_queue://"+b.identity()+"/"+cfg.KeyPrefix)).String()
+func instanceID(cfg *Config, broker broker) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("celery_queue://"+broker.identity()+"/"+cfg.KeyPrefix)).String()
 }
 
-func (s *queueScraper) start(ctx context.Context, _ component.Host) error {
-	client, err := newClient(ctx, s.cfg)
-	s.client = client
-	return err
+// start does not fail: without the queues' lengths the collector still delivers everything else.
+func (s *queueScraper) start(ctx context.Context, host component.Host) error {
+	s.report.host = host
+	for _, result := range []attribute.Set{resultOK, resultFailed} { // increase() ignores a counter's first value
+		s.telemetry.CeleryQueueCollections.Add(ctx, 0, metric.WithAttributeSet(result))
+	}
+	return nil
 }
 
 func (s *queueScraper) shutdown(context.Context) error {
+	s.telemetry.Shutdown()
 	if s.client == nil {
 		return nil
 	}
 	return s.client.Close()
 }
 
+// collect is a collection with its report, counted by its result.
+func (s *queueScraper) collect(ctx context.Context) (pmetric.Metrics, error) {
+	metrics, err := s.scrape(ctx)
+	s.report.collected(err, time.Now())
+	result := resultOK
+	if metrics.MetricCount() == 0 {
+		result = resultFailed
+	}
+	s.telemetry.CeleryQueueCollections.Add(ctx, 1, metric.WithAttributeSet(result))
+	return metrics, err
+}
+
 // scrape reads every queue in one round trip. What could not be read gets no data point.
 func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
+	if s.client == nil {
+		client, err := newClient(ctx, s.cfg) // reads the files of `tls`
+		if err != nil {
+			return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", err)
+		}
+		s.client = client
+	}
 	discovery := s.discover(ctx)
 	response, err := s.request.send(ctx, s.client)
 	if err != nil {
-		return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", explain(err))
+		return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", s.explain(err))
 	}
 	now := pcommon.NewTimestampFromTime(time.Now())
 	var failed []string
@@ -90,17 +136,17 @@ func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 		failed = append(failed, "the hash "+s.request.unacked)
 	}
 	metrics := s.builder.Emit(metadata.WithResource(s.resource))
-	return metrics, partial(failed, response.err, discovery)
+	return metrics, s.partial(failed, response.err, discovery)
 }
 
 // partial returns the error of a collection that has gaps.
-func partial(failed []string, reading, discovery error) error {
+func (s *queueScraper) partial(failed []string, reading, discovery error) error {
 	var errs []error
 	if len(failed) > 0 {
-		errs = append(errs, fmt.Errorf("%s could not be read: %w", strings.Join(failed, ", "), explain(reading)))
+		errs = append(errs, fmt.Errorf("%s could not be read: %w", strings.Join(failed, ", "), s.explain(reading)))
 	}
 	if discovery != nil {
-		errs = append(errs, fmt.Errorf("discovery: %w", explain(discovery)))
+		errs = append(errs, fmt.Errorf("discovery: %w", s.explain(discovery)))
 	}
 	if len(errs) == 0 {
 		return nil

@@ -16,8 +16,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadatatest"
 )
 
 func newTestScraper(t *testing.T, endpoint string, change func(*Config)) *queueScraper {
@@ -28,7 +31,8 @@ func newTestScraper(t *testing.T, endpoint string, change func(*Config)) *queueS
 		change(cfg)
 	}
 	require.NoError(t, cfg.Validate())
-	s := newQueueScraper(cfg, receivertest.NewNopSettings(metadata.Type))
+	s, err := newQueueScraper(cfg, receivertest.NewNopSettings(metadata.Type))
+	require.NoError(t, err)
 	require.NoError(t, s.start(t.Context(), componenttest.NewNopHost()))
 	t.Cleanup(func() { assert.NoError(t, s.shutdown(context.Background())) })
 	return s
@@ -127,14 +131,37 @@ func testScrape(t *testing.T, binary string) {
 func TestScrapeWithoutServer(t *testing.T) {
 	md, err := newTestScraper(t, "redis://:"+testPassword+"@127.0.0.1:1/1", nil).scrape(t.Context())
 	require.ErrorContains(t, err, "no queue could be read")
+	require.ErrorContains(t, err, "Redis at 127.0.0.1:1/1, from `endpoint` (CELERY_BROKER_URL): nothing listens there")
 	require.ErrorContains(t, err, "127.0.0.1:1: connect: connection refused")
 	assert.NotContains(t, err.Error(), testPassword)
 	assert.Zero(t, md.MetricCount(), "an error is a gap, never a number")
 }
 
+func TestCollectionsAreCounted(t *testing.T) {
+	telemetry := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.Background())) })
+	set := receivertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = telemetry.NewTelemetrySettings()
+	cfg := createDefaultConfig().(*Config)
+	cfg.Endpoint = "redis://127.0.0.1:1/1"
+	s, err := newQueueScraper(cfg, set)
+	require.NoError(t, err)
+	require.NoError(t, s.start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { assert.NoError(t, s.shutdown(context.Background())) })
+	for range 2 {
+		_, err = s.collect(t.Context())
+		require.Error(t, err)
+	}
+	metadatatest.AssertEqualCeleryQueueCollections(t, telemetry, []metricdata.DataPoint[int64]{
+		{Attributes: resultOK, Value: 0}, {Attributes: resultFailed, Value: 2},
+	}, metricdatatest.IgnoreTimestamp())
+}
+
 func TestInstanceID(t *testing.T) {
 	id := func(endpoint, prefix string) string {
-		return instanceID(&Config{Endpoint: configopaque.String(endpoint), KeyPrefix: prefix})
+		b, err := parseBroker(endpoint)
+		require.NoError(t, err)
+		return instanceID(&Config{Endpoint: configopaque.String(endpoint), KeyPrefix: prefix}, b)
 	}
 	first := id("redis://:one@redis:6379/1", "")
 	assert.Equal(t, first, id("redis://:other@redis/1", ""), "a new password is the same broker")

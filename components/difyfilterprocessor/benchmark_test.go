@@ -163,3 +163,28 @@ func BenchmarkRecordedTraces(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(spans), "ns/span")
 }
+
+// BenchmarkLimits measures the share of the limits in the cost of the recordings of a real Dify. Each batch is
+// processed alternately with and without them, and the sum of the fastest rounds excludes other load on the machine.
+func BenchmarkLimits(b *testing.B) {
+	batches := recordedTraces(b)
+	filters := [2]*harness{newHarness(b, func(c *Config) { c.Limits.Enabled = false }), newHarness(b)}
+	best := make([][2]time.Duration, len(batches))
+	for b.Loop() {
+		for n, td := range batches {
+			for i, f := range filters {
+				in := copyTraces(td)
+				start := time.Now()
+				f.traces(b, in)
+				if took := time.Since(start); best[n][i] == 0 || took < best[n][i] {
+					best[n][i] = took
+				}
+			}
+		}
+	}
+	var total [2]time.Duration
+	for _, of := range best {
+		total[0], total[1] = total[0]+of[0], total[1]+of[1]
+	}
+	b.ReportMetric(100*(float64(total[1])/float64(total[0])-1), "%limits")
+}

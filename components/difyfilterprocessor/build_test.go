@@ -5,6 +5,7 @@ package difyfilterprocessor
 
 import (
 	"maps"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -77,6 +78,7 @@ func fill(span ptrace.Span, spec spanSpec) {
 	span.SetParentSpanID(spanID(spec.parent))
 	span.SetName(spec.name)
 	span.SetKind(spec.kind)
+	span.SetStartTimestamp(pcommon.Timestamp(harnessStart * time.Second))
 	_ = span.Attributes().FromRaw(spec.kv)
 	if spec.err != "" {
 		span.Status().SetCode(ptrace.StatusCodeError)
@@ -143,4 +145,10 @@ func durations(res kv, series ...kv) pmetric.Metrics {
 		p.SetTimestamp(pcommon.Timestamp(2000))
 	}
 	return md
+}
+
+// cumulativeSum makes a metric a cumulative sum and returns its points.
+func cumulativeSum(m pmetric.Metric) pmetric.NumberDataPointSlice {
+	m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	return m.Sum().DataPoints()
 }

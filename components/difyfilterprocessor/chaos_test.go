@@ -180,6 +180,7 @@ func (c chaos) metric(m pmetric.Metric) {
 		}
 	case 2:
 		histogram := m.SetEmptyHistogram()
+		histogram.SetAggregationTemporality(pmetric.AggregationTemporality(c.IntN(3)))
 		for range points {
 			p := histogram.DataPoints().AppendEmpty()
 			c.attributes(p.Attributes(), 0)
@@ -192,6 +193,7 @@ func (c chaos) metric(m pmetric.Metric) {
 		}
 	case 3:
 		exponential := m.SetEmptyExponentialHistogram()
+		exponential.SetAggregationTemporality(pmetric.AggregationTemporality(c.IntN(3)))
 		for range points {
 			c.attributes(exponential.DataPoints().AppendEmpty().Attributes(), 0)
 		}
@@ -229,12 +231,12 @@ func (c chaos) metrics() pmetric.Metrics {
 				sm.Scope().SetName(emitter.ScopeResponseCount)
 				m := sm.Metrics().AppendEmpty()
 				m.SetName(difysemconv.MetricServerResponseCount)
-				c.number(m.SetEmptySum().DataPoints().AppendEmpty())
+				c.number(cumulativeSum(m).AppendEmpty())
 			}
 			if c.IntN(4) == 0 {
 				m := sm.Metrics().AppendEmpty()
 				m.SetName("http.server.active_requests")
-				points := m.SetEmptySum().DataPoints()
+				points := cumulativeSum(m)
 				for _, host := range []string{"a", "b"} {
 					p := points.AppendEmpty()
 					p.SetIntValue(1)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	// left to a processor that follows them all.
 	WholeTraces bool `mapstructure:"whole_traces"`
 
+	Limits    LimitsConfig    `mapstructure:"limits"`
 	Drop      DropConfig      `mapstructure:"drop"`
 	Status    StatusConfig    `mapstructure:"status"`
 	Logs      LogsConfig      `mapstructure:"logs"`
@@ -39,6 +41,36 @@ var _ confmap.Unmarshaler = (*Config)(nil)
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	c.decoding = configcheck.Decode(conf, c)
 	return nil
+}
+
+// LimitsConfig bounds what a client can send. What exceeds a bound is cut, counted and marked.
+type LimitsConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// MaxStringLength is the maximum length of a string or bytes value, in bytes.
+	MaxStringLength int `mapstructure:"max_string_length"`
+	// MaxItemSize is the maximum size of a span, log record or resource, in bytes.
+	MaxItemSize int `mapstructure:"max_item_size"`
+	// MaxPointSize is the maximum size of the attributes of a data point, and of the resource of metrics, in bytes.
+	MaxPointSize int `mapstructure:"max_point_size"`
+	// MaxDepth is the maximum number of maps and lists within each other.
+	MaxDepth int `mapstructure:"max_depth"`
+	// MaxAttributes is the maximum number of attributes of an item, and of entries of a map.
+	MaxAttributes int `mapstructure:"max_attributes"`
+	// MaxEvents and MaxLinks are the maximum numbers of events and links of a span.
+	MaxEvents int `mapstructure:"max_events"`
+	MaxLinks  int `mapstructure:"max_links"`
+	// MaxBuckets is the maximum number of buckets, quantiles and exemplars of a data point, each.
+	MaxBuckets int `mapstructure:"max_buckets"`
+	// MaxSeries and MaxProcesses are the maximum numbers of series, and of processes with series, that a pipeline has
+	// passed on within some minutes.
+	MaxSeries    int `mapstructure:"max_series"`
+	MaxProcesses int `mapstructure:"max_processes"`
+	// RetentionDays is the age from which, as in the future, an item's own time is not plausible. 0 is ten years.
+	RetentionDays int `mapstructure:"retention_days"`
+	// PrometheusNames repairs or drops what the Prometheus exporter can't name.
+	PrometheusNames bool `mapstructure:"prometheus_names"`
+	// ConvertExponentialHistograms makes explicit buckets of them.
+	ConvertExponentialHistograms bool `mapstructure:"convert_exponential_histograms"`
 }
 
 // DropConfig switches the built-in noise rules and adds the operator's own.
@@ -100,6 +132,12 @@ type LogsConfig struct {
 // RedactionConfig configures what must not leave the collector.
 type RedactionConfig struct {
 	Enabled bool `mapstructure:"enabled"`
+	// Mode is enforce, or audit: counts and marks what would change, without changing it.
+	Mode string `mapstructure:"mode"`
+	// Unknown is drop or keep: what happens to unknown long or structured values of Dify and of GenAI libraries.
+	Unknown string `mapstructure:"unknown"`
+	// UserIDs is hash, keep or drop: what happens to the IDs of users that are not UUIDs.
+	UserIDs string `mapstructure:"user_ids"`
 	// Keys maps an attribute key, or a prefix that ends in *, to keep, drop, hash or truncate. It extends and overrides
 	// the defaults.
 	Keys map[string]string `mapstructure:"keys"`
@@ -117,7 +155,15 @@ type RedactionConfig struct {
 	Secrets bool `mapstructure:"secrets"`
 	// SecretPatterns are further RE2 patterns. What they match is replaced with ***.
 	SecretPatterns []string `mapstructure:"secret_patterns"`
+	// CapabilityPaths are further paths of URLs that a secret code follows, such as /hooks/.
+	CapabilityPaths []string `mapstructure:"capability_paths"`
 }
+
+// Values of RedactionConfig.Mode.
+const (
+	redactionEnforce = "enforce"
+	redactionAudit   = "audit"
+)
 
 // MemoryConfig bounds the state that the processor keeps between batches.
 type MemoryConfig struct {
@@ -136,6 +182,22 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		ServiceNamespace: "dify",
 		WholeTraces:      true,
+		Limits: LimitsConfig{
+			Enabled:                      true,
+			MaxStringLength:              1 << 20,
+			MaxItemSize:                  4 << 20,
+			MaxPointSize:                 64 << 10,
+			MaxDepth:                     64,
+			MaxAttributes:                1000,
+			MaxEvents:                    128,
+			MaxLinks:                     128,
+			MaxBuckets:                   512,
+			MaxSeries:                    100_000,
+			MaxProcesses:                 2000,
+			RetentionDays:                30,
+			PrometheusNames:              true,
+			ConvertExponentialHistograms: true,
+		},
 		Drop: DropConfig{
 			ParseError:           true,
 			ContextDetach:        true,
@@ -154,6 +216,9 @@ func createDefaultConfig() component.Config {
 		},
 		Redaction: RedactionConfig{
 			Enabled:    true,
+			Mode:       redactionEnforce,
+			Unknown:    redaction.ActionDrop,
+			UserIDs:    redaction.ActionHash,
 			TruncateTo: 256,
 			SQL:        true,
 			URLQueries: true,

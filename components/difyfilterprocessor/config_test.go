@@ -41,6 +41,11 @@ func TestLoadConfig(t *testing.T) {
 		"all": func(c *Config) {
 			c.ServiceNamespace = "ai"
 			c.WholeTraces = false
+			c.Limits = LimitsConfig{
+				MaxStringLength: 1000, MaxItemSize: 5000, MaxPointSize: 6000, MaxDepth: 2, MaxAttributes: 33, MaxEvents: 4,
+				MaxLinks: 5, MaxBuckets: 36, MaxSeries: 8, MaxProcesses: 9,
+				RetentionDays: 7,
+			}
 			c.Drop = DropConfig{BrokerDatabase: 3, Rules: []RuleConfig{
 				{
 					Name: "probe", Drops: "subtree", SpanKind: "server", SpanName: "GET /probe", Root: true, Errors: true,
@@ -56,6 +61,7 @@ func TestLoadConfig(t *testing.T) {
 			c.Status = StatusConfig{ExpectedErrors: []string{"acme.*"}}
 			c.Logs = LogsConfig{TimeZone: "Asia/Shanghai", ServiceName: "dify", JoinWait: 2 * time.Second}
 			c.Redaction = RedactionConfig{
+				Mode: "audit", Unknown: "keep", UserIDs: "drop", CapabilityPaths: []string{"/secret-form/"},
 				Keys:       map[string]string{"gen_ai.prompt": "truncate", "user.*": "hash"},
 				TruncateTo: 64, HashKey: "pepper", SecretPatterns: []string{`ACME-\d+`},
 			}
@@ -90,8 +96,29 @@ func TestInvalidConfig(t *testing.T) {
 			`drop::rules[2]::drops: a rule that drops a record can't use span_name, span_name_regexp, span_kind, root or ` +
 				`errors; remove them`,
 			`drop::rules[3]::name: "twice" is already used; give every rule a unique name`,
+			`drop::rules[4]::name: "utf8" is already used; give every rule a unique name`,
+		},
+		"limits": {
+			`limits::max_string_length: must be at least 256, is 255; limits::enabled: false switches all off`,
+			`limits::max_item_size: must be at least 4096, is 0`,
+			`limits::max_point_size: must be at least 4096, is 4095`,
+			`limits::max_depth: must be at least 1, is 0`,
+			`limits::max_attributes: must be at least 32, is 31`,
+			`limits::max_events: must be at least 1, is 0`,
+			`limits::max_links: must be at least 1, is -1`,
+			`limits::max_buckets: must be at least 32, is 31`,
+			`limits::max_series: must be at least 1, is 0`,
+			`limits::max_processes: must be at least 1, is 0`,
+			`limits::retention_days: must be at least 0, is -1`,
+		},
+		"item_size": {
+			`limits::max_item_size: must not be less than limits::max_string_length (5000), is 4999`,
 		},
 		"redaction": {
+			`redaction::mode: must be enforce or audit, is "dry_run"`,
+			`redaction::unknown: must be drop or keep, is "hash"`,
+			`redaction::user_ids: must be hash or keep or drop, is "truncate"`,
+			`redaction::capability_paths[0]: must begin with /, as in /hooks/, is "hooks"`,
 			`redaction::keys::a: must be keep, drop, hash or truncate, is "remove"`,
 			`redaction::keys::*: must be an attribute key, or a prefix with one * at its end`,
 			`redaction::keys::a*b: must be an attribute key, or a prefix with one * at its end`,

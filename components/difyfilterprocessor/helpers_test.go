@@ -35,6 +35,9 @@ type harness struct {
 	clock     time.Time
 }
 
+// harnessStart is the time at which a harness begins.
+const harnessStart = 1795426800
+
 func newHarness(tb testing.TB, change ...func(*Config)) *harness {
 	tb.Helper()
 	cfg := createDefaultConfig().(*Config)
@@ -42,7 +45,7 @@ func newHarness(tb testing.TB, change ...func(*Config)) *harness {
 		c(cfg)
 	}
 	require.NoError(tb, cfg.Validate())
-	b := &harness{telemetry: componenttest.NewTelemetry(), clock: time.Unix(1795426800, 0)}
+	b := &harness{telemetry: componenttest.NewTelemetry(), clock: time.Unix(harnessStart, 0)}
 	tb.Cleanup(func() { require.NoError(tb, b.telemetry.Shutdown(context.Background())) })
 	shared := newState(cfg)
 	shared.now = func() time.Time { return b.clock }

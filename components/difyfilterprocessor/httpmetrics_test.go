@@ -48,6 +48,35 @@ func TestDurationLabelsAreCurrent(t *testing.T) {
 	}), p.Attributes().AsRaw())
 }
 
+func TestStatusCodesAreNumbers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		key          string
+		status, want any
+		failures     int
+	}{
+		"a number":           {"http.status_code", 503, int64(503), 1},
+		"text":               {"http.status_code", "503", int64(503), 1},
+		"text, current name": {"http.response.status_code", "404", int64(404), 1},
+		"a double":           {"http.status_code", 500.0, int64(500), 1},
+		"text, no error":     {"http.status_code", "200", int64(200), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			labels := flaskLabels("a:1", "/x", 0)
+			delete(labels, "http.status_code")
+			labels[tt.key] = tt.status
+			md := newHarness(t).metrics(t, durations(difyProcess(1), labels))
+			p := metricByName(t, md, "http.server.duration").Histogram().DataPoints().At(0)
+			assert.Equal(t, tt.want, p.Attributes().AsRaw()["http.response.status_code"])
+			assert.NotContains(t, p.Attributes().AsRaw(), "http.status_code")
+			if tt.failures > 0 {
+				failures := metricByName(t, md, "http.server.error.count").Sum().DataPoints()
+				assert.Equal(t, tt.failures, failures.Len())
+				assert.Equal(t, tt.want, failures.At(0).Attributes().AsRaw()["http.response.status_code"])
+			}
+		})
+	}
+}
+
 // Clients control the Host header: series that differ only in it become one series with the sum.
 func TestHostLabelsAreRemovedAndNothingIsLost(t *testing.T) {
 	b := newHarness(t)
@@ -96,7 +125,7 @@ func TestSumsAreAddedUp(t *testing.T) {
 	require.NoError(t, rm.Resource().Attributes().FromRaw(difyProcess(1)))
 	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	m.SetName("http.server.active_requests")
-	m.SetEmptySum()
+	cumulativeSum(m)
 	for i, host := range []string{"a", "b", "c"} {
 		p := m.Sum().DataPoints().AppendEmpty()
 		p.Attributes().PutStr("http.host", host)
@@ -115,7 +144,7 @@ func TestCountsAreDerived(t *testing.T) {
 	sampled.Scope().SetName(emitter.ScopeResponseCount)
 	m := sampled.Metrics().AppendEmpty()
 	m.SetName(difysemconv.MetricServerResponseCount)
-	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+	cumulativeSum(m).AppendEmpty().SetIntValue(1)
 
 	md := b.metrics(t, in)
 	assert.Equal(t, 1, md.ResourceMetrics().At(0).ScopeMetrics().Len(), "the empty scope is removed")

@@ -22,15 +22,15 @@ func TestContentInMessagesIsRemoved(t *testing.T) {
 				`'CONTENT of a user\'s }'}, 'files': []} invoke_from=<x>`,
 			`run with params: app_id='d768' user=_EndUser(TYPE=<_UserType.END_USER: 'end_user'>) args=*** invoke_from=<x>`,
 		},
-		"JSON": {`got {"query": "CONTENT of a user", "n": 1}`, `got {"query": ***, "n": 1}`},
+		"JSON": {`got {"query": "CONTENT of a user", "n": 1}`, `got {"query": "***", "n": 1}`},
 		"JSON in JSON": {
 			`got "{\"query\": \"CONTENT of a user\", \"n\": 1}"`,
-			`got "{\"query\": \***, \"n\": 1}"`,
+			`got "{\"query\": \"***\", \"n\": 1}"`,
 		},
 		"truncated": {`args={'q': 'CONTENT of a user`, `args=***`},
 		"pydantic": {
 			`Input should be x [type=y, input_value='CONTENT of a user', input_type=str]`,
-			`Input should be x [type=y, input_value=***, input_type=str]`,
+			`Input should be x [type=y, input_value='***', input_type=str]`,
 		},
 		"request body": {
 			"Received Request POST -> /v1/x, Request Body:\n{\n \"a\": \"CONTENT of a user\"\n}",
@@ -50,9 +50,9 @@ func TestContentInMessagesIsRemoved(t *testing.T) {
 		},
 		"PostgreSQL's line": {"(psycopg2.errors.X) no\nLINE 1: SELECT a FROM b WHERE c = 'CONTENT of a " +
 			"user'\n                ^\n[SQL: SELECT 'CONTENT of a user']\n(Background on", "(psycopg2.errors.X) no\nLINE 1: " +
-			"***\n                ^\n[SQL: SELECT '***']\n(Background on"},
+			"SELECT a FROM b WHERE c = '***'\n                ^\n[SQL: SELECT '***']\n(Background on"},
 		"the same in a Python representation": {`E("no\nLINE 1: SELECT \'CONTENT of a user\'\n  ^\n[SQL: SELECT ` +
-			`\'CONTENT of a user\']\n(Background on")`, `E("no\nLINE 1: ***\n  ^\n[SQL: SELECT \'***\']\n(Background on")`},
+			`\'CONTENT of a user\']\n(Background on")`, `E("no\nLINE 1: SELECT \'***\'\n  ^\n[SQL: SELECT \'***\']\n(Background on")`},
 		"a key": {
 			`DETAIL:  Key (email)=(CONTENT of (a) user) already exists.`,
 			`DETAIL:  Key (email)=(***) already exists.`,

@@ -11,13 +11,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/arrival"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/httpmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/limits"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/recordid"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/series"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
@@ -26,17 +29,23 @@ import (
 type passes struct {
 	cfg      *Config
 	state    *state
+	limiter  *limits.Limiter
+	series   *series.Bound
 	matcher  *noise.Matcher
 	redactor *redaction.Redactor
 	status   *spanrepair.Status
 }
 
 func newPasses(cfg *Config, shared *state) *passes {
+	redactor := redaction.NewRedactor(redactionSettings(&cfg.Redaction))
+	removes := func(key string) bool { return cfg.Redaction.Enabled && redactor.Removes(key) }
 	return &passes{
 		cfg:      cfg,
 		state:    shared,
+		series:   series.NewBound(cfg.Limits.MaxSeries, cfg.Limits.MaxProcesses),
+		limiter:  limits.NewLimiter(limitsSettings(&cfg.Limits, removes)),
 		matcher:  noise.NewMatcher(noiseSettings(&cfg.Drop)),
-		redactor: redaction.NewRedactor(redactionSettings(&cfg.Redaction)),
+		redactor: redactor,
 		status:   spanrepair.NewStatus(cfg.Status.ExpectedErrors),
 	}
 }
@@ -49,6 +58,8 @@ type traceBatch struct {
 	roles   []string         // of each resource
 	tally   tally.Tally
 }
+
+func (p *passes) limitTraces(b *traceBatch) { p.limiter.Traces(b.td, &b.tally) }
 
 // recognizeResources determines the origin and the role of each resource, and repairs it.
 func (p *passes) recognizeResources(b *traceBatch) {
@@ -95,7 +106,22 @@ func (p *passes) repairSpans(b *traceBatch) {
 	}
 }
 
-func (p *passes) linkRuns(b *traceBatch) { p.state.runs.Link(b.td, b.origins, b.now) }
+// moveReserved comes before every pass that reads IDs.
+func moveReserved(b *traceBatch) {
+	for _, rs := range b.td.ResourceSpans().All() {
+		attrs.MoveReserved(rs.Resource().Attributes())
+		for _, ss := range rs.ScopeSpans().All() {
+			attrs.MoveReserved(ss.Scope().Attributes())
+			for _, span := range ss.Spans().All() {
+				attrs.MoveReserved(span.Attributes())
+			}
+		}
+	}
+}
+
+func (p *passes) linkRuns(b *traceBatch) {
+	b.tally.Contradict(p.state.runs.Link(b.td, b.origins, b.now))
+}
 
 func (p *passes) dropSpans(b *traceBatch) { p.state.pruner.Prune(b.td, b.roles, b.now, &b.tally) }
 
@@ -107,12 +133,30 @@ func convertLoggedExceptions(b *traceBatch) {
 
 func (p *passes) redactTraces(b *traceBatch) { p.redactor.Traces(b.td, &b.tally) }
 
+// noteSpanArrivals comes after redaction, which does not know its attributes.
+func (p *passes) noteSpanArrivals(b *traceBatch) {
+	stamper := arrival.NewStamper(b.now, p.cfg.Limits.retention())
+	for _, rs := range b.td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				stamper.Span(span)
+			}
+		}
+	}
+}
+
 // metricBatch is a batch of metrics with what its passes share.
 type metricBatch struct {
 	md    pmetric.Metrics
 	now   time.Time
 	tally tally.Tally
 }
+
+func (p *passes) limitMetrics(b *metricBatch) { p.limiter.Metrics(b.md, &b.tally) }
+
+func (p *passes) boundSeries(b *metricBatch) { p.series.Apply(b.md, b.now, &b.tally) }
+
+func (p *passes) repairLabels(b *metricBatch) { p.limiter.Labels(b.md, &b.tally) }
 
 func (p *passes) repairMetrics(b *metricBatch) {
 	for _, rm := range b.md.ResourceMetrics().All() {
@@ -125,6 +169,9 @@ func (p *passes) repairMetrics(b *metricBatch) {
 func (p *passes) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatch) {
 	res := rm.Resource().Attributes()
 	from := emitter.Of(res, emitter.HasEnterpriseMetrics(rm))
+	if from == emitter.SDK {
+		p.state.processes.SetInstanceID(rm, b.now)
+	}
 	identity.SetInstanceID(res, from)
 	if from == emitter.SDK {
 		identity.SetInstanceIDByStart(rm)
@@ -153,6 +200,18 @@ type logBatch struct {
 	ld    plog.Logs
 	now   time.Time
 	tally tally.Tally
+}
+
+func moveReservedOfRecords(b *logBatch) {
+	for _, rl := range b.ld.ResourceLogs().All() {
+		attrs.MoveReserved(rl.Resource().Attributes())
+		for _, sl := range rl.ScopeLogs().All() {
+			attrs.MoveReserved(sl.Scope().Attributes())
+			for _, record := range sl.LogRecords().All() {
+				attrs.MoveReserved(record.Attributes())
+			}
+		}
+	}
 }
 
 func (p *passes) repairLogResources(b *logBatch) {
@@ -191,3 +250,15 @@ func stampRecords(b *logBatch) {
 }
 
 func (p *passes) redactLogs(b *logBatch) { p.redactor.Logs(b.ld, &b.tally) }
+
+// noteRecordArrivals comes after the IDs of records, which must not depend on it.
+func (p *passes) noteRecordArrivals(b *logBatch) {
+	stamper := arrival.NewStamper(b.now, p.cfg.Limits.retention())
+	for _, rl := range b.ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				stamper.Record(record)
+			}
+		}
+	}
+}

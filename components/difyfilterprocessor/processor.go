@@ -11,17 +11,24 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/limits"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/logthrottle"
 )
 
 // filter is the processor. It runs an ordered list of passes over each batch.
 type filter struct {
 	cfg       *Config
 	state     *state
+	limiter   *limits.Limiter
 	joiner    *containerlog.Joiner // nil if lines are not turned into records
 	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+	reported  logthrottle.Once // limits
 
 	tracePasses  []func(*traceBatch)
 	metricPasses []func(*metricBatch)
@@ -41,8 +48,10 @@ func newFilter(cfg *Config, set processor.Settings, shared *state) (*filter, err
 	return &filter{
 		cfg:          cfg,
 		state:        shared,
+		limiter:      p.limiter,
 		joiner:       joiner,
 		telemetry:    telemetry,
+		logger:       set.Logger,
 		tracePasses:  listTracePasses(p),
 		metricPasses: listMetricPasses(p),
 		logPasses:    listLogPasses(p),
@@ -52,11 +61,16 @@ func newFilter(cfg *Config, set processor.Settings, shared *state) (*filter, err
 // listTracePasses returns the passes over traces, in order. If the processor sees only a part of each trace, the
 // passes that need the whole trace are left to the processor that follows.
 func listTracePasses(p *passes) []func(*traceBatch) {
-	list := []func(*traceBatch){
+	var list []func(*traceBatch)
+	if p.cfg.Limits.Enabled {
+		list = append(list, p.limitTraces) // first, since the cost of the other passes depends on what it cuts
+	}
+	list = append(list,
+		moveReserved,
 		p.recognizeResources, // first, since the noise rules need the role
 		p.repairSpans,        // before noise, since the status decides whether a span may be dropped
 		p.linkRuns,           // before noise and redaction, which remove the sources of the IDs
-	}
+	)
 	if p.cfg.WholeTraces {
 		list = append(list,
 			p.dropSpans,
@@ -66,34 +80,50 @@ func listTracePasses(p *passes) []func(*traceBatch) {
 		list = append(list, sortScopes)
 	}
 	if p.cfg.Redaction.Enabled {
-		list = append(list, p.redactTraces) // last, since the other passes read content
+		list = append(list, p.redactTraces) // last of all that read content
+	}
+	if p.cfg.Limits.Enabled {
+		list = append(list, p.noteSpanArrivals)
 	}
 	return list
 }
 
 // listMetricPasses returns the passes over metrics, in order.
 func listMetricPasses(p *passes) []func(*metricBatch) {
-	list := []func(*metricBatch){
-		p.repairMetrics, // before noise, since the identity is derived from all points
+	var list []func(*metricBatch)
+	if p.cfg.Limits.Enabled {
+		list = append(list, p.limitMetrics)
 	}
+	list = append(list, p.repairMetrics) // before noise, since the identity is derived from all points
 	if p.cfg.Drop.SampledResponseCount {
 		list = append(list, dropSampledCount)
 	}
 	if p.cfg.Redaction.Enabled {
 		list = append(list, p.redactMetrics)
 	}
+	if p.cfg.Limits.Enabled && p.cfg.Limits.PrometheusNames {
+		list = append(list,
+			p.repairLabels, // last, since the other passes know attributes by their names
+			p.boundSeries,  // of what the exporter gets
+		)
+	}
 	return list
 }
 
-// listLogPasses returns the passes over log records, in order. Container log lines are turned into records before.
+// listLogPasses returns the passes over log records, in order. Before them, the limits apply, and container log lines
+// are turned into records.
 func listLogPasses(p *passes) []func(*logBatch) {
 	list := []func(*logBatch){
+		moveReservedOfRecords,
 		p.repairLogResources,
 		p.dropRecords,
 		stampRecords, // after noise, which saves hashes, and before redaction, which can make different records equal
 	}
 	if p.cfg.Redaction.Enabled {
 		list = append(list, p.redactLogs)
+	}
+	if p.cfg.Limits.Enabled {
+		list = append(list, p.noteRecordArrivals)
 	}
 	return list
 }
@@ -104,10 +134,21 @@ func run[B any](passes []func(*B), batch *B) {
 	}
 }
 
+// report adds the counts of a batch to the processor's own metrics. It logs each limit once, without content.
+func (f *filter) report(ctx context.Context, t *tally.Tally) {
+	t.Report(ctx, f.telemetry)
+	for limit, n := range t.Limited() {
+		if f.reported.First(limit.String()) {
+			f.logger.Warn("A limit applied to telemetry that was received. From now on it is only counted, "+
+				"in otelcol_dify_filter_limited_values.", zap.Stringer("limit", limit), zap.Int64("values", n))
+		}
+	}
+}
+
 func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	b := &traceBatch{td: td, now: f.state.now()}
 	run(f.tracePasses, b)
-	b.tally.Report(ctx, f.telemetry)
+	f.report(ctx, &b.tally)
 	if td.SpanCount() == 0 {
 		return td, processorhelper.ErrSkipProcessingData
 	}
@@ -117,7 +158,7 @@ func (f *filter) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Tr
 func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
 	b := &metricBatch{md: md, now: f.state.now()}
 	run(f.metricPasses, b)
-	b.tally.Report(ctx, f.telemetry)
+	f.report(ctx, &b.tally)
 	if md.DataPointCount() == 0 {
 		return md, processorhelper.ErrSkipProcessingData
 	}
@@ -126,6 +167,9 @@ func (f *filter) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetri
 
 func (f *filter) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	b := &logBatch{ld: ld, now: f.state.now()}
+	if f.cfg.Limits.Enabled {
+		f.limiter.Logs(ld, &b.tally)
+	}
 	if f.joiner != nil {
 		f.joiner.Process(ld, b.now, &b.tally)
 	}
@@ -143,7 +187,7 @@ func (f *filter) flushLogs(ctx context.Context, all bool) (plog.Logs, error) {
 
 func (f *filter) processRecords(ctx context.Context, b *logBatch) (plog.Logs, error) {
 	run(f.logPasses, b)
-	b.tally.Report(ctx, f.telemetry)
+	f.report(ctx, &b.tally)
 	if b.ld.LogRecordCount() == 0 {
 		return b.ld, processorhelper.ErrSkipProcessingData
 	}

@@ -258,7 +258,7 @@ func metricOf(pid int, scope, name string) pmetric.Metrics {
 	sm.Scope().SetName(scope)
 	m := sm.Metrics().AppendEmpty()
 	m.SetName(name)
-	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
+	cumulativeSum(m).AppendEmpty().SetIntValue(1)
 	return md
 }
 
@@ -369,8 +369,8 @@ func TestCurrentSpanAttributes(t *testing.T) {
 		},
 		"ids up to 1.10.1": {
 			difyProcess(1),
-			kv{"service.tenant.id": "t", "service.user.id": "u"},
-			kv{"dify.tenant_id": "t", "gen_ai.user.id": "u"},
+			kv{"service.tenant.id": "t", "service.user.id": "8c3ec7a9-1a2e-4b52-9f4c-2a8d7f0b6f11"},
+			kv{"dify.tenant_id": "t", "gen_ai.user.id": "8c3ec7a9-1a2e-4b52-9f4c-2a8d7f0b6f11"},
 		},
 		"current names win": {
 			difyProcess(1), kv{"service.tenant.id": "t", "dify.tenant_id": "today"}, kv{"dify.tenant_id": "today"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/containerlog"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/limits"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 )
@@ -44,15 +45,45 @@ func noiseSettings(cfg *DropConfig) noise.Settings {
 	return set
 }
 
+// retention returns the age from which an item's own time is not plausible.
+func (c *LimitsConfig) retention() time.Duration {
+	const day = 24 * time.Hour
+	if c.RetentionDays == 0 {
+		return 3650 * day
+	}
+	return time.Duration(c.RetentionDays) * day
+}
+
+// limitsSettings leaves values whole that redaction removes or hashes, since earlier passes read them.
+func limitsSettings(cfg *LimitsConfig, removes func(key string) bool) limits.Settings {
+	return limits.Settings{
+		MaxStringLength:    cfg.MaxStringLength,
+		MaxItemSize:        cfg.MaxItemSize,
+		MaxPointSize:       cfg.MaxPointSize,
+		MaxDepth:           cfg.MaxDepth,
+		MaxAttributes:      cfg.MaxAttributes,
+		MaxEvents:          cfg.MaxEvents,
+		MaxLinks:           cfg.MaxLinks,
+		MaxBuckets:         cfg.MaxBuckets,
+		PrometheusNames:    cfg.PrometheusNames,
+		ConvertExponential: cfg.ConvertExponentialHistograms,
+		Whole:              removes,
+	}
+}
+
 func redactionSettings(cfg *RedactionConfig) redaction.Settings {
 	set := redaction.Settings{
-		Keys:       cfg.Keys,
-		TruncateTo: cfg.TruncateTo,
-		HashKey:    string(cfg.HashKey),
-		SQL:        cfg.SQL,
-		URLQueries: cfg.URLQueries,
-		Messages:   cfg.Messages,
-		Secrets:    cfg.Secrets,
+		Audit:           cfg.Mode == redactionAudit,
+		Keys:            cfg.Keys,
+		KeepUnknown:     cfg.Unknown == redaction.ActionKeep,
+		UserIDs:         cfg.UserIDs,
+		TruncateTo:      cfg.TruncateTo,
+		HashKey:         string(cfg.HashKey),
+		SQL:             cfg.SQL,
+		URLQueries:      cfg.URLQueries,
+		Messages:        cfg.Messages,
+		Secrets:         cfg.Secrets,
+		CapabilityPaths: cfg.CapabilityPaths,
 	}
 	for _, pattern := range cfg.SecretPatterns {
 		set.SecretPatterns = append(set.SecretPatterns, regexp.MustCompile(pattern))

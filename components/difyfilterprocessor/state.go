@@ -9,27 +9,31 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/workflowrun"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/appowner"
 )
 
 // state has the parts of the processor with state from earlier batches, which the pipelines of one processor ID share.
 // Each part has its own cache and lock. All of the state is bounded, expires and may be lost: a batch that is complete
 // in itself is repaired without it.
 type state struct {
-	now    func() time.Time
-	roles  *identity.RoleCache
-	runs   *workflowrun.Linker
-	pruner *noise.Pruner
+	now       func() time.Time
+	roles     *identity.RoleCache
+	processes *identity.Processes
+	runs      *workflowrun.Linker
+	pruner    *noise.Pruner
 }
 
 func newState(cfg *Config) *state {
 	return &state{
-		now:   time.Now,
-		roles: identity.NewRoleCache(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
+		now:       time.Now,
+		roles:     identity.NewRoleCache(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
+		processes: identity.NewProcesses(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		runs: workflowrun.NewLinker(workflowrun.Settings{
 			MaxTraces:   cfg.Memory.MaxTraces,
 			MaxApps:     cfg.Memory.MaxProcesses,
 			TTL:         cfg.Memory.TTL,
 			WholeTraces: cfg.WholeTraces,
+			Owner:       appowner.Database.Tenant,
 		}),
 		pruner: noise.NewPruner(noise.NewMatcher(noiseSettings(&cfg.Drop)), cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
 	}

@@ -22,12 +22,43 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		c.decoding,
 		configcheck.Durations(c, durationRanges),
+		c.Limits.validate(),
 		c.Drop.validate(),
 		c.Status.validate(),
 		c.Logs.validate(),
 		c.Redaction.validate(),
 		c.Memory.validate(),
 	)
+}
+
+func (c *LimitsConfig) validate() error {
+	var errs []error
+	for _, limit := range []struct {
+		key            string
+		value, minimum int
+	}{
+		{"max_string_length", c.MaxStringLength, 256},
+		{"max_item_size", c.MaxItemSize, 4096},
+		{"max_point_size", c.MaxPointSize, 4096},
+		{"max_depth", c.MaxDepth, 1},
+		{"max_attributes", c.MaxAttributes, 32},
+		{"max_events", c.MaxEvents, 1},
+		{"max_links", c.MaxLinks, 1},
+		{"max_buckets", c.MaxBuckets, 32},
+		{"max_series", c.MaxSeries, 1},
+		{"max_processes", c.MaxProcesses, 1},
+		{"retention_days", c.RetentionDays, 0},
+	} {
+		if limit.value < limit.minimum {
+			errs = append(errs, fmt.Errorf("limits::%s: must be at least %d, is %d; limits::enabled: false switches all off",
+				limit.key, limit.minimum, limit.value))
+		}
+	}
+	if c.MaxItemSize < c.MaxStringLength {
+		errs = append(errs, fmt.Errorf("limits::max_item_size: must not be less than limits::max_string_length (%d), is %d",
+			c.MaxStringLength, c.MaxItemSize))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *DropConfig) validate() error {
@@ -44,7 +75,7 @@ func (c *DropConfig) validate() error {
 	seen := map[string]bool{}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
-		if rule.Name != "" && (seen[rule.Name] || slices.Contains(tally.BuiltinRules, rule.Name)) {
+		if rule.Name != "" && (seen[rule.Name] || isReserved(rule.Name)) {
 			errs = append(
 				errs,
 				fmt.Errorf("drop::rules[%d]::name: %q is already used; give every rule a unique name", i, rule.Name),
@@ -56,6 +87,11 @@ func (c *DropConfig) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// isReserved reports whether a name is already a value of the attribute `rule` of the processor's own metrics.
+func isReserved(rule string) bool {
+	return slices.Contains(tally.BuiltinRules, rule) || slices.Contains(tally.LimitNames(), rule)
 }
 
 // prefixed adds the path of the rule to each of its errors, so that each line of the message is complete.
@@ -150,7 +186,16 @@ var durationRanges = map[string]configcheck.Range{
 }
 
 func (c *RedactionConfig) validate() error {
-	var errs []error
+	errs := []error{
+		oneOf("redaction::mode", c.Mode, redactionEnforce, redactionAudit),
+		oneOf("redaction::unknown", c.Unknown, redaction.ActionDrop, redaction.ActionKeep),
+		oneOf("redaction::user_ids", c.UserIDs, redaction.ActionHash, redaction.ActionKeep, redaction.ActionDrop),
+	}
+	for i, path := range c.CapabilityPaths {
+		if len(path) < 3 || path[0] != '/' {
+			errs = append(errs, fmt.Errorf("redaction::capability_paths[%d]: must begin with /, as in /hooks/, is %q", i, path))
+		}
+	}
 	for key, action := range c.Keys {
 		if !slices.Contains(
 			[]string{redaction.ActionKeep, redaction.ActionDrop, redaction.ActionHash, redaction.ActionTruncate},
@@ -200,6 +245,13 @@ func (c *MemoryConfig) validate() error {
 		errs = append(errs, fmt.Errorf("memory::max_processes: must be 0 (none) or greater, is %d", c.MaxProcesses))
 	}
 	return errors.Join(errs...)
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s: must be %s, is %q", key, strings.Join(allowed, " or "), value)
 }
 
 func compiles(key, pattern string) error {

@@ -38,6 +38,16 @@ type Config struct {
 	// DeadLetterIndex receives the documents that OpenSearch permanently rejects.
 	DeadLetterIndex string `mapstructure:"dead_letter_index"`
 
+	// MaxDocumentSize is the largest document that is sent, in bytes; a larger one becomes a dead letter.
+	MaxDocumentSize int `mapstructure:"max_document_size"`
+
+	// MaxDeadLetterSize is the size to which the document in a dead letter is cut, in bytes.
+	MaxDeadLetterSize int `mapstructure:"max_dead_letter_size"`
+
+	// MaxDeferredSize is how many bytes of documents that wait for their index are put aside. Further ones hold up
+	// the requests that they are in.
+	MaxDeferredSize int64 `mapstructure:"max_deferred_size"`
+
 	// AttemptTimeout ends an attempt without a response; the request is then sent again.
 	AttemptTimeout time.Duration `mapstructure:"attempt_timeout"`
 
@@ -160,9 +170,32 @@ func validateClient(key string, client *confighttp.ClientConfig) error {
 	return errors.Join(errs...)
 }
 
+const minSize = 1024
+
 func (cfg *Config) validateRetry() error {
-	if cfg.Retry.MaxInterval < cfg.Retry.InitialInterval {
-		return errors.New("`retry::max_interval` must not be less than `retry::initial_interval`")
+	var errs []error
+	for key, value := range map[string]int64{
+		"max_document_size":    int64(cfg.MaxDocumentSize),
+		"max_dead_letter_size": int64(cfg.MaxDeadLetterSize),
+	} {
+		if value < minSize {
+			errs = append(errs, fmt.Errorf("`%s` must be at least %d bytes", key, minSize))
+		}
 	}
-	return nil
+	if cfg.MaxDeferredSize < 0 {
+		errs = append(errs, errors.New("`max_deferred_size` must not be negative: 0 puts nothing aside"))
+	}
+	if cfg.Retry.MaxInterval < cfg.Retry.InitialInterval {
+		errs = append(errs, errors.New("`retry::max_interval` must not be less than `retry::initial_interval`"))
+	}
+	return errors.Join(errs...)
+}
+
+// retention is the age up to which a document is in the index of its own day.
+func (cfg *Config) retention() time.Duration {
+	const day = 24 * time.Hour
+	if cfg.Setup.RetentionDays == 0 {
+		return 3650 * day
+	}
+	return time.Duration(cfg.Setup.RetentionDays) * day
 }

@@ -43,6 +43,7 @@ func TestLoadConfig(t *testing.T) {
 	assert.Equal(t, "https://dashboards:5601", cfg.Setup.Dashboards.Endpoint)
 	assert.Equal(t, []string{"dify.tenant_id"}, cfg.IndexKeys)
 	assert.Equal(t, "refused", cfg.DeadLetterIndex)
+	assert.Equal(t, []int{2000, 1024, 0}, []int{cfg.MaxDocumentSize, cfg.MaxDeadLetterSize, int(cfg.MaxDeferredSize)})
 	assert.Equal(t, 10*time.Second, cfg.AttemptTimeout)
 	assert.Equal(t, RetryConfig{InitialInterval: time.Second, MaxInterval: time.Minute}, cfg.Retry)
 	ext := &bulkExtension{cfg: cfg}
@@ -55,6 +56,10 @@ func TestLoadConfig(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for id, want := range map[string][]string{
+		"opensearch_bulk/sizes": {
+			"`max_document_size` must be at least 1024 bytes", "`max_dead_letter_size` must be at least 1024 bytes",
+			"`max_deferred_size` must not be negative: 0 puts nothing aside",
+		},
 		"opensearch_bulk/empty":               {"`storage` is required: name a storage extension, e.g. `storage: file_storage`"},
 		"opensearch_bulk/no_endpoint":         {"`setup::enabled` needs `http::endpoint`: set it to OpenSearch's URL, or `setup::enabled: false`"},
 		"opensearch_bulk/bad_endpoint":        {"`http::endpoint` must be a URL such as `http://opensearch:9200`"},

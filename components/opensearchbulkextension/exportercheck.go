@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/pipelinecheck"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 )
 
@@ -41,8 +42,15 @@ type exporterConfig struct {
 }
 
 // NotifyConfigSnapshot checks the exporters that use the middleware, before any starts, and rejects a configuration
-// that would lose documents.
+// that would lose documents. It warns of pipelines that leak or lose: no other component sees them all.
 func (e *bulkExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensioncapabilities.ConfigSnapshot) error {
+	warnings, err := pipelinecheck.Warnings(snapshot.Effective())
+	if err != nil { // never a reason not to start
+		e.logger.Warn("The pipelines could not be checked", zap.Error(err))
+	}
+	for _, warning := range warnings {
+		e.logger.Warn("The configuration gives up a guarantee: " + warning)
+	}
 	exporters, err := snapshot.Effective().Sub("exporters")
 	if err != nil {
 		return err

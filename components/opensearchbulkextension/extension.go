@@ -44,6 +44,7 @@ type bulkExtension struct {
 	rewriter  *bulkapi.Rewriter
 
 	replayInterval time.Duration
+	deferAfter     time.Duration
 
 	phases *deliver.Phases
 	tasks  sync.WaitGroup
@@ -65,8 +66,9 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 		settings:       set.TelemetrySettings,
 		logger:         set.Logger,
 		telemetry:      recorder,
-		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys),
+		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys, cfg.retention()),
 		replayInterval: deliver.ReplayInterval,
+		deferAfter:     deliver.DeferAfter,
 		phases:         deliver.NewPhases(),
 	}, nil
 }
@@ -134,6 +136,10 @@ func (e *bulkExtension) run(host component.Host, opensearch, dashboards *deliver
 	e.deliverer = deliver.New(deliver.Settings{
 		AttemptTimeout:  e.cfg.AttemptTimeout,
 		DeadLetterIndex: e.cfg.DeadLetterIndex,
+		DeferAfter:      e.deferAfter,
+		MaxDeferred:     e.cfg.MaxDeferredSize,
+		MaxDocument:     e.cfg.MaxDocumentSize,
+		MaxDeadLetter:   e.cfg.MaxDeadLetterSize,
 		Client:          opensearch,
 		Ready:           task.Ready(),
 		Store:           e.store,

@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulktest"
@@ -170,4 +172,21 @@ func TestLifecycleWithoutOpenSearch(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, never.Shutdown(t.Context()))
 	require.Error(t, never.Start(t.Context(), componenttest.NewNopHost()))
+}
+
+func TestWarnsOfPipelinesThatLeakOrLose(t *testing.T) {
+	r := start(t, testConfig(), newTestHost(t))
+	effective := confmap.NewFromStringMap(map[string]any{
+		"exporters": map[string]any{"opensearch": map[string]any{}},
+		"service": map[string]any{"pipelines": map[string]any{
+			"traces": map[string]any{"processors": []any{"batch"}, "exporters": []any{"opensearch"}},
+		}},
+	})
+	snapshot := extensioncapabilities.NewConfigSnapshot(effective, confmap.New())
+	require.NoError(t, r.NotifyConfigSnapshot(t.Context(), snapshot))
+	warnings := r.logs.FilterMessageSnippet("The configuration gives up a guarantee: ")
+	require.Equal(t, 3, warnings.Len())
+	for _, part := range []string{"has no dify_filter", "has batch", "does not name opensearch_bulk"} {
+		assert.Equal(t, 1, warnings.FilterMessageSnippet(part).Len(), part)
+	}
 }

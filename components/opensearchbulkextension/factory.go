@@ -36,9 +36,12 @@ func createDefaultConfig() component.Config {
 			difysemconv.AttrEnvironment,
 			"service.name",
 		},
-		DeadLetterIndex: "otelcol-dify-dead-letter",
-		AttemptTimeout:  time.Minute,
-		Retry:           RetryConfig{InitialInterval: 500 * time.Millisecond, MaxInterval: 30 * time.Second},
+		DeadLetterIndex:   "otelcol-dify-dead-letter",
+		MaxDocumentSize:   16 << 20,
+		MaxDeadLetterSize: 4 << 20,
+		MaxDeferredSize:   256 << 20,
+		AttemptTimeout:    time.Minute,
+		Retry:             RetryConfig{InitialInterval: 500 * time.Millisecond, MaxInterval: 30 * time.Second},
 	}
 }
 

@@ -74,6 +74,7 @@ func testConfig() *Config {
 	cfg.Storage = &storageID
 	cfg.Retry = RetryConfig{InitialInterval: time.Millisecond, MaxInterval: 5 * time.Millisecond}
 	cfg.AttemptTimeout = 10 * time.Second
+	cfg.Setup.RetentionDays = 3650 // the documents of the tests have fixed days
 	return cfg
 }
 

@@ -744,7 +744,7 @@ func TestIncompleteEntryStays(t *testing.T) {
 // storedBody is a document as storage keeps it.
 func storedBody(t *testing.T, uid string) []byte {
 	t.Helper()
-	items, err := bulkapi.NewRewriter(nil).Rewrite(bulktest.Body("l", bulktest.LogDoc(uid, "t")), "")
+	items, err := bulkapi.NewRewriter(nil, 24*time.Hour).Rewrite(bulktest.Body("l", bulktest.LogDoc(uid, "t")), "")
 	require.NoError(t, err)
 	return bulkapi.Join(items)
 }

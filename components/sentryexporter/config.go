@@ -67,6 +67,10 @@ type Config struct {
 	RootWait    time.Duration `mapstructure:"root_wait"`
 	RootWaitMiB int           `mapstructure:"root_wait_mib"`
 
+	// ClientRoots makes transactions of calls to databases, Redis and other services that are below no request, task or
+	// run.
+	ClientRoots bool `mapstructure:"client_roots"`
+
 	// Logs decides which log records become Sentry logs.
 	Logs LogsConfig `mapstructure:"logs"`
 
@@ -245,6 +249,7 @@ func (cfg *Config) queueStorage() *component.ID {
 func (cfg *Config) convertSettings(sdk sentry.SdkInfo) convert.Settings {
 	return convert.Settings{
 		SDK: sdk, SampleRate: cfg.SampleRate, TracesSampleRate: cfg.TracesSampleRate,
+		ClientRoots:  cfg.ClientRoots,
 		IgnoreErrors: cfg.IgnoreErrors, MinSeverity: cfg.Logs.MinSeverity,
 	}
 }

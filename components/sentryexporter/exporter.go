@@ -89,9 +89,10 @@ func (e *sentryExporter) queue(ctx context.Context, p *conversion) error {
 	s := e.shared
 	s.counters.Discarded(ctx, p.Discards...)
 	err := s.queueEvents(ctx, p.Events)
-	s.failedRuns.supersede(ctx, p.Superseded)
-	for _, run := range p.FailedRuns {
-		err = errors.Join(err, s.failedRuns.add(ctx, run))
+	s.waiting.supersede(ctx, p.Superseded)
+	s.waiting.handled(ctx, p.handled...)
+	for _, it := range p.Waiting {
+		err = errors.Join(err, s.waiting.add(ctx, it))
 	}
 	_, itemsErr := s.queueItems(ctx, e.queues, p.Items)
 	if err = errors.Join(err, itemsErr); err != nil {

@@ -202,7 +202,7 @@ func TestRunsArePendingOnDiskAcrossARestart(t *testing.T) {
 
 	host, closeDisk = diskHost(t, dir)
 	h = startHarness(t, storedConfig(r), host, later)
-	assert.Zero(t, h.traces.shared.failedRuns.store.Len(), "nothing is left")
+	assert.Zero(t, h.traces.shared.waiting.store.Len(), "nothing is left")
 	h.stop(t)
 	closeDisk()
 	assert.Len(t, r.raw("event"), 2)
@@ -276,7 +276,7 @@ func TestRunThatFindsTheQueueFullStaysPending(t *testing.T) {
 				require.NoError(t, h.traces.ConsumeTraces(t.Context(), failing(time.Now(), i+1)))
 			}
 			require.NoError(t, h.logs.ConsumeLogs(t.Context(), runRecord("run-1")))
-			waited := h.traces.shared.failedRuns.store
+			waited := h.traces.shared.waiting.store
 			firstDue := time.Now().Add(cfg.RunWindow)
 			require.Eventually(t, func() bool {
 				due, waits := waited.NextDue()

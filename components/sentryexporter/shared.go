@@ -51,7 +51,8 @@ type sharedState struct {
 	converter  *convert.Converter
 	seen       *dedup.Seen
 	pending    *tracetree.Pending
-	failedRuns *failedRuns
+	waiting    *waitingErrors
+	known      *known
 
 	destinations *delivery.Destinations
 	counters     *delivery.Counters
@@ -85,12 +86,13 @@ func newSharedState(
 		identities:   &resource.Cache{Release: cfg.Release, Environment: cfg.Environment},
 		converter:    convert.New(cfg.convertSettings(sdk)),
 		seen:         dedup.NewSeen(),
+		known:        newKnown(),
 		pending:      tracetree.NewPending(cfg.RootWait, cfg.RootWaitMiB<<20),
 		destinations: destinations,
 		counters:     delivery.NewCounters(telemetry, destinations, cfg.ClientReports),
 		stop:         make(chan struct{}),
 	}
-	s.failedRuns = newFailedRuns(s)
+	s.waiting = newWaitingErrors(s)
 	s.pusher = delivery.NewPusher(ctx, delivery.PusherSettings{
 		Destinations: destinations, Counters: s.counters, Logger: set.Logger, UserAgent: sdk.Name + "/" + sdk.Version,
 		Retry: cfg.RetryConfig, MaxAge: cfg.MaxAge, Durable: cfg.queueStorage() != nil,
@@ -110,7 +112,7 @@ func newSharedState(
 func (s *sharedState) observe() error {
 	return errors.Join(
 		s.telemetry.RegisterExporterSentryRunsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(s.failedRuns.store.Len()))
+			o.Observe(int64(s.waiting.store.Len()))
 			return nil
 		}),
 		s.telemetry.RegisterExporterSentrySpansWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -147,20 +149,20 @@ func (s *sharedState) doStart(ctx context.Context, host component.Host) error {
 		return fmt.Errorf("create the HTTP client: %w", err)
 	}
 	s.pusher.SetClient(client)
-	if err := s.openFailedRuns(ctx, host); err != nil {
+	if err := s.openWaiting(ctx, host); err != nil {
 		return err
 	}
 	if err := s.errors.Start(ctx, host); err != nil {
-		return errors.Join(err, s.failedRuns.store.Close(ctx))
+		return errors.Join(err, s.waiting.store.Close(ctx))
 	}
 	s.counters.InitLosses(ctx)
 	s.started = true
-	s.done.Go(s.failedRuns.sendDue)
+	s.done.Go(s.waiting.sendDue)
 	s.done.Go(s.postReports)
 	return nil
 }
 
-func (s *sharedState) openFailedRuns(ctx context.Context, host component.Host) error {
+func (s *sharedState) openWaiting(ctx context.Context, host component.Host) error {
 	if s.cfg.Storage == nil {
 		return nil
 	}
@@ -169,7 +171,7 @@ func (s *sharedState) openFailedRuns(ctx context.Context, host component.Host) e
 	if err != nil {
 		return err
 	}
-	if err := s.failedRuns.store.Open(ctx, client); err != nil {
+	if err := s.waiting.store.Open(ctx, client); err != nil {
 		return errors.Join(err, client.Close(ctx))
 	}
 	return nil
@@ -183,12 +185,12 @@ func (s *sharedState) shutdown(ctx context.Context) error {
 	defer s.telemetry.Shutdown()
 	close(s.stop)
 	s.done.Wait()
-	if s.started && !s.failedRuns.store.Durable() {
-		s.failedRuns.sendAll(ctx)
+	if s.started && !s.waiting.store.Durable() {
+		s.waiting.sendAll(ctx)
 	}
 	err := s.errors.Shutdown(ctx)
 	s.pusher.Shutdown(ctx)
-	return errors.Join(err, s.failedRuns.store.Close(ctx))
+	return errors.Join(err, s.waiting.store.Close(ctx))
 }
 
 // postReports reports discards from time to time. It has its own goroutine, so that a server that does not respond
@@ -217,7 +219,8 @@ func (s *sharedState) queueEvents(ctx context.Context, events []*item.Item) erro
 	s.counters.DiscardedItems(ctx, item.ReasonDuplicate, duplicates...)
 	lost, err := s.queueItems(ctx, s.errors, fresh)
 	if err == nil && lost == 0 {
-		s.failedRuns.supersede(ctx, superseded)
+		s.known.reported(s.now(), fresh...)
+		s.waiting.supersede(ctx, superseded, fresh...)
 	}
 	return err
 }

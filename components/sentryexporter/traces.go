@@ -25,6 +25,8 @@ type conversion struct {
 	shared *sharedState
 	now    time.Time
 	routes *route.Lookup
+	// handled are errors of client spans whose outcome the push has.
+	handled []*item.Item
 	// spanIDs recognize a redelivery of the same spans.
 	spanIDs []item.ID
 }
@@ -70,11 +72,16 @@ func (c *conversion) traces(td ptrace.Traces) {
 	segments := t.Segments()
 	convert.SetRoutes(segments, c.routes)
 	c.Add(c.shared.converter.Exceptions(t.Nodes, c.routes))
+	c.findOutcomes(t)
+	c.shared.known.spans(t, c.now)
 	c.Discard(item.ReasonDuplicate, item.Route{}, protocol.CategorySpan, t.Duplicates)
 	for _, s := range segments {
-		discards, sampledOut := c.shared.converter.SampledOut(s)
+		discards, out := c.shared.converter.SampledOut(s)
+		if !out {
+			discards, out = c.shared.converter.ClientRoot(s)
+		}
 		switch {
-		case sampledOut:
+		case out:
 			c.Add(discards)
 		case s.Complete && !c.alreadySent(s.Root):
 			c.transaction(s)
@@ -84,6 +91,28 @@ func (c *conversion) traces(td ptrace.Traces) {
 	}
 	if c.shared.cfg.RootWait == 0 { // otherwise the exporter releases what is due
 		c.release(c.shared.pending.Due(c.now, len(segments)))
+	}
+}
+
+// findOutcomes finds the errors of client spans that wait for one of the spans, and whose outcome is known now.
+func (c *conversion) findOutcomes(t *tracetree.Tree) {
+	store := c.shared.waiting.store
+	if !store.Waiting() {
+		return
+	}
+	for _, n := range t.Nodes {
+		below := store.Below(convert.SpanID(n.TraceHex(), n.IDHex()))
+		if len(below) == 0 {
+			continue
+		}
+		parent, known := convert.Outcome(n)
+		for _, it := range below {
+			if known {
+				c.handled = append(c.handled, it)
+			} else {
+				store.SetParent(it, parent)
+			}
+		}
 	}
 }
 

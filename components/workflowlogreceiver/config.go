@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 )
 
@@ -242,6 +243,18 @@ func (cfg *Config) port() int {
 // address identifies the database, without credentials: in the checkpoint, in messages, and as the root of stable IDs.
 func (cfg *Config) address() string {
 	return cfg.protocol() + "://" + net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.port())) + "/" + cfg.Database
+}
+
+// server is what an operator knows the database by.
+func (cfg *Config) server() neterr.Server {
+	return neterr.Server{
+		Name: "Dify's database", Address: cfg.address(), Setting: "`host` and `port` (DB_HOST, DB_PORT)",
+		Plain:  "`tls::insecure: true` (OTELCOL_DB_TLS_INSECURE)",
+		Secure: "`tls::insecure: false` (OTELCOL_DB_TLS_INSECURE)",
+		Trust:  "`tls::ca_file`",
+		UnknownHost: "Dify's compose file names it db up to Dify 1.10.0, and db_postgres or db_mysql since, as in " +
+			"Dify's .env",
+	}
 }
 
 func (cfg *Config) limits() checkpoint.Limits {

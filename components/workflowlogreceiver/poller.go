@@ -104,7 +104,7 @@ var errLongInterval = errors.New("closed, since `poll_interval` is long")
 func (p *poller) session(ctx context.Context) error {
 	conn, err := p.connector.Connect(ctx)
 	if err != nil {
-		return err
+		return p.cfg.server().Explain(err)
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

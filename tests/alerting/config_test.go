@@ -57,9 +57,22 @@ func alertmanagerFile(t *testing.T, env map[string]string) (path, text string) {
 		return value, ok
 	})
 	require.NoError(t, err)
+	text = strings.ReplaceAll(text, "/etc/alertmanager/templates", repo.Path("config", "alertmanager", "templates"))
 	path = filepath.Join(t.TempDir(), "alertmanager.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path, text
+}
+
+// rendered returns the file that render.py prints.
+func rendered(t *testing.T, env map[string]string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "python3", repo.Path("config", "alertmanager", "render.py"))
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(out), "/etc/alertmanager/templates", repo.Path("config", "alertmanager", "templates"))
 }
 
 func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
@@ -69,8 +82,12 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 		"MAIL_DEFAULT_SEND_FROM": "Dify <dify@example.com>",
 	}
 	webhook := map[string]string{"OTELCOL_ALERT_WEBHOOK_URL": "https://hooks.example.com/a?b=c&d=e"}
+	chats := map[string]string{
+		"OTELCOL_ALERT_SLACK_URL": "https://hooks.example.com/services/x", "OTELCOL_ALERT_WECOM_SECRET": "s",
+		"OTELCOL_ALERT_WECOM_CORP_ID": "c", "OTELCOL_ALERT_WECOM_AGENT_ID": "7",
+	}
 	both := map[string]string{}
-	for _, some := range []map[string]string{mail, webhook} {
+	for _, some := range []map[string]string{mail, webhook, chats} {
 		maps.Copy(both, some)
 	}
 	for name, test := range map[string]struct {
@@ -81,11 +98,13 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 		"set to nothing":            {env: map[string]string{"OTELCOL_ALERT_MAIL_TO": "", "OTELCOL_ALERT_WEBHOOK_URL": "", "SMTP_SERVER": "", "SMTP_PORT": ""}},
 		"mail":                      {env: mail, mail: true},
 		"webhook":                   {env: webhook, toHook: true},
-		"both":                      {env: both, mail: true, toHook: true},
+		"chats":                     {env: chats},
+		"all":                       {env: both, mail: true, toHook: true},
 		"mail by a plain local MTA": {env: map[string]string{"OTELCOL_ALERT_MAIL_TO": "root@localhost"}, mail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, text := alertmanagerFile(t, test.env)
+			assert.Equal(t, text, rendered(t, test.env), "render.py expands as compose does")
 			check(t, "prometheus-alertmanager", "amtool", "check-config", path)
 			assert.Equal(t, test.mail, strings.Contains(text, "{to: "))
 			assert.Equal(t, test.toHook, strings.Contains(text, "{url: "))

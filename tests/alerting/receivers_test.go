@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -141,6 +142,7 @@ func (m *mailbox) serve(conn net.Conn) {
 func newPluginDaemon(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
+	var calls atomic.Int64
 	mux.HandleFunc("GET /metrics/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		const labels = `plugin_id="langgenius/openai",plugin_type="model",runtime_type="local",operation="invoke_text_embedding"`
@@ -150,6 +152,7 @@ plugin_invocation_duration_seconds_bucket{%[1]s,le="+Inf"} 4
 plugin_invocation_duration_seconds_sum{%[1]s} 2.5
 plugin_invocation_duration_seconds_count{%[1]s} 4
 `, labels)
+		fmt.Fprintf(w, "# TYPE plugin_invocations_total counter\nplugin_invocations_total{%s,status=\"success\"} %d\n", labels, calls.Add(1))
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

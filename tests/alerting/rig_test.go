@@ -105,10 +105,11 @@ func (r *rig) startApplication(t *testing.T) {
 
 // sooner shortens the durations in the shipped files; nothing else in them changes.
 var sooner = map[string]string{
-	"15s": "1s", "5m": "30s", "10m": "10s", "15m": "10s", "30m": "10s", "30s": "1s", "1h": "1h", "4h": "4h",
+	"15s": "1s", "1m": "5s", "2m": "5s", "3m": "10s", "5m": "30s", "10m": "10s", "15m": "10s", "30m": "10s", "30s": "1s",
+	"1h": "1h", "4h": "4h",
 }
 
-var duration = regexp.MustCompile(`\b(15s|30s|5m|10m|15m|30m)\b`)
+var duration = regexp.MustCompile(`\b(15s|30s|1m|2m|3m|5m|10m|15m|30m)\b`)
 
 func shortened(text string) string {
 	return duration.ReplaceAllStringFunc(text, func(d string) string { return sooner[d] })

@@ -61,6 +61,7 @@ func TestLogsExampleAddsThePortAndTheOverlay(t *testing.T) {
 			require.Len(t, service.Ports, 1)
 			assert.Equal(t, "127.0.0.1", service.Ports[0].HostIP)
 			assert.Equal(t, "24224", service.Ports[0].Published)
+			assert.Equal(t, "0.0.0.0:24224", environment(service)["OTELCOL_FLUENT_ENDPOINT"])
 			assert.True(t, service.ReadOnly, "the rest is as before")
 		})
 	}

@@ -108,7 +108,10 @@ func TestKeyIsRightWrongOrMissing(t *testing.T) {
 
 func TestBigPromptArrivesWhole(t *testing.T) {
 	e := readExample(t)
-	b := start(t, startOpenSearch(t), nil, "yaml:processors::dify_filter::redaction::keys: {gen_ai.prompt: keep}")
+	b := start(
+		t, startOpenSearch(t), nil, "yaml:processors::dify_filter::redaction::keys: {gen_ai.prompt: keep}",
+		fmt.Sprintf("yaml:processors::dify_filter::limits: {max_string_length: %d, max_item_size: %[1]d}", 2*bigPrompt),
+	)
 	for _, protocol := range protocols {
 		t.Run(protocol.name, func(t *testing.T) {
 			app := uuid.NewString()

@@ -29,6 +29,10 @@ var subclasses = map[string][]string{
 	"HTTPException":                     httpExceptions,
 	"werkzeug.exceptions.HTTPException": httpExceptions,
 	"UnicodeError":                      unicodeErrors,
+	"openai.APIStatusError": {
+		"openai.BadRequestError", "openai.AuthenticationError", "openai.PermissionDeniedError", "openai.NotFoundError",
+		"openai.ConflictError", "openai.UnprocessableEntityError", "openai.RateLimitError", "openai.InternalServerError",
+	},
 }
 
 var unicodeErrors = []string{"UnicodeDecodeError", "UnicodeEncodeError", "UnicodeTranslateError"}
@@ -53,6 +57,8 @@ var valueErrors = slices.Concat(unicodeErrors, []string{
 	"werkzeug.routing.converters.ValidationError", "numpy.linalg.LinAlgError",
 	// Dify
 	"services.errors.*",
+	"InvokeError", "InvokeConnectionError", "InvokeServerUnavailableError", "InvokeRateLimitError",
+	"InvokeAuthorizationError", "InvokeBadRequestError",
 	"LLMError", "LLMBadRequestError", "ProviderTokenNotInitError", "QuotaExceededError",
 	"AppInvokeQuotaExceededError", "ModelCurrentlyNotSupportError", "CredentialsValidateFailedError",
 	"PluginInvokeError", "PluginLLMPollingUnsupportedError", "ToolProviderNotFoundError", "ToolNotFoundError",

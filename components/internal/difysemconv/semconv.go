@@ -40,6 +40,12 @@ const (
 	AttrNodeTitle = "dify.node.title"
 	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.
 	AttrOriginalStatus = "dify.original_status"
+	// AttrArrivalTime is when an item was accepted, on items whose own time is not plausible. RFC 3339, UTC.
+	AttrArrivalTime = "dify.arrival_time"
+	// AttrOriginalTime is the own time of such an item, as it was sent. RFC 3339, UTC.
+	AttrOriginalTime = "dify.original_time"
+	// AttrLimited names the limits that cut or repaired the item, separated by commas.
+	AttrLimited = "dify.limited"
 	// AttrTraceUnverified is true on a log record whose trace id Dify may have made up.
 	AttrTraceUnverified = "dify.trace_id.unverified"
 

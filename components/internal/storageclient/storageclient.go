@@ -20,8 +20,11 @@ type Owner struct {
 	Name string
 }
 
-// Open opens the storage extension id, which the configuration has under key. Its errors name the key and the
-// fix.
+// otherProcess is the holder of a lock that can't be seen from here.
+const otherProcess = "another process, probably a second collector"
+
+// Open opens the storage extension id, which the configuration has under key. Its errors name the key, the file and the
+// fix. It also fails if another file of the same directory is damaged.
 func Open(ctx context.Context, host component.Host, key string, id component.ID, owner Owner) (storage.Client, error) {
 	found, ok := host.GetExtensions()[id]
 	if !ok {
@@ -32,9 +35,24 @@ func Open(ctx context.Context, host component.Host, key string, id component.ID,
 	if !ok {
 		return nil, fmt.Errorf("`%s`: the extension %q is not a storage extension", key, id)
 	}
-	client, err := extension.GetClient(ctx, owner.Kind, owner.ID, owner.Name)
-	if err != nil {
-		return nil, fmt.Errorf("`%s`: open the storage %q: %w", key, id, err)
+	dir := directory(extension)
+	err := checkFiles(dir)
+	if err == nil {
+		var client storage.Client
+		if client, err = getClient(ctx, extension, owner); err == nil {
+			return client, nil
+		}
+		err = explain(dir, owner, err)
 	}
-	return client, nil
+	return nil, fmt.Errorf("`%s`: open the storage %q: %w", key, id, err)
+}
+
+// getClient returns an error where the database panics, as it does for some damaged files.
+func getClient(ctx context.Context, extension storage.Extension, owner Owner) (client storage.Client, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return extension.GetClient(ctx, owner.Kind, owner.ID, owner.Name)
 }

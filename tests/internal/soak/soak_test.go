@@ -41,7 +41,7 @@ func TestUnknownSuite(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), script, "--check", "workflow").CombinedOutput()
 	require.Error(t, err)
 	assert.Equal(t, `unknown suite "workflow": SUITE is one of stack workflowlog opensearch sentry scale difyfilter `+
-		"alerting compose upgrade\n", string(out))
+		"alerting compose upgrade hostile\n", string(out))
 	for _, args := range [][]string{{"--check"}, {"--check", ""}, {"--check", "scale"}} {
 		out, err := exec.CommandContext(t.Context(), script, args...).CombinedOutput()
 		require.NoError(t, err, string(out))

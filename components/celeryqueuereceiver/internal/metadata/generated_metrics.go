@@ -19,6 +19,32 @@ const (
 	AggregationStrategyMax = "max"
 )
 
+// AttributeResult specifies the value result attribute.
+type AttributeResult int
+
+const (
+	_ AttributeResult = iota
+	AttributeResultOk
+	AttributeResultFailed
+)
+
+// String returns the string representation of the AttributeResult.
+func (av AttributeResult) String() string {
+	switch av {
+	case AttributeResultOk:
+		return "ok"
+	case AttributeResultFailed:
+		return "failed"
+	}
+	return ""
+}
+
+// MapAttributeResult is a helper map of string to AttributeResult attribute value.
+var MapAttributeResult = map[string]AttributeResult{
+	"ok":     AttributeResultOk,
+	"failed": AttributeResultFailed,
+}
+
 var MetricsInfo = metricsInfo{
 	CeleryQueueLength: metricInfo{
 		Name:       "celery.queue.length",

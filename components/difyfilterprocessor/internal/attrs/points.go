@@ -12,6 +12,7 @@ import (
 type Point interface {
 	Attributes() pcommon.Map
 	StartTimestamp() pcommon.Timestamp
+	Timestamp() pcommon.Timestamp
 }
 
 // EachPoint calls do for every data point of a resource.

@@ -81,7 +81,8 @@ func Of(res pcommon.Map, enterprise bool) Origin {
 // hasProcessInstanceID reports whether the resource has the instance ID that package identity sets.
 func hasProcessInstanceID(res pcommon.Map) bool {
 	id := attrs.Text(res, attrs.ServiceInstanceID)
-	return id != "" && id == ProcessID(res)
+	process, start, second := strings.Cut(id, "@")
+	return id != "" && process == ProcessID(res) && (!second || start != "" && strings.Trim(start, "0123456789") == "")
 }
 
 // ProcessID returns <host.name>:<process.pid>, and "" if one of them is absent.

@@ -26,6 +26,10 @@ func TestOf(t *testing.T) {
 			res{"service.name": "x", "host.name": "h", "process.pid": 7, "service.instance.id": "h:7"},
 			false, SDK,
 		},
+		"our instance ID of a second process": {
+			res{"service.name": "x", "host.name": "h", "process.pid": 7, "service.instance.id": "h:7@1795426800"},
+			false, SDK,
+		},
 		"other instance ID": {
 			res{"service.name": "x", "host.name": "h", "process.pid": 7, "service.instance.id": "i"},
 			false, Other,

@@ -46,17 +46,28 @@ func hasAny(attributes pcommon.Map, labels map[string]bool) bool {
 	return false
 }
 
+// updateStatusCode renames the status code, and makes one that is a text a number.
+func updateStatusCode(attributes pcommon.Map) {
+	if status, ok := attributes.Get(attrs.HTTPStatusCode); ok {
+		if code, ok := attrs.ReadStatusCode(status); ok {
+			status.SetInt(code)
+			attributes.Remove(attrs.OldHTTPStatusCode)
+		}
+		return
+	}
+	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok {
+		if code, ok := attrs.ReadStatusCode(status); ok {
+			attributes.Remove(attrs.OldHTTPStatusCode)
+			attributes.PutInt(attrs.HTTPStatusCode, code)
+		}
+	}
+}
+
 func renameLabels(attributes pcommon.Map, metric string) {
 	attrs.Rename(attributes, attrs.OldHTTPMethod, attrs.HTTPMethod)
 	attrs.Rename(attributes, attrs.OldHTTPScheme, attrs.URLScheme)
 	attrs.Rename(attributes, attrs.OldHTTPFlavor, attrs.ProtocolVersion)
-	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && status.Type() == pcommon.ValueTypeInt {
-		code := status.Int()
-		attributes.Remove(attrs.OldHTTPStatusCode)
-		if !attrs.Has(attributes, attrs.HTTPStatusCode) {
-			attributes.PutInt(attrs.HTTPStatusCode, code)
-		}
-	}
+	updateStatusCode(attributes)
 	if strings.HasPrefix(metric, "http.server.") {
 		attrs.Rename(attributes, attrs.OldHTTPTarget, attrs.HTTPRoute) // on metrics, it is the template of the route
 	}

@@ -16,7 +16,8 @@ import (
 )
 
 // SetInstanceID sets service.instance.id. Without it, the cumulative series of several processes have the same
-// identity and overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process.
+// identity and overwrite each other. The ID is <host.name>:<process.pid>, so that it leads to the process. On metrics
+// of Dify's SDK, Processes sets it before.
 func SetInstanceID(res pcommon.Map, from emitter.Origin) {
 	if attrs.Has(res, attrs.ServiceInstanceID) {
 		return

@@ -23,12 +23,15 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                       metric.Meter
-	mu                          sync.Mutex
-	registrations               []metric.Registration
-	DifyFilterDerivedDataPoints metric.Int64Counter
-	DifyFilterDroppedItems      metric.Int64Counter
-	DifyFilterRedactedValues    metric.Int64Counter
+	meter                              metric.Meter
+	mu                                 sync.Mutex
+	registrations                      []metric.Registration
+	DifyFilterContradictoryTenants     metric.Int64Counter
+	DifyFilterDerivedDataPoints        metric.Int64Counter
+	DifyFilterDroppedItems             metric.Int64Counter
+	DifyFilterLimitedValues            metric.Int64Counter
+	DifyFilterRedactedValues           metric.Int64Counter
+	DifyFilterRemovedUnknownAttributes metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -60,6 +63,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.DifyFilterContradictoryTenants, err = builder.meter.Int64Counter(
+		"otelcol_dify_filter_contradictory_tenants",
+		metric.WithDescription("Spans that claim an app for another tenant than Dify's database does or, if workflow_log does not read it, than an earlier span did. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.DifyFilterDerivedDataPoints, err = builder.meter.Int64Counter(
 		"otelcol_dify_filter_derived_data_points",
 		metric.WithDescription("Data points added by the processor (http.server.response.count and http.server.error.count). [Alpha]"),
@@ -72,10 +81,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.DifyFilterLimitedValues, err = builder.meter.Int64Counter(
+		"otelcol_dify_filter_limited_values",
+		metric.WithDescription("Values and parts of items that were cut, repaired or dropped because a client must not send them, by limit. [Alpha]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.DifyFilterRedactedValues, err = builder.meter.Int64Counter(
 		"otelcol_dify_filter_redacted_values",
-		metric.WithDescription("Values that redaction changed or removed. [Alpha]"),
+		metric.WithDescription("Values that redaction changed or removed, or would have with `redaction::mode` set to `audit`. [Alpha]"),
 		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.DifyFilterRemovedUnknownAttributes, err = builder.meter.Int64Counter(
+		"otelcol_dify_filter_removed_unknown_attributes",
+		metric.WithDescription("Attributes that redaction removed as unknown content, by key. `redaction::keys` can keep one. [Alpha]"),
+		metric.WithUnit("{attribute}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

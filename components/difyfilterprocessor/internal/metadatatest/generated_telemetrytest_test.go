@@ -19,16 +19,28 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.DifyFilterContradictoryTenants.Add(context.Background(), 1)
 	tb.DifyFilterDerivedDataPoints.Add(context.Background(), 1)
 	tb.DifyFilterDroppedItems.Add(context.Background(), 1)
+	tb.DifyFilterLimitedValues.Add(context.Background(), 1)
 	tb.DifyFilterRedactedValues.Add(context.Background(), 1)
+	tb.DifyFilterRemovedUnknownAttributes.Add(context.Background(), 1)
+	AssertEqualDifyFilterContradictoryTenants(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualDifyFilterDerivedDataPoints(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualDifyFilterDroppedItems(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualDifyFilterLimitedValues(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualDifyFilterRedactedValues(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualDifyFilterRemovedUnknownAttributes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

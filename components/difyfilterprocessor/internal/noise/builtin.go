@@ -24,9 +24,11 @@ func builtinRules(set *Settings) []*rule {
 			difysemconv.NoiseParseError, difysemconv.NoiseParseErrorText)...)
 	}
 	if set.ContextDetach {
-		// OpenTelemetry for Python logs it with gevent and streaming, together with a ValueError about the token.
+		// OpenTelemetry for Python logs it with gevent and streaming, together with an exception about the token: a
+		// ValueError, or a RuntimeError where the token was used before.
 		rules = append(rules, textNoise(tally.RuleContextDetach,
-			"Failed to detach context", "was created in a different Context")...)
+			"Failed to detach context", "was created in a different Context",
+			"<Token var=<ContextVar name='current_context'", "<Token used var=<ContextVar name='current_context'")...)
 	}
 	if set.NoScript {
 		// redis-py tries EVALSHA first and sends the script if Redis does not have it yet.

@@ -13,7 +13,7 @@ import (
 )
 
 // inAttributes searches the attributes that can describe an error. It skips content that users write, who may ask
-// about the Langfuse error, stack traces, which may show an unrelated exception, and attributes about the
+// about the Langfuse error, stack traces, which may show an unrelated exception, and attributes about users and the
 // infrastructure.
 func (r *rule) inAttributes(attributes pcommon.Map) bool {
 	for key, v := range attributes.All() {
@@ -31,7 +31,7 @@ func describesError(key string) bool {
 	prefix, _, _ := strings.Cut(key, ".")
 	switch prefix {
 	case "db", "net", "http", "url", "server", "client", "network", "node", "celery", "messaging",
-		"gen_ai", "input", "output", "retrieval", "dify":
+		"gen_ai", "input", "output", "retrieval", "dify", "service", "user", "enduser":
 		return false
 	}
 	return true

@@ -25,19 +25,33 @@ const (
 
 const hashMark = "sha256:"
 
-// hash replaces a value with its hash, so that equal values can be recognized.
-func (c *cleaner) hash(v pcommon.Value) {
+// hash replaces a value with its hash, so that equal values can be recognized. The UUID of a user is kept.
+func (c *cleaner) hash(rule keyRule, v pcommon.Value) {
+	by := tally.ReasonKey
 	value := v.AsString()
+	if rule.action == "" {
+		if value == "" || isUUID(value) || v.Type() != pcommon.ValueTypeStr {
+			return
+		}
+		by = tally.ReasonUser
+	}
+	if clean, changed := c.hashed(value); (changed || rule.action != "") && clean != value &&
+		c.changed(by, rule.name) {
+		v.SetStr(clean)
+	}
+}
+
+// hashed returns the hash of a value. It leaves hashes, masks and UUIDs alone.
+func (c *cleaner) hashed(value string) (string, bool) {
 	if digest, ok := strings.CutPrefix(value, hashMark); ok && isDigest(digest) {
-		return // already hashed
+		return value, false // already hashed
 	}
 	h := sha256.New()
-	if c.set.HashKey != "" {
-		h = hmac.New(sha256.New, []byte(c.set.HashKey))
+	if c.redactor.set.HashKey != "" {
+		h = hmac.New(sha256.New, []byte(c.redactor.set.HashKey))
 	}
 	h.Write([]byte(value))
-	v.SetStr(hashMark + hex.EncodeToString(h.Sum(nil)))
-	c.tally.Redact(tally.ReasonKey)
+	return hashMark + hex.EncodeToString(h.Sum(nil)), value != Mask && !isUUID(value)
 }
 
 // isDigest reports whether a text is a SHA-256 digest as hash writes it.
@@ -47,13 +61,13 @@ func isDigest(text string) bool {
 }
 
 // truncate cuts a value after TruncateTo bytes, never within a character. A value that is already cut is left alone.
-func (c *cleaner) truncate(v pcommon.Value) {
+func (c *cleaner) truncate(rule keyRule, v pcommon.Value) {
 	value := v.AsString()
-	if len(value) <= c.set.TruncateTo {
+	if len(value) <= c.redactor.set.TruncateTo {
 		return
 	}
-	if cut := attrs.FirstBytes(value, c.set.TruncateTo) + attrs.TruncatedMark; cut != value {
+	cut := attrs.FirstBytes(value, c.redactor.set.TruncateTo) + attrs.TruncatedMark
+	if cut != value && c.changed(tally.ReasonKey, rule.name) {
 		v.SetStr(cut)
-		c.tally.Redact(tally.ReasonKey)
 	}
 }

@@ -20,7 +20,7 @@ type cleanText struct{ text, language string }
 
 // Shorter texts are searched as fast as they are compared. Longer texts would take too much memory.
 const (
-	minCachedLength = 48
+	minCachedLength = 20
 	maxCachedLength = 4096
 )
 
@@ -37,30 +37,57 @@ type cachePool struct{ pool sync.Pool }
 
 // cleanCache belongs to one redactor, since the configuration determines what is clean. Statements have a cache of
 // their own, since they are searched for literals.
-type cleanCache struct{ secrets, statements cleanTexts }
+type cleanCache struct {
+	texts      [views]cleanTexts
+	statements cleanTexts
+	rules      map[string]keyRule
+}
+
+const (
+	maxCachedKeys  = 4096
+	longestRuleKey = 128
+)
 
 func (p *cachePool) get() *cleanCache {
 	if m, ok := p.pool.Get().(*cleanCache); ok {
 		return m
 	}
-	m := &cleanCache{}
-	m.secrets.seed, m.statements.seed = maphash.MakeSeed(), maphash.MakeSeed()
+	m := &cleanCache{rules: map[string]keyRule{}}
+	for i := range m.texts {
+		m.texts[i].seed = maphash.MakeSeed()
+	}
+	m.statements.seed = maphash.MakeSeed()
 	return m
 }
 
 func (p *cachePool) put(m *cleanCache) { p.pool.Put(m) }
 
-// scrub is scrubber.scrub with a cache.
-func (m *cleanCache) scrub(s *scrubber, text string) (string, bool) {
-	slot := m.secrets.slot(text)
-	if slot != nil && slot.text == text {
-		return text, false
+// rule returns the rule for a key.
+func (m *cleanCache) rule(r *Redactor, key string) keyRule {
+	if rule, ok := m.rules[key]; ok {
+		return rule
 	}
-	clean, found := s.scrub(text)
-	if !found && slot != nil {
+	rule := r.keys.find(key)
+	if rule.name = key; r.set.Secrets {
+		rule.name, _ = r.scrub(key, viewKept)
+	}
+	if len(m.rules) < maxCachedKeys && len(key) <= longestRuleKey {
+		m.rules[key] = rule
+	}
+	return rule
+}
+
+// scrub is Redactor.scrub with a cache.
+func (m *cleanCache) scrub(r *Redactor, text string, v view) (string, found) {
+	slot := m.texts[v].slot(text)
+	if slot != nil && slot.text == text {
+		return text, 0
+	}
+	clean, rules := r.scrub(text, v)
+	if rules == 0 && slot != nil {
 		slot.text = text
 	}
-	return clean, found
+	return clean, rules
 }
 
 // withoutLiterals is the function of that name with a cache.

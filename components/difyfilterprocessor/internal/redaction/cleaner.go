@@ -4,192 +4,253 @@
 package redaction
 
 import (
-	"cmp"
-	"math"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
-// cleaner redacts the values of one batch.
+// cleaner redacts the texts and attributes of one batch.
 type cleaner struct {
-	set      *Settings
-	keys     *keyRules
-	scrubber *scrubber
+	redactor *Redactor
 	cache    *cleanCache
 	tally    *tally.Tally
+	place    tally.Place
+	source   source
+	marks    []string // with ModeAudit, what would change in the current item
 }
 
-// message removes the content that a text about an event quotes, and scrubs it.
-func (c *cleaner) message(value string, to func(string)) {
-	if c.set.Messages && value != "" {
-		clean, found := repeat(value, func(text string) (string, bool) {
-			cuts := findContent(nil, text, c.set.URLQueries)
-			if len(cuts) == 0 {
-				return text, false
-			}
-			return apply(text, cuts), true
-		})
-		if found {
-			to(clean)
-			value = clean
-			c.tally.Redact(tally.ReasonMessage)
-		}
-	}
-	c.text(value, to)
-}
-
-// text scrubs a text outside of attributes.
-func (c *cleaner) text(value string, to func(string)) {
-	if !c.set.Secrets || value == "" {
-		return
-	}
-	if clean, found := c.cache.scrub(c.scrubber, value); found {
-		to(clean)
-		c.tally.Redact(tally.ReasonSecret)
-	}
-}
-
-// attributes redacts a map of attributes and reports whether it changed it.
-func (c *cleaner) attributes(attributes pcommon.Map) bool {
-	before := c.tally.Redacted()
-	dropped := false
-	for key, v := range attributes.All() {
-		dropped = c.attribute(key, v, attributes) || dropped
-	}
-	if dropped {
-		attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return c.drops(key) })
-	}
-	return before != c.tally.Redacted()
-}
-
-func (c *cleaner) drops(key string) bool {
-	action := c.keys.action(key)
-	return action == ActionDrop || (action == "" && key == attrs.URLQuery && c.set.URLQueries)
-}
-
-// attribute redacts one attribute and reports whether the caller must remove it.
-func (c *cleaner) attribute(key string, v pcommon.Value, attributes pcommon.Map) bool {
-	switch c.keys.action(key) {
-	case ActionDrop:
-		c.tally.Redact(tally.ReasonKey)
+// changed counts a change and reports whether to apply it.
+func (c *cleaner) changed(by reason, key string) bool {
+	c.tally.Redact(by, c.place)
+	if !c.redactor.set.Audit {
 		return true
-	case ActionHash:
-		c.hash(v)
-		return false
-	case ActionTruncate:
-		c.value(key, v) // before truncation, which could leave an unrecognizable half of a secret
-		c.truncate(v)
-	case "":
-		if key == attrs.URLQuery && c.set.URLQueries {
-			c.tally.Redact(tally.ReasonQuery)
-			return true
+	}
+	const most = 64
+	if mark := by.String() + " " + c.place.String(); len(c.marks) < most {
+		if key != "" {
+			mark += " " + key
 		}
+		c.marks = append(c.marks, mark)
 	}
-	if v.Type() == pcommon.ValueTypeStr {
-		c.byMeaning(key, v, attributes)
-	}
-	c.value(key, v)
 	return false
 }
 
-// byMeaning removes what is content by the meaning of the key: literals of a statement, the query of a URL.
-func (c *cleaner) byMeaning(key string, v pcommon.Value, attributes pcommon.Map) {
-	switch key {
-	case attrs.OldDBStatement, attrs.DBQueryText:
-		if !c.set.SQL {
-			return
+// text redacts a text that is not an attribute.
+func (c *cleaner) text(place tally.Place, value string, to func(string)) {
+	if value == "" {
+		return
+	}
+	c.place = place
+	c.scrub("", value, viewText, to)
+}
+
+// scrub redacts a text by its view.
+func (c *cleaner) scrub(key, value string, v view, to func(string)) {
+	clean, rules := c.cache.scrub(c.redactor, value, v)
+	if rules == 0 {
+		return
+	}
+	apply := true
+	for r := range tally.Reasons {
+		if rules&(1<<r) != 0 {
+			apply = c.changed(r, key)
 		}
-		if clean, found := c.cache.withoutLiterals(v.Str(),
-			cmp.Or(attrs.Text(attributes, attrs.OldDBSystem), attrs.Text(attributes, attrs.DBSystemName))); found {
-			v.SetStr(clean)
-			c.tally.Redact(tally.ReasonSQL)
-		}
-	case attrs.OldHTTPURL, attrs.OldHTTPTarget, attrs.HTTPRoute, attrs.URLPath, attrs.URLFull:
-		if bare, _, found := strings.Cut(v.Str(), "?"); c.set.URLQueries && found {
-			v.SetStr(bare)
-			c.tally.Redact(tally.ReasonQuery)
-		}
+	}
+	if apply {
+		to(clean)
 	}
 }
 
-// value scrubs a value and everything in it. If the key itself is the name of a secret, every text is a secret.
-func (c *cleaner) value(key string, v pcommon.Value) {
+// attributes redacts a map and reports whether it changed it.
+func (c *cleaner) attributes(place tally.Place, m pcommon.Map) bool {
+	c.place, c.source.item = place, undecided
+	before := c.tally.Redacted()
+	c.entries(m)
+	return before != c.tally.Redacted()
+}
+
+// entries redacts the keys and values of a map.
+func (c *cleaner) entries(m pcommon.Map) {
+	removed, renamed := false, false
+	for key, v := range m.All() {
+		rule := c.cache.rule(c.redactor, key)
+		if by, goes := c.removes(rule, v, m); goes {
+			c.tally.RemoveKey(by, rule.name)
+			removed = c.changed(by, rule.name) || removed
+			continue
+		}
+		renamed = renamed || rule.name != key
+		c.value(rule, key, v, m)
+	}
+	if removed {
+		m.RemoveIf(func(key string, v pcommon.Value) bool {
+			_, goes := c.removes(c.cache.rule(c.redactor, key), v, m)
+			return goes
+		})
+	}
+	if renamed {
+		c.rename(m)
+	}
+	c.pair(m)
+}
+
+// removes reports whether an attribute is removed, and why.
+func (c *cleaner) removes(rule keyRule, v pcommon.Value, m pcommon.Map) (by reason, goes bool) {
+	switch rule.action {
+	case ActionDrop:
+		return tally.ReasonKey, true
+	case "":
+	default:
+		return 0, false
+	}
+	switch rule.class {
+	case content:
+		return tally.ReasonKey, true
+	case query:
+		return tally.ReasonQuery, c.redactor.set.URLQueries
+	case user:
+		return tally.ReasonUser, c.redactor.set.UserIDs == ActionDrop
+	case likely:
+		return tally.ReasonKey, !isOneWord(v) && c.denies(m)
+	case unknown:
+		return tally.ReasonUnknown, isStructured(v) && c.denies(m)
+	}
+	return 0, false
+}
+
+// denies reports whether unknown content is removed: Dify or a GenAI library emitted these attributes.
+func (c *cleaner) denies(m pcommon.Map) bool {
+	return !c.redactor.set.KeepUnknown && c.source.denies(m)
+}
+
+// rename replaces the keys that contain secrets.
+func (c *cleaner) rename(m pcommon.Map) {
+	var old []string
+	for key := range m.All() {
+		if rule := c.cache.rule(c.redactor, key); rule.name != key && c.changed(tally.ReasonSecret, rule.name) {
+			old = append(old, key)
+		}
+	}
+	for _, key := range old {
+		v, _ := m.Get(key)
+		moved := pcommon.NewValueEmpty()
+		v.CopyTo(moved)
+		m.Remove(key)
+		moved.CopyTo(m.PutEmpty(c.cache.rule(c.redactor, key).name))
+	}
+}
+
+// value redacts a value, and everything in it, by the rule for its key.
+func (c *cleaner) value(rule keyRule, key string, v pcommon.Value, m pcommon.Map) {
+	switch {
+	case rule.action == ActionHash, rule.class == user && c.redactor.set.UserIDs == ActionHash && rule.action == "":
+		c.hash(rule, v)
+		return
+	case rule.class == secret && rule.action == "" && c.redactor.set.Secrets:
+		c.mask(key, v)
+		return
+	}
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		c.str(key, v)
+		c.str(rule, v, m)
 	case pcommon.ValueTypeBytes:
-		c.bytes(key, v)
+		c.bytes(rule, v, m)
 	case pcommon.ValueTypeSlice:
-		for _, child := range v.Slice().All() {
-			c.value(key, child)
-		}
+		c.slice(rule, key, v, m)
 	case pcommon.ValueTypeMap:
-		if secretWord(key) == "" {
-			c.attributes(v.Map())
-			return
-		}
-		for _, child := range v.Map().All() {
-			c.value(key, child)
-		}
+		c.entries(v.Map())
 	case pcommon.ValueTypeDouble:
-		if c.number(v) {
-			c.str(key, v)
-		}
+		c.number(v)
 	default: // other numbers and booleans can't contain a secret
+	}
+	if rule.action == ActionTruncate {
+		c.truncate(rule, v) // last, since a half of a secret could not be recognized
+	}
+}
+
+// slice redacts the elements of a list, in which an option of a command announces the element that follows.
+func (c *cleaner) slice(rule keyRule, key string, v pcommon.Value, m pcommon.Map) {
+	announced := false
+	for _, child := range v.Slice().All() {
+		if announced && child.Type() == pcommon.ValueTypeStr && c.redactor.set.Secrets &&
+			isSecretValue(strong, child.Str(), true, holder{}) {
+			c.mask(key, child)
+		} else {
+			c.value(rule, key, child, m)
+		}
+		announced = child.Type() == pcommon.ValueTypeStr && strings.HasPrefix(child.Str(), "-") &&
+			announces(child.Str()) == strong
+	}
+}
+
+// str redacts a string by the class of its key.
+func (c *cleaner) str(rule keyRule, v pcommon.Value, m pcommon.Map) {
+	if v.Str() == "" {
+		return
+	}
+	switch rule.class {
+	case url:
+		c.url(rule, v)
+	case statement:
+		c.sql(rule, v, m)
+	}
+	how := viewText
+	switch {
+	case rule.action != "":
+		how = viewKept
+	case rule.class == identity || rule.class == user:
+		how = viewIdentity
+	case rule.class == statement:
+		how = viewKept
+	case isStructuredText(v.Str()) && rule.class != safe:
+		if c.json(rule, v, m) {
+			how = viewKept
+		}
+	}
+	c.scrub(rule.name, v.Str(), how, v.SetStr)
+}
+
+// url removes the query of a URL.
+func (c *cleaner) url(rule keyRule, v pcommon.Value) {
+	bare, rest, found := strings.Cut(v.Str(), "?")
+	if found && rest != "" && c.redactor.set.URLQueries && c.changed(tally.ReasonQuery, rule.name) {
+		v.SetStr(bare)
+	}
+}
+
+// sql removes the literals of a statement.
+func (c *cleaner) sql(rule keyRule, v pcommon.Value, m pcommon.Map) {
+	if !c.redactor.set.SQL {
+		return
+	}
+	if clean, found := c.cache.withoutLiterals(v.Str(), databaseSystem(m)); found &&
+		c.changed(tally.ReasonSQL, rule.name) {
+		v.SetStr(clean)
 	}
 }
 
 // bytes never modifies the bytes in place, since a copy of the data in another pipeline shares them.
-func (c *cleaner) bytes(key string, v pcommon.Value) {
+func (c *cleaner) bytes(rule keyRule, v pcommon.Value, m pcommon.Map) {
 	text := pcommon.NewValueStr(string(v.Bytes().AsRaw()))
 	before := text.Str()
-	c.str(key, text)
+	c.str(rule, text, m)
 	if text.Str() != before {
 		v.SetEmptyBytes().FromRaw([]byte(text.Str()))
 	}
 }
 
-func (c *cleaner) str(key string, v pcommon.Value) {
-	if isMessage(key) {
-		c.message(v.Str(), v.SetStr)
+// mark returns what would change in the current item, each once, and begins the next one.
+func (c *cleaner) mark(m pcommon.Map) {
+	if len(c.marks) == 0 {
 		return
 	}
-	value := v.Str()
-	if !c.set.Secrets || value == "" {
-		return
+	slices.Sort(c.marks)
+	list := m.PutEmptySlice(AttrAudit)
+	for _, mark := range slices.Compact(c.marks) {
+		list.AppendEmpty().SetStr(mark)
 	}
-	if secretWord(key) != "" {
-		if value != Mask && !isHarmless(value) && !isPlaceholder(value) {
-			v.SetStr(Mask)
-			c.tally.Redact(tally.ReasonSecret)
-		}
-		return
-	}
-	if clean, found := c.cache.scrub(c.scrubber, value); found {
-		v.SetStr(clean)
-		c.tally.Redact(tally.ReasonSecret)
-	}
-}
-
-// number converts a number that JSON can't represent to text. The stock OpenSearch exporter drops the whole span or
-// record because of such a number.
-func (c *cleaner) number(v pcommon.Value) bool {
-	word := ""
-	switch d := v.Double(); {
-	case math.IsNaN(d):
-		word = "NaN"
-	case math.IsInf(d, 1):
-		word = "Infinity"
-	case math.IsInf(d, -1):
-		word = "-Infinity"
-	default:
-		return false
-	}
-	v.SetStr(word)
-	c.tally.Redact(tally.ReasonNumber)
-	return true
+	c.marks = c.marks[:0]
 }

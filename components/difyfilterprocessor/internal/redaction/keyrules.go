@@ -4,56 +4,92 @@
 package redaction
 
 import (
-	"maps"
+	"cmp"
+	"slices"
 	"strings"
 )
 
-// keyRules has the action for each attribute key.
-type keyRules struct {
-	exact    map[string]string
-	prefixes []prefixAction
-	lengths  [256]uint64 // by first byte, the lengths of the exact keys: excludes most keys
-	starts   [256]bool   // first bytes of prefixes
+// keyRule is how the values of a key are redacted.
+type keyRule struct {
+	class  class
+	action string // configured by the operator; it takes precedence over the class
+	name   string // the key without secrets
 }
 
-type prefixAction struct{ prefix, action string }
+// keyRules finds the rule for each key.
+type keyRules struct {
+	exact    map[string]keyRule
+	prefixes []affix // the longest first
+	suffixes []affix
+}
+
+type affix struct {
+	text string
+	rule keyRule
+}
 
 func newKeyRules(configured map[string]string) *keyRules {
-	k := &keyRules{exact: map[string]string{}}
-	rules := maps.Clone(contentKeys)
-	maps.Copy(rules, configured)
-	for key, action := range rules {
-		if prefix, ok := strings.CutSuffix(key, "*"); ok {
-			k.prefixes, k.starts[key[0]] = append(k.prefixes, prefixAction{prefix, action}), true
-		} else {
-			k.exact[key] = action
-			k.lengths[key[0]] |= lengthBit(key)
+	k := &keyRules{exact: map[string]keyRule{}}
+	for class, keys := range keyTable {
+		for _, key := range keys {
+			k.add(key, keyRule{class: classOf(class)})
 		}
+	}
+	for key, action := range configured {
+		k.add(key, keyRule{class: safe, action: action})
+	}
+	// A configured affix was added last and takes precedence over a built-in one of equal length.
+	slices.Reverse(k.prefixes)
+	for _, list := range [...][]affix{k.prefixes, k.suffixes} {
+		slices.SortStableFunc(list, func(a, b affix) int { return cmp.Compare(len(b.text), len(a.text)) })
 	}
 	return k
 }
 
-// action returns the action for a key, and "" if there is none. An exact key takes precedence over a prefix, and a
-// longer prefix over a shorter one.
-func (k *keyRules) action(key string) string {
-	if key == "" {
-		return ""
+func classOf(i int) class { return class(i) } //nolint:gosec // an index of keyTable
+
+func (k *keyRules) add(key string, rule keyRule) {
+	if prefix, ok := strings.CutSuffix(key, "*"); ok && !strings.Contains(prefix, "*") {
+		k.prefixes = append(k.prefixes, affix{prefix, rule})
+	} else if suffix, ok := strings.CutPrefix(key, "*"); ok {
+		k.suffixes = append(k.suffixes, affix{suffix, rule})
+	} else if before, after, ok := strings.Cut(key, "*"); ok {
+		k.suffixes = append(k.suffixes, affix{before + "*" + after, rule})
+	} else {
+		k.exact[key] = rule
 	}
-	if k.lengths[key[0]]&lengthBit(key) != 0 {
-		if action, ok := k.exact[key]; ok {
-			return action
-		}
-	}
-	if !k.starts[key[0]] {
-		return ""
-	}
-	action, longest := "", -1
-	for _, p := range k.prefixes {
-		if len(p.prefix) > longest && strings.HasPrefix(key, p.prefix) {
-			action, longest = p.action, len(p.prefix)
-		}
-	}
-	return action
 }
 
-func lengthBit(key string) uint64 { return 1 << min(len(key), 63) }
+// find returns the rule for a key.
+func (k *keyRules) find(key string) keyRule {
+	if rule, ok := k.exact[key]; ok {
+		return rule
+	}
+	lower := strings.ToLower(key)
+	if rule, ok := k.exact[lower]; ok && rule.action == "" {
+		return rule
+	}
+	for _, p := range k.prefixes {
+		if p.rule.action != "" && strings.HasPrefix(key, p.text) {
+			return p.rule
+		}
+	}
+	if announces(key) == strong {
+		return keyRule{class: secret}
+	}
+	for _, p := range k.prefixes {
+		if strings.HasPrefix(lower, p.text) {
+			return p.rule
+		}
+	}
+	for _, s := range k.suffixes {
+		before, after, both := strings.Cut(s.text, "*")
+		if both && strings.HasPrefix(lower, before) && strings.HasSuffix(lower, after) {
+			return s.rule
+		}
+		if !both && strings.HasSuffix(lower, s.text) {
+			return s.rule
+		}
+	}
+	return keyRule{}
+}

@@ -3,6 +3,8 @@
 
 // Package redaction removes content and secrets from traces, metrics and logs: content by the keys of attributes, by
 // the meaning of statements and URLs, and where messages quote it; secrets by their shape or by the word before them.
+//
+// The tables of keys, shapes and names say what is removed; the walker says where.
 package redaction
 
 import (
@@ -15,10 +17,19 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
+// AttrAudit is the attribute that lists what would change in a span or record with Settings.Audit.
+const AttrAudit = "dify.redaction.audit"
+
 // Settings of a Redactor.
 type Settings struct {
-	// Keys maps an attribute key, or a prefix that ends in *, to an action. It extends and overrides the defaults.
+	// Audit counts and marks what would change instead of changing it.
+	Audit bool
+	// Keys maps an attribute key, or a prefix that ends in *, to an action. It extends and overrides the table.
 	Keys map[string]string
+	// KeepUnknown keeps unknown content of Dify and of GenAI libraries.
+	KeepUnknown bool
+	// UserIDs is what happens to the IDs of users that are not UUIDs: ActionHash, ActionKeep or ActionDrop.
+	UserIDs string
 	// TruncateTo is the length in bytes to which ActionTruncate shortens a value.
 	TruncateTo int
 	// HashKey turns ActionHash into an HMAC, unless it is empty.
@@ -33,52 +44,40 @@ type Settings struct {
 	Secrets bool
 	// SecretPatterns are further patterns of secrets.
 	SecretPatterns []*regexp.Regexp
+	// CapabilityPaths are further paths of URLs that a secret code follows.
+	CapabilityPaths []string
 }
 
 // Redactor redacts content and secrets. Redacting data a second time changes nothing. It is safe for concurrent use.
 type Redactor struct {
-	set      Settings
-	keys     *keyRules
-	scrubber scrubber
-	caches   cachePool
+	set    Settings
+	keys   *keyRules
+	paths  [256][]string // of capability URLs, by the byte after the slash
+	caches cachePool
 }
 
 // NewRedactor returns a redactor.
 func NewRedactor(set Settings) *Redactor {
-	return &Redactor{set: set, keys: newKeyRules(set.Keys), scrubber: scrubber{patterns: set.SecretPatterns}}
+	return &Redactor{set: set, keys: newKeyRules(set.Keys), paths: pathsByByte(set.CapabilityPaths)}
 }
 
 // Traces redacts td and counts in t.
 func (r *Redactor) Traces(td ptrace.Traces, t *tally.Tally) {
-	b := r.begin(t)
-	defer b.end()
-	for _, rs := range td.ResourceSpans().All() {
-		b.cleaner.attributes(rs.Resource().Attributes())
-		b.cleaner.text(rs.SchemaUrl(), rs.SetSchemaUrl)
-		for _, ss := range rs.ScopeSpans().All() {
-			b.spans(ss)
-		}
-	}
+	w := r.walk(t)
+	defer w.end()
+	w.traces(td)
 }
 
 // Metrics redacts md and counts in t. Points that become equal are added up if possible, and counted as dropped.
 func (r *Redactor) Metrics(md pmetric.Metrics, t *tally.Tally) {
-	b := r.begin(t)
-	defer b.end()
-	for _, rm := range md.ResourceMetrics().All() {
-		b.metrics(rm)
-	}
+	w := r.walk(t)
+	defer w.end()
+	w.metrics(md)
 }
 
 // Logs redacts ld and counts in t.
 func (r *Redactor) Logs(ld plog.Logs, t *tally.Tally) {
-	b := r.begin(t)
-	defer b.end()
-	for _, rl := range ld.ResourceLogs().All() {
-		b.cleaner.attributes(rl.Resource().Attributes())
-		b.cleaner.text(rl.SchemaUrl(), rl.SetSchemaUrl)
-		for _, sl := range rl.ScopeLogs().All() {
-			b.records(sl)
-		}
-	}
+	w := r.walk(t)
+	defer w.end()
+	w.logs(ld)
 }

@@ -4,155 +4,232 @@
 package redaction
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 )
 
-// webTokenAt finds a JSON Web Token, which begins with eyJ.
-func webTokenAt(text string, at int) (cut, int) {
-	if at < 0 || !strings.HasPrefix(text[at:], "eyJ") {
-		return cut{}, 0
+// alphabet is a set of characters of a key.
+type alphabet uint8
+
+const (
+	alnum        alphabet = iota // A-Z a-z 0-9
+	hexDigits                    // 0-9 a-f A-F
+	upperDigits                  // A-Z 0-9
+	word                         // alnum _
+	base64url                    // alnum - _
+	base64urlPad                 // alnum - _ =
+	base64std                    // alnum + / =
+	base64word                   // alnum + / = _
+	dotted                       // alnum - _ . =
+	slashed                      // alnum - _ /
+	urlEncoded                   // alnum %
+	alphabets
+)
+
+// inAlphabet has, for each character, a bit for each alphabet.
+var inAlphabet = func() (set [256]uint16) {
+	for a, more := range [alphabets]string{
+		word: "_", base64url: "-_", base64urlPad: "-_=", base64std: "+/=", base64word: "+/=_", dotted: "-_.=",
+		slashed: "-_/", urlEncoded: "%",
+	} {
+		for c := range set {
+			b := byte(c)
+			in := isAlnum(b) || strings.IndexByte(more, b) >= 0
+			switch alphabet(a) {
+			case hexDigits:
+				in = isHexDigit(b)
+			case upperDigits:
+				in = isDigit(b) || isUpper(b)
+			}
+			if in {
+				set[c] |= 1 << a
+			}
+		}
 	}
-	run := runEnd(text, at, true)
-	if end := webTokenEnd(text, at, run); end > 0 && boundary(text, at) {
-		return cut{at, end}, end
-	}
-	return cut{}, run
+	return set
+}()
+
+// Keys are found by the first three bytes of their prefix: at each byte, one look at a bit that depends on it and the
+// two bytes before it excludes nearly all texts, however many prefixes there are.
+const (
+	prefixBytes = 3
+	hashBits    = 15 // 5 for each byte
+)
+
+func nextHash(hash uint32, c byte) uint32 { return (hash<<5 ^ uint32(c)) & (1<<hashBits - 1) }
+
+type shapeIndex struct {
+	bits   [1 << hashBits / 64]uint64
+	shapes map[[prefixBytes]byte][]*shape // the longest prefix first
 }
 
-// googleKeyAt finds a Google API key, which begins with AIza.
-func googleKeyAt(text string, at int) (cut, int) {
-	const long = 34
-	if at < 0 || !strings.HasPrefix(text[at:], "AIza") {
-		return cut{}, 0
+var knownShapes = newShapeIndex(shapeTable)
+
+func newShapeIndex(table []shape) *shapeIndex {
+	x := &shapeIndex{shapes: map[[prefixBytes]byte][]*shape{}}
+	for i := range table {
+		s := &table[i]
+		if len(s.prefix) >= prefixBytes {
+			x.add([prefixBytes]byte([]byte(s.prefix[:prefixBytes])), s)
+			continue
+		}
+		for c := range len(inAlphabet) { // a shorter prefix and each character that can follow
+			if inAlphabet[c]&(1<<s.alphabet) != 0 {
+				x.add([prefixBytes]byte{s.prefix[0], s.prefix[1], byte(c)}, s)
+			}
+		}
 	}
-	end := runEnd(text, at, true)
-	if end-at >= long && boundary(text, at) {
-		return cut{at + len("AIza"), end}, end
+	for _, shapes := range x.shapes {
+		slices.SortStableFunc(shapes, func(a, b *shape) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 	}
-	return cut{}, end
+	return x
 }
 
-// boundary reports whether a word can begin at this position: at the start of the text, after a character that is not
-// a letter or digit, or after a percent-encoded byte (%20app-...).
-func boundary(text string, at int) bool {
-	if at == 0 || !isAlnum(text[at-1]) {
-		return true
+func (x *shapeIndex) add(first [prefixBytes]byte, s *shape) {
+	hash := uint32(0)
+	for _, c := range first {
+		hash = nextHash(hash, c)
 	}
-	if at >= 2 && text[at-2] == '\\' { // \n in text within JSON
-		return true
-	}
-	return at >= 3 && text[at-3] == '%' && isHexDigit(text[at-2]) && isHexDigit(text[at-1])
+	x.bits[hash/64] |= 1 << (hash % 64)
+	x.shapes[first] = append(x.shapes[first], s)
 }
 
-func runEnd(text string, at int, dashes bool) int {
-	for at < len(text) && (isAlnum(text[at]) || (dashes && (text[at] == '-' || text[at] == '_'))) {
+func (x *shapeIndex) may(hash uint32) bool { return x.bits[hash/64]&(1<<(hash%64)) != 0 }
+
+// find returns the key that begins at a position, without its prefix.
+func (x *shapeIndex) find(text string, at int) (from, to int) {
+	for _, s := range x.shapes[[prefixBytes]byte([]byte(text[at:at+prefixBytes]))] {
+		if strings.HasPrefix(text[at:], s.prefix) && (s.inside || boundary(text, at)) {
+			if end := s.end(text, at+len(s.prefix)); end > 0 {
+				return at + len(s.prefix), end
+			}
+		}
+	}
+	return 0, 0
+}
+
+// end returns the end of the key whose prefix ends at this position, or 0 if there is none.
+func (s *shape) end(text string, at int) int {
+	const proof = 96 // number of bytes that decide whether it is a key
+	near := text[:min(len(text), at+max(proof, s.least+1))]
+	end := alphabetEnd(near, at, s.alphabet)
+	for end > at && (text[end-1] == '.' || text[end-1] == '/' || text[end-1] == '=' && end < len(text) &&
+		isAlnum(text[end])) {
+		end-- // the end of a sentence
+	}
+	if n := end - at; n < s.least || (s.most > 0 && n > s.most) {
+		return 0
+	}
+	if s.random && !looksRandom(text[at:end]) {
+		return 0
+	}
+	if s.random && isInPath(text, at-len(s.prefix), end) {
+		return 0
+	}
+	if end < len(near) || s.most > 0 {
+		return end
+	}
+	return alphabetEnd(text, end, s.alphabet)
+}
+
+func alphabetEnd(text string, at int, a alphabet) int {
+	for at < len(text) && inAlphabet[text[at]]&(1<<a) != 0 {
 		at++
 	}
 	return at
 }
 
-// webTokenEnd returns the end of a JSON Web Token whose first part ends at run: base64url with dots. It returns 0 if
-// there is none.
-func webTokenEnd(text string, at, run int) int {
-	if run == len(text) || text[run] != '.' || run-at < 10 {
-		return 0
+// isInPath reports whether a text is a part of the path of a source file, as in a stack trace.
+func isInPath(text string, from, to int) bool {
+	const longestPath = 512
+	begin := from
+	for begin > 0 && from-begin < longestPath && text[begin-1] > ' ' &&
+		strings.IndexByte("\"'()<>", text[begin-1]) < 0 {
+		begin--
+	}
+	end := to
+	for end < len(text) && end-to < longestPath && text[end] > ' ' && strings.IndexByte("\"'()<>,", text[end]) < 0 {
+		end++
+	}
+	path := text[begin:end]
+	if strings.Contains(path, "://") || !strings.ContainsAny(path, `/\`) {
+		return false
+	}
+	if begin >= len(`File "`) && strings.HasSuffix(text[:begin], `File "`) {
+		return true
+	}
+	path, _, _ = strings.Cut(path, ":")
+	for _, suffix := range [...]string{".py", ".go", ".js", ".ts", ".tsx", ".mjs", ".java", ".rb", ".so", ".pyc", ".rs"} {
+		if strings.HasSuffix(path, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// boundary reports whether a word can begin at this position: at the start of the text, after a character that is not
+// a letter or digit, after an escaped one (\n, \u0022), a percent-encoded byte (%20) or the end of a color.
+func boundary(text string, at int) bool {
+	if at == 0 || !isAlnum(text[at-1]) {
+		return true
+	}
+	switch {
+	case at >= 2 && text[at-2] == '\\':
+		return true
+	case at >= 3 && text[at-3] == '%' && isHexDigit(text[at-2]) && isHexDigit(text[at-1]):
+		return true
+	case at >= 5 && text[at-5] == '%' && text[at-4] == '2' && text[at-3] == '5': // %2522
+		return true
+	case at >= 6 && text[at-6] == '\\' && text[at-5] == 'u', at >= 4 && text[at-4] == '\\' && text[at-3] == 'x':
+		return true
+	case text[at-1] == 'm': // ESC [ 31 m
+		i := at - 1
+		for i > 0 && at-i < 16 && (isDigit(text[i-1]) || text[i-1] == ';') {
+			i--
+		}
+		return i > 0 && text[i-1] == '['
+	}
+	return false
+}
+
+// webToken cuts a JSON Web Token, which begins with eyJ here, and returns where the search continues.
+func (s *scanner) webToken(at int) int {
+	if at < s.tokenRun {
+		return at // within the first part of what is not a token
+	}
+	run := alphabetEnd(s.text, at, base64url)
+	s.tokenRun = run
+	if run == len(s.text) || s.text[run] != '.' || run-at < 10 || !boundary(s.text, at) {
+		return at + 1
 	}
 	end := run
-	for end < len(text) && text[end] == '.' {
-		next := runEnd(text, end+1, true)
+	for end < len(s.text) && s.text[end] == '.' {
+		next := alphabetEnd(s.text, end+1, base64url)
 		if next == end+1 {
 			break
 		}
 		end = next
 	}
-	return end
+	return s.cut(at, end, ruleShape)
 }
 
-// privateKeyAt finds the content of a PEM block whose first line ends here. If the last line is missing, it is the
-// rest of the text.
-func privateKeyAt(text string, at int) (cut, int) {
-	from := at + len("-----")
-	if !strings.HasPrefix(text[at:], "-----") || !strings.HasSuffix(text[:at], "PRIVATE KEY") ||
-		!strings.Contains(text[max(0, at-35):at], "-----BEGIN ") {
-		return cut{}, 0
+// dotted finds keys that are recognized by a dot: Zhipu's <32 hexadecimal digits>.<16 characters>, and Discord's.
+func (s *scanner) dottedKey(at int) int {
+	begin := at
+	for begin > 0 && at-begin < 40 && isAlnum(s.text[begin-1]) {
+		begin--
 	}
-	end := index(text, "-----END", from)
-	if end < 0 {
-		end = len(text)
+	end := min(len(s.text), at+80)
+	end = alphabetEnd(s.text[:end], at+1, base64url)
+	switch n := at - begin; {
+	case n == 32 && end-at > 16 && alphabetEnd(s.text[:at], begin, hexDigits) == at && hasDigit(s.text[begin:at]):
+		return s.cut(begin, end, ruleShape)
+	case n >= 23 && n <= 28 && end-at-1 == 6 && end < len(s.text) && s.text[end] == '.' &&
+		looksRandom(s.text[begin:at]):
+		if last := alphabetEnd(s.text, end+1, base64url); last-end-1 >= 27 {
+			return s.cut(begin, last, ruleShape)
+		}
 	}
-	if text[from:end] == Mask {
-		return cut{}, end
-	}
-	return cut{from, end}, min(end+len("-----END "), len(text))
-}
-
-// bearerAt finds the token after the word Bearer.
-func bearerAt(text string, at int) (cut, int) {
-	const word, shortest = "bearer", 6
-	after := at + len(word)
-	if after > len(text) || (text[at+1:after] != "earer" && text[at+1:after] != "EARER") {
-		return cut{}, 0
-	}
-	start := pastBlanks(text, after)
-	end := bearerEnd(text, start)
-	if start == after || end-start < shortest {
-		return cut{}, end
-	}
-	return cut{start, end}, end
-}
-
-func pastBlanks(text string, at int) int {
-	for at < len(text) && (text[at] == ' ' || text[at] == '\t') {
-		at++
-	}
-	if strings.HasPrefix(text[at:], "%20") {
-		at += 3
-	}
-	return at
-}
-
-func bearerEnd(text string, at int) int {
-	for at < len(text) && (isAlnum(text[at]) || strings.IndexByte("-._~+/=%", text[at]) >= 0) {
-		at++
-	}
-	return at
-}
-
-// parametersAt finds the values that SQLAlchemy writes below a failed statement.
-func parametersAt(text string, at int) (cut, int) {
-	const opening = "[parameters: "
-	if !strings.HasPrefix(text[at:], opening) {
-		return cut{}, 0
-	}
-	from, line := at+len(opening), len(text)
-	if n := indexByte(text, '\n', from); n >= 0 {
-		line = n
-	}
-	end := from + len(strings.TrimSuffix(text[from:line], "]"))
-	if text[from:end] == Mask {
-		return cut{}, line
-	}
-	return cut{from, end}, line
-}
-
-func index(text, word string, from int) int {
-	if at := strings.Index(text[from:], word); at >= 0 {
-		return from + at
-	}
-	return -1
-}
-
-func indexByte(text string, c byte, from int) int {
-	if at := strings.IndexByte(text[from:], c); at >= 0 {
-		return from + at
-	}
-	return -1
-}
-
-func isAlnum(c byte) bool {
-	return ('0' <= c && c <= '9') || ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')
-}
-
-func isHexDigit(c byte) bool {
-	return ('0' <= c && c <= '9') || ('a' <= c && c <= 'f') || ('A' <= c && c <= 'F')
+	return at + 1
 }

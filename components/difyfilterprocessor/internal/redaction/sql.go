@@ -21,52 +21,6 @@ func withoutLiterals(statement, system string) (string, bool) {
 	return clean, found
 }
 
-// redisArguments keeps only the command of each line. Current instrumentations already write ? for the arguments.
-func redisArguments(statement string) (string, bool) {
-	if argumentless(statement) {
-		return statement, false
-	}
-	var out strings.Builder
-	for line := range strings.Lines(statement) {
-		command, newline := strings.CutSuffix(line, "\n")
-		words := strings.Split(command, " ")
-		for i := range words {
-			if i > 0 && words[i] != "" && (i > 1 || !isSubcommand(words[0], words[1])) {
-				words[i] = "?"
-			}
-		}
-		out.WriteString(strings.Join(words, " "))
-		if newline {
-			out.WriteByte('\n')
-		}
-	}
-	return out.String(), true
-}
-
-// argumentless reports whether every argument is already a ?.
-func argumentless(statement string) bool {
-	for line := range strings.Lines(statement) {
-		command, at := "", 0
-		for word := range strings.SplitSeq(strings.TrimSuffix(line, "\n"), " ") {
-			if at == 0 {
-				command = word
-			} else if word != "" && word != "?" && (at > 1 || !isSubcommand(command, word)) {
-				return false
-			}
-			at++
-		}
-	}
-	return true
-}
-
-func isSubcommand(command, word string) bool {
-	switch command {
-	case "ACL", "CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "MEMORY", "OBJECT", "PUBSUB", "SCRIPT", "XGROUP", "XINFO":
-		return strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-	}
-	return false
-}
-
 // literals replaces the literals of a statement with ? and removes its comments. It understands only as much of SQL as
 // that requires: quotes, comments, numbers. If it can't determine where a string ends, it removes the rest of the
 // statement: removing too much is better than leaving a literal.
@@ -88,7 +42,7 @@ var plainSQL = func() (set [256]bool) {
 	for c := range set {
 		set[c] = true
 	}
-	for _, c := range "'\"`$-/#0123456789" {
+	for _, c := range "'\"`$-/#0123456789pPbB" {
 		set[c] = false
 	}
 	return set
@@ -111,6 +65,8 @@ func (s *sqlScan) step() {
 	}
 	rest := s.text[s.at:]
 	switch c := rest[0]; {
+	case c == '\'' && s.oracleQuote():
+		s.replace(s.oracleEnd(), "?")
 	case c == '\'':
 		s.replace(s.stringEnd(c), "?")
 	case c == '"' && !s.quotesNames():
@@ -120,11 +76,13 @@ func (s *sqlScan) step() {
 	case strings.HasPrefix(rest, "--") || (c == '#' && s.mysql()):
 		s.replace(s.after("\n", 0), " ")
 	case strings.HasPrefix(rest, "/*"):
-		s.replace(s.after("*/", 2), " ")
+		s.replace(s.commentEnd(), " ")
 	case c == '$':
 		s.dollar()
 	case c >= '0' && c <= '9':
 		s.number()
+	case c == 'p' || c == 'P' || c == 'b' || c == 'B':
+		s.password()
 	default:
 		s.at++
 	}
@@ -188,6 +146,86 @@ func (s *sqlScan) after(end string, from int) int {
 		return s.at + from + n + len(end)
 	}
 	return len(s.text)
+}
+
+// commentEnd returns the position after a comment. In PostgreSQL, comments nest.
+func (s *sqlScan) commentEnd() int {
+	if !s.postgres() {
+		return s.after("*/", 2)
+	}
+	depth := 0
+	for i := s.at; i+1 < len(s.text); i++ {
+		switch s.text[i : i+2] {
+		case "/*":
+			depth++
+			i++
+		case "*/":
+			depth--
+			i++
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(s.text)
+}
+
+// oracleQuote reports whether a quote begins Oracle's q'[text]'.
+func (s *sqlScan) oracleQuote() bool {
+	return !s.postgres() && !s.mysql() && s.at > 0 && s.text[s.at-1]|0x20 == 'q' && s.at+1 < len(s.text) &&
+		(s.at < 2 || !isWord(s.text[s.at-2]) || s.text[s.at-2]|0x20 == 'n')
+}
+
+func (s *sqlScan) oracleEnd() int {
+	closing := string(s.text[s.at+1]) + "'"
+	if at := strings.IndexByte("[{(<", s.text[s.at+1]); at >= 0 {
+		closing = "]})>"[at:at+1] + "'"
+	}
+	return s.after(closing, 2)
+}
+
+// password replaces the word after PASSWORD or BY if it is not quoted, as in ALTER USER x PASSWORD y.
+func (s *sqlScan) password() {
+	begin := s.at
+	for s.at < len(s.text) && isWord(s.text[s.at]) {
+		s.at++
+	}
+	keyword := s.text[begin:s.at]
+	if begin > 0 && (isWord(s.text[begin-1]) || strings.IndexByte(".`\":%(@$", s.text[begin-1]) >= 0) {
+		return
+	}
+	if !strings.EqualFold(keyword, "password") && (!strings.EqualFold(keyword, "by") || !s.identified(begin)) {
+		return
+	}
+	from := s.at
+	for from < len(s.text) && s.text[from] == ' ' {
+		from++
+	}
+	if from == s.at {
+		return
+	}
+	end := from
+	for end < len(s.text) && s.text[end] > ' ' && strings.IndexByte(",;()='\"`", s.text[end]) < 0 {
+		end++
+	}
+	switch strings.ToUpper(s.text[from:end]) {
+	case "", "IS", "NULL", "NOT", "EXPIRE", "AND", "OR", "FROM", "ASC", "DESC", "LIKE", "IN", "AS", "?", "<>", "!", ">",
+		"<", "WHERE",
+		"VARCHAR", "TEXT", "CHAR", "VALUES", "REQUIRE", "HISTORY", "REUSE", "LOCK", "ON", "USING", "BETWEEN", "||", "SET":
+		return
+	}
+	if isPlaceholder(s.text[from:end]) {
+		return
+	}
+	s.at = from
+	s.replace(end, "?")
+}
+
+// identified reports whether IDENTIFIED precedes a position.
+func (s *sqlScan) identified(at int) bool {
+	const word = "identified"
+	before := strings.TrimRight(s.text[max(0, at-len(word)-4):at], " ")
+	return len(before) >= len(word) && strings.EqualFold(before[len(before)-len(word):], word)
 }
 
 // dollar handles PostgreSQL's $1, which is kept, and $tag$text$tag$, which is a literal.

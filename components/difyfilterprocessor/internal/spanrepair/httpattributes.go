@@ -47,9 +47,10 @@ func addHTTPAttributes(attributes pcommon.Map) {
 	if url := attrs.Text(attributes, attrs.OldHTTPURL); url != "" {
 		attrs.PutAbsent(attributes, attrs.URLFull, url)
 	}
-	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && !attrs.Has(attributes, attrs.HTTPStatusCode) &&
-		status.Type() == pcommon.ValueTypeInt {
-		attributes.PutInt(attrs.HTTPStatusCode, status.Int())
+	if status, ok := attributes.Get(attrs.OldHTTPStatusCode); ok && !attrs.Has(attributes, attrs.HTTPStatusCode) {
+		if code, ok := attrs.ReadStatusCode(status); ok {
+			attributes.PutInt(attrs.HTTPStatusCode, code)
+		}
 	}
 	// On spans, http.target is the raw path, not the route.
 	if path, _, _ := strings.Cut(attrs.Text(attributes, attrs.OldHTTPTarget), "?"); path != "" {

@@ -19,6 +19,6 @@ func NameNode(span ptrace.Span) {
 		attrs.Has(attributes, difysemconv.AttrNodeTitle) {
 		return
 	}
-	attributes.PutStr(difysemconv.AttrNodeTitle, span.Name())
+	attributes.PutStr(difysemconv.AttrNodeTitle, span.Name()) // empty for the start of an iteration or a loop
 	span.SetName(nodeType)
 }

@@ -27,14 +27,29 @@ func (b *batch) setAncestors() {
 				b.setAncestorsOf(span.TraceID(), t, &t.runs[r])
 			}
 		}
-		if t.nested {
-			continue
-		}
-		if span.ParentSpanID().IsEmpty() &&
-			(span.Kind() == ptrace.SpanKindServer || span.Kind() == ptrace.SpanKindConsumer) {
+		if !t.nested && b.isTop(span, &t.runs[0]) {
 			attrs.PutAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, t.runs[0].id)
 		}
 	}
+}
+
+// isTop reports whether a span is the request or task at the top of a run whose path to it is not yet complete. Any
+// client may send a request with the trace ID of another, so a request of another tenant is not, and none is if the top
+// is known.
+func (b *batch) isTop(span ptrace.Span, r *run) bool {
+	if !span.ParentSpanID().IsEmpty() || r.complete ||
+		(span.Kind() != ptrace.SpanKindServer && span.Kind() != ptrace.SpanKindConsumer) {
+		return false
+	}
+	claimed := attrs.Text(span.Attributes(), difysemconv.AttrTenantID)
+	if claimed == "" {
+		return true
+	}
+	tenant := r.ids.Tenant
+	if owner := b.tenantOf(r.ids.App); owner != "" {
+		tenant = owner
+	}
+	return tenant == "" || tenant == claimed
 }
 
 func (b *batch) setAncestorsOf(trace pcommon.TraceID, t *traceRuns, r *run) {
@@ -50,7 +65,11 @@ func (b *batch) setAncestorsOf(trace pcommon.TraceID, t *traceRuns, r *run) {
 			return
 		}
 		attrs.PutAbsent(span.Attributes(), difysemconv.AttrWorkflowRunID, r.id)
-		if parent := span.ParentSpanID(); at == len(r.path)-1 && !parent.IsEmpty() {
+		switch parent := span.ParentSpanID(); {
+		case at != len(r.path)-1:
+		case parent.IsEmpty():
+			r.complete = true
+		default:
 			r.path = append(r.path, parent)
 		}
 	}

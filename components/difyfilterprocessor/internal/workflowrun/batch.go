@@ -20,10 +20,13 @@ import (
 type batch struct {
 	traces  *expiring.Map[pcommon.TraceID, *traceRuns]
 	tenants *expiring.Map[string, string]
+	owner   func(app string) (string, bool)
 	now     time.Time
 	spans   []linkSpan
 	index   map[attrs.SpanKey]int // position in spans
 	found   []sourceRun
+
+	contradictions int // spans that claim an app for another tenant
 }
 
 // linkSpan is a span of a batch with what the linker needs to know about it.
@@ -85,13 +88,30 @@ func (b *batch) readSpan(span ptrace.Span, own bool) {
 // does not matter.
 func (b *batch) remember() {
 	for i := range b.spans {
-		if source := b.spans[i].source; source.App != "" && source.Tenant != "" {
+		source := b.spans[i].source
+		if source.App == "" || source.Tenant == "" {
+			continue
+		}
+		switch known := b.tenantOf(source.App); known {
+		case "":
 			b.tenants.Set(source.App, source.Tenant, b.now)
+		case source.Tenant:
+		default:
+			b.contradictions++
 		}
 	}
 	for _, source := range b.found {
 		b.trace(source.trace).add(source.run)
 	}
+}
+
+// tenantOf returns the tenant of an app, or "".
+func (b *batch) tenantOf(app string) string {
+	if tenant, known := b.owner(app); known {
+		return tenant
+	}
+	tenant, _ := b.tenants.Get(app, b.now)
+	return tenant
 }
 
 func (b *batch) trace(id pcommon.TraceID) *traceRuns {

@@ -36,6 +36,8 @@ type Settings struct {
 	// WholeTraces is false if the linker sees only a part of each trace. It then uses only the batch itself and the
 	// tenant of an app, and sets nothing on the ancestors of a run, which may have other runs.
 	WholeTraces bool
+	// Owner returns the tenant of an app as Dify's database has it, if it is known. It may be nil.
+	Owner func(app string) (tenant string, known bool)
 }
 
 // Linker sets the run ID on the spans of a workflow run, and the IDs of its app on node spans. Dify writes the run ID
@@ -54,6 +56,8 @@ type Settings struct {
 //     that arrives later does not remove it: this is the one place where the result depends on the order of batches.
 //   - A node gets IDs only from its ancestors, its run or its app, never from the trace: a run may call an app of
 //     another workspace.
+//   - The tenant of an app is the one in Dify's database if that is known, else the first that a span said. A span that
+//     contradicts it is counted, and changes nothing but itself.
 //   - The state is bounded: maxRunsPerTrace, maxMembersPerTrace and maxPath bound one trace, Settings the number of
 //     traces. Evicted or expired state makes IDs missing, never wrong.
 //
@@ -62,16 +66,21 @@ type Settings struct {
 // A Linker is safe for concurrent use.
 type Linker struct {
 	wholeTraces bool
+	owner       func(app string) (string, bool)
 
 	mu      sync.Mutex
 	traces  *expiring.Map[pcommon.TraceID, *traceRuns] // guarded by mu
-	tenants *expiring.Map[string, string]              // guarded by mu: app ID -> tenant ID, which never changes
+	tenants *expiring.Map[string, string]              // guarded by mu: app ID -> the first tenant ID
 }
 
 // NewLinker returns a linker without any state.
 func NewLinker(set Settings) *Linker {
+	if set.Owner == nil {
+		set.Owner = func(string) (string, bool) { return "", false }
+	}
 	return &Linker{
 		wholeTraces: set.WholeTraces,
+		owner:       set.Owner,
 		traces:      expiring.NewMap[pcommon.TraceID, *traceRuns](set.MaxTraces, set.TTL),
 		tenants:     expiring.NewMap[string, string](set.MaxApps, set.TTL),
 	}
@@ -79,13 +88,13 @@ func NewLinker(set Settings) *Linker {
 
 // Link sets dify.workflow_run_id on the spans of a run, and the app, tenant and workflow IDs on node spans. It must
 // run before redaction, since it reads output.value, and before any span is dropped. origins has the origin of each
-// resource.
-func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time) {
+// resource. It returns the number of spans that claim an app for another tenant.
+func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time) (contradictions int) {
 	if !hasOwnSpans(td, origins) && !l.knowsAny(td, now) {
-		return
+		return 0
 	}
 	b := &batch{
-		traces: l.traces, tenants: l.tenants, now: now,
+		traces: l.traces, tenants: l.tenants, owner: l.owner, now: now,
 		index: map[attrs.SpanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount()),
 	}
 	if !l.wholeTraces {
@@ -106,6 +115,7 @@ func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time)
 			b.setIDs(i)
 		}
 	}
+	return b.contradictions
 }
 
 // Traces reports whether the linker remembers any trace.

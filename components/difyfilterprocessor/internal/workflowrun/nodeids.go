@@ -20,8 +20,10 @@ func (b *batch) setIDs(i int) {
 		found.Merge(t.runs[s.run].ids)
 		t.runs[s.run].ids.Merge(found)
 	}
-	if found.Tenant == "" && found.App != "" {
-		found.Tenant, _ = b.tenants.Get(found.App, b.now)
+	if owner, known := b.owner(found.App); known {
+		found.Tenant = owner
+	} else if found.Tenant == "" && found.App != "" {
+		found.Tenant = b.tenantOf(found.App)
 	}
 	attributes := s.span.Attributes()
 	for _, id := range [...]struct{ key, value string }{

@@ -62,11 +62,11 @@ func readStart(output string) (runID string, found identity.IDs) {
 		if err != nil {
 			break
 		}
-		var value any
+		var value json.RawMessage // not decoded: it may be of any size and form
 		if err := decoder.Decode(&value); err != nil {
 			break
 		}
-		id, _ := value.(string)
+		id := shortText(value)
 		if uuid.Validate(id) != nil {
 			continue
 		}
@@ -81,3 +81,18 @@ func readStart(output string) (runID string, found identity.IDs) {
 	}
 	return runID, found
 }
+
+// shortText returns a JSON string without its quotes, and "" for a longer one than an ID, or another value.
+func shortText(value json.RawMessage) string {
+	if len(value) > maxIDLength || value[0] != '"' {
+		return ""
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// maxIDLength is more than the length of an ID in its longest form, with quotes and escapes.
+const maxIDLength = 512

@@ -16,6 +16,8 @@ type run struct {
 	root pcommon.SpanID
 	ids  identity.IDs
 	path []pcommon.SpanID // from the root up, as far as it is known; the last span may not have arrived yet
+
+	complete bool // the path has reached a root of the trace
 }
 
 // traceRuns is what is remembered of a trace with runs. The lock of the linker guards it.

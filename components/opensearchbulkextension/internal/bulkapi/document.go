@@ -24,6 +24,9 @@ const (
 	pathUID
 	pathUIDEcs
 	pathUIDFlat
+	pathArrival
+	pathArrivalEcs
+	pathArrivalFlat
 	firstPlaceholder
 )
 
@@ -41,13 +44,13 @@ var documentPaths = []string{
 	"attributes." + difysemconv.AttrLogRecordUID,
 	"Attributes." + difysemconv.AttrLogRecordUID,
 	difysemconv.AttrLogRecordUID,
+	"attributes." + difysemconv.AttrArrivalTime,
+	"Attributes." + difysemconv.AttrArrivalTime,
+	difysemconv.AttrArrivalTime,
 }
 
 // maxIDBytes is OpenSearch's limit for a document id. With a longer one it rejects the whole request.
 const maxIDBytes = 512
-
-// dayLayout is the day at the end of an index name.
-const dayLayout = "2006.01.02"
 
 // document is what the scanner found in one document.
 type document struct {
@@ -104,18 +107,59 @@ func (d *document) time() []byte {
 	return d.value(pathTimestamp)
 }
 
-// appendDay writes the day of a raw JSON time in UTC, or the day of now if the time cannot be read.
-func appendDay(out, raw []byte, now time.Time) []byte {
+// arrival returns the raw value of the time at which dify_filter accepted the document, or nil.
+func (d *document) arrival() []byte {
+	for _, path := range []int{pathArrival, pathArrivalEcs, pathArrivalFlat} {
+		if d.found[path].found() {
+			return d.value(path)
+		}
+	}
+	return nil
+}
+
+// days are the days that have an index: only a document of one of them is in the index of its own day.
+type days struct {
+	first, last string // as in RFC 3339
+	now         time.Time
+}
+
+// newDays returns the days from age ago until tomorrow, in UTC.
+func newDays(now time.Time, age time.Duration) days {
+	now = now.UTC()
+	return days{first: now.Add(-age).Format(time.DateOnly), last: now.AddDate(0, 0, 1).Format(time.DateOnly), now: now}
+}
+
+// place returns the day of a document's index. A document with another time than its own has moved to it: the raw
+// value of the time at which it arrived, or nil if that is not known.
+func (d days) place(doc *document) (day string, moved bool, arrival []byte) {
+	if day, ok := d.day(doc.arrival()); ok {
+		return day, true, doc.arrival()
+	}
+	if day, ok := d.day(doc.time()); ok {
+		return day, false, nil
+	}
+	return d.now.Format(time.DateOnly), true, nil
+}
+
+// day returns the day of a raw JSON time, if it is one that has an index.
+func (d days) day(raw []byte) (string, bool) {
+	var day string
 	// The form in which Go writes a time in UTC: "2026-11-23T…Z".
 	if n := len(raw); n > len(`"2026-11-23T"`) && raw[0] == '"' && raw[n-2] == 'Z' && raw[11] == 'T' &&
 		isDate(raw[1:11]) {
-		out = append(out, raw[1:5]...)
-		out = append(out, '.')
-		out = append(out, raw[6:8]...)
-		out = append(out, '.')
-		return append(out, raw[9:11]...)
+		day = string(raw[1:11])
+	} else if parsed, ok := parseTime(raw); ok {
+		day = parsed.UTC().Format(time.DateOnly)
 	}
-	return parseTime(raw, now).UTC().AppendFormat(out, dayLayout)
+	return day, len(day) == len(d.first) && day >= d.first && day <= d.last
+}
+
+// appendDay writes a day as index names have it.
+func appendDay(out []byte, day string) []byte {
+	out = append(out, day...)
+	n := len(out)
+	out[n-6], out[n-3] = '.', '.'
+	return out
 }
 
 func isDate(date []byte) bool {
@@ -132,14 +176,14 @@ func isDate(date []byte) bool {
 }
 
 // parseTime reads RFC 3339, and milliseconds as the exporter's `unix_timestamp` writes them.
-func parseTime(raw []byte, now time.Time) time.Time {
+func parseTime(raw []byte) (time.Time, bool) {
 	if parsed, err := time.Parse(time.RFC3339Nano, string(text(raw))); err == nil {
-		return parsed
+		return parsed, true
 	}
 	if millis, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-		return time.UnixMilli(millis)
+		return time.UnixMilli(millis), true
 	}
-	return now
+	return time.Time{}, false
 }
 
 // text returns a raw JSON string without its quotes and with its escapes, and a number or a boolean as it is written.

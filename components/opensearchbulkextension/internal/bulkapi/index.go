@@ -80,13 +80,13 @@ func (n *indexName) appendTo(out []byte, value func(key int) string) []byte {
 }
 
 // indexValue makes a value valid in an index name. A value that has to be changed gets a part of its checksum, so
-// that two tenants never share an index.
+// that two tenants never share an index, and so does one that looks like the result for another value.
 func indexValue(value string) string {
 	if value == "" {
 		return unknownValue
 	}
 	clean := strings.TrimLeft(strings.Map(indexRune, value), "-_.")
-	if clean == value && len(clean) <= maxIndexValue {
+	if clean == value && len(clean) <= maxIndexValue && !reserved(clean) {
 		return clean
 	}
 	sum := sha256.Sum256([]byte(value))
@@ -95,6 +95,18 @@ func indexValue(value string) string {
 		return suffix
 	}
 	return clean[:min(len(clean), maxIndexValue)] + "-" + suffix
+}
+
+// reserved reports whether a value is one that indexValue returns for another value.
+func reserved(value string) bool {
+	if value == unknownValue {
+		return true
+	}
+	const digits = 8 // of a checksum
+	if len(value) < digits || len(value) > digits && value[len(value)-digits-1] != '-' {
+		return false
+	}
+	return strings.Trim(value[len(value)-digits:], "0123456789abcdef") == ""
 }
 
 func indexRune(r rune) rune {

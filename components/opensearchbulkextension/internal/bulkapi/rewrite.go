@@ -28,15 +28,23 @@ const (
 // Rewriter gives documents their place: id, index and day. It is safe for concurrent use.
 type Rewriter struct {
 	indexKeys []string
+	age       time.Duration
 	newID     func() string
 	now       func() time.Time
 }
 
 // NewRewriter returns a Rewriter that fills `{key}` in an index name for each of indexKeys. A document without an id
-// of its own gets a random one, and a document without a time gets the current day.
-func NewRewriter(indexKeys []string) *Rewriter {
-	return &Rewriter{indexKeys: indexKeys, newID: rand.Text, now: time.Now}
+// of its own gets a random one.
+//
+// A document is in the index of its own day, if that is between age ago and tomorrow. Otherwise it is in the index of
+// the day on which dify_filter accepted it, so that it is in the same one whenever it is sent again. If that is not
+// known either, it is in today's.
+func NewRewriter(indexKeys []string, age time.Duration) *Rewriter {
+	return &Rewriter{indexKeys: indexKeys, age: age + queueSlack, newID: rand.Text, now: time.Now}
 }
+
+// queueSlack is how long a document may wait in queues until its day is judged again, without moving.
+const queueSlack = 7 * 24 * time.Hour
 
 // exporterAction is an action line as the exporter wrote it. The exporter writes the same line before every document
 // of a request, so it is parsed once.
@@ -57,6 +65,7 @@ func (r *Rewriter) Rewrite(body []byte, urlIndex string) ([]Item, error) {
 	ends := make([]Item, 0, lines/2+1) // lengths only, since out may move while it grows
 	var action exporterAction
 	var s scanner
+	indexed := newDays(r.now(), r.age)
 	for len(body) > 0 {
 		var line, doc []byte
 		if line, body = CutLine(body); len(line) == 0 {
@@ -72,9 +81,12 @@ func (r *Rewriter) Rewrite(body []byte, urlIndex string) ([]Item, error) {
 			return nil, errOddLines
 		}
 		start := len(out)
-		out = r.appendAction(out, &action, doc, &s)
+		s.scan(doc, action.index.wanted)
+		parsed := newDocument(doc, s.found)
+		day, moved, arrival := indexed.place(&parsed)
+		out = r.appendAction(out, &action, &parsed, day)
 		length := len(out) - start
-		out = appendDocument(out, newDocument(doc, s.found))
+		out = appendDocument(out, parsed, shownTime(&parsed, moved, arrival, indexed.now))
 		ends = append(ends, Item{action: length, Create: action.create, line: out[start:]})
 	}
 	return cutItems(ends, out), nil
@@ -121,14 +133,11 @@ func (r *Rewriter) parseAction(line []byte, urlIndex string) (exporterAction, er
 
 // appendAction writes the action line of one document. A document that is not JSON gets one as well: OpenSearch then
 // rejects only that document.
-func (r *Rewriter) appendAction(out []byte, action *exporterAction, raw []byte, s *scanner) []byte {
-	s.scan(raw, action.index.wanted)
-	doc := newDocument(raw, s.found)
-
+func (r *Rewriter) appendAction(out []byte, action *exporterAction, doc *document, day string) []byte {
 	out = append(out, action.head...)
 	out = action.index.appendTo(out, doc.placeholder)
 	out = append(out, '-')
-	out = appendDay(out, doc.time(), r.now())
+	out = appendDay(out, day)
 	out = append(out, `","_id":"`...)
 	start := len(out)
 	if out = append(out, action.id...); len(out) == start {
@@ -140,12 +149,30 @@ func (r *Rewriter) appendAction(out []byte, action *exporterAction, raw []byte, 
 	return append(out, "\"}}\n"...)
 }
 
-// appendDocument writes the document. A span gets its start as `@timestamp`, where the exporter writes the year 1.
-func appendDocument(out []byte, doc document) []byte {
-	if doc.isSpan && doc.found[pathTimestamp].found() {
+// shownTime returns the value for a document's `@timestamp`, and nil if it keeps its own. A span gets its start, where
+// the exporter writes the year 1. A document that was moved to another day gets the time of its arrival: its own time
+// is kept in other fields.
+func shownTime(doc *document, moved bool, arrival []byte, now time.Time) []byte {
+	switch {
+	case !doc.found[pathTimestamp].found():
+		return nil
+	case moved && arrival != nil:
+		return arrival
+	case moved && doc.isSpan:
+		return now.AppendFormat(nil, `"`+time.RFC3339+`"`)
+	case doc.isSpan:
+		return doc.value(pathStartTime)
+	default:
+		return nil
+	}
+}
+
+// appendDocument writes the document, with another `@timestamp` unless that is nil.
+func appendDocument(out []byte, doc document, timestamp []byte) []byte {
+	if timestamp != nil {
 		at := doc.found[pathTimestamp]
 		out = append(out, doc.raw[:at.start]...)
-		out = append(out, doc.value(pathStartTime)...)
+		out = append(out, timestamp...)
 		out = append(out, doc.raw[at.end:]...)
 	} else {
 		out = append(out, doc.raw...)

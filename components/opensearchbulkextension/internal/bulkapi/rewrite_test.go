@@ -19,8 +19,9 @@ func testRewriter() *Rewriter {
 	n := 0
 	return &Rewriter{
 		indexKeys: []string{"dify.tenant_id", "dify.app_id", "service.name"},
+		age:       60 * 24 * time.Hour,
 		newID:     func() string { n++; return fmt.Sprintf("random-%d", n) },
-		now:       func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		now:       func() time.Time { return time.Date(2026, 11, 25, 3, 4, 5, 0, time.UTC) },
 	}
 }
 
@@ -40,6 +41,12 @@ func TestRewriteAction(t *testing.T) {
 			index:      "workflow-logs-{dify.tenant_id}",
 			doc:        bulktest.LogDoc("u1", "t1"),
 			wantAction: `{"create":{"_index":"workflow-logs-t1-2026.11.23","_id":"u1"}}`,
+		},
+		"a map before its tenant": {
+			index: "l-{dify.tenant_id}",
+			doc: `{"attributes":{"dify":{"tenant_id":"x"},"log.record.uid":"u","dify.tenant_id":"t"},` +
+				`"@timestamp":"2026-11-23T00:00:00Z"}`,
+			wantAction: `{"create":{"_index":"l-t-2026.11.23","_id":"u"}}`,
 		},
 		"no such attribute": {
 			index:      "l-{dify.app_id}-{dify.tenant_id}",
@@ -97,38 +104,38 @@ func TestRewriteAction(t *testing.T) {
 		},
 		"time in milliseconds": {
 			index:      "l",
-			doc:        `{"attributes":{"log.record.uid":"u"},"@timestamp":1763899200000}`,
-			wantAction: `{"create":{"_index":"l-2025.11.23","_id":"u"}}`,
+			doc:        `{"attributes":{"log.record.uid":"u"},"@timestamp":1795435200000}`,
+			wantAction: `{"create":{"_index":"l-2026.11.23","_id":"u"}}`,
 		},
 		"no time": {
 			index:      "l",
 			doc:        `{"x":1}`,
-			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"random-1"}}`,
+			wantAction: `{"create":{"_index":"l-2026.11.25","_id":"random-1"}}`,
 		},
 		"empty and odd ids": {
 			index:      "l",
 			doc:        `{"attributes":{"log.record.uid":""},"log.record.uid":null,"Attributes":{"log.record.uid":{}}}`,
-			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"random-1"}}`,
+			wantAction: `{"create":{"_index":"l-2026.11.25","_id":"random-1"}}`,
 		},
 		"id with escapes": {
 			index:      "l",
 			doc:        `{"attributes":{"log.record.uid":"a\"\\\u003c"}}`,
-			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"a\"\\\u003c"}}`,
+			wantAction: `{"create":{"_index":"l-2026.11.25","_id":"a\"\\\u003c"}}`,
 		},
 		"id longer than OpenSearch accepts": {
 			index:      "l",
 			doc:        `{"attributes":{"log.record.uid":"` + long + `"}}`,
-			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"` + string(boundedID([]byte(long))) + `"}}`,
+			wantAction: `{"create":{"_index":"l-2026.11.25","_id":"` + string(boundedID([]byte(long))) + `"}}`,
 		},
 		"not JSON": {
 			index:      "l",
 			doc:        `{"a":`,
-			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"random-1"}}`,
+			wantAction: `{"create":{"_index":"l-2026.11.25","_id":"random-1"}}`,
 		},
 		"id inside an event does not count": {
 			index:      "l",
 			doc:        `{"events":[{"attributes":{"log.record.uid":"no"}}],"attributes":{"x":{"log.record.uid":"no"},"log.record.uid":"u"}}`,
-			wantAction: `{"create":{"_index":"l-2026.01.02","_id":"u"}}`,
+			wantAction: `{"create":{"_index":"l-2026.11.25","_id":"u"}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,6 +230,7 @@ func TestIndexValue(t *testing.T) {
 	seen := map[string]string{}
 	for _, value := range []string{
 		"a", "A", " a", "a ", "_a", "-a", "a/b", "a\\b", "a,b", "a*b", "a?b", `a"b`, "a#b", "a:b", "Ä", "ä", "..", ".", "//",
+		"unknown", "", "a-12345678", "12345678", indexValue("A"), indexValue(indexValue("A")), indexValue("//"),
 		strings.Repeat("x", 300), strings.Repeat("x", 301), strings.Repeat("é", 200),
 	} {
 		got := indexValue(value)
@@ -260,5 +268,52 @@ func BenchmarkRewrite(b *testing.B) {
 		if _, err := r.Rewrite(body, ""); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Each day that a client sends would be an index, and OpenSearch refuses new ones from a number on.
+func TestDayOfADocument(t *testing.T) {
+	const arrival, today = `"2026-11-20T10:00:00Z"`, `"2026-11-25T03:04:05Z"`
+	for name, tt := range map[string]struct {
+		own, arrival string
+		day          string
+		span, record string // `@timestamp`; empty: its own
+	}{
+		"its own":                   {own: `"2026-11-24T00:00:00Z"`, day: "2026.11.24"},
+		"in the retention":          {own: `"2026-10-01T00:00:00Z"`, day: "2026.10.01"},
+		"tomorrow":                  {own: `"2026-11-26T23:59:59.999999999Z"`, day: "2026.11.26"},
+		"as dify_filter noted":      {own: `"1970-01-01T00:00:00Z"`, arrival: arrival, day: "2026.11.20", span: arrival, record: arrival},
+		"1970":                      {own: `"1970-01-01T00:00:00Z"`, day: "2026.11.25", span: today},
+		"2064":                      {own: `"2064-01-01T00:00:00Z"`, day: "2026.11.25", span: today},
+		"before the retention":      {own: `"2026-09-19T23:59:59Z"`, day: "2026.11.25", span: today},
+		"the day after tomorrow":    {own: `"2026-11-27T00:00:00Z"`, day: "2026.11.25", span: today},
+		"a made up arrival":         {own: `"1970-01-01T00:00:00Z"`, arrival: `"1980-01-01T00:00:00Z"`, day: "2026.11.25", span: today},
+		"an arrival that is no day": {own: `"2026-11-24T00:00:00Z"`, arrival: `{"a":1}`, day: "2026.11.24"},
+		"year 10000":                {own: `"+10000-01-01T00:00:00Z"`, day: "2026.11.25", span: today},
+	} {
+		t.Run(name, func(t *testing.T) {
+			attributes := `{"log.record.uid":"u"}`
+			if tt.arrival != "" {
+				attributes = `{"log.record.uid":"u","dify.arrival_time":` + tt.arrival + `}`
+			}
+			shown := func(value string) string {
+				if value == "" {
+					return tt.own
+				}
+				return value
+			}
+			record := `{"attributes":` + attributes + `,"@timestamp":%s}`
+			span := `{"attributes":` + attributes + `,"startTime":` + tt.own + `,"parentSpanId":"","@timestamp":%s,` +
+				`"spanId":"2","traceId":"1"}`
+			for _, doc := range []struct{ in, want, id string }{
+				{fmt.Sprintf(record, tt.own), fmt.Sprintf(record, shown(tt.record)), "u"},
+				{fmt.Sprintf(span, `"0001-01-01T00:00:00Z"`), fmt.Sprintf(span, shown(tt.span)), "1-2"},
+			} {
+				items, err := testRewriter().Rewrite(bulktest.Body("l", doc.in), "")
+				require.NoError(t, err)
+				assert.Equal(t, `{"create":{"_index":"l-`+tt.day+`","_id":"`+doc.id+`"}}`, string(items[0].ActionLine()))
+				assert.Equal(t, doc.want, string(items[0].Document()))
+			}
+		})
 	}
 }

@@ -12,7 +12,8 @@ func (s span) found() bool { return s.end > s.start }
 
 // scanner finds a few values in a JSON document without decoding the rest. Paths are dotted, and a dot may be part of
 // a key or separate two objects: `attributes` → `log.record.uid` is found as well as `attributes` → `log` → `record`
-// → `uid`, since the exporter's mapping modes write either. If several values have the same path, the first wins.
+// → `uid`, since the exporter's mapping modes write either. If several values have the same path, the one in the fewest
+// objects wins, so that no attribute with an object as its value replaces an attribute; among these, the first.
 // Values that are not wanted are skipped and not validated.
 type scanner struct {
 	doc    []byte
@@ -20,13 +21,16 @@ type scanner struct {
 	path   []byte
 	wanted []string
 	found  []span
+	depth  int   // number of objects around the current value
+	depths []int // of the found values
 }
 
 // scan fills found with the places of the wanted values and reports whether doc is a JSON object as far as it was
 // read. The next call reuses found.
 func (s *scanner) scan(doc []byte, wanted []string) bool {
-	s.doc, s.pos, s.path, s.wanted = doc, 0, s.path[:0], wanted
+	s.doc, s.pos, s.path, s.wanted, s.depth = doc, 0, s.path[:0], wanted, 0
 	s.found = append(s.found[:0], make([]span, len(wanted))...)
+	s.depths = append(s.depths[:0], make([]int, len(wanted))...)
 	return s.next() == '{' && s.object()
 }
 
@@ -95,6 +99,8 @@ func (s *scanner) member(key []byte) bool {
 
 	if s.next() == '{' && s.leads() {
 		s.path = append(s.path, '.')
+		s.depth++
+		defer func() { s.depth-- }()
 		return s.object()
 	}
 	start := s.pos
@@ -102,8 +108,8 @@ func (s *scanner) member(key []byte) bool {
 		return false
 	}
 	for i, path := range s.wanted {
-		if path == string(s.path) && !s.found[i].found() {
-			s.found[i] = span{start, s.pos}
+		if path == string(s.path) && (!s.found[i].found() || s.depth < s.depths[i]) {
+			s.found[i], s.depths[i] = span{start, s.pos}, s.depth
 		}
 	}
 	return true

@@ -7,6 +7,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"strings"
+
+	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 )
 
 // What an operator can do about a failure that does not pass automatically.
@@ -46,9 +49,19 @@ func AdviceOnStatus(status int, kind string) string {
 	}
 }
 
+// server is what an operator knows OpenSearch by.
+var server = neterr.Server{
+	Plain:  "http:// in OTELCOL_OPENSEARCH_URL (`http::endpoint` of the exporter and of opensearch_bulk)",
+	Secure: "https:// in OTELCOL_OPENSEARCH_URL (`http::endpoint` of the exporter and of opensearch_bulk)",
+}
+
 func adviceOnError(err error) string {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return adviceCertificate
 	}
-	return ""
+	hint := server.Hint(err)
+	if hint != "" && !strings.Contains(hint, "OTELCOL_OPENSEARCH_URL") {
+		hint += "; the address is OTELCOL_OPENSEARCH_URL (`http::endpoint` of the exporter and of opensearch_bulk)"
+	}
+	return hint
 }

@@ -5,6 +5,8 @@ package deliver
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,11 +25,19 @@ type deadLetter struct {
 	Index     string    `json:"index"`
 	ID        string    `json:"id"`
 	Document  string    `json:"document"`
+	// Size is that of the document, if it was cut.
+	Size int `json:"size,omitempty"`
 }
 
 // newDeadLetter wraps a document that was permanently rejected. Its id is made from the place of the original, so
-// that a document that arrives twice is one dead letter.
-func newDeadLetter(original bulkapi.Item, result bulkapi.ItemResult, index string, now time.Time) bulkapi.Item {
+// that a document that arrives twice is one dead letter. It has at most the first most bytes of the document.
+func newDeadLetter(
+	original bulkapi.Item, result bulkapi.ItemResult, index string, most int, now time.Time,
+) bulkapi.Item {
+	text, size := original.Document(), 0
+	if len(text) > most {
+		text, size = text[:most], len(text)
+	}
 	from, _ := bulkapi.ParsePlace(original.ActionLine()) // always a line of ours; if not, the dead letter has no place
 	document, err := json.Marshal(deadLetter{
 		Timestamp: now.UTC(),
@@ -36,7 +46,8 @@ func newDeadLetter(original bulkapi.Item, result bulkapi.ItemResult, index strin
 		Reason:    result.Reason,
 		Index:     from.Index,
 		ID:        from.ID,
-		Document:  string(original.Document()),
+		Document:  strings.ToValidUTF8(string(text), ""), // a character may be cut
+		Size:      size,
 	})
 	if err != nil { // impossible: all of it is text and numbers
 		document = []byte("{}")
@@ -44,6 +55,24 @@ func newDeadLetter(original bulkapi.Item, result bulkapi.ItemResult, index strin
 	item := bulkapi.NewItem(index, from.Index+"/"+from.ID, document)
 	item.DeadLetter = true
 	return item
+}
+
+// withoutTooLarge replaces the documents that are too large for a request with their dead letters.
+func (d *Deliverer) withoutTooLarge(items []bulkapi.Item) []bulkapi.Item {
+	for i, item := range items {
+		if item.DeadLetter || len(item.Document()) <= d.MaxDocument {
+			continue
+		}
+		result := bulkapi.ItemResult{
+			Result: bulkapi.Rejected,
+			Status: http.StatusRequestEntityTooLarge,
+			Type:   "too_large",
+			Reason: "the document is larger than max_document_size",
+		}
+		items[i] = newDeadLetter(item, result, d.DeadLetterIndex, d.MaxDeadLetter, time.Now())
+		d.deadLetters.log(result)
+	}
+	return items
 }
 
 // rejectionLogInterval is the shortest time between two log lines about dead letters.

@@ -30,6 +30,13 @@ type Settings struct {
 	DeadLetterIndex string
 	// Client sends dead letters and stored documents; nil: they use the exporter's client.
 	Client *Client
+	// DeferAfter is how long a request is retried before documents that wait for their index go to storage, and
+	// MaxDeferred how many bytes may be there.
+	DeferAfter  time.Duration
+	MaxDeferred int64
+	// MaxDocument is the size of a document from which it is a dead letter, and MaxDeadLetter the size to which the
+	// document in a dead letter is cut.
+	MaxDocument, MaxDeadLetter int
 	// Ready is closed when documents may be sent.
 	Ready <-chan struct{}
 
@@ -67,6 +74,7 @@ type Settings struct {
 type Deliverer struct {
 	Settings
 	exporters latestTarget // how exporters reach OpenSearch
+	waiting   *waitingIndices
 
 	deadLetters rejectionLog
 	rejected    rejectionLog // dead letters that were rejected too
@@ -77,6 +85,7 @@ func New(set Settings) *Deliverer {
 	return &Deliverer{
 		Settings:  set,
 		exporters: latestTarget{known: make(chan struct{})},
+		waiting:   newWaitingIndices(),
 		deadLetters: newRejectionLog(set.Logger,
 			"OpenSearch permanently rejected documents: they go to the dead-letter index"),
 		rejected: newRejectionLog(set.Logger,
@@ -92,9 +101,9 @@ type chunk []bulkapi.Item
 func (d *Deliverer) DeliverOrStore(ctx context.Context, to target, items []bulkapi.Item) error {
 	bounded, cancel := d.Phases.untilCutoff(ctx)
 	defer cancel()
-	left := items
+	left := d.withoutTooLarge(items)
 	if d.waitReady(bounded) {
-		left = d.deliver(bounded, to, items)
+		left = d.deliver(bounded, to, left)
 	}
 	if len(left) == 0 {
 		return nil
@@ -147,18 +156,30 @@ func (d *Deliverer) persist(ctx context.Context, items []bulkapi.Item) error {
 	}
 }
 
-// deliver returns when each item has its result, or with the items that have none when ctx ends or the collector
-// stops.
+// deliver returns when each item has its result or is deferred, or with the items that have none when ctx ends or the
+// collector stops. Items from storage are not deferred, but returned.
 func (d *Deliverer) deliver(ctx context.Context, to target, items []bulkapi.Item) (left []bulkapi.Item) {
 	retrier := d.Outage.NewRetrier()
 	defer func() { retrier.End(ctx, len(left) == 0) }()
 
 	work := byTarget(items)
+	waiting := deferral{deliverer: d}
 	for len(work) > 0 {
 		if ctx.Err() != nil {
 			break
 		}
 		again, failed, progress := d.attempt(ctx, to, work[0])
+		if failed != nil && failed.index {
+			last := len(again) - 1 // before it may be dead letters
+			switch waiting.judge(ctx, again[last], *failed) {
+			case retryNow:
+			case leaveStored:
+				left = append(left, again[last]...)
+				again, failed = again[:last], nil
+			case deferred:
+				again, failed = again[:last], nil
+			}
+		}
 		work = slices.Concat(again, work[1:])
 		if progress {
 			retrier.Progress()

@@ -29,6 +29,8 @@ type Failure struct {
 	Advice string
 
 	after time.Duration // what the server asked for, else 0
+	// index reports whether the failure is that of an index, so that others may be accepted.
+	index bool
 }
 
 func (f *Failure) Error() string { return f.Text }
@@ -67,6 +69,7 @@ func itemsFailure(result bulkapi.ItemResult) *Failure {
 		Reason: ReasonItems,
 		Text:   fmt.Sprintf("status %d, %s", result.Status, result.Type),
 		Advice: AdviceOnStatus(result.Status, result.Type),
+		index:  result.Status != http.StatusTooManyRequests && result.Status != http.StatusUnauthorized,
 	}
 }
 

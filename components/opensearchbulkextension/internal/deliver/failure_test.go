@@ -39,7 +39,12 @@ func TestAdvice(t *testing.T) {
 	}
 	assert.Equal(t, adviceCertificate,
 		adviceOnError(fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: errors.New("x")})))
-	assert.Empty(t, adviceOnError(errors.New("connection refused")))
+	assert.Equal(t, "nothing listens there; check the host and the port, and that the server runs; the address is "+
+		"OTELCOL_OPENSEARCH_URL (`http::endpoint` of the exporter and of opensearch_bulk)",
+		adviceOnError(errors.New("connection refused")))
+	assert.Equal(t, "the server does not use TLS; use http:// in OTELCOL_OPENSEARCH_URL (`http::endpoint` of the exporter "+
+		"and of opensearch_bulk)", adviceOnError(errors.New("http: server gave HTTP response to HTTPS client")))
+	assert.Empty(t, adviceOnError(errors.New("anything else")))
 }
 
 type roundTripperFunc func(*http.Request) (*http.Response, error)

@@ -27,7 +27,7 @@ func (d *Deliverer) settle(
 			rejected = append(rejected, items[i])
 			d.rejected.log(result)
 		default:
-			deadLetters = append(deadLetters, newDeadLetter(items[i], result, d.DeadLetterIndex, time.Now()))
+			deadLetters = append(deadLetters, newDeadLetter(items[i], result, d.DeadLetterIndex, d.MaxDeadLetter, time.Now()))
 			d.deadLetters.log(result)
 		}
 	}

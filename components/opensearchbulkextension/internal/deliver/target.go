@@ -42,12 +42,18 @@ func (t *exporterTarget) send(ctx context.Context, body []byte) (*http.Response,
 	return t.base.RoundTrip(req)
 }
 
-// bulkQuery adds to a bulk request's query which parts of the response are needed.
+// indexTimeout is how long OpenSearch waits for an index, for all documents of a request together. Its default of a
+// minute would hold up the documents of other indices.
+const indexTimeout = "10s"
+
+// bulkQuery adds to a bulk request's query which parts of the response are needed, and how
+// long the documents may wait.
 func bulkQuery(query url.Values) string {
 	if query == nil {
 		query = url.Values{}
 	}
 	query.Set("filter_path", bulkapi.ResponseFilter)
+	query.Set("timeout", indexTimeout)
 	return query.Encode()
 }
 

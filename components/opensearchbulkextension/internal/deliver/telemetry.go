@@ -32,11 +32,14 @@ const (
 	OutcomeDeadLetter       Outcome = "dead_letter"
 	OutcomeDeadLetterStored Outcome = "dead_letter_stored"
 	OutcomeStored           Outcome = "stored"
+	OutcomeDeferred         Outcome = "deferred"
 )
 
 // Outcomes returns all outcomes.
 func Outcomes() []Outcome {
-	return []Outcome{OutcomeDelivered, OutcomeDuplicate, OutcomeDeadLetter, OutcomeDeadLetterStored, OutcomeStored}
+	return []Outcome{
+		OutcomeDelivered, OutcomeDuplicate, OutcomeDeadLetter, OutcomeDeadLetterStored, OutcomeStored, OutcomeDeferred,
+	}
 }
 
 // Reason is why an attempt has to be repeated.

@@ -21,6 +21,8 @@ type Settings struct {
 	SampleRate, TracesSampleRate float64
 	// IgnoreErrors are the exception classes that are discarded, with their known subclasses.
 	IgnoreErrors []string
+	// ClientRoots makes transactions of calls below no request, task or run; see Converter.ClientRoot.
+	ClientRoots bool
 	// MinSeverity is the name of the lowest severity of the log records that become Sentry logs; see Severities.
 	MinSeverity string
 }
@@ -39,9 +41,9 @@ func New(set Settings) *Converter {
 
 // Result is what telemetry became.
 type Result struct {
-	Events     []*item.Item // error events
-	FailedRuns []*item.Item // events of failed runs, which an exception may supersede
-	Items      []*item.Item // transactions or logs
+	Events  []*item.Item // error events
+	Waiting []*item.Item // error events that other telemetry may supersede; see item.Item.Waits
+	Items   []*item.Item // transactions or logs
 	// Superseded are workflow runs whose exception is not sent because of SampleRate. Their failed-run events must not be
 	// sent in its place.
 	Superseded []string
@@ -51,7 +53,7 @@ type Result struct {
 // Add appends the content of another result.
 func (r *Result) Add(other Result) {
 	r.Events = append(r.Events, other.Events...)
-	r.FailedRuns = append(r.FailedRuns, other.FailedRuns...)
+	r.Waiting = append(r.Waiting, other.Waiting...)
 	r.Items = append(r.Items, other.Items...)
 	r.Superseded = append(r.Superseded, other.Superseded...)
 	r.Discards = append(r.Discards, other.Discards...)
@@ -59,7 +61,18 @@ func (r *Result) Add(other Result) {
 
 // Discard adds a discard, if there is something to discard.
 func (r *Result) Discard(reason item.Reason, route item.Route, category protocol.Category, n int) {
-	if n > 0 {
-		r.Discards = append(r.Discards, item.Discard{Reason: reason, Route: route, Category: category, Quantity: n})
+	if n <= 0 {
+		return
 	}
+	d := item.Discard{Reason: reason, Route: route, Category: category, Quantity: n}
+	if last := len(r.Discards) - 1; last >= 0 { // many of a kind come in a row
+		sum := r.Discards[last].Quantity + n
+		r.Discards[last].Quantity = n
+		if r.Discards[last] == d {
+			r.Discards[last].Quantity = sum
+			return
+		}
+		r.Discards[last].Quantity = sum - n
+	}
+	r.Discards = append(r.Discards, d)
 }

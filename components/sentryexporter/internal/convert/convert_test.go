@@ -78,7 +78,9 @@ func TestIgnoredErrors(t *testing.T) {
 		"RuntimeError": false, "httpx.ConnectError": false,
 		"core.plugin.entities.plugin_daemon.PluginDaemonInnerError": false, "": false,
 		"marshmallow.exceptions.ValidationError": false, "services.errors.app.MoreLikeThisDisabledError": true,
-		"openai.APIStatusError": true,
+		"openai.APIStatusError": true, "openai.RateLimitError": true,
+		"graphon.model_runtime.errors.invoke.InvokeServerUnavailableError": true,
+		"core.model_runtime.errors.invoke.InvokeAuthorizationError":        true, "InvokeConnectionError": true,
 	} {
 		assert.Equal(t, want, rules.Has(class), class)
 	}

@@ -79,7 +79,11 @@ type logs struct {
 	records []LogRecord
 	routes  *route.Lookup
 	now     time.Time
+	read    int // records that became an event or a log
 }
+
+// maxPushRecords bounds the log records of a push that become events or logs. Receivers send some thousand at most.
+const maxPushRecords = 20_000
 
 func (l *logs) timeOfRecord(rec plog.LogRecord) time.Time {
 	for _, ts := range []pcommon.Timestamp{rec.Timestamp(), rec.ObservedTimestamp()} {
@@ -124,9 +128,19 @@ func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 		l.failedRun(id, rec, at)
 	} else if r, ok := recordedIn(rec, at); ok {
 		r.logger = cmp.Or(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
-		l.exception(id, rec, r)
+		if l.read < maxPushRecords {
+			l.exception(id, rec, r)
+		} else {
+			l.overflow(id, rec, protocol.CategoryError)
+		}
+		l.read++
 	}
 	if severityOf(rec) < Severities[l.MinSeverity] {
+		return
+	}
+	l.read++
+	if l.read > maxPushRecords {
+		l.overflow(id, rec, protocol.CategoryLogItem)
 		return
 	}
 	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, rec.Attributes())
@@ -146,13 +160,18 @@ func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 	l.records = append(l.records, record)
 }
 
+func (l *logs) overflow(id *resource.Identity, rec plog.LogRecord, category protocol.Category) {
+	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, rec.Attributes())
+	l.Discard(item.ReasonBufferFull, to, category, 1)
+}
+
 // exception makes the event of an exception in a log record. Its ID is the one that the exception has on spans.
 func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) {
 	attrs := rec.Attributes()
 	to := l.routes.FindInTrace(rec.TraceID(), id.Attributes, attrs)
 	extra := map[string]string{}
 	exc := exceptionOf(r, extra)
-	if reason, ignored := l.ignores(r, exc); ignored {
+	if reason, ignored := l.ignores(r, exc, attr.Text(attrs, attrTask)); ignored {
 		l.Discard(reason, to, protocol.CategoryError, 1)
 		return
 	}
@@ -169,13 +188,21 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 		supersedes = []string{run}
 	}
 	if !sampled(cmp.Or(rec.TraceID(), pcommon.TraceID(eventID)), l.SampleRate) {
-		l.unsampledError(to, supersedes)
+		l.Discard(item.ReasonSampled, to, protocol.CategoryError, 1)
+		l.Superseded = append(l.Superseded, supersedes...)
 		return
 	}
 	ev.EventID = eventID.String()
 	ev.Fingerprint = fingerprintOf(f, attr.Text(attrs, attrTask))
 	fillFromRecord(ev, rec)
-	l.addEvent(ev, eventID, to, supersedes)
+	it := l.eventItem(ev, eventID, to)
+	if it == nil {
+		return
+	}
+	it.Supersedes, it.Relations = supersedes, relationsOf(context, r.logged, f, supersedes)
+	it.Relations.Traceless = trace.IsEmpty()
+	it.Waits = item.WaitsForTrace + it.EventID
+	l.Waiting = append(l.Waiting, it)
 }
 
 // traceOf returns the trace context of a record's event. Sentry links by trace only if a span ID is set: a record

@@ -4,13 +4,17 @@
 package convert
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/tracetree"
 )
 
@@ -31,43 +35,93 @@ const (
 	loggingScope = "dify.exception.logging"
 )
 
-// recordedBy returns the exceptions on a span. Dify's logging handler writes `log.exception` and, directly after it,
-// the exception that was logged: such a pair is one exception.
-func recordedBy(n *tracetree.Node) []recorded {
-	var out []recorded
-	var line *recorded
+// recordedBy returns the exceptions on a span. Dify's logging handler writes `log.exception` next to the exception that
+// was logged: such a pair is one exception. The line precedes the exception, but spans of Dify 1.3.1 to 1.11.2, whose
+// line dify_filter adds, and other writers have it after. It returns at most the first most exceptions, and the number
+// of the others.
+func recordedBy(n *tracetree.Node, most int) (out []recorded, left int) {
+	p := pairs{}
 	if n.Scope == loggingScope && n.Span.Name() == eventLogException {
-		line = logLine(n.Start, n.Span.Attributes())
+		p.line = logLine(n.Start, n.Span.Attributes())
 	}
-	for _, ev := range n.Span.Events().All() {
+	for i, ev := range n.Span.Events().All() {
+		if len(p.out) >= most {
+			return p.out, exceptionsFrom(n.Span.Events(), i)
+		}
 		at := tracetree.Time(ev.Timestamp())
 		if at.IsZero() {
 			at = n.End
 		}
 		switch ev.Name() {
 		case eventLogException:
-			out = appendLine(out, line)
-			line = logLine(at, ev.Attributes())
+			p.endLine()
+			p.line = logLine(at, ev.Attributes())
 		case eventException:
 			r := exceptionIn(ev.Attributes())
 			r.at, r.level = at, sentry.LevelError
-			if line != nil {
-				line.typ, line.message, line.stack = r.typ, r.message, r.stack
-				r, line = *line, nil
-			}
-			out = append(out, r)
+			p.exception(r)
 		default:
-			out, line = appendLine(out, line), nil
+			p.endLine()
+			p.alone = false
 		}
 	}
-	return appendLine(out, line)
+	p.endLine()
+	return p.out, 0
 }
 
-func appendLine(out []recorded, line *recorded) []recorded {
-	if line == nil {
-		return out
+// exceptionsFrom returns the number of exceptions from an event on; a logged one may count twice.
+func exceptionsFrom(events ptrace.SpanEventSlice, from int) (n int) {
+	for i := from; i < events.Len(); i++ {
+		if name := events.At(i).Name(); name == eventException || name == eventLogException {
+			n++
+		}
 	}
-	return append(out, *line)
+	return n
+}
+
+// pairs joins log lines with the exceptions next to them.
+type pairs struct {
+	out   []recorded
+	line  *recorded // the last event, whose exception may follow
+	alone bool      // the last of out is an exception without a line
+}
+
+func (p *pairs) exception(r recorded) {
+	if p.line != nil && p.line.describes(r) {
+		p.out, p.line, p.alone = append(p.out, p.line.with(r)), nil, false
+		return
+	}
+	p.endLine()
+	p.out, p.alone = append(p.out, r), true
+}
+
+// endLine adds a line that no exception followed: to the exception before it, or as an exception without one.
+func (p *pairs) endLine() {
+	if p.line == nil {
+		return
+	}
+	if last := len(p.out) - 1; p.alone && p.line.describes(p.out[last]) {
+		p.out[last] = p.line.with(p.out[last])
+	} else {
+		p.out = append(p.out, *p.line)
+	}
+	p.line, p.alone = nil, false
+}
+
+// describes reports whether a log line can be that of an exception: it has no other class or message.
+func (r *recorded) describes(exc recorded) bool {
+	_, own := stacktrace.SplitType(r.typ)
+	_, other := stacktrace.SplitType(exc.typ)
+	return (own == "" || other == "" || own == other) &&
+		(r.message == "" || exc.message == "" || strings.TrimSpace(r.message) == strings.TrimSpace(exc.message))
+}
+
+// with returns a log line with the exception that was logged.
+func (r *recorded) with(exc recorded) recorded {
+	out := *r
+	out.typ, out.message = cmp.Or(exc.typ, r.typ), cmp.Or(exc.message, r.message)
+	out.stack = cmp.Or(exc.stack, r.stack)
+	return out
 }
 
 // logLine returns a logged exception. Versions of Dify before 1.11.3 write its type and message into the same event.

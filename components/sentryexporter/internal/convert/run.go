@@ -64,8 +64,8 @@ func (l *logs) failedRun(id *resource.Identity, rec plog.LogRecord, at time.Time
 	case run == "": // no exception could be recognized as its own
 		l.Events = append(l.Events, it)
 	default:
-		it.Run = run
-		l.FailedRuns = append(l.FailedRuns, it)
+		it.Waits, it.Relations.Text = run, item.NewID("failure", f.Text)
+		l.Waiting = append(l.Waiting, it)
 	}
 }
 

@@ -6,9 +6,12 @@ package convert
 import (
 	"encoding/binary"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
@@ -20,6 +23,24 @@ import (
 // TransactionID returns the event ID of the transaction of a root, which is the same whenever the root comes.
 func TransactionID(root *tracetree.Node) item.ID {
 	return item.NewID("transaction", root.TraceHex(), root.IDHex())
+}
+
+// ClientRoot returns the discards of a segment that is no transaction, because it is only calls to databases, Redis or
+// other services, below no request, task or run; false if it is one. Calls of models are always sent.
+func (c *Converter) ClientRoot(s *tracetree.Segment) (Result, bool) {
+	var r Result
+	if c.ClientRoots || !s.Complete || !s.Root.ParentID.IsEmpty() || slices.ContainsFunc(s.Nodes, isNoCall) {
+		return r, false
+	}
+	r.Discard(item.ReasonClientRoot, s.Route, protocol.CategoryTransaction, 1)
+	r.Discard(item.ReasonClientRoot, s.Route, protocol.CategorySpan, len(s.Nodes))
+	return r, true
+}
+
+func isNoCall(n *tracetree.Node) bool {
+	op := describe(n).op
+	return n.Span.Kind() != ptrace.SpanKindClient ||
+		op != "http.client" && !strings.HasPrefix(op, "db") && !strings.HasPrefix(op, "cache.")
 }
 
 // SampledOut returns the discards of a segment that is not sent because of TracesSampleRate; false if it is sent.

@@ -5,6 +5,7 @@
 package dedup
 
 import (
+	"slices"
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/expiring"
@@ -40,13 +41,22 @@ func (s *Seen) Contains(id item.ID, now time.Time) bool { return s.ids.Contains(
 func (s *Seen) Split(items []*item.Item, now time.Time) (fresh, duplicates []*item.Item) {
 	fresh = items[:0]
 	for _, it := range items {
-		if s.Add(it.ID, now) {
-			fresh = append(fresh, it)
-		} else {
+		if s.Reported(it, now) || !s.Add(it.ID, now) {
 			duplicates = append(duplicates, it)
+			continue
 		}
+		for _, id := range it.Relations.Marks {
+			s.Add(id, now)
+		}
+		fresh = append(fresh, it)
 	}
 	return fresh, duplicates
+}
+
+// Reported reports whether the item, or a recording that includes it, was accepted for delivery.
+func (s *Seen) Reported(it *item.Item, now time.Time) bool {
+	return s.Contains(it.ID, now) ||
+		slices.ContainsFunc(it.Relations.Checks, func(id item.ID) bool { return s.Contains(id, now) })
 }
 
 // Forget removes the IDs of items that were not queued, and of their log records.
@@ -54,6 +64,7 @@ func (s *Seen) Forget(items ...*item.Item) {
 	for _, it := range items {
 		s.ids.Remove(it.ID)
 		s.ids.Remove(it.RecordIDs...)
+		s.ids.Remove(it.Relations.Marks...)
 	}
 }
 

@@ -20,6 +20,9 @@ var reported = map[item.Reason]string{
 	item.ReasonBufferFull:   "buffer_overflow",
 	item.ReasonEventFilter:  "event_processor",
 	item.ReasonIgnored:      "event_processor", // servers before 2025 do not know "ignored"
+	item.ReasonHandled:      "event_processor",
+	item.ReasonTracing:      "event_processor",
+	item.ReasonClientRoot:   "event_processor",
 	item.ReasonInternal:     "internal_sdk_error",
 	item.ReasonNetworkError: "network_error",
 	item.ReasonQueueFull:    "queue_overflow",

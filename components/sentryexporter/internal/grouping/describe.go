@@ -71,8 +71,10 @@ func describeKnown(text string) (description, bool) {
 
 // classPrefix matches the class that Python writes before a message; bareClass matches a text that is only a class.
 var (
-	classPrefix = regexp.MustCompile(`^((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Exceeded|Interrupt|Exit)): +`) //nolint:lll // one expression
-	bareClass   = regexp.MustCompile(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)$`)
+	classPrefix = regexp.MustCompile(
+		`^((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Exceeded|Interrupt|Exit)): +`,
+	)
+	bareClass = regexp.MustCompile(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)$`)
 )
 
 // describeClass reads a text that begins with the class of an exception.

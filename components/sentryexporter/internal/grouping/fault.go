@@ -23,21 +23,34 @@ func wrapped(exc *stacktrace.Exception, d description) Fault {
 	if d.class == "" {
 		shown.Type = exc.Type
 	}
-	return Fault{
-		Exception: &shown, Wrapper: exc.Type, Fingerprint: d.fingerprint,
-		key: append([]string{"text", strings.TrimSpace(d.class), strings.TrimSpace(d.message)}, place(d.frames)...),
+	f := Fault{
+		Exception: &shown, Wrapper: exc.Type, Fingerprint: d.fingerprint, Text: textOf(d), PassedOn: true,
+		Key: append([]string{"text", d.class, folded(d.message)}, place(d.frames)...),
+	}
+	if kind := d.fingerprint[0]; kind == "provider" || kind == "plugin" {
+		f.Key = d.fingerprint // each retry has a request ID of its own in its text
+	}
+	return f
+}
+
+func textOf(d description) string {
+	switch {
+	case len(d.frames) > 0: // the message alone may be as short as the key of a KeyError
+		return folded(strings.Join(append([]string{d.class, d.message}, place(d.frames)...), " "))
+	case d.message == "":
+		return d.class
+	default:
+		return folded(d.message)
 	}
 }
 
-// keyOf identifies an exception within its trace, by type, message and innermost frame. A class that says nothing is
-// not part of it: a failed run has the text only.
-func keyOf(exc *stacktrace.Exception) []string {
-	text := strings.TrimSpace(exc.Message)
-	innermost, raised := exc.Innermost()
-	if vagueClasses[exc.Type] && (!raised || raisesForOthers(innermost)) {
-		return []string{"text", "", unwrap(text)}
+// keyOf identifies an exception within its trace: by type, message and innermost frame. If it only passes the failure
+// on, it has the text only, as a failed run.
+func keyOf(exc *stacktrace.Exception, f Fault) []string {
+	if f.PassedOn {
+		return []string{"text", "", f.Text}
 	}
-	return append([]string{"exception", exc.Type, text}, place(exc.Frames)...)
+	return append([]string{"exception", exc.Type, folded(exc.Message)}, place(exc.Frames)...)
 }
 
 // place identifies the innermost frame.
@@ -49,5 +62,5 @@ func place(frames []stacktrace.Frame) []string {
 	return []string{f.File, f.Function, strconv.Itoa(f.Line)}
 }
 
-// Key identifies the failure within its trace: it is the same for all recordings of it.
-func (f Fault) Key() []string { return f.key }
+// folded returns a text with single blanks only: line breaks are lost on some of the ways.
+func folded(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -30,8 +30,13 @@ type Fault struct {
 	// Fingerprint is nil where Sentry's own rule is right. It depends on nothing but the exception, so that a failure is
 	// one issue on every route, in every task, and however its telemetry is divided into batches.
 	Fingerprint []string
-	// key identifies the failure within its trace.
-	key []string
+	// Key identifies the failure within its trace: it is the same for all recordings of it.
+	Key []string
+	// Text is the text of the failure, by which recordings of different classes are recognized as the same.
+	Text string
+	// PassedOn means that the exception only passes on what failed elsewhere: the engine raised it, or nothing but its
+	// text is known.
+	PassedOn bool
 }
 
 // Of returns what an exception stands for. A change of these rules creates new issues for old errors.
@@ -42,12 +47,13 @@ func Of(exc *stacktrace.Exception) Fault {
 			return wrapped(exc, d)
 		}
 	}
-	f := Fault{Exception: exc, key: keyOf(exc)}
+	f := Fault{Exception: exc, Text: folded(unwrap(exc.Message)), PassedOn: passesOn(exc, class)}
+	f.Key = keyOf(exc, f)
 	if vagueClasses[class] {
 		f.Fingerprint = vagueFingerprint(exc, class)
 		return f
 	}
-	if isInfrastructure(exc.Type) || !exc.HasFrames() && exc.Type+exc.Message != "" {
+	if IsInfrastructure(exc.Type) || !exc.HasFrames() && exc.Type+exc.Message != "" {
 		f.Fingerprint = []string{cmp.Or(class, "exception"), Stable(exc.Message)}
 	}
 	return f
@@ -60,15 +66,19 @@ func mayWrap(class string) bool { return class == "ValueError" || strings.HasPre
 // vagueFingerprint groups an exception whose class says nothing, and whose text is not known: by its text, if the
 // engine raised it, or nothing but its text is known.
 func vagueFingerprint(exc *stacktrace.Exception, class string) []string {
-	innermost, raised := exc.Innermost()
 	switch {
 	case exc.Message == "" && !exc.HasFrames() && class == "": // only a log line: Sentry groups by its template
 		return nil
-	case !exc.HasFrames(), raised && raisesForOthers(innermost):
+	case passesOn(exc, class):
 		return []string{"error", Stable(unwrap(exc.Message))}
 	default:
 		return nil
 	}
+}
+
+func passesOn(exc *stacktrace.Exception, class string) bool {
+	innermost, raised := exc.Innermost()
+	return vagueClasses[class] && (!exc.HasFrames() || raised && raisesForOthers(innermost))
 }
 
 // raisesForOthers reports whether a frame raises what failed elsewhere: a library, or the workflow engine, which was a
@@ -81,7 +91,8 @@ func raisesForOthers(f stacktrace.Frame) bool {
 // infrastructure are the packages whose errors are the same failure wherever they are noticed.
 var infrastructure = []string{"sqlalchemy.", "psycopg2.", "psycopg.", "pymysql.", "redis.", "kombu.", "amqp."}
 
-func isInfrastructure(typ string) bool {
+// IsInfrastructure reports whether a class is of a database, Redis or a message broker.
+func IsInfrastructure(typ string) bool {
 	for _, prefix := range infrastructure {
 		if strings.HasPrefix(typ, prefix) {
 			return true

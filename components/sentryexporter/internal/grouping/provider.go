@@ -62,9 +62,8 @@ func describeProvider(text string) (description, bool) {
 	if class == "" && status[0] == '5' {
 		class = "InvokeServerUnavailableError"
 	}
-	return description{
-		class: class, message: text, fingerprint: []string{"provider", provider, status, codeOf(rest)},
-	}, true
+	fingerprint := []string{"provider", provider, status, codeOf(rest)}
+	return description{class: class, message: text, fingerprint: fingerprint}, true
 }
 
 // describeStatus reads an error with the status of an HTTP response: it is grouped by what was called, status and code,

@@ -17,9 +17,10 @@ type Reason string
 
 // Reasons.
 const (
-	ReasonBufferFull    Reason = "buffer_overflow"    // pending spans, at a shutdown that ran out of time
+	ReasonBufferFull    Reason = "buffer_overflow"    // more than a push may have; what was pending at a shutdown
 	ReasonDuplicate     Reason = "duplicate"          // already sent
 	ReasonEventFilter   Reason = "event_processor"    // the Langfuse client's default error
+	ReasonHandled       Reason = "handled"            // a call's exception below a node, whose outcome says more
 	ReasonIgnored       Reason = "ignored"            // ignore_errors
 	ReasonInternal      Reason = "internal_sdk_error" // could not be encoded
 	ReasonNetworkError  Reason = "network_error"      // given up after connection errors
@@ -28,6 +29,8 @@ const (
 	ReasonRateLimited   Reason = "rate_limited"       // rejected with 429: the server counts it
 	ReasonBackoff       Reason = "ratelimit_backoff"  // not tried because of a rate limit
 	ReasonRunSuperseded Reason = "run_superseded"     // an exception of the failed run was sent
+	ReasonClientRoot    Reason = "client_root"        // client_roots: a call without a request, task or run
+	ReasonTracing       Reason = "tracing_provider"   // a tracing provider of Dify failed
 	ReasonSampled       Reason = "sample_rate"        // sample_rate or traces_sample_rate
 	ReasonSendError     Reason = "send_error"         // rejected, or given up after 5xx
 	ReasonTooLarge      Reason = "too_large"          // 413

@@ -30,11 +30,33 @@ type Item struct {
 	ID ID `json:"-"`
 	// RecordIDs recognize the log records of a log item.
 	RecordIDs []ID `json:"-"`
-	// Run is the workflow run whose failure the item reports.
-	Run string `json:"-"`
+	// Relations are the item's relations to other recordings of the same failure.
+	Relations Relations `json:"-"`
+	// Waits is what the item waits for: "" if it does not wait, the ID of the workflow run whose failure it reports, or
+	// WaitsForTrace and its own ID.
+	Waits string `json:"-"`
 	// Supersedes are the workflow runs that failed by the exception that the item reports. Their failed-run events are
 	// not sent.
 	Supersedes []string `json:"-"`
+}
+
+// WaitsForTrace begins Item.Waits of an error that was read from a log line, or recorded by a client span: the spans
+// around it may show the same failure, or that it was handled.
+const WaitsForTrace = "trace:"
+
+// Relations connect the recordings of one failure: on spans, in log lines, as the error of a run, or as the cause of
+// another exception.
+type Relations struct {
+	// Checks are IDs of recordings that include the item: if one was sent, the item is a duplicate.
+	Checks []ID `json:"checks,omitempty"`
+	// Marks are IDs of recordings that the item includes.
+	Marks []ID `json:"marks,omitempty"`
+	// Text is the ID of the failure's text, by which recordings without a common trace or run are recognized.
+	Text ID `json:"text"`
+	// Traceless means that the item has no trace, or no run for a span's exception.
+	Traceless bool `json:"traceless,omitempty"`
+	// Parent is the ID of the span above those that are known, of an exception of a client span.
+	Parent ID `json:"parent"`
 }
 
 // Quantities returns what the item counts as, by category.

@@ -7,6 +7,7 @@ package tracetree
 
 import (
 	"encoding/hex"
+	"iter"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -72,6 +73,15 @@ func (n *Node) IsLocalRoot() bool { return n.ParentID.IsEmpty() || n.hasRemotePa
 
 // maxDepth bounds a walk to the root, against parents in a cycle.
 const maxDepth = 128
+
+// Path returns the span and the known spans above it.
+func (n *Node) Path() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		for at, depth := n, 0; at != nil && depth < maxDepth && yield(at); depth++ {
+			at = at.parent
+		}
+	}
+}
 
 // Depth returns the number of known spans above.
 func (n *Node) Depth() int {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/appowner"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -45,6 +46,7 @@ func (e *Enricher) Name(ctx context.Context, conn Lookup, outcomes []outcome.Out
 	for i := range outcomes {
 		o := &outcomes[i]
 		o.App = e.apps.get(o.AppID)
+		appowner.Database.Set(o.App.ID, o.App.TenantID)
 		if o.TenantID == "" {
 			o.TenantID = o.App.TenantID
 		}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	repeatEvery = 5 * time.Minute // the same error
-	changeEvery = time.Minute     // another error of the same failure
+	repeatEvery = time.Hour   // the same error
+	changeEvery = time.Minute // another error of the same failure
 )
 
 // FailureLog logs a repeating failure: when it begins, at intervals while it lasts, and when it ends. It is not safe

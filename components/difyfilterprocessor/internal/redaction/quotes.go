@@ -1,0 +1,269 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redaction
+
+import "strings"
+
+// contentNames are names of variables with content, in calls, in the representation of Python objects and in JSON. The
+// values of the others may also be words of a program.
+var (
+	contentNames = words("args inputs outputs query prompt completion answer arguments tool_parameters " +
+		"prompt_messages input_value user_input question page_content messages chat_history system_prompt " +
+		"user_prompt " +
+		"tool_input tool_output process_data original_inputs user_query retrieval_query")
+	likelyContentNames = words("input output files payload content text result response data json params variables " +
+		"kwargs body history context instruction instructions template documents document form parameters " +
+		"tool_calls " +
+		"transcript thought observation final_answer output_text message_content raw_input input_text")
+)
+
+// contentAfter cuts the value after a name if it is quoted or in brackets, as in args={'inputs': ...}.
+func (s *scanner) contentAfter(name string, at, size int) int {
+	const longest = 24
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		name = name[dot+1:]
+	}
+	if len(name) > longest {
+		return at
+	}
+	name = strings.ToLower(name)
+	sure := contentNames[name]
+	if !sure && !likelyContentNames[name] {
+		return at
+	}
+	v := findValue(s.text, at+size, false)
+	if v.to <= v.from || (!v.quoted && !v.structure) {
+		return at
+	}
+	if v.quoted && isHarmlessContent(s.text[v.from:v.to], sure) {
+		return at
+	}
+	if v.structure && strings.Trim(s.text[v.from:v.to], "[](){}'\"* ") == "" {
+		return v.to // masked, or empty
+	}
+	return s.cut(v.from, v.to, ruleMessage)
+}
+
+// isHarmlessContent reports whether a quoted value is a word of a program rather than content.
+func isHarmlessContent(value string, sure bool) bool {
+	const longWord = 16
+	switch {
+	case isMasked(value) || isPlaceholder(value) || harmlessValues[strings.ToLower(value)]:
+		return true
+	case len(value) > 64:
+		return false
+	}
+	major, minor, mime := strings.Cut(value, "/")
+	if mime && isLetters(major) && minor != "" && !strings.Contains(minor, " ") {
+		switch major {
+		case "text", "application", "image", "audio", "video", "multipart", "font", "model":
+			return true
+		}
+	}
+	return !sure && len(value) <= longWord && strings.ToLower(value) == value && isLetters(value)
+}
+
+// bodies introduce a body that ends with the text.
+var bodies = [...]string{"Request Body", "Response Body", "request body", "response body", "Response content"}
+
+// phrases precede a colon and a quoted value of a user.
+var phrases = [...]string{
+	"base 10", "to float", "isoformat string", "KeyError", "value", "beginning with", "input syntax for type",
+	"输入语法无效",
+	"ValidationError", "AssertionError", "无效的类型", "输入语法不正确", "无效", "literal for int()", "column",
+}
+
+// databaseValue cuts the values that databases and parsers quote when they reject an input, to their closing mark.
+func (s *scanner) databaseValue(at int) int {
+	text := s.text
+	switch text[at] {
+	case '(':
+		if hasSuffix(text, at, "Failing row contains ", "行包含", "行包含 ", "失败的行包含 ") {
+			return s.cutTo(at+1, ").", ")。")
+		}
+	case '=':
+		if at > 0 && text[at-1] == ')' && strings.HasPrefix(text[at:], "=(") {
+			return s.cutTo(at+2, ") already", ") is ", ") conflicts", ") 已", ")已", ")\" 已", ")\"已", ")不", ") 不", ")仍", ") 仍",
+				")没", ")与", ") 与")
+		}
+	case '\'':
+		if hasSuffix(text, at, "Duplicate entry ", "重复条目 ", "重复输入 ") {
+			return s.duplicate(at + 1)
+		}
+	case ':':
+		return s.introduced(at)
+	}
+	return at
+}
+
+// introduced cuts what follows a colon after the words of a database or a parser.
+func (s *scanner) introduced(at int) int {
+	for _, body := range bodies {
+		if hasSuffix(s.text, at, body) {
+			if strings.TrimSpace(s.text[at+1:]) == Mask {
+				return len(s.text)
+			}
+			return s.cut(at+1, len(s.text), ruleMessage)
+		}
+	}
+	if hasSuffix(s.text, at, "QUERY") {
+		from := pastBlanks(s.text, at+1)
+		end := len(s.text)
+		if n := strings.Index(s.text[from:], "\nCONTEXT:"); n >= 0 {
+			end = from + n
+		}
+		return s.cut(from, end, ruleSQL)
+	}
+	if line := s.text[max(0, at-24):at]; strings.Contains(line, "JSON data, line ") ||
+		strings.Contains(line, "JSON 数据, 行 ") {
+		from := pastBlanks(s.text, at+1)
+		return s.cut(from, endOfLine(s.text, from), ruleMessage)
+	}
+	for _, phrase := range phrases {
+		if !phraseBefore(s.text, at, phrase) {
+			continue
+		}
+		v := findValue(s.text, at+1, false)
+		if !v.quoted || v.to <= v.from {
+			return at
+		}
+		value := s.text[v.from:v.to]
+		if value == Mask || (isIdentifier(value) && !hasDigit(value)) {
+			return at
+		}
+		return s.cut(v.from, v.to, ruleMessage)
+	}
+	return at
+}
+
+// phraseBefore reports whether a phrase, and perhaps the name of a type, precedes a position.
+func phraseBefore(text string, at int, phrase string) bool {
+	const typeName = 32
+	near := text[max(0, at-len(phrase)-typeName):at]
+	if phrase == "input syntax for type" || phrase == "column" || phrase == "value" {
+		if phrase == "value" {
+			return strings.HasSuffix(near, " value") &&
+				(strings.Contains(near, "ncorrect") || strings.Contains(near, "nvalid"))
+		}
+		n := strings.Index(near, phrase)
+		return n >= 0 && !strings.ContainsAny(near[n:], "\n:'\"") && (phrase != "column" ||
+			strings.Contains(text[max(0, at-128):at], "COPY "))
+	}
+	return strings.HasSuffix(near, phrase)
+}
+
+func hasSuffix(text string, at int, suffixes ...string) bool {
+	for _, suffix := range suffixes {
+		if strings.HasSuffix(text[:at], suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutTo cuts a value to the first of its closing marks, which begin with the same byte, across lines. Without one, it
+// cuts to the end of the text.
+func (s *scanner) cutTo(from int, closing ...string) int {
+	for at := from; at < len(s.text); at++ {
+		n := strings.IndexByte(s.text[at:], closing[0][0])
+		if n < 0 {
+			break
+		}
+		at += n
+		for _, mark := range closing {
+			if strings.HasPrefix(s.text[at:], mark) {
+				return s.cut(from, at, ruleMessage)
+			}
+		}
+	}
+	return s.cut(from, len(s.text), ruleMessage)
+}
+
+// duplicate cuts the entry that MySQL quotes, which may have quotes of its own.
+func (s *scanner) duplicate(from int) int {
+	const near = 1 << 10
+	part := s.text[from:min(len(s.text), from+near)]
+	for _, mark := range [...]string{"' for key", "' 对于键", "'"} {
+		if n := strings.Index(part, mark); n >= 0 {
+			return s.cut(from, from+n, ruleMessage)
+		}
+	}
+	return s.cut(from, len(s.text), ruleMessage)
+}
+
+// statement cuts the literals in the statement that SQLAlchemy quotes ([SQL: ...]).
+func (s *scanner) statement(at int) int {
+	const (
+		opening = "[SQL: "
+		longest = 16 << 10
+	)
+	if !strings.HasPrefix(s.text[at:], opening) {
+		return at
+	}
+	end := min(len(s.text), at+longest)
+	for _, next := range [...]string{opening, "[parameters: ", "(Background on this error"} {
+		if n := strings.Index(s.text[at+1:end], next); n >= 0 {
+			end = at + 1 + n
+		}
+	}
+	s.quotedIn(at, end)
+	return end
+}
+
+// statementLine cuts the literals in the line of the statement that PostgreSQL quotes (LINE 1: ...).
+func (s *scanner) statementLine(at int) int {
+	const opening = "LINE "
+	if !strings.HasPrefix(s.text[at:], opening) {
+		return at
+	}
+	n := at + len(opening)
+	for n < len(s.text) && isDigit(s.text[n]) && n-at < 12 {
+		n++
+	}
+	if n == at+len(opening) || !strings.HasPrefix(s.text[n:], ": ") {
+		return at
+	}
+	from := n + len(": ")
+	end := endOfLine(s.text, from)
+	line := s.text[from:end]
+	if strings.HasPrefix(line, "...") && strings.Count(line, "'")%2 == 1 && !strings.HasPrefix(line, "..."+Mask) {
+		quote := strings.IndexByte(line, '\'') // the line begins within a literal
+		s.cut(from+len("..."), from+quote, ruleSQL)
+		from += quote + 1
+	}
+	s.quotedIn(from, end)
+	return max(from, end)
+}
+
+// quotedIn cuts the quoted literals in a part of the text.
+func (s *scanner) quotedIn(at, end int) {
+	for at < end {
+		n := strings.IndexByte(s.text[at:end], '\'')
+		if n < 0 {
+			return
+		}
+		at += n
+		slashes := slashesBefore(s.text[:at], at)
+		to := quoteEnd(s.text[:end], at+1, '\'', slashes)
+		s.cut(at+1, to, ruleSQL)
+		at = to + slashes + 1
+	}
+}
+
+// endOfLine returns the position of the next newline, or of the two characters \n in the representation of a Python
+// object.
+func endOfLine(text string, at int) int {
+	for at < len(text) {
+		n := strings.IndexAny(text[at:], "\n\\")
+		if n < 0 {
+			break
+		}
+		at += n
+		if text[at] == '\n' || strings.HasPrefix(text[at:], `\n`) {
+			return at
+		}
+		at++
+	}
+	return len(text)
+}

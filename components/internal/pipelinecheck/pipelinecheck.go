@@ -1,0 +1,130 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package pipelinecheck finds what is valid in a configuration and gives up something that the shipped one promises.
+package pipelinecheck
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+const (
+	filterType     = "dify_filter"
+	batchType      = "batch"
+	openSearchType = "opensearch"
+	bulkType       = "opensearch_bulk"
+)
+
+// After dify_filter these only choose; and these exporters deliver nothing to a back end.
+var (
+	choosing = []string{"tail_sampling", "probabilistic_sampler", "filter", "memory_limiter", batchType, filterType}
+	local    = []string{"debug", "nop"}
+)
+
+type configuration struct {
+	Connectors map[string]any            `mapstructure:"connectors"`
+	Exporters  map[string]map[string]any `mapstructure:"exporters"`
+	Service    struct {
+		Pipelines map[string]pipeline `mapstructure:"pipelines"`
+	} `mapstructure:"service"`
+}
+
+type pipeline struct {
+	Processors []string `mapstructure:"processors"`
+	Exporters  []string `mapstructure:"exporters"`
+}
+
+// Warnings returns a sentence for each fault, with what it costs, in a stable order.
+func Warnings(conf *confmap.Conf) ([]string, error) {
+	var c configuration
+	if err := conf.Unmarshal(&c, confmap.WithIgnoreUnused()); err != nil {
+		return nil, err
+	}
+	var warnings []string
+	used := map[string]bool{}
+	for _, id := range slices.Sorted(maps.Keys(c.Service.Pipelines)) {
+		p := c.Service.Pipelines[id]
+		p.Exporters = slices.DeleteFunc(slices.Clone(p.Exporters), func(exporter string) bool {
+			_, connector := c.Connectors[exporter]
+			return connector || slices.Contains(local, typeOf(exporter))
+		})
+		for _, exporter := range p.Exporters {
+			used[exporter] = true
+		}
+		warnings = append(warnings, p.warnings(id)...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(used)) {
+		warnings = append(warnings, exporterWarnings(id, c.Exporters[id])...)
+	}
+	return warnings, nil
+}
+
+func (p pipeline) warnings(id string) []string {
+	if len(p.Exporters) == 0 {
+		return nil
+	}
+	var warnings []string
+	add := func(format string, args ...any) {
+		warnings = append(warnings, fmt.Sprintf("`service::pipelines::%s::processors` ", id)+fmt.Sprintf(format, args...))
+	}
+	to := strings.Join(p.Exporters, ", ")
+	filter := slices.IndexFunc(p.Processors, func(processor string) bool { return typeOf(processor) == filterType })
+	if filter < 0 {
+		add("has no dify_filter: content, personal data and secrets reach %s unredacted, and Dify's processes, names and "+
+			"statuses are not repaired", to)
+	}
+	for i, processor := range p.Processors {
+		switch {
+		case typeOf(processor) == batchType:
+			add("has %s, which accepts telemetry before it is delivered: what it has is lost when the collector is killed, "+
+				"and a full queue refuses without a retry; use `sending_queue::batch` of the exporter", processor)
+		case filter >= 0 && i > filter && !slices.Contains(choosing, typeOf(processor)):
+			add("has %s after dify_filter: what it adds or changes reaches %s unredacted; put it before", processor, to)
+		}
+	}
+	return warnings
+}
+
+func exporterWarnings(id string, section map[string]any) []string {
+	if hasMiddleware(section) {
+		return nil // opensearch_bulk checks the exporters that use it
+	}
+	var warnings []string
+	if typeOf(id) == openSearchType {
+		warnings = append(warnings, fmt.Sprintf("`exporters::%s::http::middlewares` does not name opensearch_bulk: "+
+			"documents are lost whenever OpenSearch refuses or does not respond, and may exist twice", id))
+	}
+	if queue, ok := section["sending_queue"].(map[string]any); ok && queue["enabled"] != false &&
+		queue["storage"] == nil && queue["wait_for_result"] != true {
+		warnings = append(warnings, fmt.Sprintf("`exporters::%s::sending_queue` has no `storage`: what waits there is lost "+
+			"when the collector stops", id))
+	}
+	return warnings
+}
+
+func hasMiddleware(section map[string]any) bool {
+	http, _ := section["http"].(map[string]any)
+	middlewares, _ := http["middlewares"].([]any)
+	return slices.ContainsFunc(middlewares, func(entry any) bool {
+		middleware, _ := entry.(map[string]any)
+		switch id := middleware["id"].(type) {
+		case string:
+			return typeOf(id) == bulkType
+		case component.ID:
+			return id.Type().String() == bulkType
+		}
+		return false
+	})
+}
+
+// typeOf returns the type of a component's ID.
+func typeOf(id string) string {
+	name, _, _ := strings.Cut(id, "/")
+	return name
+}

@@ -1,0 +1,108 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package pipelinecheck
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+const good = `
+exporters:
+  opensearch:
+    http: {middlewares: [{id: opensearch_bulk}]}
+    sending_queue: {storage: file_storage/queue}
+  sentry:
+connectors: {spanmetrics: {}}
+service:
+  pipelines:
+    traces:
+      processors: [memory_limiter, dify_filter, tail_sampling/keep]
+      exporters: [opensearch, sentry, spanmetrics]
+    logs/inner:
+      exporters: [spanmetrics, debug]
+`
+
+func warnings(t *testing.T, files ...string) []string {
+	t.Helper()
+	all := confmap.New()
+	for _, file := range files {
+		retrieved, err := confmap.NewRetrievedFromYAML([]byte(file))
+		require.NoError(t, err)
+		conf, err := retrieved.AsConf()
+		require.NoError(t, err)
+		require.NoError(t, all.Merge(conf))
+	}
+	got, err := Warnings(all)
+	require.NoError(t, err)
+	return got
+}
+
+func TestWarnings(t *testing.T) {
+	for name, tt := range map[string]struct {
+		overlay string
+		want    []string
+	}{
+		"good": {"{}", nil},
+		"no dify_filter": {
+			"service: {pipelines: {traces: {processors: [memory_limiter]}}}",
+			[]string{"`service::pipelines::traces::processors` has no dify_filter: content, personal data and secrets reach " +
+				"opensearch, sentry unredacted, and Dify's processes, names and statuses are not repaired"},
+		},
+		"batch before it": {
+			"service: {pipelines: {traces: {processors: [batch/2, dify_filter]}}}",
+			[]string{"`service::pipelines::traces::processors` has batch/2, which accepts telemetry before it is delivered: " +
+				"what it has is lost when the collector is killed, and a full queue refuses without a retry; use " +
+				"`sending_queue::batch` of the exporter"},
+		},
+		"another processor after it": {
+			"service: {pipelines: {traces: {processors: [dify_filter, transform/x]}}}",
+			[]string{"`service::pipelines::traces::processors` has transform/x after dify_filter: what it adds or changes " +
+				"reaches opensearch, sentry unredacted; put it before"},
+		},
+		"no middleware": {
+			"exporters: {opensearch: {http: {middlewares: []}}}",
+			[]string{"`exporters::opensearch::http::middlewares` does not name opensearch_bulk: documents are lost whenever " +
+				"OpenSearch refuses or does not respond, and may exist twice"},
+		},
+		"a queue without storage, and another that is not used": {
+			"exporters: {sentry: {sending_queue: {}}, opensearch/unused: {}}",
+			[]string{"`exporters::sentry::sending_queue` has no `storage`: what waits there is lost when the collector stops"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, tt.want, warnings(t, good, tt.overlay))
+		})
+	}
+}
+
+func TestShippedConfigurations(t *testing.T) {
+	read := func(names ...string) (files []string) {
+		for _, name := range names {
+			content, err := os.ReadFile(filepath.Join("..", "..", "..", "config", name))
+			require.NoError(t, err)
+			files = append(files, string(content))
+		}
+		return files
+	}
+	for _, names := range [][]string{
+		{"collector.yaml"},
+		{"demo.yaml"},
+		{"scale/gateway.yaml"},
+		{"scale/reader.yaml"},
+		{"scale/metrics.yaml"},
+		{"scale/writer.yaml"},
+		{"collector.yaml", "overlays/logs.yaml"},
+		{"collector.yaml", "overlays/host.yaml"},
+		{"collector.yaml", "overlays/containers.yaml"},
+		{"collector.yaml", "overlays/fluent.yaml"},
+	} {
+		assert.Empty(t, warnings(t, read(names...)...), "%v", names)
+	}
+}
