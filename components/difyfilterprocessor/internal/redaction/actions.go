@@ -26,7 +26,7 @@ const (
 const hashMark = "sha256:"
 
 // hash replaces a value with its hash, so that equal values can be recognized. The UUID of a user is kept.
-func (c *cleaner) hash(rule keyRule, v pcommon.Value) {
+func (c *cleaner) hash(rule *keyRule, v pcommon.Value) {
 	by := tally.ReasonKey
 	value := v.AsString()
 	if rule.action == "" {
@@ -61,7 +61,7 @@ func isDigest(text string) bool {
 }
 
 // truncate cuts a value after TruncateTo bytes, never within a character. A value that is already cut is left alone.
-func (c *cleaner) truncate(rule keyRule, v pcommon.Value) {
+func (c *cleaner) truncate(rule *keyRule, v pcommon.Value) {
 	value := v.AsString()
 	if len(value) <= c.redactor.set.TruncateTo {
 		return

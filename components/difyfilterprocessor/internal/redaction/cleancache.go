@@ -16,7 +16,11 @@ type cleanTexts struct {
 	slots [1024]cleanText
 }
 
-type cleanText struct{ text, language string }
+type cleanText struct {
+	text   string
+	system string // of a statement
+	view   view
+}
 
 // Shorter texts are searched as fast as they are compared. Longer texts would take too much memory.
 const (
@@ -35,12 +39,10 @@ func (c *cleanTexts) slot(text string) *cleanText {
 // cachePool has one cache for each concurrent batch, so that batches do not wait for each other.
 type cachePool struct{ pool sync.Pool }
 
-// cleanCache belongs to one redactor, since the configuration determines what is clean. Statements have a cache of
-// their own, since they are searched for literals.
+// cleanCache belongs to one redactor, since the configuration determines what is clean.
 type cleanCache struct {
-	texts      [views]cleanTexts
-	statements cleanTexts
-	rules      map[string]keyRule
+	texts cleanTexts
+	rules map[string]*keyRule
 }
 
 const (
@@ -52,22 +54,20 @@ func (p *cachePool) get() *cleanCache {
 	if m, ok := p.pool.Get().(*cleanCache); ok {
 		return m
 	}
-	m := &cleanCache{rules: map[string]keyRule{}}
-	for i := range m.texts {
-		m.texts[i].seed = maphash.MakeSeed()
-	}
-	m.statements.seed = maphash.MakeSeed()
+	m := &cleanCache{rules: map[string]*keyRule{}}
+	m.texts.seed = maphash.MakeSeed()
 	return m
 }
 
 func (p *cachePool) put(m *cleanCache) { p.pool.Put(m) }
 
 // rule returns the rule for a key.
-func (m *cleanCache) rule(r *Redactor, key string) keyRule {
+func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 	if rule, ok := m.rules[key]; ok {
 		return rule
 	}
-	rule := r.keys.find(key)
+	found := r.keys.find(key)
+	rule := &found
 	if rule.name = key; r.set.Secrets {
 		rule.name, _ = r.scrub(key, viewKept)
 	}
@@ -79,26 +79,30 @@ func (m *cleanCache) rule(r *Redactor, key string) keyRule {
 
 // scrub is Redactor.scrub with a cache.
 func (m *cleanCache) scrub(r *Redactor, text string, v view) (string, found) {
-	slot := m.texts[v].slot(text)
-	if slot != nil && slot.text == text {
+	slot := m.texts.slot(text)
+	if slot != nil && slot.view == v && slot.text == text {
 		return text, 0
 	}
 	clean, rules := r.scrub(text, v)
 	if rules == 0 && slot != nil {
-		slot.text = text
+		*slot = cleanText{text: text, view: v}
 	}
 	return clean, rules
 }
 
-// withoutLiterals is the function of that name with a cache.
-func (m *cleanCache) withoutLiterals(statement, system string) (string, bool) {
-	slot := m.statements.slot(statement)
-	if slot != nil && slot.text == statement && slot.language == system {
-		return statement, false
+// scrubStatement removes the literals of a statement, and its secrets.
+func (m *cleanCache) scrubStatement(r *Redactor, statement, system string) (string, found) {
+	slot := m.texts.slot(statement)
+	if slot != nil && slot.view == viewStatement && slot.system == system && slot.text == statement {
+		return statement, 0
 	}
-	clean, found := withoutLiterals(statement, system)
-	if !found && slot != nil {
-		*slot = cleanText{statement, system}
+	bare, found := withoutLiterals(statement, system)
+	clean, rules := r.scrub(bare, viewKept)
+	if found {
+		rules.add(ruleSQL)
 	}
-	return clean, found
+	if rules == 0 && slot != nil {
+		*slot = cleanText{text: statement, system: system, view: viewStatement}
+	}
+	return clean, rules
 }

@@ -50,6 +50,11 @@ func (c *cleaner) text(place tally.Place, value string, to func(string)) {
 // scrub redacts a text by its view.
 func (c *cleaner) scrub(key, value string, v view, to func(string)) {
 	clean, rules := c.cache.scrub(c.redactor, value, v)
+	c.put(key, clean, rules, to)
+}
+
+// put counts the rules that changed a text, and writes what they left.
+func (c *cleaner) put(key, clean string, rules found, to func(string)) {
 	if rules == 0 {
 		return
 	}
@@ -98,7 +103,7 @@ func (c *cleaner) entries(m pcommon.Map) {
 }
 
 // removes reports whether an attribute is removed, and why.
-func (c *cleaner) removes(rule keyRule, v pcommon.Value, m pcommon.Map) (by reason, goes bool) {
+func (c *cleaner) removes(rule *keyRule, v pcommon.Value, m pcommon.Map) (by reason, goes bool) {
 	switch rule.action {
 	case ActionDrop:
 		return tally.ReasonKey, true
@@ -144,7 +149,7 @@ func (c *cleaner) rename(m pcommon.Map) {
 }
 
 // value redacts a value, and everything in it, by the rule for its key.
-func (c *cleaner) value(rule keyRule, key string, v pcommon.Value, m pcommon.Map) {
+func (c *cleaner) value(rule *keyRule, key string, v pcommon.Value, m pcommon.Map) {
 	switch {
 	case rule.action == ActionHash, rule.class == user && c.redactor.set.UserIDs == ActionHash && rule.action == "":
 		c.hash(rule, v)
@@ -172,7 +177,7 @@ func (c *cleaner) value(rule keyRule, key string, v pcommon.Value, m pcommon.Map
 }
 
 // slice redacts the elements of a list, in which an option of a command announces the element that follows.
-func (c *cleaner) slice(rule keyRule, key string, v pcommon.Value, m pcommon.Map) {
+func (c *cleaner) slice(rule *keyRule, key string, v pcommon.Value, m pcommon.Map) {
 	announced := false
 	for _, child := range v.Slice().All() {
 		if announced && child.Type() == pcommon.ValueTypeStr && c.redactor.set.Secrets &&
@@ -187,7 +192,7 @@ func (c *cleaner) slice(rule keyRule, key string, v pcommon.Value, m pcommon.Map
 }
 
 // str redacts a string by the class of its key.
-func (c *cleaner) str(rule keyRule, v pcommon.Value, m pcommon.Map) {
+func (c *cleaner) str(rule *keyRule, v pcommon.Value, m pcommon.Map) {
 	if v.Str() == "" {
 		return
 	}
@@ -195,6 +200,11 @@ func (c *cleaner) str(rule keyRule, v pcommon.Value, m pcommon.Map) {
 	case url:
 		c.url(rule, v)
 	case statement:
+		if c.redactor.set.SQL && c.redactor.set.Secrets {
+			clean, rules := c.cache.scrubStatement(c.redactor, v.Str(), databaseSystem(m))
+			c.put(rule.name, clean, rules, v.SetStr)
+			return
+		}
 		c.sql(rule, v, m)
 	}
 	how := viewText
@@ -214,7 +224,7 @@ func (c *cleaner) str(rule keyRule, v pcommon.Value, m pcommon.Map) {
 }
 
 // url removes the query of a URL.
-func (c *cleaner) url(rule keyRule, v pcommon.Value) {
+func (c *cleaner) url(rule *keyRule, v pcommon.Value) {
 	bare, rest, found := strings.Cut(v.Str(), "?")
 	if found && rest != "" && c.redactor.set.URLQueries && c.changed(tally.ReasonQuery, rule.name) {
 		v.SetStr(bare)
@@ -222,18 +232,18 @@ func (c *cleaner) url(rule keyRule, v pcommon.Value) {
 }
 
 // sql removes the literals of a statement.
-func (c *cleaner) sql(rule keyRule, v pcommon.Value, m pcommon.Map) {
+func (c *cleaner) sql(rule *keyRule, v pcommon.Value, m pcommon.Map) {
 	if !c.redactor.set.SQL {
 		return
 	}
-	if clean, found := c.cache.withoutLiterals(v.Str(), databaseSystem(m)); found &&
+	if clean, found := withoutLiterals(v.Str(), databaseSystem(m)); found &&
 		c.changed(tally.ReasonSQL, rule.name) {
 		v.SetStr(clean)
 	}
 }
 
 // bytes never modifies the bytes in place, since a copy of the data in another pipeline shares them.
-func (c *cleaner) bytes(rule keyRule, v pcommon.Value, m pcommon.Map) {
+func (c *cleaner) bytes(rule *keyRule, v pcommon.Value, m pcommon.Map) {
 	text := pcommon.NewValueStr(string(v.Bytes().AsRaw()))
 	before := text.Str()
 	c.str(rule, text, m)

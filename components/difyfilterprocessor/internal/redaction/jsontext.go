@@ -12,9 +12,9 @@ import (
 )
 
 // json redacts JSON in a string, key by key, and reports whether it is JSON.
-func (c *cleaner) json(rule keyRule, v pcommon.Value, m pcommon.Map) bool {
+func (c *cleaner) json(rule *keyRule, v pcommon.Value, m pcommon.Map) bool {
 	r := jsonReader{cleaner: c, text: v.Str(), denies: c.denies(m), key: rule.name}
-	if !r.value(keyRule{class: nested}, 0) || r.blanks() < len(r.text) {
+	if !r.value(&keyRule{class: nested}, 0) || r.blanks() < len(r.text) {
 		return false
 	}
 	if len(r.edits) > 0 && r.apply {
@@ -50,7 +50,7 @@ func (r *jsonReader) blanks() int {
 }
 
 // value reads a value and redacts it by the rule for its key. It returns false if it is not JSON.
-func (r *jsonReader) value(rule keyRule, depth int) bool {
+func (r *jsonReader) value(rule *keyRule, depth int) bool {
 	from := r.blanks()
 	if from == len(r.text) || depth > deepest {
 		return false
@@ -79,7 +79,7 @@ func (r *jsonReader) value(rule keyRule, depth int) bool {
 }
 
 // masked skips a value and masks it.
-func (r *jsonReader) masked(rule keyRule, depth int) bool {
+func (r *jsonReader) masked(rule *keyRule, depth int) bool {
 	from := r.at
 	if !r.skip(depth) {
 		return false
@@ -185,7 +185,7 @@ func (r *jsonReader) literal() bool {
 	return r.at > from
 }
 
-func (r *jsonReader) object(rule keyRule, depth int) bool {
+func (r *jsonReader) object(rule *keyRule, depth int) bool {
 	r.at++
 	for first := true; ; first = false {
 		done, ok := r.next('{', first)
@@ -200,7 +200,7 @@ func (r *jsonReader) object(rule keyRule, depth int) bool {
 		if !r.sign(':') {
 			return false
 		}
-		inner := r.cleaner.cache.rule(r.cleaner.redactor, key)
+		inner := *r.cleaner.cache.rule(r.cleaner.redactor, key)
 		if inner.class == unknown && rule.class == message {
 			inner.class = message
 		}
@@ -209,13 +209,13 @@ func (r *jsonReader) object(rule keyRule, depth int) bool {
 		} else if inner.action != "" {
 			inner.class = safe
 		}
-		if !r.value(inner, depth+1) {
+		if !r.value(&inner, depth+1) {
 			return false
 		}
 	}
 }
 
-func (r *jsonReader) list(rule keyRule, depth int) bool {
+func (r *jsonReader) list(rule *keyRule, depth int) bool {
 	r.at++
 	for first := true; ; first = false {
 		done, ok := r.next('[', first)
@@ -229,7 +229,7 @@ func (r *jsonReader) list(rule keyRule, depth int) bool {
 }
 
 // string redacts the string between two positions.
-func (r *jsonReader) string(rule keyRule, from, to int) {
+func (r *jsonReader) string(rule *keyRule, from, to int) {
 	value := r.text[from:to]
 	if value == "" || value == Mask {
 		return
@@ -247,7 +247,7 @@ func (r *jsonReader) string(rule keyRule, from, to int) {
 			return
 		}
 	case statement:
-		if clean, found := c.cache.withoutLiterals(value, ""); found && c.redactor.set.SQL {
+		if clean, found := withoutLiterals(value, ""); found && c.redactor.set.SQL {
 			r.edit(tally.ReasonSQL, from, to, clean)
 			return
 		}

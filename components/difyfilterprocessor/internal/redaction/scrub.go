@@ -10,7 +10,8 @@ const (
 	viewText     view = iota // secrets, and content that the text quotes
 	viewKept                 // secrets: an operator wants the content
 	viewIdentity             // announced secrets: a name or an ID may look like a key
-	views
+	// viewStatement marks a cached statement that has neither literals nor secrets.
+	viewStatement
 )
 
 // found has a bit for each rule that changed a text.

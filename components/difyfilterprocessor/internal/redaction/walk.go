@@ -65,7 +65,7 @@ func (w *walker) logs(ld plog.Logs) {
 func (w *walker) record(record plog.LogRecord) {
 	w.attributes(tally.PlaceRecord, record.Attributes())
 	w.place = tally.PlaceBody
-	w.value(keyRule{class: message}, "", record.Body(), record.Attributes())
+	w.value(&keyRule{class: message}, "", record.Body(), record.Attributes())
 	w.text(tally.PlaceSeverity, record.SeverityText(), record.SetSeverityText)
 	w.text(tally.PlaceName, record.EventName(), record.SetEventName)
 	w.mark(record.Attributes())
