@@ -54,20 +54,24 @@ func (e *entry) add(text string, at pcommon.Timestamp, now time.Time) {
 
 // write fills a record from the entry.
 func (e *entry) write(record plog.LogRecord, now time.Time) {
-	message := e.text.String()
+	message := strings.TrimRight(e.text.String(), "\n")
 	if e.cut {
 		message += TruncatedEntry
 	}
 	e.raw.attributes.RemoveIf(func(key string, _ pcommon.Value) bool {
-		return key == driverContainerID || key == driverContainerName || key == driverSource ||
-			strings.HasPrefix(key, "partial_")
+		return e.raw.isConsumed(key)
 	})
 	e.raw.attributes.MoveTo(record.Attributes())
-	if e.raw.source != "" {
-		record.Attributes().PutStr(attrs.LogIOStream, e.raw.source)
+	if e.raw.stream != "" {
+		record.Attributes().PutStr(attrs.LogIOStream, e.raw.stream)
 	}
 	e.stamp(record, now)
 	message = e.writeException(record, message)
+	if below, statement := logline.SplitStatement(message); statement != "" {
+		message = below
+		record.Attributes().PutStr(attrs.DBQueryText, statement)
+		record.Attributes().PutStr(attrs.DBSystemName, databaseOf(statement))
+	}
 	record.Body().SetStr(message)
 	if e.known {
 		writeSeverity(record, e.line.Level)

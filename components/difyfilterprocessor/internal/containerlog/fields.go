@@ -126,3 +126,11 @@ func putJSON(to pcommon.Value, value any) {
 		_ = to.FromRaw(v) // string, bool or nil: the other types of JSON
 	}
 }
+
+// databaseOf returns the database by the quotes of a statement's names. It decides what redaction takes for a value.
+func databaseOf(statement string) string {
+	if strings.IndexByte(statement, '`') >= 0 {
+		return "mysql"
+	}
+	return "postgresql"
+}

@@ -1,7 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package containerlog turns container log lines, as Docker's fluentd logging driver sends them, into log records.
+// Package containerlog turns log lines into log records: lines of containers, as Docker's fluentd logging driver, Fluent
+// Bit in Kubernetes or the filelog receiver send them, and lines of files.
 package containerlog
 
 import (
@@ -37,8 +38,8 @@ type Joiner struct {
 	streams map[streamKey]*stream
 }
 
-// streamKey identifies an output of a container. The lines of one output arrive in order.
-type streamKey struct{ container, source string }
+// streamKey identifies an output of a container, or a file. The lines of one output arrive in order.
+type streamKey struct{ instance, stream string }
 
 // stream has what has begun on an output and may continue.
 type stream struct {
@@ -80,7 +81,7 @@ func (j *Joiner) Process(ld plog.Logs, now time.Time, t *tally.Tally) {
 }
 
 func (j *Joiner) line(raw rawLine, now time.Time, out *output, t *tally.Tally) {
-	key := streamKey{raw.container, raw.source}
+	key := streamKey{raw.instance, raw.stream}
 	s, ok := j.streams[key]
 	if !ok {
 		if len(j.streams) >= MaxOutputs {
@@ -116,7 +117,7 @@ func (j *Joiner) release(now time.Time, all bool, out *output, t *tally.Tally) {
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b streamKey) int {
-		return cmp.Or(cmp.Compare(a.container, b.container), cmp.Compare(a.source, b.source))
+		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.stream, b.stream))
 	})
 	for _, key := range keys {
 		s := j.streams[key]

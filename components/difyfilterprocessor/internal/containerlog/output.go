@@ -5,8 +5,10 @@ package containerlog
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
@@ -23,46 +25,54 @@ type output struct {
 	records map[outputKey]plog.LogRecordSlice
 }
 
-type outputKey struct{ container, service string }
+type outputKey struct{ instance, service string }
 
 func newOutput(set *Settings, now time.Time) *output {
 	return &output{set: set, now: now, logs: plog.NewLogs(), records: map[outputKey]plog.LogRecordSlice{}}
 }
 
 func (o *output) add(e *entry) {
-	key := outputKey{e.raw.container, e.line.Service}
+	role := identity.RoleByContainer(e.raw.service, e.raw.name)
+	key := outputKey{e.raw.instance, o.serviceName(e, role)}
 	records, ok := o.records[key]
 	if !ok {
 		rl := o.logs.ResourceLogs().AppendEmpty()
-		o.describe(e, rl)
+		e.raw.res.CopyTo(rl.Resource().Attributes())
+		o.describe(&e.raw, key.service, role, rl.Resource().Attributes())
 		records = rl.ScopeLogs().AppendEmpty().LogRecords()
 		o.records[key] = records
 	}
 	e.write(records.AppendEmpty(), o.now)
 }
 
-// describe writes the resource of a container. All processes of Dify's image have the same service name, which its
-// text lines do not contain.
-func (o *output) describe(e *entry, rl plog.ResourceLogs) {
-	res := rl.Resource().Attributes()
-	e.raw.res.CopyTo(res)
-	service := attrs.Text(e.raw.attributes, identity.AttrComposeService)
-	role := identity.RoleByContainer(service, e.raw.name)
-	name := e.line.Service
-	if name == "" {
-		switch role {
-		case difysemconv.RoleAPI, difysemconv.RoleWorker, difysemconv.RoleBeat:
-			name = o.set.ServiceName
-		case difysemconv.RolePluginDaemon:
-			name = emitter.ServicePluginDaemon
-		default:
-			name = cmp.Or(service, identity.ComposeService(e.raw.name))
-		}
+// serviceName returns the service name that a line has or that its role gives: all processes of Dify's image have the
+// same one, which their text lines do not contain. Only Dify's format names a source file of Python.
+func (o *output) serviceName(e *entry, role string) string {
+	switch {
+	case e.line.Service != "":
+		return e.line.Service
+	case role == difysemconv.RoleAPI, role == difysemconv.RoleWorker, role == difysemconv.RoleBeat:
+		return o.set.ServiceName
+	case role == difysemconv.RolePluginDaemon:
+		return emitter.ServicePluginDaemon
+	case role == "" && strings.HasSuffix(e.line.File, ".py"):
+		return o.set.ServiceName
+	default:
+		return cmp.Or(e.raw.service, identity.ComposeService(e.raw.name))
 	}
-	attrs.PutAbsent(res, attrs.ServiceName, name)
-	attrs.PutAbsent(res, attrs.ServiceInstanceID, e.raw.container)
-	attrs.PutAbsent(res, attrs.ContainerID, e.raw.container)
-	attrs.PutAbsent(res, attrs.ContainerName, e.raw.name)
+}
+
+// describe writes the resource of a container or file.
+func (o *output) describe(raw *rawLine, service, role string, res pcommon.Map) {
+	attrs.PutAbsent(res, attrs.ServiceName, service)
+	attrs.PutAbsent(res, attrs.ServiceInstanceID, raw.instance)
+	if raw.container != "" {
+		attrs.PutAbsent(res, attrs.ContainerID, raw.container)
+		attrs.PutAbsent(res, attrs.ContainerName, raw.name)
+	}
+	for _, a := range raw.resource {
+		attrs.PutAbsent(res, a.key, a.value)
+	}
 	if role == "" {
 		return
 	}

@@ -9,40 +9,38 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/logline"
 )
 
-// Keys of Docker's fluentd logging driver. A record with the first two is a line of a container. The record that is
-// made from it has container.id instead, so that it is not processed again.
-const (
-	driverContainerID   = "container_id"
-	driverContainerName = "container_name"
-	driverSource        = "source"
-	driverPartial       = "partial_message"
-	driverPartialLast   = "partial_last"
-)
-
-// rawLine is a line as the driver sends it: one of a container's standard output or error, or a part of a long one.
+// rawLine is a line of a container's standard output or error, or of a file, or a part of a long one.
 type rawLine struct {
-	container, name, source string
-	text                    string
-	cut                     bool // its parts exceeded the size of an entry
-	partial, last           bool
-	at                      pcommon.Timestamp // when Docker read it, by default in whole seconds
-	attributes              pcommon.Map       // all other attributes of the record
-	res                     pcommon.Map
+	source
+	text          string
+	cut           bool // its parts exceeded the size of an entry
+	partial, last bool
+	at            pcommon.Timestamp // when it was read; Docker sends whole seconds by default
+	attributes    pcommon.Map       // of the record
+	res           pcommon.Map
 }
 
+// rawLineOf returns the line that a record is, if it comes from one of the known senders and was not processed yet.
 func rawLineOf(res pcommon.Map, record plog.LogRecord) (rawLine, bool) {
-	attributes := record.Attributes()
-	id, name := attrs.Text(attributes, driverContainerID), attrs.Text(attributes, driverContainerName)
-	if id == "" || name == "" || record.Body().Type() != pcommon.ValueTypeStr {
+	if record.Body().Type() != pcommon.ValueTypeStr {
 		return rawLine{}, false
 	}
-	return rawLine{
-		container: id, name: strings.TrimPrefix(name, "/"), source: attrs.Text(attributes, driverSource),
-		text:    strings.TrimRight(record.Body().Str(), "\r\n"),
-		partial: attrs.Text(attributes, driverPartial) == "true", last: attrs.Text(attributes, driverPartialLast) == "true",
-		at: record.Timestamp(), attributes: attributes, res: res,
-	}, true
+	raw := rawLine{
+		text: logline.StripColors(strings.TrimRight(record.Body().Str(), "\r\n")),
+		at:   record.Timestamp(), attributes: record.Attributes(), res: res,
+	}
+	switch {
+	case raw.readDocker(), raw.readFluentBit():
+		return raw, true
+	case record.SeverityNumber() == plog.SeverityNumberUnspecified && raw.readFile():
+		if raw.at == 0 {
+			raw.at = record.ObservedTimestamp()
+		}
+		return raw, true
+	default:
+		return rawLine{}, false
+	}
 }

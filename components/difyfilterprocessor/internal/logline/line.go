@@ -51,7 +51,12 @@ func Parse(text string, zone *time.Location) (Line, bool) {
 		return parseText(text, zone)
 	case isDigit(c) && len(text) > 4 && text[4] == '/':
 		return parseSlashed(text, zone)
+	case strings.HasPrefix(text, " -------------- celery@"): // the first line of what a worker prints at its start
+		return Line{Level: "INFO", Message: text, Open: true}, true
 	default:
+		if l, ok := parseWarning(text); ok {
+			return l, true
+		}
 		return parseAccess(text)
 	}
 }

@@ -45,6 +45,49 @@ func TestParse(t *testing.T) {
 				FileLine: 6, TraceID: randomID, Message: "hello", Open: true,
 			},
 		},
+		"text, from source: milliseconds are not padded, the name of the logger comes first": {
+			"2026-11-23 08:37:53,11 werkzeug INFO [x.py:6] 0123456789 hello",
+			Line{
+				Time: utc("2026-11-23T08:37:53.011Z"), Level: "INFO", File: "x.py", FileLine: 6, Message: "hello", Open: true,
+			},
+		},
+		"text, from source: a padded level": {
+			"2026-11-23 08:37:53,7 INFO  [x.py:6]  hello",
+			Line{
+				Time: utc("2026-11-23T08:37:53.007Z"), Level: "INFO", File: "x.py", FileLine: 6, Message: "hello", Open: true,
+			},
+		},
+		"Celery's own format": {
+			"[2026-11-23 08:37:53,123: WARNING/ForkPoolWorker-1] hello",
+			Line{
+				Time: utc("2026-11-23T08:37:53.123Z"), Level: "WARNING", Thread: "ForkPoolWorker-1", Message: "hello", Open: true,
+			},
+		},
+		"Celery's first line": {
+			" -------------- celery@host v5.6.3 (recovery)",
+			Line{Level: "INFO", Message: " -------------- celery@host v5.6.3 (recovery)", Open: true},
+		},
+		"warning of Python": {
+			"/app/api/celery/platforms.py:841: SecurityWarning: You're root",
+			Line{
+				Level: "WARNING", File: "/app/api/celery/platforms.py", FileLine: 841, Message: "SecurityWarning: You're root",
+				Open: true,
+			},
+		},
+		"slow statement of the plugin daemon": {
+			"2026/11/23 08:37:53 /app/pg.go:269 SLOW SQL >= 200ms",
+			Line{
+				Time: utc("2026-11-23T08:37:53Z"), Level: "WARN", File: "/app/pg.go", FileLine: 269,
+				Message: "SLOW SQL >= 200ms", Open: true,
+			},
+		},
+		"failed statement of the plugin daemon": {
+			"2026/11/23 08:37:53 /app/pg.go:269 ERROR: duplicate key (SQLSTATE 23505)",
+			Line{
+				Time: utc("2026-11-23T08:37:53Z"), Level: "ERROR", File: "/app/pg.go", FileLine: 269,
+				Message: "ERROR: duplicate key (SQLSTATE 23505)", Open: true,
+			},
+		},
 		"text, no trace": {
 			"2026-11-23 08:37:53.893 ERROR [Dummy-1] [x.py:6]  - [a] b: c",
 			Line{

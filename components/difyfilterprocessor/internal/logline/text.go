@@ -4,6 +4,7 @@
 package logline
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -28,6 +29,10 @@ func parseText(text string, zone *time.Location) (Line, bool) {
 	}
 	word, rest, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
 	name, ok := level(strings.Trim(word, "[]"))
+	if !ok && !strings.ContainsAny(word, "[]:") { // installations from source write the name of the logger first
+		word, rest, _ = strings.Cut(strings.TrimLeft(rest, " "), " ")
+		name, ok = level(word)
+	}
 	if !ok {
 		return Line{}, false
 	}
@@ -66,7 +71,7 @@ func cutTime(text string, zone *time.Location) (time.Time, string, bool) {
 	rest := text[len(dashed):]
 	nanos, rest := cutFraction(rest)
 	_, rest = cutFraction(rest) // repeated without LOG_DATEFORMAT
-	if end := strings.IndexByte(rest+" ", ' '); end > 0 {
+	if end := strings.IndexByte(rest+" ", ' '); end > 0 && rest[0] != ':' {
 		offset, err := time.Parse("Z07:00", rest[:end])
 		if err != nil {
 			return time.Time{}, "", false
@@ -78,6 +83,8 @@ func cutTime(text string, zone *time.Location) (time.Time, string, bool) {
 	return at.Add(nanos), rest, true
 }
 
+// cutFraction parses a fraction of a second. After a comma, installations from source write milliseconds that are not
+// padded: ",11" is 11 ms.
 func cutFraction(text string) (time.Duration, string) {
 	if text == "" || (text[0] != '.' && text[0] != ',') {
 		return 0, text
@@ -86,6 +93,9 @@ func cutFraction(text string) (time.Duration, string) {
 	for ; i < len(text) && isDigit(text[i]); i++ {
 		unit /= 10
 		sum += time.Duration(text[i]-'0') * unit
+	}
+	if n, err := strconv.Atoi(text[1:i]); err == nil && text[0] == ',' && i < len(",000") {
+		sum = time.Duration(n) * time.Millisecond
 	}
 	return sum, text[i:]
 }
@@ -114,17 +124,23 @@ func (l *Line) setMessage(rest string) {
 	if id, message, ok := strings.Cut(rest, " "); ok && len(id) == requestID && isHex(id) {
 		rest = message
 	}
-	l.Message = rest
+	l.Message = strings.TrimLeft(rest, " ") // the request ID may be empty
 }
 
-// parseBracketed parses the lines of gunicorn, and of gin in older plugin daemons:
+// parseBracketed parses the lines of gunicorn, of Celery without Dify's format, and of gin in older plugin daemons:
 //
 //	[2026-11-23 09:33:42 +0000] [4977] [INFO] Listening at: ...
+//	[2026-11-23 09:33:42,123: INFO/MainProcess] Connected to redis://...
 //	[GIN] 2026/11/23 - 09:35:19 | 200 |  1.2ms |  172.18.0.5 | POST     "/plugin/..."
 func parseBracketed(text string, zone *time.Location) (Line, bool) {
 	first, rest, _ := cutBrackets(text)
 	if first == "GIN" {
 		return parseGin(rest, zone)
+	}
+	if at, where, ok := cutTime(first, zone); ok && strings.HasPrefix(where, ": ") {
+		word, process, _ := strings.Cut(where[len(": "):], "/")
+		name, ok := level(word)
+		return Line{Time: at, Level: name, Thread: process, Message: strings.TrimPrefix(rest, " "), Open: true}, ok
 	}
 	at, err := time.Parse(gunicorn, first)
 	if err != nil {
@@ -159,6 +175,8 @@ func parseGin(text string, zone *time.Location) (Line, bool) {
 //
 //	2026/11/23 09:35:19 [error] 7#7: *1 connect() failed (111: Connection refused) ..., request: "GET / HTTP/1.1", ...
 //	2026/11/23 09:35:19 main.go:12: [INFO]started
+//	2026/11/23 09:35:19 /app/internal/db/pg.go:269 SLOW SQL >= 200ms
+//	[224.1ms] [rows:1] UPDATE ...
 func parseSlashed(text string, zone *time.Location) (Line, bool) {
 	if len(text) < len(slashed) {
 		return Line{}, false
@@ -171,6 +189,8 @@ func parseSlashed(text string, zone *time.Location) (Line, bool) {
 	rest := strings.TrimPrefix(text[len(slashed):], " ")
 	if caller, after, ok := strings.Cut(rest, ": "); ok && l.setCaller(caller) {
 		rest, l.Open = after, true
+	} else if caller, after, _ := strings.Cut(rest, " "); l.setCaller(caller) {
+		rest, l.Open, l.Level = after, true, databaseLevel(after)
 	}
 	if word, after, ok := cutBrackets(rest); ok {
 		if name, known := level(word); known {
