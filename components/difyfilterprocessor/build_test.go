@@ -38,6 +38,7 @@ type spanSpec struct {
 	kind       ptrace.SpanKind
 	kv         kv
 	err        string // status ERROR with this message
+	ok         bool   // status OK
 	events     []eventSpec
 }
 
@@ -83,6 +84,9 @@ func fill(span ptrace.Span, spec spanSpec) {
 	if spec.err != "" {
 		span.Status().SetCode(ptrace.StatusCodeError)
 		span.Status().SetMessage(spec.err)
+	}
+	if spec.ok {
+		span.Status().SetCode(ptrace.StatusCodeOk)
 	}
 	for _, e := range spec.events {
 		fillEvent(span.Events().AppendEmpty(), e)

@@ -90,6 +90,7 @@ func (p *passes) repairSpans(b *traceBatch) {
 		if !b.origins[i].Dify() {
 			continue
 		}
+		exporting := p.state.nodes.Exporting(rs, b.now)
 		for _, ss := range rs.ScopeSpans().All() {
 			own := b.origins[i].OwnScope(ss.Scope())
 			older := !emitter.IsDatabaseScope(ss.Scope().Name())
@@ -99,6 +100,7 @@ func (p *passes) repairSpans(b *traceBatch) {
 				}
 				p.status.Repair(span)
 				if own {
+					p.state.nodes.Repair(span, exporting)
 					spanrepair.NameNode(span)
 				}
 			}

@@ -127,10 +127,10 @@ func TestRecordedErrorsRemainErrors(t *testing.T) {
 	)
 	assert.Equal(
 		t,
-		24+1+6,
+		24+1+6+12,
 		failed,
-		"httpx, httpx 404, the runner that could not reach the plugin daemon; all others were ValueErrors and responses "+
-			"below 500",
+		"httpx, httpx 404, the runner that could not reach the plugin daemon, nodes that failed; all others were "+
+			"ValueErrors and responses below 500",
 	)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/workflowrun"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/appowner"
 )
@@ -19,6 +20,7 @@ type state struct {
 	now       func() time.Time
 	roles     *identity.RoleCache
 	processes *identity.Processes
+	nodes     *spanrepair.NodeStatus
 	runs      *workflowrun.Linker
 	pruner    *noise.Pruner
 }
@@ -28,6 +30,7 @@ func newState(cfg *Config) *state {
 		now:       time.Now,
 		roles:     identity.NewRoleCache(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		processes: identity.NewProcesses(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
+		nodes:     spanrepair.NewNodeStatus(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		runs: workflowrun.NewLinker(workflowrun.Settings{
 			MaxTraces:   cfg.Memory.MaxTraces,
 			MaxApps:     cfg.Memory.MaxProcesses,
