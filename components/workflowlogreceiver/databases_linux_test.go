@@ -50,6 +50,7 @@ var promises = map[string]func(t *testing.T, db *database){
 	"a restored archive is counted":                   testRestoredArchive,
 	"model calls in messages":                         testMessages,
 	"messages that cannot be read":                    testNoMessages,
+	"failed nodes that cannot be read":                testNoFailedNodes,
 	"all values of enumerations":                      testEnumerations,
 	"odd rows":                                        testOddRows,
 	"errors that say what to do":                      testErrors,
@@ -89,6 +90,8 @@ func testWholeRecord(t *testing.T, db *database) {
 	run.finishedAt = run.createdAt.Add(2 * time.Second)
 	appLog := db.insertAppLog(t, run)
 	db.insert(t, run)
+	db.insertNode(t, run, "code", "")
+	node := db.failNode(t, run, "bad input")
 	chatflow := newRun()
 	db.insert(t, chatflow)
 
@@ -122,6 +125,11 @@ func testWholeRecord(t *testing.T, db *database) {
 		"dify.workflow_run.total_steps":      int64(3),
 		"dify.workflow_run.exceptions_count": int64(0),
 		"dify.workflow_run.error":            strings.Repeat("x", 8192),
+		"node.id":                            "n",
+		"node.type":                          "llm",
+		"node.execution_id":                  node,
+		"dify.node.title":                    "N",
+		"dify.node.error":                    "bad input",
 		"dify.workflow_run.created_at":       "2026-11-23T09:38:02Z",
 		"dify.workflow_run.finished_at":      "2026-11-23T09:38:04Z",
 	}, got.Attributes().AsRaw())

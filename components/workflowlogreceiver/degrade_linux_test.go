@@ -180,9 +180,9 @@ func testSchema(t *testing.T, db *database) {
 }
 
 func testIdleTimeout(t *testing.T, db *database) {
-	db.exec(t, "ALTER DATABASE %s SET idle_session_timeout = '50ms'", db.name)
+	db.exec(t, "ALTER DATABASE %s SET idle_session_timeout = '500ms'", db.name)
 	cfg := db.config()
-	cfg.PollInterval = 300 * time.Millisecond
+	cfg.PollInterval = time.Second
 	r := startHarness(t, cfg, newMemory())
 	var runs []runRow
 	for range 4 {

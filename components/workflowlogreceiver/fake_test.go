@@ -96,22 +96,22 @@ func (f *fakeDatabase) Existing(_ context.Context, ids []string) ([]string, erro
 	return existing, nil
 }
 
-func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) ([]source.AppLog, []source.Node, error) {
+func (f *fakeDatabase) Details(_ context.Context, runs []*source.Run) (source.Details, error) {
 	var nodes []source.Node
 	for _, node := range f.nodes {
 		if slices.ContainsFunc(runs, func(run *source.Run) bool { return run.ID == node.RunID }) {
 			nodes = append(nodes, node)
 		}
 	}
-	return nil, nodes, nil
+	return source.Details{Nodes: nodes}, nil
 }
 
 func (f *fakeDatabase) DetailsAndRunsAfter(
 	ctx context.Context, runs []*source.Run, after source.Position, limit int,
-) ([]source.AppLog, []source.Node, []source.Run, error) {
-	appLogs, nodes, _ := f.Details(ctx, runs)
+) (source.Details, []source.Run, error) {
+	details, _ := f.Details(ctx, runs)
 	next, err := f.RunsAfter(ctx, after, limit)
-	return appLogs, nodes, next, err
+	return details, next, err
 }
 
 func (*fakeDatabase) ScanAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {

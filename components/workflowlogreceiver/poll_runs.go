@@ -108,24 +108,24 @@ func (t *tablePoll) read(ctx context.Context, ids []string) ([]outcome.Outcome, 
 	if len(runs) == 0 {
 		return rows, nil
 	}
-	appLogs, nodes, err := t.conn.Details(ctx, runs)
+	details, err := t.conn.Details(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
-	t.fill(ctx, rows, enrich.Details{AppLogs: appLogs, Nodes: nodes})
+	t.fill(ctx, rows, details)
 	return rows, nil
 }
 
-func (t *tablePoll) fill(ctx context.Context, rows []outcome.Outcome, d enrich.Details) {
+func (t *tablePoll) fill(ctx context.Context, rows []outcome.Outcome, d source.Details) {
 	if t.details {
-		t.poller.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(d.Fill(rows)))
+		t.poller.telemetry.WorkflowLogUsageUnreadable.Add(ctx, int64(enrich.Fill(d, rows)))
 	}
 }
 
 // page is some rows in order, with the rows that belong to them, or the reason why there are none.
 type page struct {
 	rows    []outcome.Outcome
-	details enrich.Details
+	details source.Details
 	err     error
 }
 
@@ -205,11 +205,11 @@ func (t *tablePoll) readPage(
 		return p, nil, false
 	case t.indexed && len(rows) == t.poller.cfg.PageSize:
 		var found []source.Run
-		p.details.AppLogs, p.details.Nodes, found, p.err = t.conn.DetailsAndRunsAfter(
+		p.details, found, p.err = t.conn.DetailsAndRunsAfter(
 			ctx, runs, rows[len(rows)-1].Position(), t.poller.cfg.PageSize)
 		return p, outcome.FromRuns(found), true
 	default:
-		p.details.AppLogs, p.details.Nodes, p.err = t.conn.Details(ctx, runs)
+		p.details, p.err = t.conn.Details(ctx, runs)
 		return p, nil, false
 	}
 }

@@ -40,11 +40,11 @@ func (d *cutDatabase) Now(ctx context.Context, back time.Duration) (source.Clock
 
 func (d *cutDatabase) DetailsAndRunsAfter(
 	ctx context.Context, runs []*source.Run, after source.Position, limit int,
-) ([]source.AppLog, []source.Node, []source.Run, error) {
+) (source.Details, []source.Run, error) {
 	d.pages++
 	if d.pages > 1 {
 		d.cut = true
-		return nil, nil, nil, errCut
+		return source.Details{}, nil, errCut
 	}
 	return d.fakeDatabase.DetailsAndRunsAfter(ctx, runs, after, limit)
 }

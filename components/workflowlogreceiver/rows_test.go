@@ -123,8 +123,9 @@ func (d *database) insertAppLog(t *testing.T, run runRow) (id string) {
 	return id
 }
 
-func (d *database) insertNode(t *testing.T, run runRow, kind, metadata string) {
+func (d *database) insertNode(t *testing.T, run runRow, kind, metadata string) string {
 	t.Helper()
+	id := uuid.NewString()
 	index := "\"index\""
 	if d.driver == driverMySQL {
 		index = "`index`"
@@ -137,7 +138,7 @@ func (d *database) insertNode(t *testing.T, run runRow, kind, metadata string) {
 			"'workflow-run', '%s', 1, 'n', '%s', 'N', "+
 			"'secret', 'succeeded', %s, 'end_user', '%s')",
 		index,
-		uuid.NewString(),
+		id,
 		testTenant,
 		run.app,
 		testFlow,
@@ -146,6 +147,15 @@ func (d *database) insertNode(t *testing.T, run runRow, kind, metadata string) {
 		quoteOrNull(metadata),
 		testUser,
 	)
+	return id
+}
+
+// failNode inserts a node that failed and returns the ID of its execution.
+func (d *database) failNode(t *testing.T, run runRow, failure string) string {
+	t.Helper()
+	id := d.insertNode(t, run, "llm", "")
+	d.exec(t, "UPDATE workflow_node_executions SET status = 'failed', error = '%s' WHERE id = '%s'", failure, id)
+	return id
 }
 
 func (d *database) insertNames(t *testing.T) {

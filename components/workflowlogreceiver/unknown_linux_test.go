@@ -304,6 +304,17 @@ func testNoMessages(t *testing.T, db *database) {
 	require.Eventually(t, func() bool { return r.host.last() == componentstatus.StatusOK }, waitFor, tick)
 }
 
+func testNoFailedNodes(t *testing.T, db *database) {
+	db.exec(t, "ALTER TABLE workflow_node_executions RENAME COLUMN title TO title_away")
+	run := newRun().as(difysemconv.StatusFailed)
+	db.insert(t, run)
+	r := startHarness(t, db.config(), newMemory())
+	r.waitDelivered(t, runEvent, run.id)
+	db.cutConnections(t)
+	r.settled(t, db)
+	assert.Equal(t, 1, r.logged("Columns of workflow_node_executions cannot be read"))
+}
+
 // testEnumerations reports every value that Dify has for a column, as a record and as a label.
 func testEnumerations(t *testing.T, db *database) {
 	var ids []string

@@ -38,6 +38,8 @@ const (
 	AttrCommit = "dify.commit"
 	// AttrNodeTitle keeps the title that the user gave a node, which Dify uses as the span's name.
 	AttrNodeTitle = "dify.node.title"
+	// AttrNodeError is the error of the node that failed, in the record of a run.
+	AttrNodeError = "dify.node.error"
 	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.
 	AttrOriginalStatus = "dify.original_status"
 	// AttrArrivalTime is when an item was accepted, on items whose own time is not plausible. RFC 3339, UTC.

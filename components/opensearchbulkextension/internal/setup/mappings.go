@@ -85,6 +85,7 @@ func logMappings() object {
 		difysemconv.AttrLogRecordUID, difysemconv.AttrEventName, difysemconv.AttrWorkflowAppLogID,
 		difysemconv.AttrCreatedFrom, difysemconv.AttrCreatedByRole, difysemconv.AttrCreatedBy,
 		difysemconv.AttrRunStatus, difysemconv.AttrRunType, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrUsageCurrency,
+		difysemconv.AttrNodeID, difysemconv.AttrNodeType, difysemconv.AttrNodeTitle, difysemconv.AttrNodeExecutionID,
 		"container.id", "container.name", "fluent.tag",
 		"code.file.path", "log.logger"))
 	maps.Copy(logAttributes, object{
@@ -94,6 +95,7 @@ func logMappings() object {
 		difysemconv.AttrRunTotalSteps:      number("long"),
 		difysemconv.AttrRunExceptionsCount: number("long"),
 		difysemconv.AttrRunError:           message(),
+		difysemconv.AttrNodeError:          message(),
 		difysemconv.AttrRunCreatedAt:       nanos(),
 		difysemconv.AttrRunFinishedAt:      nanos(),
 		difysemconv.AttrUsageTotalPrice:    number("double"),

@@ -20,7 +20,7 @@ func (l *SchemaLog) Warn(logger *zap.Logger, schema source.Schema) {
 	if schema.Messages != nil {
 		omitted = schema.Messages.Error()
 	}
-	warnings := fmt.Sprint(omitted, scans, schema.Zone)
+	warnings := fmt.Sprint(omitted, schema.FailedNodes, scans, schema.Zone)
 	if warnings == l.last {
 		return
 	}
@@ -36,6 +36,10 @@ func (l *SchemaLog) Warn(logger *zap.Logger, schema source.Schema) {
 		logger.Warn("The table messages cannot be read: "+
 			"tokens and cost of chat, agent and completion apps are not counted until it can be "+
 			"read", zap.Error(schema.Messages))
+	}
+	if schema.FailedNodes != nil {
+		logger.Warn("Columns of workflow_node_executions cannot be read: the records of failed runs do not name the node "+
+			"that failed until they can be", zap.Error(schema.FailedNodes))
 	}
 	logZone(logger, schema.Zone)
 }

@@ -204,11 +204,11 @@ func (c *session) Local(ctx context.Context, at time.Time) (time.Time, error) {
 // DetailsAndRunsAfter sends one statement after the other: the protocol has no pipelining.
 func (c *conn) DetailsAndRunsAfter(
 	ctx context.Context, runs []*source.Run, after source.Position, limit int,
-) ([]source.AppLog, []source.Node, []source.Run, error) {
-	appLogs, nodes, err := c.Details(ctx, runs)
+) (source.Details, []source.Run, error) {
+	details, err := c.Details(ctx, runs)
 	if err != nil {
-		return nil, nil, nil, err
+		return source.Details{}, nil, err
 	}
 	next, err := c.RunsAfter(ctx, after, limit)
-	return appLogs, nodes, next, err
+	return details, next, err
 }

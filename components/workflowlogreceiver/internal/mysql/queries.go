@@ -34,6 +34,9 @@ var (
 		"COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, '')"
 	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), " +
 		"IF(LENGTH(execution_metadata) <= " + maxMetadata + ", execution_metadata, '')"
+	failedColumns = "workflow_run_id, id, COALESCE(node_id, ''), COALESCE(node_type, ''), " +
+		"COALESCE(title, ''), COALESCE(LEFT(`error`, " + maxError + "), ''), COALESCE(`index`, 0)"
+	isFailed   = "`status` = 'failed'"
 	saysTokens = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
 )
 
@@ -53,10 +56,7 @@ var (
 	sqlMessages = "SELECT " + messageColumns + " FROM messages t WHERE t.id IN "
 	sqlAppLogs  = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') " +
 		"FROM workflow_app_logs WHERE workflow_run_id IN "
-	sqlNodes = "SELECT " + nodeColumns + " FROM workflow_node_executions " +
-		"WHERE " + saysTokens + " AND workflow_run_id IN "
-	sqlNodesByPath = "SELECT " + nodeColumns + " FROM workflow_node_executions WHERE " + saysTokens + " AND ("
-	onePath        = "(tenant_id = ? AND app_id = ? AND workflow_id = ? " +
+	onePath = "(tenant_id = ? AND app_id = ? AND workflow_id = ? " +
 		"AND triggered_from IN ('workflow-run', 'rag-pipeline-run') AND workflow_run_id = ?)"
 	// A local time that occurs twice is read as the later one, so that no row is taken for older than it is.
 	createdUnix = "UNIX_TIMESTAMP(created_at) + IF(FROM_UNIXTIME(UNIX_TIMESTAMP(created_at) + 3600) = created_at, 3600, 0)"

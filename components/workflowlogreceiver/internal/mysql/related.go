@@ -14,23 +14,38 @@ import (
 // related reads the rows of other tables that belong to runs.
 type related struct{ *session }
 
-func (c related) Details(ctx context.Context, runs []*source.Run) ([]source.AppLog, []source.Node, error) {
+func (c related) Details(ctx context.Context, runs []*source.Run) (details source.Details, err error) {
+	details.AppLogs, err = queryIDs(
+		ctx, c.session, "read workflow_app_logs", sqlAppLogs, scanAppLog, runIDs(runs),
+	)
+	if err != nil {
+		return source.Details{}, err
+	}
+	if details.Nodes, err = nodes(ctx, c, runs, nodeColumns, saysTokens, scanNode); err != nil {
+		return source.Details{}, err
+	}
+	if c.schema.FailedNodes == nil {
+		details.Failed, err = nodes(ctx, c, source.FailedRuns(runs), failedColumns, isFailed, scanFailedNode)
+	}
+	return details, err
+}
+
+func runIDs(runs []*source.Run) []string {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
 		ids[i] = run.ID
 	}
-	appLogs, err := queryIDs(ctx, c.session, "read workflow_app_logs", sqlAppLogs, scanAppLog, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	nodes, err := c.nodes(ctx, runs, ids)
-	return appLogs, nodes, err
+	return ids
 }
 
-func (c related) nodes(ctx context.Context, runs []*source.Run, ids []string) ([]source.Node, error) {
+// nodes reads node executions of runs, by the index that the schema has.
+func nodes[T any](
+	ctx context.Context, c related, runs []*source.Run, columns, condition string, scan func(*sql.Rows) (T, error),
+) ([]T, error) {
 	const step = "read workflow_node_executions"
+	statement := "SELECT " + columns + " FROM workflow_node_executions WHERE " + condition + " AND "
 	if c.schema.NodesByRun != source.NodesByPath {
-		return queryIDs(ctx, c.session, step, sqlNodes, scanNode, ids)
+		return queryIDs(ctx, c.session, step, statement+"workflow_run_id IN ", scan, runIDs(runs))
 	}
 	if len(runs) == 0 {
 		return nil, nil
@@ -39,8 +54,8 @@ func (c related) nodes(ctx context.Context, runs []*source.Run, ids []string) ([
 	for _, run := range runs {
 		args = append(args, run.TenantID, run.AppID, run.WorkflowID, run.ID)
 	}
-	statement := sqlNodesByPath + onePath + strings.Repeat(" OR "+onePath, len(runs)-1) + ")"
-	return query(ctx, c.session, step, statement, scanNode, args...)
+	statement += "(" + onePath + strings.Repeat(" OR "+onePath, len(runs)-1) + ")"
+	return query(ctx, c.session, step, statement, scan, args...)
 }
 
 func (c related) Apps(ctx context.Context, ids []string) ([]source.App, error) {

@@ -93,6 +93,12 @@ func scanNode(rows *sql.Rows) (source.Node, error) {
 	return n, err
 }
 
+func scanFailedNode(rows *sql.Rows) (source.FailedNode, error) {
+	var n source.FailedNode
+	err := rows.Scan(&n.RunID, &n.ExecutionID, &n.ID, &n.Type, &n.Title, &n.Error, &n.Index)
+	return n, err
+}
+
 // datetime formats a time as the server compares it. MySQL's calendar begins in the year 1000.
 func datetime(t time.Time) string {
 	if t.Year() < 1000 {

@@ -44,6 +44,10 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
+	failedNodes, err := c.probe(ctx, source.OptionalNodes)
+	if err != nil {
+		return source.Schema{}, err
+	}
 	indexes, err := query(ctx, c, "read the indexes", sqlIndexes, func(rows *sql.Rows) (index source.Index, err error) {
 		err = rows.Scan(&index.Table, &index.Columns)
 		return index, err
@@ -63,7 +67,7 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
-	c.schema = source.NewSchema(indexes, messages)
+	c.schema = source.NewSchema(indexes, messages, failedNodes)
 	c.schema.Views = views
 	c.schema.Zone = source.Zone{Name: zones[0], Used: true, Known: true}
 	return c.schema, nil

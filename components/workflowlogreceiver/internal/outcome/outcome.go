@@ -16,6 +16,7 @@ import (
 type Outcome struct {
 	source.Run
 	AppLog    source.AppLog
+	Failed    source.FailedNode // of a run that failed; empty if it is not known
 	App       source.App
 	Workspace string
 	Usage     Usage

@@ -36,6 +36,9 @@ type Model struct {
 // sumTypes are node types whose usage is the sum of what their inner nodes report themselves.
 var sumTypes = map[string]bool{"iteration": true, "loop": true}
 
+// ContainsNodes reports whether nodes of a type consist of other nodes.
+func ContainsNodes(nodeType string) bool { return sumTypes[nodeType] }
+
 const (
 	toolType         = "tool"
 	workflowProvider = "workflow" // the provider type of a tool that is itself a workflow

@@ -145,8 +145,8 @@ func (c *session) Close(ctx context.Context) error {
 }
 
 func (c *conn) DetailsAndRunsAfter(ctx context.Context, runs []*source.Run, after source.Position, limit int) (
-	appLogs []source.AppLog, nodes []source.Node, next []source.Run, err error,
+	details source.Details, next []source.Run, err error,
 ) {
-	err = c.query(ctx, append(c.details(runs, &appLogs, &nodes), c.runsAfter(after, limit, &next))...)
-	return appLogs, nodes, next, err
+	err = c.query(ctx, append(c.details(runs, &details), c.runsAfter(after, limit, &next))...)
+	return details, next, err
 }

@@ -21,6 +21,8 @@ var (
 	m.total_price::float8, m.currency, m.provider_response_latency, m.status, m.invoke_from, m.workflow_run_id`
 	nodeColumns = `n.workflow_run_id, n.node_type,
 	CASE WHEN octet_length(n.execution_metadata) <= ` + maxMetadata + ` THEN n.execution_metadata ELSE '' END`
+	failedColumns = `n.workflow_run_id, n.id, n.node_id, n.node_type, n.title,
+	left(n.error, ` + maxError + `), n.index::int8`
 	saysTokens = `(octet_length(n.execution_metadata) > ` + maxMetadata + `
 	OR n.execution_metadata LIKE '%"total_tokens"%')`
 )
@@ -55,12 +57,16 @@ var (
 	WHERE workflow_run_id = ANY($1::uuid[])`
 	sqlNodes = `SELECT ` + nodeColumns + ` FROM workflow_node_executions n
 	WHERE n.workflow_run_id = ANY($1::uuid[]) AND ` + saysTokens
-	sqlNodesByPath = `SELECT ` + nodeColumns + `
+	nodesByPath = `
 	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS k (run, tenant, app, flow)
 	JOIN workflow_node_executions n ON n.tenant_id = k.tenant AND n.app_id = k.app AND n.workflow_id = k.flow
-	AND n.triggered_from IN ('workflow-run', 'rag-pipeline-run') AND n.workflow_run_id = k.run WHERE ` + saysTokens
-	sqlApps    = `SELECT id, tenant_id, name, mode FROM apps WHERE id = ANY($1::uuid[])`
-	sqlTenants = `SELECT id, name FROM tenants WHERE id = ANY($1::uuid[])`
+	AND n.triggered_from IN ('workflow-run', 'rag-pipeline-run') AND n.workflow_run_id = k.run WHERE `
+	sqlNodesByPath = `SELECT ` + nodeColumns + nodesByPath + saysTokens
+	sqlFailedNodes = `SELECT ` + failedColumns + ` FROM workflow_node_executions n
+	WHERE n.workflow_run_id = ANY($1::uuid[]) AND n.status = 'failed'`
+	sqlFailedByPath = `SELECT ` + failedColumns + nodesByPath + `n.status = 'failed'`
+	sqlApps         = `SELECT id, tenant_id, name, mode FROM apps WHERE id = ANY($1::uuid[])`
+	sqlTenants      = `SELECT id, name FROM tenants WHERE id = ANY($1::uuid[])`
 )
 
 // tables reads the tables that are followed in the order of time.

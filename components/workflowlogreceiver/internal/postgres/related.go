@@ -12,40 +12,49 @@ import (
 // related reads the rows of other tables that belong to runs.
 type related struct{ *session }
 
-func (c related) Details(
-	ctx context.Context, runs []*source.Run,
-) (appLogs []source.AppLog, nodes []source.Node, err error) {
+func (c related) Details(ctx context.Context, runs []*source.Run) (details source.Details, err error) {
 	if len(runs) == 0 {
-		return nil, nil, nil
+		return details, nil
 	}
-	err = c.query(ctx, c.details(runs, &appLogs, &nodes)...)
-	return appLogs, nodes, err
+	err = c.query(ctx, c.details(runs, &details)...)
+	return details, err
 }
 
-func (c related) details(runs []*source.Run, appLogs *[]source.AppLog, nodes *[]source.Node) []statement {
+func (c related) details(runs []*source.Run, into *source.Details) []statement {
+	list := runIDs(runs)
+	statements := []statement{
+		collect(len(runs), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, &into.AppLogs, list),
+		nodes(c, runs, sqlNodes, sqlNodesByPath, c.interner.readNode, &into.Nodes),
+	}
+	if failed := source.FailedRuns(runs); len(failed) > 0 && c.schema.FailedNodes == nil {
+		statements = append(
+			statements, nodes(c, failed, sqlFailedNodes, sqlFailedByPath, c.interner.readFailedNode, &into.Failed),
+		)
+	}
+	return statements
+}
+
+func runIDs(runs []*source.Run) string {
 	ids := make([]string, len(runs))
 	for i, run := range runs {
 		ids[i] = run.ID
 	}
-	list := array(ids)
-	return []statement{
-		collect(len(ids), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, appLogs, list),
-		c.nodes(runs, list, nodes),
-	}
+	return array(ids)
 }
 
-func (c related) nodes(runs []*source.Run, ids string, into *[]source.Node) statement {
+// nodes reads node executions of runs, by the index that the schema has.
+func nodes[T any](
+	c related, runs []*source.Run, byRun, byPath string, read func([][]byte) T, into *[]T,
+) statement {
 	const step = "read workflow_node_executions"
 	if c.schema.NodesByRun != source.NodesByPath {
-		return collect(len(runs), step, sqlNodes, c.interner.readNode, into, ids)
+		return collect(len(runs), step, byRun, read, into, runIDs(runs))
 	}
 	tenants, apps, flows := make([]string, len(runs)), make([]string, len(runs)), make([]string, len(runs))
 	for i, run := range runs {
 		tenants[i], apps[i], flows[i] = orNil(run.TenantID), orNil(run.AppID), orNil(run.WorkflowID)
 	}
-	return collect(
-		len(runs), step, sqlNodesByPath, c.interner.readNode, into, ids, array(tenants), array(apps), array(flows),
-	)
+	return collect(len(runs), step, byPath, read, into, runIDs(runs), array(tenants), array(apps), array(flows))
 }
 
 func (c related) Apps(ctx context.Context, ids []string) ([]source.App, error) {

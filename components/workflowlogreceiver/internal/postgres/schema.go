@@ -47,6 +47,10 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
+	failedNodes, err := c.probe(ctx, source.OptionalNodes)
+	if err != nil {
+		return source.Schema{}, err
+	}
 	indexes, err := all(ctx, c, "read the indexes", sqlIndexes, func(values [][]byte) source.Index {
 		return source.Index{Table: string(values[0]), Columns: string(values[1])}
 	})
@@ -59,7 +63,7 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
-	c.schema = source.NewSchema(indexes, messages)
+	c.schema = source.NewSchema(indexes, messages, failedNodes)
 	c.schema.Views = views
 	c.schema.Zone, err = c.findZone(ctx)
 	return c.schema, err

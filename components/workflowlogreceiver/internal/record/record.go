@@ -122,7 +122,7 @@ func fillRecord(record plog.LogRecord, event, id string, run *outcome.Outcome, o
 	record.SetEventName(event)
 	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(observed))
 	attrs := record.Attributes()
-	attrs.EnsureCapacity(28)
+	attrs.EnsureCapacity(33)
 	attrs.PutStr(difysemconv.AttrEventName, event) // the stock OpenSearch exporter drops the field
 	attrs.PutStr(difysemconv.AttrLogRecordUID, UID(event, id))
 	putIdentity(attrs, run)
@@ -161,6 +161,11 @@ func putRun(attrs pcommon.Map, run *outcome.Outcome) {
 	attrs.PutInt(difysemconv.AttrRunTotalSteps, run.TotalSteps)
 	attrs.PutInt(difysemconv.AttrRunExceptionsCount, run.ExceptionsCount)
 	putStr(attrs, difysemconv.AttrRunError, run.Error)
+	putStr(attrs, difysemconv.AttrNodeID, run.Failed.ID)
+	putStr(attrs, difysemconv.AttrNodeType, run.Failed.Type)
+	putStr(attrs, difysemconv.AttrNodeTitle, run.Failed.Title)
+	putStr(attrs, difysemconv.AttrNodeExecutionID, run.Failed.ExecutionID)
+	putStr(attrs, difysemconv.AttrNodeError, run.Failed.Error)
 	putTimes(attrs, run)
 	if run.Usage.Nested > 0 {
 		attrs.PutInt(attrNestedTokens, run.Usage.Nested)

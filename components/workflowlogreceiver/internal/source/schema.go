@@ -18,6 +18,8 @@ type Schema struct {
 	MessagesByApp  bool      // messages (app_id, created_at)
 	// Messages is the reason why messages cannot be read, or nil. The receiver works without them.
 	Messages error
+	// FailedNodes is the same for the columns that name the node that failed.
+	FailedNodes error
 	// Views are those of the tables that are views.
 	Views []string
 	Zone  Zone
@@ -57,6 +59,9 @@ var (
 		"id, created_at, app_id, model_provider, model_id, message_tokens, answer_tokens, " +
 			"total_price, currency, provider_response_latency, status, invoke_from, workflow_run_id",
 	}
+	OptionalNodes = TableColumns{
+		"workflow_node_executions", "workflow_run_id, id, node_id, node_type, title, status, error, index",
+	}
 )
 
 // TableColumns are the columns that are read from a table, as written in SQL.
@@ -82,7 +87,7 @@ func Names() []string {
 }
 
 // NewSchema derives the schema from the indexes.
-func NewSchema(indexes []Index, messages error) Schema {
+func NewSchema(indexes []Index, messages, failedNodes error) Schema {
 	has := func(table, columns string) bool {
 		for _, index := range indexes {
 			if index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+",")) {
@@ -97,6 +102,7 @@ func NewSchema(indexes []Index, messages error) Schema {
 		MessagesByTime: has("messages", "created_at,id"),
 		MessagesByApp:  has("messages", "app_id,created_at"),
 		Messages:       messages,
+		FailedNodes:    failedNodes,
 	}
 	switch {
 	case has("workflow_node_executions", "workflow_run_id"):

@@ -70,6 +70,32 @@ type Node struct {
 	Metadata string
 }
 
+// FailedNode is a node execution that failed, of a run that failed.
+type FailedNode struct {
+	RunID, ID, Type, Title string
+	ExecutionID            string
+	Error                  string // truncated to MaxErrorLength
+	Index                  int64  // its place in the order of executions
+}
+
+// Details are the rows of other tables that belong to some runs.
+type Details struct {
+	AppLogs []AppLog
+	Nodes   []Node
+	Failed  []FailedNode // of runs that failed
+}
+
+// FailedRuns returns the runs that failed.
+func FailedRuns(runs []*Run) []*Run {
+	var failed []*Run
+	for _, run := range runs {
+		if run.Status == "failed" {
+			failed = append(failed, run)
+		}
+	}
+	return failed
+}
+
 // App is the part of a row of apps that is read.
 type App struct {
 	ID, TenantID, Name, Mode string
@@ -153,10 +179,10 @@ type Conn interface {
 	Existing(ctx context.Context, runIDs []string) ([]string, error)
 
 	// Details returns the rows of other tables that belong to the runs.
-	Details(ctx context.Context, runs []*Run) ([]AppLog, []Node, error)
+	Details(ctx context.Context, runs []*Run) (Details, error)
 	// DetailsAndRunsAfter combines Details, of at least one run, and RunsAfter, without idle time of the database in
 	// between.
-	DetailsAndRunsAfter(ctx context.Context, runs []*Run, after Position, limit int) ([]AppLog, []Node, []Run, error)
+	DetailsAndRunsAfter(ctx context.Context, runs []*Run, after Position, limit int) (Details, []Run, error)
 	Apps(ctx context.Context, ids []string) ([]App, error)
 	Tenants(ctx context.Context, ids []string) ([]Tenant, error)
 
