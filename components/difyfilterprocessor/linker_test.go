@@ -286,3 +286,40 @@ func TestNodesAreNamedByType(t *testing.T) {
 	assert.Equal(t, "开始", attrs.Text(span.Attributes(), difysemconv.AttrNodeTitle))
 	assert.False(t, attrs.Has(span.Attributes(), "output.value"))
 }
+
+// A run that waits for a person continues in another trace, with another span of the node that waited.
+func TestResumedRuns(t *testing.T) {
+	waiting := func(id, trace byte) spanSpec {
+		span := node(id, 5, "human-input")
+		span.trace, span.kv["node.execution_id"] = trace, "11111111-2222-4333-8444-555555555555"
+		return span
+	}
+	before := []spanSpec{startNode(7, 5, runA, appA, workflowA), waiting(8, 1), runner(5, 0, appA, workflowA)}
+	end := node(9, 5, "end")
+	end.trace = 2
+	resumed := runner(5, 4, appA, workflowA)
+	resumed.trace = 2
+	after := []spanSpec{end, resumed, waiting(8, 2)}
+	for name, batches := range map[string][][]spanSpec{
+		"one batch":         {slices.Concat(after, before)},
+		"two batches":       {before, after},
+		"runner comes last": {before, {waiting(8, 2), end}, {resumed}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newHarness(t)
+			want := 0
+			for _, specs := range batches {
+				for _, span := range spansOf(b.traces(t, batchOf(difyProcess(1), specs...))) {
+					assert.Equal(t, runA, attrs.Text(span.Attributes(), difysemconv.AttrWorkflowRunID), span.Name())
+					want++
+				}
+			}
+			assert.Equal(t, 6, want)
+		})
+	}
+	t.Run("not known", func(t *testing.T) {
+		for _, span := range spansOf(newHarness(t).traces(t, batchOf(difyProcess(1), after...))) {
+			assert.False(t, attrs.Has(span.Attributes(), difysemconv.AttrWorkflowRunID))
+		}
+	})
+}

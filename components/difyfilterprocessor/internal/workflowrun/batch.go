@@ -20,6 +20,7 @@ import (
 type batch struct {
 	traces  *expiring.Map[pcommon.TraceID, *traceRuns]
 	tenants *expiring.Map[string, string]
+	paused  *expiring.Map[string, pausedRun]
 	owner   func(app string) (string, bool)
 	now     time.Time
 	spans   []linkSpan

@@ -58,6 +58,8 @@ type Settings struct {
 //     another workspace.
 //   - The tenant of an app is the one in Dify's database if that is known, else the first that a span said. A span that
 //     contradicts it is counted, and changes nothing but itself.
+//   - A run that waits for a person keeps its ID in the trace in which it continues, by the execution ID of the node
+//     that waits, which occurs in no other run.
 //   - The state is bounded: maxRunsPerTrace, maxMembersPerTrace and maxPath bound one trace, Settings the number of
 //     traces. Evicted or expired state makes IDs missing, never wrong.
 //
@@ -71,6 +73,7 @@ type Linker struct {
 	mu      sync.Mutex
 	traces  *expiring.Map[pcommon.TraceID, *traceRuns] // guarded by mu
 	tenants *expiring.Map[string, string]              // guarded by mu: app ID -> the first tenant ID
+	paused  *expiring.Map[string, pausedRun]           // guarded by mu: node.execution_id -> the run that waits there
 }
 
 // NewLinker returns a linker without any state.
@@ -83,6 +86,7 @@ func NewLinker(set Settings) *Linker {
 		owner:       set.Owner,
 		traces:      expiring.NewMap[pcommon.TraceID, *traceRuns](set.MaxTraces, set.TTL),
 		tenants:     expiring.NewMap[string, string](set.MaxApps, set.TTL),
+		paused:      expiring.NewMap[string, pausedRun](set.MaxTraces, max(set.TTL, waitTime)),
 	}
 }
 
@@ -94,7 +98,7 @@ func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time)
 		return 0
 	}
 	b := &batch{
-		traces: l.traces, tenants: l.tenants, owner: l.owner, now: now,
+		traces: l.traces, tenants: l.tenants, paused: l.paused, owner: l.owner, now: now,
 		index: map[attrs.SpanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount()),
 	}
 	if !l.wholeTraces {
@@ -107,6 +111,7 @@ func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time)
 	for i := range b.spans {
 		b.setRun(i)
 	}
+	b.linkResumed()
 	if l.wholeTraces {
 		b.setAncestors()
 	}
