@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 )
@@ -30,7 +31,7 @@ func TestRecordedSpansArriveOnce(t *testing.T) {
 	}
 	require.Len(t, recorded, 7709)
 
-	s := newStack(t, stackOptions{env: map[string]string{"OTELCOL_SENTRY_DSN": ""}})
+	s := newStack(t, stackOptions{overlays: collector.KeepDays(), env: map[string]string{"OTELCOL_SENTRY_DSN": ""}})
 	for _, line := range lines {
 		require.Equal(t, http.StatusOK, exportHTTP(t, s.Collector, "traces", "", line))
 	}

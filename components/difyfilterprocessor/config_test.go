@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 	"time"
@@ -150,5 +151,13 @@ func TestInvalidConfig(t *testing.T) {
 				assert.ErrorContains(t, err, message)
 			}
 		})
+	}
+}
+
+func TestRetention(t *testing.T) {
+	const day = 24 * time.Hour
+	for days, want := range map[int]time.Duration{0: 3650 * day, 30: 30 * day, math.MaxInt: 36500 * day} {
+		cfg := LimitsConfig{RetentionDays: days}
+		assert.Equal(t, want, cfg.retention())
 	}
 }

@@ -47,11 +47,11 @@ func noiseSettings(cfg *DropConfig) noise.Settings {
 
 // retention returns the age from which an item's own time is not plausible.
 func (c *LimitsConfig) retention() time.Duration {
-	const day = 24 * time.Hour
+	const day, most = 24 * time.Hour, 36500 // days, of the 106,751 that a duration can have
 	if c.RetentionDays == 0 {
 		return 3650 * day
 	}
-	return time.Duration(c.RetentionDays) * day
+	return time.Duration(min(c.RetentionDays, most)) * day
 }
 
 // limitsSettings leaves values whole that redaction removes or hashes, since earlier passes read them.

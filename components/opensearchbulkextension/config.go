@@ -193,9 +193,9 @@ func (cfg *Config) validateRetry() error {
 
 // retention is the age up to which a document is in the index of its own day.
 func (cfg *Config) retention() time.Duration {
-	const day = 24 * time.Hour
+	const day, most = 24 * time.Hour, 36500 // days, of the 106,751 that a duration can have
 	if cfg.Setup.RetentionDays == 0 {
 		return 3650 * day
 	}
-	return time.Duration(cfg.Setup.RetentionDays) * day
+	return time.Duration(min(cfg.Setup.RetentionDays, most)) * day
 }

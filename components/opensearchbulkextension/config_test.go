@@ -4,6 +4,7 @@
 package opensearchbulkextension
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -96,4 +97,12 @@ func TestMisspelledKey(t *testing.T) {
 	cfg, err := loadConfig(t, "opensearch_bulk/misspelled")
 	require.NoError(t, err)
 	require.ErrorContains(t, confmap.Validate(cfg), "`set_up` is not a key; did you mean `setup`?")
+}
+
+func TestRetention(t *testing.T) {
+	const day = 24 * time.Hour
+	for days, want := range map[int]time.Duration{0: 3650 * day, 30: 30 * day, math.MaxInt: 36500 * day} {
+		cfg := Config{Setup: SetupConfig{RetentionDays: days}}
+		assert.Equal(t, want, cfg.retention())
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,9 +41,7 @@ func TestDocumentsThatWaitForAnIndexDoNotHoldUpOthers(t *testing.T) {
 			}
 			cfg := testConfig()
 			cfg.HTTP.Endpoint = node.URL
-			r := start(t, cfg, newTestHost(t), func(e *bulkExtension) {
-				e.deferAfter, e.replayInterval = 20*time.Millisecond, 50*time.Millisecond
-			})
+			r := start(t, cfg, newTestHost(t))
 			var want []string
 			var group sync.WaitGroup
 			for i := range 20 { // more than there are consumers
@@ -64,6 +61,7 @@ func TestDocumentsThatWaitForAnIndexDoNotHoldUpOthers(t *testing.T) {
 			node.once(t, want...)
 			items, _ := r.store.Size()
 			assert.EqualValues(t, 20, items)
+			require.Eventually(t, func() bool { return len(r.store.Entries()) == 1 }, testTime, testTick, "they are merged")
 
 			blocked.Store(false)
 			require.Eventually(t, func() bool { items, _ := r.store.Size(); return items == 0 }, testTime, testTick)
@@ -71,8 +69,48 @@ func TestDocumentsThatWaitForAnIndexDoNotHoldUpOthers(t *testing.T) {
 				want = append(want, fmt.Sprintf("l-new%snew%d", day, i))
 			}
 			node.once(t, want...)
+			r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDeferred: 20, deliver.OutcomeDelivered: 30})
+			assert.Equal(t, 1, r.logs.FilterMessageSnippet("wait for an index").Len(), "at most one line per minute")
 		})
 	}
+}
+
+// Documents of one request wait for their own index only, and what is delivered is not sent again.
+func TestEachIndexIsWaitedForAlone(t *testing.T) {
+	node := newFakeNode(t)
+	blocked := map[string]bool{"l-a-2026.11.23": true, "l-b-2026.11.23": true}
+	node.judge = func(index, _, _ string) (int, string) {
+		if blocked[index] {
+			return http.StatusForbidden, "cluster_block_exception"
+		}
+		return 0, ""
+	}
+	unblock := func(index string) {
+		node.mu.Lock()
+		defer node.mu.Unlock()
+		delete(blocked, index)
+	}
+	host := newTestHost(t)
+	r := start(t, testConfig(), host)
+	code, response, err := post(t.Context(), r.client(t), node.URL,
+		bulktest.Body("l-{dify.tenant_id}", bulktest.LogDoc("1", "a"), bulktest.LogDoc("2", "b"), bulktest.LogDoc("3", "b")))
+	require.NoError(t, err)
+	requireSuccess(t, code, response, 3)
+	unblock("l-a-2026.11.23")
+	require.Eventually(t, func() bool { items, _ := r.store.Size(); return items == 2 }, testTime, testTick)
+	r.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDeferred: 3, deliver.OutcomeDelivered: 1})
+	require.NoError(t, r.Shutdown(t.Context()))
+
+	// After a restart they wait as before.
+	cfg := testConfig()
+	cfg.HTTP.Endpoint = node.URL
+	next := start(t, cfg, host)
+	before := node.requests()
+	require.Eventually(t, func() bool { return node.requests() > before+3 }, testTime, testTick)
+	unblock("l-b-2026.11.23")
+	require.Eventually(t, func() bool { items, _ := next.store.Size(); return items == 0 }, testTime, testTick)
+	next.requireItems(t, map[deliver.Outcome]int64{deliver.OutcomeDelivered: 2})
+	node.once(t, "l-a"+day+"1", "l-b"+day+"2", "l-b"+day+"3")
 }
 
 // Without room for more, the documents hold up their own request: its queue is where they are safe.
@@ -87,7 +125,7 @@ func TestNothingIsDeferredWithoutRoom(t *testing.T) {
 	}
 	cfg := testConfig()
 	cfg.MaxDeferredSize = 10
-	r := start(t, cfg, newTestHost(t), func(e *bulkExtension) { e.deferAfter = 0 })
+	r := start(t, cfg, newTestHost(t))
 	code, response, err := post(t.Context(), r.client(t), node.URL, bulktest.Body("l", bulktest.LogDoc("a", "t")))
 	require.NoError(t, err)
 	requireSuccess(t, code, response, 1)

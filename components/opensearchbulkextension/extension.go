@@ -44,7 +44,6 @@ type bulkExtension struct {
 	rewriter  *bulkapi.Rewriter
 
 	replayInterval time.Duration
-	deferAfter     time.Duration
 
 	phases *deliver.Phases
 	tasks  sync.WaitGroup
@@ -68,7 +67,6 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 		telemetry:      recorder,
 		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys, cfg.retention()),
 		replayInterval: deliver.ReplayInterval,
-		deferAfter:     deliver.DeferAfter,
 		phases:         deliver.NewPhases(),
 	}, nil
 }
@@ -136,7 +134,6 @@ func (e *bulkExtension) run(host component.Host, opensearch, dashboards *deliver
 	e.deliverer = deliver.New(deliver.Settings{
 		AttemptTimeout:  e.cfg.AttemptTimeout,
 		DeadLetterIndex: e.cfg.DeadLetterIndex,
-		DeferAfter:      e.deferAfter,
 		MaxDeferred:     e.cfg.MaxDeferredSize,
 		MaxDocument:     e.cfg.MaxDocumentSize,
 		MaxDeadLetter:   e.cfg.MaxDeadLetterSize,

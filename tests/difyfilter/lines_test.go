@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
@@ -82,7 +83,7 @@ const (
 
 // What an operator searches for in dify-logs-*: a service, a time, an error code; and the content of each entry.
 func TestRecordedLinesBecomeRecords(t *testing.T) {
-	s := newStack(t)
+	s := newStack(t, collector.KeepDays()...)
 	d := s.newDriver(t)
 	entries := append(
 		recordedLog(t, d, apiContainer, "api.log.gz"),
@@ -210,7 +211,7 @@ func all(queries ...any) any {
 
 // Lines that the recordings do not have, according to the source code of Dify, its plugin daemon and nginx.
 func TestEveryFormatOfLines(t *testing.T) {
-	s := newStack(t)
+	s := newStack(t, collector.KeepDays()...)
 	d := s.newDriver(t)
 	at := time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 	const trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -51,11 +51,11 @@ func sendRecordings(t *testing.T, search *servers.OpenSearch) *recordedFigures {
 	writeStuckRun(t, db)
 	env["OTELCOL_OPENSEARCH_URL"] = search.URL
 	recorded.Collector = collector.Start(t, collector.Options{
-		Configs: []string{
+		Configs: append([]string{
 			collector.ShippedConfig(),
 			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
 			"yaml:receivers::workflow_log::start_at: beginning",
-		},
+		}, collector.KeepDays()...),
 		Env: env,
 	})
 	awaitTemplates(t, search)

@@ -88,12 +88,12 @@ func startSecured(t *testing.T) *secured {
 	s.put(t, api+"internalusers/"+roleName, map[string]any{"password": password})
 	s.put(t, api+"rolesmapping/"+roleName, map[string]any{"users": []string{roleName}})
 	s.Collector = collector.Start(t, collector.Options{
-		Configs: []string{
+		Configs: append([]string{
 			collector.ShippedConfig(),
 			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
 			"yaml:service::pipelines::logs::receivers: [otlp]", // into workflow-logs-*, in addition to dify-logs-*
 			"yaml:extensions::opensearch_bulk::retry::max_interval: 1s",
-		},
+		}, collector.KeepDays()...),
 		Env: map[string]string{
 			"OTELCOL_OPENSEARCH_URL":      s.search.URL,
 			"OTELCOL_OPENSEARCH_USERNAME": roleName,

@@ -74,11 +74,11 @@ func TestMappingsStayAsTheTemplatesSay(t *testing.T) {
 func startLogs(t *testing.T, search *servers.OpenSearch) *collector.Collector {
 	t.Helper()
 	return collector.Start(t, collector.Options{
-		Configs: []string{
+		Configs: append([]string{
 			collector.ShippedConfig(),
 			repo.Path("tests", "opensearchbulk", "testdata", "logs.yaml"),
 			"yaml:service::pipelines::logs::receivers: [otlp]",
-		},
+		}, collector.KeepDays()...),
 		Env: map[string]string{"OTELCOL_OPENSEARCH_URL": search.URL, "DB_HOST": "127.0.0.1", "DB_PORT": "1"},
 	})
 }

@@ -47,7 +47,8 @@ func TestLargestRequestPasses(t *testing.T) {
 
 	points := func(last string) []byte { return largeMetrics(t, text, last) }
 	assert.Equal(
-		t, http.StatusBadRequest, export(t, gateway.OTLPHTTP, "metrics", protobuf, exactly(t, largestRequest+1, points)),
+		t, http.StatusRequestEntityTooLarge,
+		export(t, gateway.OTLPHTTP, "metrics", protobuf, exactly(t, largestRequest+1, points)),
 	)
 	require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "metrics", protobuf, exactly(t, largestRequest, points)))
 	gateway.expectMetric(t, 0, "otelcol_exporter_queue_size")

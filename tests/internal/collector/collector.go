@@ -43,6 +43,15 @@ func ShippedConfig() string {
 	return repo.Path("config", "collector.yaml")
 }
 
+// KeepDays returns overlays for telemetry with fixed days: up to an age of fifty years it is in the index of its own
+// day.
+func KeepDays() []string {
+	return []string{
+		"yaml:extensions::opensearch_bulk::setup::retention_days: 18250",
+		"yaml:processors::dify_filter::limits::retention_days: 18250",
+	}
+}
+
 // Options configure an instance.
 type Options struct {
 	Configs []string          // default: the shipped one; several are merged in order

@@ -241,10 +241,7 @@ func (l *load) emit(ctx context.Context, all portion, between func(request int))
 }
 
 // misfit sets a span's start to a day whose index rejects it; see misfitIndex.
-func misfit(span ptrace.Span) {
-	at := time.Date(2020, 2, 2, 12, 0, 0, 0, time.UTC)
-	span.SetStartTimestamp(pcommon.NewTimestampFromTime(at))
-}
+func misfit(span ptrace.Span) { span.SetStartTimestamp(pcommon.NewTimestampFromTime(misfitDay)) }
 
 // big enlarges a span by that many bytes of padding.
 func big(bytes int) func(ptrace.Span) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
@@ -146,8 +147,11 @@ func (s *stand) setUser(t *testing.T, secret, role string) {
 	s.api(t, http.MethodDelete, "/_plugins/_security/api/cache", nil)
 }
 
-// misfitIndex is created before the templates, and rejects names that are not numbers.
-const misfitIndex = "dify-traces-2020.02.02"
+// misfitIndex is created before the templates, and rejects names that are not numbers. Nothing else has its day.
+var (
+	misfitDay   = time.Now().UTC().AddDate(0, 0, -10)
+	misfitIndex = "dify-traces-" + misfitDay.Format(dayLayout)
+)
 
 func (s *stand) createMisfitIndex(t *testing.T) {
 	t.Helper()

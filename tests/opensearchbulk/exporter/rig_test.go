@@ -76,6 +76,7 @@ func startBulk(t *testing.T, h *host, more map[string]any) *bulk {
 		"storage":         storageID.String(),
 		"attempt_timeout": "10s",
 		"retry":           map[string]any{"initial_interval": "10ms", "max_interval": "20ms"},
+		"setup":           map[string]any{"retention_days": 18250}, // the documents have fixed days
 	})
 	require.NoError(t, conf.Merge(confmap.NewFromStringMap(more)))
 	require.NoError(t, conf.Unmarshal(cfg))

@@ -30,10 +30,14 @@ const lastTimestamp = pcommon.Timestamp(math.MaxInt64)
 // UTC.
 func NewStamper(now time.Time, age time.Duration) *Stamper {
 	now = now.UTC()
+	first := now.Add(-age)
+	if earliest := time.Unix(0, 1); first.Before(earliest) { // a timestamp can't be before 1970, and 0 is none
+		first = earliest
+	}
 	last := time.Date(now.Year(), now.Month(), now.Day()+2, 0, 0, 0, 0, time.UTC)
 	return &Stamper{
 		now:   now,
-		first: pcommon.NewTimestampFromTime(now.Add(-age)),
+		first: pcommon.NewTimestampFromTime(first),
 		last:  pcommon.NewTimestampFromTime(last) - 1,
 	}
 }

@@ -73,3 +73,10 @@ func TestArrival(t *testing.T) {
 		})
 	}
 }
+
+func TestAgeBeyondTheFirstTimestamp(t *testing.T) {
+	s := NewStamper(now, 100*365*24*time.Hour)
+	assert.True(t, s.plausible(at(now)))
+	assert.True(t, s.plausible(1))
+	assert.False(t, s.plausible(0), "there is no time")
+}

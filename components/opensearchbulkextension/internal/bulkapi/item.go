@@ -44,6 +44,12 @@ func (i Item) ActionLine() []byte { return i.line[:i.action-1] }
 // Document returns the document without its newline.
 func (i Item) Document() []byte { return i.line[i.action : len(i.line)-1] }
 
+// Index returns the index in the action line.
+func (i Item) Index() string {
+	place, _ := ParsePlace(i.ActionLine()) // always a line of ours
+	return place.Index
+}
+
 // Join returns the body of a bulk request that sends these items.
 func Join(items []Item) []byte {
 	size := 0

@@ -10,102 +10,109 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/otelcol-dify/otelcol-dify/components/internal/expiring"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 )
 
-// DeferAfter is how long the first documents for an index are retried.
-const DeferAfter = 10 * time.Second
+// deferLogInterval is the shortest time between two log lines about documents that wait for their index.
+const deferLogInterval = time.Minute
 
-// deferral decides for one request when documents that wait for their index must not hold up others any longer: an
-// index that can't be created, is blocked or has no active shard may never accept them.
-type deferral struct {
-	deliverer *Deliverer
-	began     time.Time // when documents began to wait
-}
-
-// judgement is what to do with documents that wait for their index.
-type judgement int
-
-const (
-	retryNow    judgement = iota
-	deferred              // they are in storage
-	leaveStored           // they came from there: replay tries all entries, and again after its interval
-)
-
-func (f *deferral) judge(ctx context.Context, items chunk, failed Failure) judgement {
-	d := f.deliverer
-	indices, now := indicesOf(items), time.Now()
-	if f.began.IsZero() {
-		f.began = now
-	}
-	if now.Sub(f.began) < d.DeferAfter && !d.waiting.all(indices, now) {
-		return retryNow
-	}
-	if items[0].Stored {
-		d.waiting.add(indices, now)
-		return leaveStored
-	}
+// putAside stores documents whose index does not accept them now, so that they do not hold up others; Replay sends
+// them again. It returns false if they can't be stored.
+func (d *Deliverer) putAside(ctx context.Context, items chunk, why *Failure) bool {
 	body := bulkapi.Join(items)
 	if _, stored := d.Store.Size(); stored+int64(len(body)) > d.MaxDeferred {
-		return retryNow
+		return false
 	}
 	if err := d.Store.Put(context.WithoutCancel(ctx), body, len(items)); err != nil {
-		return retryNow // the disk is full: the exporter's queue has the documents
+		return false // the disk is full: the exporter's queue has the documents
 	}
 	d.Telemetry.Items(ctx, len(items), OutcomeDeferred)
-	if d.waiting.add(indices, now) {
-		d.Logger.Warn("Documents wait for an index and were put aside; they are sent again every ten minutes",
-			append(failed.fields(), zap.Int("documents", len(items)))...)
-	}
-	return deferred
-}
-
-func indicesOf(items chunk) []string {
-	var names []string
-	seen := map[string]bool{}
-	for _, i := range items {
-		place, err := bulkapi.ParsePlace(i.ActionLine())
-		if err == nil && !seen[place.Index] {
-			seen[place.Index] = true
-			names = append(names, place.Index)
-		}
-	}
-	return names
-}
-
-// waitingIndices are the indices whose documents were deferred some time ago: further ones are deferred at once.
-type waitingIndices struct {
-	mu    sync.Mutex
-	names *expiring.Set[string] // guarded by mu
-}
-
-func newWaitingIndices() *waitingIndices {
-	const most = 1000
-	return &waitingIndices{names: expiring.NewSet[string](most, time.Minute)}
-}
-
-func (w *waitingIndices) all(names []string, now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range names {
-		if !w.names.Contains(name, now) {
-			return false
-		}
+	d.waiting.add(items)
+	if requests, log := d.deferred.Next(time.Now()); log {
+		d.Logger.Warn("Documents wait for an index and are put aside: they are sent again until it accepts them",
+			append(why.fields(), zap.Int("requests", requests))...)
 	}
 	return true
 }
 
-// add reports whether one of the indices is new.
-func (w *waitingIndices) add(names []string, now time.Time) bool {
+// waitingIndices are the indices for which documents in storage wait. It wakes Replay when an index begins to wait and
+// when it accepts documents again.
+type waitingIndices struct {
+	changed chan struct{}
+
+	mu     sync.Mutex
+	pass   int            // of Replay; guarded by mu
+	failed map[string]int // the pass of the latest failure, by index; guarded by mu
+}
+
+func newWaitingIndices() *waitingIndices {
+	return &waitingIndices{changed: make(chan struct{}, 1), failed: map[string]int{}}
+}
+
+// add is called after the items are in storage.
+func (w *waitingIndices) add(items chunk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found := false
-	for _, name := range names {
-		if !w.names.Contains(name, now) {
-			found = true
-			w.names.Add(name, now)
+	for _, i := range items {
+		index := i.Index()
+		if _, known := w.failed[index]; !known {
+			w.wake()
+		}
+		w.failed[index] = w.pass
+	}
+}
+
+// remove is called with items about which OpenSearch has decided.
+func (w *waitingIndices) remove(items chunk) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.failed) == 0 {
+		return
+	}
+	for _, i := range items {
+		index := i.Index()
+		if _, known := w.failed[index]; known {
+			delete(w.failed, index)
+			w.wake()
 		}
 	}
-	return found
+}
+
+// wake is called with mu held.
+func (w *waitingIndices) wake() {
+	select {
+	case w.changed <- struct{}{}:
+	default: // Replay has not seen the one before
+	}
+}
+
+func (w *waitingIndices) any() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.failed) > 0
+}
+
+func (w *waitingIndices) contains(index string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, known := w.failed[index]
+	return known
+}
+
+// beginPass is called before all entries of the storage are tried.
+func (w *waitingIndices) beginPass() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pass++
+}
+
+// endPass forgets the indices for which no document waits any more.
+func (w *waitingIndices) endPass() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for index, pass := range w.failed {
+		if pass < w.pass {
+			delete(w.failed, index)
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/logthrottle"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/store"
 )
@@ -30,9 +31,7 @@ type Settings struct {
 	DeadLetterIndex string
 	// Client sends dead letters and stored documents; nil: they use the exporter's client.
 	Client *Client
-	// DeferAfter is how long a request is retried before documents that wait for their index go to storage, and
-	// MaxDeferred how many bytes may be there.
-	DeferAfter  time.Duration
+	// MaxDeferred is how many bytes may be in storage when documents that wait for their index are added.
 	MaxDeferred int64
 	// MaxDocument is the size of a document from which it is a dead letter, and MaxDeadLetter the size to which the
 	// document in a dead letter is cut.
@@ -76,6 +75,7 @@ type Deliverer struct {
 	exporters latestTarget // how exporters reach OpenSearch
 	waiting   *waitingIndices
 
+	deferred    logthrottle.Interval
 	deadLetters rejectionLog
 	rejected    rejectionLog // dead letters that were rejected too
 }
@@ -86,6 +86,7 @@ func New(set Settings) *Deliverer {
 		Settings:  set,
 		exporters: latestTarget{known: make(chan struct{})},
 		waiting:   newWaitingIndices(),
+		deferred:  logthrottle.Interval{Every: deferLogInterval},
 		deadLetters: newRejectionLog(set.Logger,
 			"OpenSearch permanently rejected documents: they go to the dead-letter index"),
 		rejected: newRejectionLog(set.Logger,
@@ -156,35 +157,23 @@ func (d *Deliverer) persist(ctx context.Context, items []bulkapi.Item) error {
 	}
 }
 
-// deliver returns when each item has its result or is deferred, or with the items that have none when ctx ends or the
-// collector stops. Items from storage are not deferred, but returned.
+// deliver returns when each item has its result or is put aside, or with the items that have none when ctx ends or the
+// collector stops. Items from storage are not put aside again, but returned.
 func (d *Deliverer) deliver(ctx context.Context, to target, items []bulkapi.Item) (left []bulkapi.Item) {
 	retrier := d.Outage.NewRetrier()
 	defer func() { retrier.End(ctx, len(left) == 0) }()
 
 	work := byTarget(items)
-	waiting := deferral{deliverer: d}
-	for len(work) > 0 {
-		if ctx.Err() != nil {
-			break
+	for len(work) > 0 && ctx.Err() == nil {
+		next := d.attempt(ctx, to, work[0])
+		if len(next.waiting) > 0 {
+			left = append(left, d.deferOrRetry(ctx, &next)...)
 		}
-		again, failed, progress := d.attempt(ctx, to, work[0])
-		if failed != nil && failed.index {
-			last := len(again) - 1 // before it may be dead letters
-			switch waiting.judge(ctx, again[last], *failed) {
-			case retryNow:
-			case leaveStored:
-				left = append(left, again[last]...)
-				again, failed = again[:last], nil
-			case deferred:
-				again, failed = again[:last], nil
-			}
-		}
-		work = slices.Concat(again, work[1:])
-		if progress {
+		work = slices.Concat(next.again, work[1:])
+		if next.progress {
 			retrier.Progress()
 		}
-		if failed != nil && len(work) > 0 && !retrier.Pause(ctx, d.Phases.Releasing, *failed) {
+		if next.failed != nil && !retrier.Pause(ctx, d.Phases.Releasing, *next.failed) {
 			break
 		}
 	}
@@ -192,6 +181,21 @@ func (d *Deliverer) deliver(ctx context.Context, to target, items []bulkapi.Item
 		left = append(left, rest...)
 	}
 	return left
+}
+
+// deferOrRetry puts the documents aside that wait for their index; if they can't be stored, they are sent again. It
+// returns them if they are in storage already.
+func (d *Deliverer) deferOrRetry(ctx context.Context, next *step) (stored chunk) {
+	switch {
+	case next.waiting[0].Stored:
+		d.waiting.add(next.waiting)
+		stored = next.waiting
+	case !d.putAside(ctx, next.waiting, next.waitsFor):
+		next.again, next.failed = append(next.again, next.waiting), next.waitsFor
+		return nil // the retry is counted when it pauses
+	}
+	d.Telemetry.Retries(ctx, next.waitsFor.Reason)
+	return stored
 }
 
 // byTarget separates documents from dead letters, which are together only in storage.
@@ -211,23 +215,30 @@ func nonEmpty(chunks ...chunk) []chunk {
 	return slices.DeleteFunc(chunks, func(c chunk) bool { return len(c) == 0 })
 }
 
-// attempt sends one chunk. It returns what has to be sent again and, if that should wait, why; progress reports
-// whether OpenSearch decided about at least one item.
-func (d *Deliverer) attempt(
-	ctx context.Context, to target, items chunk,
-) (again []chunk, failed *Failure, progress bool) {
+// step is what remains to do after an attempt.
+type step struct {
+	again    []chunk
+	failed   *Failure // why again should pause first; nil: it should not
+	waiting  chunk    // documents whose index does not accept them now
+	waitsFor *Failure // why they wait
+	progress bool     // OpenSearch decided about at least one item
+}
+
+// attempt sends one chunk.
+func (d *Deliverer) attempt(ctx context.Context, to target, items chunk) step {
 	if items[0].DeadLetter && d.Client != nil {
 		to = d.Client
 	}
 	status, header, body, err := d.exchange(ctx, to, bulkapi.Join(items))
 	if err != nil {
-		return []chunk{items}, NetworkFailure(err), false
+		return step{again: []chunk{items}, failed: NetworkFailure(err)}
 	}
 	switch {
 	case status >= http.StatusOK && status < http.StatusMultipleChoices:
 		results, err := bulkapi.ReadResponse(body, items)
 		if err != nil {
-			return []chunk{items}, &Failure{Reason: ReasonNotJSON, Text: err.Error(), Advice: adviceAddress}, false
+			failed := &Failure{Reason: ReasonNotJSON, Text: err.Error(), Advice: adviceAddress}
+			return step{again: []chunk{items}, failed: failed}
 		}
 		d.Outage.succeeded()
 		return d.settle(ctx, items, results)
@@ -248,7 +259,7 @@ func (d *Deliverer) attempt(
 			})
 		}
 	}
-	return []chunk{items}, statusFailure(status, header, body), false
+	return step{again: []chunk{items}, failed: statusFailure(status, header, body)}
 }
 
 // exchange sends a body and reads the whole response, within the attempt's timeout.
@@ -266,13 +277,11 @@ func (d *Deliverer) exchange(ctx context.Context, to target, body []byte) (int, 
 }
 
 // split halves a chunk that was rejected as a whole. If it is a single document, that document gets the result.
-func (d *Deliverer) split(
-	ctx context.Context, items chunk, why Reason, single bulkapi.ItemResult,
-) ([]chunk, *Failure, bool) {
+func (d *Deliverer) split(ctx context.Context, items chunk, why Reason, single bulkapi.ItemResult) step {
 	if len(items) == 1 {
 		return d.settle(ctx, items, []bulkapi.ItemResult{single})
 	}
 	d.Telemetry.Retries(ctx, why)
 	half := len(items) / 2
-	return []chunk{items[:half], items[half:]}, nil, true
+	return step{again: []chunk{items[:half], items[half:]}, progress: true}
 }

@@ -11,18 +11,23 @@ import (
 )
 
 // settle acts on each item's result.
-func (d *Deliverer) settle(
-	ctx context.Context, items chunk, results []bulkapi.ItemResult,
-) (rest []chunk, failed *Failure, progress bool) {
-	var again, deadLetters, rejected chunk
+func (d *Deliverer) settle(ctx context.Context, items chunk, results []bulkapi.ItemResult) step {
+	var next step
+	var again, deadLetters, rejected, decided chunk
 	counts := map[Outcome]int{}
 	for i, result := range results {
+		if result.Result == bulkapi.RetryLater {
+			if failed := itemsFailure(result); failed.index {
+				next.waiting, next.waitsFor = append(next.waiting, items[i]), failed
+			} else {
+				again, next.failed = append(again, items[i]), failed
+			}
+			continue
+		}
+		decided = append(decided, items[i])
 		switch {
 		case result.Result == bulkapi.Accepted, result.Result == bulkapi.Duplicate:
 			counts[outcomeOf(items[i], result.Result)]++
-		case result.Result == bulkapi.RetryLater:
-			again = append(again, items[i])
-			failed = itemsFailure(result)
 		case items[i].DeadLetter:
 			rejected = append(rejected, items[i])
 			d.rejected.log(result)
@@ -31,16 +36,19 @@ func (d *Deliverer) settle(
 			d.deadLetters.log(result)
 		}
 	}
+	d.waiting.remove(decided)
 	if stored, err := d.storeRejected(ctx, rejected); err != nil { // there is nothing better than to retry all of them
 		again = append(again, rejected...)
-		failed = &Failure{Reason: ReasonStorage, Text: err.Error()}
+		next.failed = &Failure{Reason: ReasonStorage, Text: err.Error()}
 	} else if stored > 0 {
 		counts[OutcomeDeadLetterStored] = stored
 	}
 	for outcome, n := range counts {
 		d.Telemetry.Items(ctx, n, outcome)
 	}
-	return nonEmpty(deadLetters, again), failed, len(again) < len(items)
+	next.again = nonEmpty(deadLetters, again)
+	next.progress = len(again)+len(next.waiting) < len(items)
+	return next
 }
 
 // storeRejected stores dead letters that were rejected and returns how many of them were not in storage before.

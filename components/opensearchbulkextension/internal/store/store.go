@@ -31,7 +31,7 @@ var ErrClosed = errors.New("opensearch_bulk: the storage is closed")
 // Invariants:
 //   - The index lists exactly the entries that exist. A change of an entry and of the index is one transaction, so a
 //     crash leaves both or neither.
-//   - When Put or Remove returns nil, the change is as durable as the storage extension makes it (`fsync: true` for
+//   - When Put, Remove or Replace returns nil, the change is as durable as the storage extension makes it (`fsync: true` for
 //     file_storage). When it returns an error, nothing has changed.
 //   - An id is never used twice, even after its entry is removed.
 //
@@ -84,37 +84,40 @@ func Open(ctx context.Context, client storage.Client) (*Store, error) {
 
 // Put stores the body of a bulk request with this number of documents as one entry.
 func (s *Store) Put(ctx context.Context, body []byte, items int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	entry := Entry{ID: s.index.Next, Items: int64(items), Bytes: int64(len(body))}
-	changed := s.index
-	changed.Next++
-	changed.Entries = append(slices.Clone(changed.Entries), entry)
-	return s.apply(ctx, changed, storage.SetOperation(entry.key(), body))
+	return s.Replace(ctx, nil, body, items)
 }
 
 // Remove deletes an entry.
 func (s *Store) Remove(ctx context.Context, entry Entry) error {
+	return s.Replace(ctx, []Entry{entry}, nil, 0)
+}
+
+// Replace deletes entries and stores body, if it has documents, as a new one, in one transaction.
+func (s *Store) Replace(ctx context.Context, entries []Entry, body []byte, items int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
 	}
+	var ops []*storage.Operation
 	changed := s.index
-	changed.Entries = slices.DeleteFunc(slices.Clone(changed.Entries), func(e Entry) bool { return e.ID == entry.ID })
-	return s.apply(ctx, changed, storage.DeleteOperation(entry.key()))
-}
-
-// apply writes the change of an entry and the new index in one transaction. The caller must have locked mu.
-func (s *Store) apply(ctx context.Context, changed index, op *storage.Operation) error {
+	changed.Entries = slices.DeleteFunc(slices.Clone(changed.Entries), func(e Entry) bool {
+		return slices.ContainsFunc(entries, func(old Entry) bool { return old.ID == e.ID })
+	})
+	for _, entry := range entries {
+		ops = append(ops, storage.DeleteOperation(entry.key()))
+	}
+	if items > 0 {
+		entry := Entry{ID: changed.Next, Items: int64(items), Bytes: int64(len(body))}
+		changed.Next++
+		changed.Entries = append(changed.Entries, entry)
+		ops = append(ops, storage.SetOperation(entry.key(), body))
+	}
 	raw, err := json.Marshal(changed)
 	if err != nil {
 		return err
 	}
-	if err := s.client.Batch(ctx, op, storage.SetOperation(indexKey, raw)); err != nil {
+	if err := s.client.Batch(ctx, append(ops, storage.SetOperation(indexKey, raw))...); err != nil {
 		return fmt.Errorf("write to storage: %w", err)
 	}
 	s.index = changed

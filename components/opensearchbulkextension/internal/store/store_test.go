@@ -61,6 +61,24 @@ func TestStoreSurvivesARestart(t *testing.T) {
 	require.NoError(t, again.Close(t.Context()))
 }
 
+func TestReplaceMergesEntries(t *testing.T) {
+	client := newClient(t, newStorage(t))
+	s, err := Open(t.Context(), client)
+	require.NoError(t, err)
+	for _, body := range []string{"a", "b", "c"} {
+		require.NoError(t, s.Put(t.Context(), []byte(body), 1))
+	}
+	require.NoError(t, s.Replace(t.Context(), s.Entries()[:2], []byte("a and b"), 2))
+	require.NoError(t, s.Replace(t.Context(), s.Entries()[:1], nil, 0))
+	assert.Equal(t, []Entry{{ID: 3, Items: 2, Bytes: 7}}, s.Entries())
+	for key, want := range map[string]string{"bulk/0": "", "bulk/1": "", "bulk/2": "", "bulk/3": "a and b"} {
+		got, err := client.Get(t.Context(), key)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got), key)
+	}
+	require.NoError(t, s.Close(t.Context()))
+}
+
 func TestOpenRejectsWhatItCantRead(t *testing.T) {
 	for name, tt := range map[string]struct{ index, want string }{
 		"damaged":       {`{"vers`, "can't be read: restore the storage"},
