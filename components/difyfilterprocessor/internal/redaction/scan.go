@@ -18,24 +18,35 @@ type cut struct {
 	rule     reason
 }
 
-// scanner finds the secrets and the content in a text in one pass. Each kind has a trigger: a byte that it always
-// contains, or the first bytes of a key. Only there does the scanner look closer: at a bounded number of bytes, or at
-// what it then cuts and skips. So it is linear in the length of any text.
-type scanner struct {
+// scan is a text that is searched, and what was found in it.
+type scan struct {
 	text    string
 	set     *Settings
 	paths   *[256][]string // of capability URLs
 	content bool           // cut content that messages quote
 	shapes  bool           // cut keys by their shape
 	cuts    []cut
-	// searched is the position up to which query has searched backwards.
+	// searched is the position up to which addresses.query has searched backwards.
 	searched int
 	// tokenRun is the end of the last word that begins like a web token.
 	tokenRun int
 }
 
+// cut adds a cut and returns where the search continues.
+func (s *scan) cut(from, to int, by reason) int {
+	if to > from && s.text[from:to] != Mask {
+		s.cuts = append(s.cuts, cut{from, to, by})
+	}
+	return to
+}
+
+// scanner finds the secrets and the content in a text in one pass. Each kind has a trigger: a byte that it always
+// contains, or the first bytes of a key. Only there does the scanner look closer: at a bounded number of bytes, or at
+// what it then cuts and skips. So it is linear in the length of any text.
+type scanner struct{ *scan }
+
 // run scans the whole text.
-func (s *scanner) run() {
+func (s scanner) run() {
 	hash, open := uint32(0), 0 // before open, no key may begin
 	for at := 0; at < len(s.text); {
 		c := s.text[at]
@@ -66,26 +77,18 @@ var triggers = func() (set [256]bool) {
 	return set
 }()
 
-// cut adds a cut and returns where the search continues.
-func (s *scanner) cut(from, to int, by reason) int {
-	if to > from && s.text[from:to] != Mask {
-		s.cuts = append(s.cuts, cut{from, to, by})
-	}
-	return to
-}
-
 // look handles a trigger, and returns where the search continues.
-func (s *scanner) look(at int) int {
+func (s scanner) look(at int) int {
 	switch s.text[at] {
 	case ':', '=':
 		return s.sign(at)
 	case '\xef', '\xe6', '\xe4':
 		if size := wideSign(s.text[at:]); size > 0 {
-			return s.assignment(at, size)
+			return announcements{s.scan}.assignment(at, size)
 		}
 	case ',':
 		if at > 0 && strings.IndexByte("'\"", s.text[at-1]) >= 0 {
-			return s.tuple(at)
+			return announcements{s.scan}.tuple(at)
 		}
 	}
 	if s.set.Secrets {
@@ -100,62 +103,64 @@ func (s *scanner) look(at int) int {
 }
 
 // sign handles a colon or an equals sign.
-func (s *scanner) sign(at int) int {
+func (s scanner) sign(at int) int {
 	if s.text[at] == ':' && s.set.Secrets {
 		for _, slashes := range [...]string{"://", `:\/\/`} {
 			if strings.HasPrefix(s.text[at:], slashes) {
-				return s.userInfo(at + len(slashes))
+				return addresses{s.scan}.userInfo(at + len(slashes))
 			}
 		}
-		if next := s.botToken(at); next > 0 {
+		next := keys{s.scan}.botToken(at)
+		if next > 0 {
 			return next
 		}
 	}
 	if s.content {
-		if next := s.databaseValue(at); next > at {
+		next := quotes{s.scan}.databaseValue(at)
+		if next > at {
 			return next
 		}
 	}
-	return s.assignment(at, 1)
+	return announcements{s.scan}.assignment(at, 1)
 }
 
-func (s *scanner) lookForSecret(at int) int {
+func (s scanner) lookForSecret(at int) int {
 	switch s.text[at] {
 	case '>':
-		return s.element(at)
+		return announcements{s.scan}.element(at)
 	case '-':
-		return s.option(at)
+		return options{s.scan}.option(at)
 	case '[':
-		return s.sqlParameters(at)
+		return quotes{s.scan}.sqlParameters(at)
 	case '@':
-		return s.tcpAddress(at)
+		return addresses{s.scan}.tcpAddress(at)
 	case 'B', 'b':
-		return s.bearer(at)
+		return announcements{s.scan}.bearer(at)
 	case 'J':
 		if s.shapes && at >= 2 && s.text[at-2:at] == "ey" {
-			return s.webToken(at - 2)
+			return keys{s.scan}.webToken(at - 2)
 		}
 	case '.':
 		if s.shapes {
-			return s.dottedKey(at)
+			return keys{s.scan}.dottedKey(at)
 		}
 	case '/':
-		return s.capability(at)
+		return addresses{s.scan}.capability(at)
 	}
 	return at
 }
 
-func (s *scanner) lookForContent(at int) int {
+func (s scanner) lookForContent(at int) int {
 	switch s.text[at] {
 	case '[':
-		return s.statement(at)
+		return quotes{s.scan}.statement(at)
 	case '(', '\'':
-		return s.databaseValue(at)
+		return quotes{s.scan}.databaseValue(at)
 	case 'L':
-		return s.statementLine(at)
+		return quotes{s.scan}.statementLine(at)
 	case '?':
 		if s.set.URLQueries {
-			return s.query(at)
+			return addresses{s.scan}.query(at)
 		}
 	}
 	return at

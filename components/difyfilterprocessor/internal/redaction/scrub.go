@@ -63,14 +63,14 @@ func (r *Redactor) cuts(text string, v view) []cut {
 }
 
 func (r *Redactor) scan(text string, v view) []cut {
-	s := scanner{
+	s := scan{
 		text:    text,
 		set:     &r.set,
 		paths:   &r.paths,
 		content: r.set.Messages && v == viewText,
 		shapes:  r.set.Secrets && v != viewIdentity,
 	}
-	s.run()
+	scanner{&s}.run()
 	return s.cuts
 }
 

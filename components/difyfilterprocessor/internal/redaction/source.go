@@ -20,14 +20,14 @@ type source struct {
 	scope    string
 	known    bool
 	denied   bool
-	item     verdict // on the current item
+	item     decision // on the current item
 }
 
-// verdict is whether unknown content of an item is removed.
-type verdict uint8
+// decision is whether unknown content of an item is removed.
+type decision uint8
 
 const (
-	undecided verdict = iota
+	undecided decision = iota
 	denied
 	allowed
 )
