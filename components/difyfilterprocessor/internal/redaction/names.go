@@ -75,6 +75,9 @@ type secretName struct {
 
 // announces returns how surely a name announces a secret.
 func announces(name string) strength {
+	if name == "" {
+		return none
+	}
 	var buffer [longestName]byte
 	n, plural := normalize(buffer[:], name)
 	if len(n) < 2 {
@@ -111,6 +114,18 @@ func announces(name string) strength {
 
 const longestName = 48
 
+// meaningless are the suffixes of a name that do not change its meaning, by their last byte.
+var meaningless = func() (by [256][]string) {
+	for _, suffix := range [...]string{
+		"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new", "_old", "_hash", "_text",
+		"_confirm", "_confirmation",
+	} {
+		last := suffix[len(suffix)-1]
+		by[last] = append(by[last], suffix)
+	}
+	return by
+}()
+
 // normalize writes the last bytes of a name in lower case, with _ between its words, and without what does not change
 // its meaning: a number, a plural, value.
 func normalize(buffer []byte, name string) (_ []byte, plural bool) {
@@ -134,19 +149,13 @@ func normalize(buffer []byte, name string) (_ []byte, plural bool) {
 		n++
 	}
 	b := buffer[:n]
-	for {
-		b = trimEnd(b)
-		short := false
-		for _, suffix := range [...]string{
-			"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new",
-			"_old", "_hash", "_text", "_confirm", "_confirmation",
-		} {
+	for again := true; again; {
+		b, again = trimEnd(b), false
+		for _, suffix := range meaningless[b[len(b)-1]] {
 			if len(b) > len(suffix) && strings.HasSuffix(string(b), suffix) {
-				b, short = b[:len(b)-len(suffix)], true
+				b, again = b[:len(b)-len(suffix)], true
+				break
 			}
-		}
-		if !short {
-			break
 		}
 	}
 	if len(b) > 3 && b[len(b)-1] == 's' && b[len(b)-2] != 's' && b[len(b)-2] < 0x80 {

@@ -26,6 +26,7 @@ type scan struct {
 	content bool           // cut content that messages quote
 	shapes  bool           // cut keys by their shape
 	cuts    []cut
+	escaped bool // the text has escapes, if nothing was cut
 	// searched is the position up to which addresses.query has searched backwards.
 	searched int
 	// tokenRun is the end of the last word that begins like a web token.
@@ -47,20 +48,26 @@ type scanner struct{ *scan }
 
 // run scans the whole text.
 func (s scanner) run() {
-	hash, open := uint32(0), 0 // before open, no key may begin
+	open := 0 // before open, no key may begin
 	for at := 0; at < len(s.text); {
-		c := s.text[at]
-		hash = nextHash(hash, c)
-		if s.shapes && knownShapes.may(hash) && at-open >= prefixBytes-1 {
-			if from, to := knownShapes.find(s.text, at-prefixBytes+1); to > 0 {
-				at, hash = s.cut(from, to, ruleShape), 0
+		of := byteRoles[s.text[at]]
+		if of == 0 {
+			at++
+			continue
+		}
+		if of&anchors != 0 && s.shapes {
+			if from, to := knownShapes.find(s.text, at, open); to > 0 {
+				at = s.cut(from, to, ruleShape)
 				open = at
 				continue
 			}
 		}
-		if triggers[c] {
+		if of&escapes != 0 && isEscape(s.text, at) {
+			s.escaped = true
+		}
+		if of&triggers != 0 || of&initials != 0 && isInitial(s.text, at) {
 			if next := s.look(at); next > at+1 {
-				at, hash = next, 0
+				at = next
 				open = at
 				continue
 			}
@@ -69,13 +76,55 @@ func (s scanner) run() {
 	}
 }
 
-// triggers are the bytes at which look may find something.
-var triggers = func() (set [256]bool) {
-	for _, c := range []byte(":=>,-[@?BbJ(L.'/\xef\xe6\xe4%") {
-		set[c] = true
+// byteRole is a set of what a byte may be for the scanner. Most bytes of a text have no role.
+type byteRole uint8
+
+const (
+	triggers byteRole = 1 << iota // look may find something there
+	initials                      // letter at which look may find something, if certain letters are next to it
+	anchors                       // byte of a prefix of a shape
+	escapes                       // may begin an escape
+)
+
+var byteRoles = func() (set [256]byteRole) {
+	for _, c := range []byte(":=>,-[@?(.'/\xef\xe6\xe4") {
+		set[c] |= triggers
+	}
+	for _, c := range []byte("BbJL") {
+		set[c] |= initials
+	}
+	for _, c := range []byte("\\&%\x1b") {
+		set[c] |= escapes
+	}
+	for i := range shapeTable {
+		set[shapeTable[i].prefix[shapeTable[i].anchor()]] |= anchors
 	}
 	return set
 }()
+
+// isInitial reports whether Bearer, Basic or LINE, or the last letter of eyJ, may be at a position.
+func isInitial(text string, at int) bool {
+	switch text[at] {
+	case 'J':
+		return at >= 2 && text[at-2] == 'e' && text[at-1] == 'y'
+	case 'L':
+		return at+1 < len(text) && text[at+1] == 'I'
+	}
+	return at+1 < len(text) && (text[at+1]|0x20 == 'e' || text[at+1]|0x20 == 'a')
+}
+
+// isPlain reports whether the scanner finds nothing in a text. Most values are a word or a number, for which this is
+// all that is needed.
+func isPlain(text string) bool {
+	for at := range len(text) {
+		of := byteRoles[text[at]]
+		if of != 0 && (of&(triggers|escapes) != 0 || of&initials != 0 && isInitial(text, at) ||
+			of&anchors != 0 && knownShapes.may(text, at)) {
+			return false
+		}
+	}
+	return true
+}
 
 // look handles a trigger, and returns where the search continues.
 func (s scanner) look(at int) int {

@@ -115,6 +115,9 @@ func isStructured(v pcommon.Value) bool {
 
 // isStructuredText reports whether a text is like JSON, or like the representation of a Python object.
 func isStructuredText(text string) bool {
+	if text == "" || text[0] > ' ' && text[0] != '{' && text[0] != '[' {
+		return false
+	}
 	text = strings.TrimSpace(text)
 	if len(text) < 2 {
 		return false
