@@ -29,8 +29,12 @@ func (s keys) webToken(at int) int {
 	return s.cut(at, end, ruleShape)
 }
 
-// dotted finds keys that are recognized by a dot: Zhipu's <32 hexadecimal digits>.<16 characters>, and Discord's.
+// dottedKey finds keys that are recognized by a dot: Zhipu's <32 hexadecimal digits>.<16 characters>, and Discord's.
 func (s keys) dottedKey(at int) int {
+	const least = 23 // characters before the dot
+	if at < least || !isAlnum(s.text[at-least]) || !isAlnum(s.text[at-least/2]) {
+		return at
+	}
 	begin := at
 	for begin > 0 && at-begin < 40 && isAlnum(s.text[begin-1]) {
 		begin--

@@ -102,26 +102,28 @@ func (s quotes) databaseValue(at int) int {
 
 // introduced cuts what follows a colon after the words of a database or a parser.
 func (s quotes) introduced(at int) int {
-	for _, body := range bodies {
-		if hasSuffix(s.text, at, body) {
-			if strings.TrimSpace(s.text[at+1:]) == Mask {
-				return len(s.text)
-			}
-			return s.cut(at+1, len(s.text), ruleMessage)
-		}
+	last := byte(0)
+	if at > 0 {
+		last = s.text[at-1]
 	}
-	if hasSuffix(s.text, at, "QUERY") {
+	switch {
+	case (last == 'y' || last == 't') && hasSuffix(s.text, at, bodies[:]...):
+		if strings.TrimSpace(s.text[at+1:]) == Mask {
+			return len(s.text)
+		}
+		return s.cut(at+1, len(s.text), ruleMessage)
+	case last == 'Y' && hasSuffix(s.text, at, "QUERY"):
 		from := pastBlanks(s.text, at+1)
 		end := len(s.text)
 		if n := strings.Index(s.text[from:], "\nCONTEXT:"); n >= 0 {
 			end = from + n
 		}
 		return s.cut(from, end, ruleSQL)
-	}
-	if line := s.text[max(0, at-24):at]; strings.Contains(line, "JSON data, line ") ||
-		strings.Contains(line, "JSON 数据, 行 ") {
+	case isDigit(last) && ofJSON(s.text[max(0, at-24):at]):
 		from := pastBlanks(s.text, at+1)
 		return s.cut(from, endOfLine(s.text, from), ruleMessage)
+	case !quoteFollows(s.text, at+1):
+		return at
 	}
 	for _, phrase := range phrases {
 		if !phraseBefore(s.text, at, phrase) {
@@ -138,6 +140,11 @@ func (s quotes) introduced(at int) int {
 		return s.cut(v.from, v.to, ruleMessage)
 	}
 	return at
+}
+
+// ofJSON reports whether a text ends with the words of PostgreSQL before a line of JSON, and the number of the line.
+func ofJSON(text string) bool {
+	return strings.Contains(text, "JSON data, line ") || strings.Contains(text, "JSON 数据, 行 ")
 }
 
 // phraseBefore reports whether a phrase, and perhaps the name of a type, precedes a position.

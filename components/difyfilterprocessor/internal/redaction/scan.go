@@ -55,7 +55,7 @@ func (s scanner) run() {
 			at++
 			continue
 		}
-		if of&anchors != 0 && s.shapes {
+		if of&anchors != 0 && s.shapes && knownShapes.may(s.text, at) {
 			if from, to := knownShapes.find(s.text, at, open); to > 0 {
 				at = s.cut(from, to, ruleShape)
 				open = at

@@ -103,13 +103,13 @@ func (s *shape) anchor() int {
 }
 
 func (x *shapeIndex) add(at [anchorBytes]byte, s anchored) {
-	hash := hashOf(at)
+	hash := hashOf(at[0], at[1], at[2])
 	x.bits[hash/64] |= 1 << (hash % 64)
 	x.shapes[at] = append(x.shapes[at], s)
 }
 
-func hashOf(bytes [anchorBytes]byte) uint32 {
-	return (uint32(bytes[0])<<10 ^ uint32(bytes[1])<<5 ^ uint32(bytes[2])) & (1<<hashBits - 1)
+func hashOf(first, second, third byte) uint32 {
+	return (uint32(first)<<10 ^ uint32(second)<<5 ^ uint32(third)) & (1<<hashBits - 1)
 }
 
 // near returns the bytes before a position and the one there.
@@ -122,15 +122,15 @@ func near(text string, at int) (of [anchorBytes]byte) {
 
 // may reports whether the anchor of a shape may be at a position.
 func (x *shapeIndex) may(text string, at int) bool {
-	hash := hashOf(near(text, at))
+	if at < anchorBytes-1 {
+		return true
+	}
+	hash := hashOf(text[at-2], text[at-1], text[at])
 	return x.bits[hash/64]&(1<<(hash%64)) != 0
 }
 
 // find returns the key whose anchor is at a position, without its prefix. The prefix does not begin before open.
 func (x *shapeIndex) find(text string, at, open int) (from, to int) {
-	if !x.may(text, at) {
-		return 0, 0
-	}
 	for _, s := range x.shapes[near(text, at)] {
 		begin := at - s.at
 		if begin >= open && strings.HasPrefix(text[begin:], s.prefix) && (s.inside || boundary(text, begin)) {
