@@ -8,12 +8,13 @@ import (
 	"sync"
 )
 
-// cleanTexts caches texts in which nothing was found. Dify's statements, addresses and names repeat, and comparing a
-// text is much cheaper than searching it. Each text has one slot, which another text may take over, so that the cache
-// neither grows nor allocates.
+// cleanTexts caches texts in which nothing was found. Dify's statements, addresses, names and stack traces repeat, and
+// comparing a text is much cheaper than searching it. Each text has one slot, which another text may take over, so that
+// the cache neither grows nor allocates. Long texts have fewer slots, which bounds the memory.
 type cleanTexts struct {
 	seed  maphash.Seed
 	slots [1024]cleanText
+	long  [64]cleanText
 }
 
 type cleanText struct {
@@ -23,14 +24,18 @@ type cleanText struct {
 }
 
 const (
-	maxPlainLength  = 64   // of texts that are worth a look by isPlain
-	maxCachedLength = 4096 // longer texts would take too much memory
+	maxPlainLength  = 64 // of texts that are worth a look by isPlain
+	maxShortLength  = 4 << 10
+	maxCachedLength = 32 << 10
 )
 
 // slot returns the slot of a text, and nil for a text that is not cached.
 func (c *cleanTexts) slot(text string) *cleanText {
-	if len(text) > maxCachedLength {
+	switch {
+	case len(text) > maxCachedLength:
 		return nil
+	case len(text) > maxShortLength:
+		return &c.long[maphash.String(c.seed, text)%uint64(len(c.long))]
 	}
 	return &c.slots[maphash.String(c.seed, text)%uint64(len(c.slots))]
 }
