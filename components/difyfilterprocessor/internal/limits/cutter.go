@@ -6,7 +6,6 @@ package limits
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -62,7 +61,7 @@ func (c *cutter) cut(l tally.Limit, n int) {
 
 // fits reports whether a text needs no change, and counts its size if so.
 func (c *cutter) fits(text string) bool {
-	if len(text) > c.set.MaxStringLength || len(text) > c.left || !utf8.ValidString(text) {
+	if len(text) > c.set.MaxStringLength || len(text) > c.left || !valid(text) {
 		return false
 	}
 	c.left -= len(text)
@@ -83,7 +82,7 @@ func (c *cutter) limited(text string) string {
 	}
 	room := max(min(c.set.MaxStringLength, c.left), len(attrs.TruncatedMark))
 	short := c.shortened(text, room)
-	if !utf8.ValidString(short) {
+	if !valid(short) {
 		c.cut(tally.LimitUTF8, 1)
 		short = c.shortened(strings.ToValidUTF8(short, replacement), room)
 	}
@@ -123,7 +122,7 @@ func (c *cutter) entries(m pcommon.Map, depth int) (removed int) {
 		}
 		keep++
 		c.left -= len(key)
-		if len(key) > c.set.MaxStringLength || !utf8.ValidString(key) {
+		if len(key) > c.set.MaxStringLength || !valid(key) {
 			validKeys = false
 		}
 		c.value(key, v, depth)
@@ -149,7 +148,7 @@ func (c *cutter) repairKeys(m pcommon.Map) {
 	raw := m.AsRaw()
 	var bad []string
 	for key := range raw {
-		if len(key) > c.set.MaxStringLength || !utf8.ValidString(key) {
+		if len(key) > c.set.MaxStringLength || !valid(key) {
 			bad = append(bad, key)
 		}
 	}
@@ -193,7 +192,7 @@ func (c *cutter) value(key string, v pcommon.Value, depth int) {
 
 // long limits a string value that does not fit, unless a later pass reads and then removes it.
 func (c *cutter) long(key string, v pcommon.Value, text string) {
-	if utf8.ValidString(text) && c.set.Whole(key) {
+	if valid(text) && c.set.Whole(key) {
 		return
 	}
 	v.SetStr(c.limited(text))

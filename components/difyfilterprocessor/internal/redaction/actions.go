@@ -23,10 +23,13 @@ const (
 	ActionTruncate = "truncate"
 )
 
+// replacer replaces whole values.
+type replacer struct{ changes }
+
 const hashMark = "sha256:"
 
 // hash replaces a value with its hash, so that equal values can be recognized. The UUID of a user is kept.
-func (c *cleaner) hash(rule *keyRule, v pcommon.Value) {
+func (c *replacer) hash(rule *keyRule, v pcommon.Value) {
 	by := tally.ReasonKey
 	value := v.AsString()
 	if rule.action == "" {
@@ -42,7 +45,7 @@ func (c *cleaner) hash(rule *keyRule, v pcommon.Value) {
 }
 
 // hashed returns the hash of a value. It leaves hashes, masks and UUIDs alone.
-func (c *cleaner) hashed(value string) (string, bool) {
+func (c *replacer) hashed(value string) (string, bool) {
 	if digest, ok := strings.CutPrefix(value, hashMark); ok && isDigest(digest) {
 		return value, false // already hashed
 	}
@@ -61,7 +64,7 @@ func isDigest(text string) bool {
 }
 
 // truncate cuts a value after TruncateTo bytes, never within a character. A value that is already cut is left alone.
-func (c *cleaner) truncate(rule *keyRule, v pcommon.Value) {
+func (c *replacer) truncate(rule *keyRule, v pcommon.Value) {
 	value := v.AsString()
 	if len(value) <= c.redactor.set.TruncateTo {
 		return

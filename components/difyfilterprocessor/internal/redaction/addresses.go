@@ -5,9 +5,12 @@ package redaction
 
 import "strings"
 
+// addresses finds logins, codes and queries in URLs.
+type addresses struct{ *scan }
+
 // userInfo cuts the password of the URL whose authority begins here, or a user name that looks like a token. A
 // password that is not encoded as it should be may contain a slash; what precedes the slash is then not a port.
-func (s *scanner) userInfo(at int) int {
+func (s addresses) userInfo(at int) int {
 	const long = 512 // longer than any login
 	rest := s.text[at:min(len(s.text), at+long)]
 	if n := strings.IndexAny(rest, " \t\r\n\"'<>`"); n >= 0 {
@@ -64,7 +67,7 @@ func lastUserInfo(rest string) int {
 func isPort(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // tcpAddress cuts the password of an address of Go's MySQL driver: user:x@tcp(host)/name.
-func (s *scanner) tcpAddress(at int) int {
+func (s addresses) tcpAddress(at int) int {
 	after := s.text[at+1:]
 	if !strings.HasPrefix(after, "tcp(") && !strings.HasPrefix(after, "unix(") && !strings.HasPrefix(after, "tcp6(") {
 		return at
@@ -103,7 +106,7 @@ func pathsByByte(more []string) (paths [256][]string) {
 }
 
 // capability cuts the code after the path of a capability URL.
-func (s *scanner) capability(at int) int {
+func (s addresses) capability(at int) int {
 	if at+1 == len(s.text) {
 		return at
 	}
@@ -118,7 +121,7 @@ func (s *scanner) capability(at int) int {
 	return at
 }
 
-func (s *scanner) code(from int, path string) int {
+func (s addresses) code(from int, path string) int {
 	end := alphabetEnd(s.text, from, base64url)
 	if path == "/services/" || path == "/workflows/" || path == "/api/webhooks/" || path == "/webhookb2/" ||
 		path == "/hooks/catch/" {
@@ -165,7 +168,7 @@ var pagingParameters = words("page page_size pagesize per_page limit offset size
 	"page_number pageno skip top asc desc is_desc last_id")
 
 // query cuts the query of a path or a URL.
-func (s *scanner) query(at int) int {
+func (s addresses) query(at int) int {
 	const (
 		before  = " \t\r\n\"'`()<>[]{},"
 		ends    = " \t\r\n\"`<>\\" // a query may contain the other characters, such as commas and quotes of a user

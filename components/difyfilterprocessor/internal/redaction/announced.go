@@ -5,9 +5,12 @@ package redaction
 
 import "strings"
 
+// announcements finds secrets that a name or the word before them announces.
+type announcements struct{ *scan }
+
 // assignment handles the sign between a name and a value, as in password=x, "api_key": "x", ('api-key', 'x'),
 // <password>x</password> or Authorization: Basic x. size is the length of the sign.
-func (s *scanner) assignment(at, size int) int {
+func (s announcements) assignment(at, size int) int {
 	name := nameBefore(s.text, at)
 	if name == "" {
 		return at + 1
@@ -25,13 +28,13 @@ func (s *scanner) assignment(at, size int) int {
 		}
 	}
 	if s.content {
-		return s.contentAfter(name, at, size)
+		return quotes{s.scan}.contentAfter(name, at, size)
 	}
 	return at + 1
 }
 
 // announced returns how surely a name announces a secret at this place.
-func (s *scanner) announced(name string, at, size int) strength {
+func (s announcements) announced(name string, at, size int) strength {
 	certain := announces(name)
 	if certain == none {
 		if isPairValue(name) && s.pairAnnounces(at, size) {
@@ -66,7 +69,7 @@ func isParserError(text string, at int, name string) bool {
 }
 
 // secretAfter cuts the value after a name, and returns where the search continues, or 0 if there is no secret.
-func (s *scanner) secretAfter(name string, st strength, at, size int) int {
+func (s announcements) secretAfter(name string, st strength, at, size int) int {
 	v := findValue(s.text, at+size, st == strong)
 	switch {
 	case v.quoted || v.structure:
@@ -115,7 +118,7 @@ func isHeader(name string) bool {
 }
 
 // header cuts the value of a header to the end of the line or the closing quote.
-func (s *scanner) header(v value) int {
+func (s announcements) header(v value) int {
 	end := v.to
 	line := s.text[v.from:end]
 	first, rest, _ := strings.Cut(line, " ")
@@ -140,7 +143,7 @@ func (s *scanner) header(v value) int {
 }
 
 // credentials cuts the token after a scheme such as Bearer.
-func (s *scanner) credentials(at int) int {
+func (s announcements) credentials(at int) int {
 	for next := schemeEnd(s.text, at); next > 0; next = schemeEnd(s.text, at) {
 		at = next
 	}
@@ -177,7 +180,7 @@ func announcesMore(text string, from int) bool {
 }
 
 // structure cuts the texts of a list, a tuple or a map whose name announces secrets. They may be numbers too.
-func (s *scanner) structure(v value) int {
+func (s announcements) structure(v value) int {
 	inner := strings.TrimSpace(s.text[v.from:v.to])
 	if isMasked(inner) || !strings.ContainsAny(inner, "'\"0123456789") {
 		return 0
@@ -186,7 +189,7 @@ func (s *scanner) structure(v value) int {
 }
 
 // element handles the end of an XML tag: <password>x</password>.
-func (s *scanner) element(at int) int {
+func (s announcements) element(at int) int {
 	begin := at
 	for begin > 0 && at-begin < 128 && s.text[begin-1] != '<' && s.text[begin-1] != '>' && s.text[begin-1] != '\n' {
 		begin--

@@ -8,12 +8,13 @@ import (
 	"sync"
 )
 
-// cleanTexts caches texts in which nothing was found. Dify's statements, addresses and names repeat, and comparing a
-// text is much cheaper than searching it. Each text has one slot, which another text may take over, so that the cache
-// neither grows nor allocates.
+// cleanTexts caches texts in which nothing was found. Dify's statements, addresses, names and stack traces repeat, and
+// comparing a text is much cheaper than searching it. Each text has one slot, which another text may take over, so that
+// the cache neither grows nor allocates. Long texts have fewer slots, which bounds the memory.
 type cleanTexts struct {
 	seed  maphash.Seed
 	slots [1024]cleanText
+	long  [64]cleanText
 }
 
 type cleanText struct {
@@ -22,16 +23,19 @@ type cleanText struct {
 	view   view
 }
 
-// Shorter texts are searched as fast as they are compared. Longer texts would take too much memory.
 const (
-	minCachedLength = 20
-	maxCachedLength = 4096
+	maxPlainLength  = 64 // of texts that are worth a look by isPlain
+	maxShortLength  = 4 << 10
+	maxCachedLength = 32 << 10
 )
 
 // slot returns the slot of a text, and nil for a text that is not cached.
 func (c *cleanTexts) slot(text string) *cleanText {
-	if len(text) < minCachedLength || len(text) > maxCachedLength {
+	switch {
+	case len(text) > maxCachedLength:
 		return nil
+	case len(text) > maxShortLength:
+		return &c.long[maphash.String(c.seed, text)%uint64(len(c.long))]
 	}
 	return &c.slots[maphash.String(c.seed, text)%uint64(len(c.slots))]
 }
@@ -41,8 +45,19 @@ type cachePool struct{ pool sync.Pool }
 
 // cleanCache belongs to one redactor, since the configuration determines what is clean.
 type cleanCache struct {
-	texts cleanTexts
-	rules map[string]*keyRule
+	texts  cleanTexts
+	rules  map[string]*keyRule
+	recent [512]*keyRule // by recentSlot
+}
+
+// recentSlot returns a slot of a key that is cheaper to compute than the hash of a map, and differs for the keys of
+// the conventions.
+func recentSlot(key string) int {
+	n := len(key)
+	if n == 0 {
+		return 0
+	}
+	return (n*31 + int(key[n-1])*7 + int(key[n/2])*13 + int(key[n/4]) + int(key[n*3/4])*3) & 511
 }
 
 const (
@@ -63,11 +78,17 @@ func (p *cachePool) put(m *cleanCache) { p.pool.Put(m) }
 
 // rule returns the rule for a key.
 func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
+	slot := &m.recent[recentSlot(key)]
+	if *slot != nil && (*slot).key == key {
+		return *slot
+	}
 	if rule, ok := m.rules[key]; ok {
+		*slot = rule
 		return rule
 	}
 	found := r.keys.find(key)
 	rule := &found
+	rule.key = key
 	if rule.name = key; r.set.Secrets {
 		rule.name, _ = r.scrub(key, viewKept)
 	}
@@ -79,6 +100,9 @@ func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 
 // scrub is Redactor.scrub with a cache.
 func (m *cleanCache) scrub(r *Redactor, text string, v view) (string, found) {
+	if len(text) <= maxPlainLength && len(r.set.SecretPatterns) == 0 && isPlain(text) {
+		return text, 0
+	}
 	slot := m.texts.slot(text)
 	if slot != nil && slot.view == v && slot.text == text {
 		return text, 0

@@ -4,7 +4,6 @@
 package redaction
 
 import (
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -14,28 +13,8 @@ import (
 
 // cleaner redacts the texts and attributes of one batch.
 type cleaner struct {
-	redactor *Redactor
-	cache    *cleanCache
-	tally    *tally.Tally
-	place    tally.Place
-	source   source
-	marks    []string // with ModeAudit, what would change in the current item
-}
-
-// changed counts a change and reports whether to apply it.
-func (c *cleaner) changed(by reason, key string) bool {
-	c.tally.Redact(by, c.place)
-	if !c.redactor.set.Audit {
-		return true
-	}
-	const most = 64
-	if mark := by.String() + " " + c.place.String(); len(c.marks) < most {
-		if key != "" {
-			mark += " " + key
-		}
-		c.marks = append(c.marks, mark)
-	}
-	return false
+	replacer
+	source source
 }
 
 // text redacts a text that is not an attribute.
@@ -45,28 +24,6 @@ func (c *cleaner) text(place tally.Place, value string, to func(string)) {
 	}
 	c.place = place
 	c.scrub("", value, viewText, to)
-}
-
-// scrub redacts a text by its view.
-func (c *cleaner) scrub(key, value string, v view, to func(string)) {
-	clean, rules := c.cache.scrub(c.redactor, value, v)
-	c.put(key, clean, rules, to)
-}
-
-// put counts the rules that changed a text, and writes what they left.
-func (c *cleaner) put(key, clean string, rules found, to func(string)) {
-	if rules == 0 {
-		return
-	}
-	apply := true
-	for r := range tally.Reasons {
-		if rules&(1<<r) != 0 {
-			apply = c.changed(r, key)
-		}
-	}
-	if apply {
-		to(clean)
-	}
 }
 
 // attributes redacts a map and reports whether it changed it.
@@ -250,17 +207,4 @@ func (c *cleaner) bytes(rule *keyRule, v pcommon.Value, m pcommon.Map) {
 	if text.Str() != before {
 		v.SetEmptyBytes().FromRaw([]byte(text.Str()))
 	}
-}
-
-// mark returns what would change in the current item, each once, and begins the next one.
-func (c *cleaner) mark(m pcommon.Map) {
-	if len(c.marks) == 0 {
-		return
-	}
-	slices.Sort(c.marks)
-	list := m.PutEmptySlice(AttrAudit)
-	for _, mark := range slices.Compact(c.marks) {
-		list.AppendEmpty().SetStr(mark)
-	}
-	c.marks = c.marks[:0]
 }

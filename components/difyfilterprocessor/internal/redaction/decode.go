@@ -39,22 +39,9 @@ var entities = [...]struct {
 	{"&colon;", ':'},
 }
 
-// hasEscapes reports whether a text has anything that decode changes.
-func hasEscapes(text string) bool {
-	if strings.IndexByte(text, '\\') >= 0 || strings.IndexByte(text, '&') >= 0 || strings.IndexByte(text, 0x1b) >= 0 {
-		return true
-	}
-	for at := strings.IndexByte(text, '%'); at >= 0 && at+2 < len(text); {
-		if isHexDigit(text[at+1]) && isHexDigit(text[at+2]) {
-			return true
-		}
-		next := strings.IndexByte(text[at+1:], '%')
-		if next < 0 {
-			return false
-		}
-		at += 1 + next
-	}
-	return false
+// isEscape reports whether the byte at a position can begin an escape.
+func isEscape(text string, at int) bool {
+	return text[at] != '%' || at+2 < len(text) && isHexDigit(text[at+1]) && isHexDigit(text[at+2])
 }
 
 // decode removes one level of escapes: backslashes, percent-encoding, character references, colors. It reports

@@ -13,6 +13,7 @@ import (
 type keyRule struct {
 	class  class
 	action string // configured by the operator; it takes precedence over the class
+	key    string
 	name   string // the key without secrets
 }
 

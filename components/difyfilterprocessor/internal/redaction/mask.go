@@ -12,7 +12,7 @@ import (
 )
 
 // mask replaces a value under the name of a secret: texts, numbers, and everything in a map or list.
-func (c *cleaner) mask(key string, v pcommon.Value) {
+func (c *replacer) mask(key string, v pcommon.Value) {
 	switch v.Type() {
 	case pcommon.ValueTypeMap:
 		for _, child := range v.Map().All() {
@@ -41,7 +41,7 @@ func isCount(key string, v pcommon.Value) bool {
 
 // number converts a number that JSON can't represent to text. The stock OpenSearch exporter drops the whole span or
 // record because of such a number, which is converted in audit mode too.
-func (c *cleaner) number(v pcommon.Value) bool {
+func (c *replacer) number(v pcommon.Value) bool {
 	word := ""
 	switch d := v.Double(); {
 	case v.Type() != pcommon.ValueTypeDouble:
@@ -61,7 +61,7 @@ func (c *cleaner) number(v pcommon.Value) bool {
 }
 
 // pair masks the value of a map such as {"name": "api_key", "value": "x"}.
-func (c *cleaner) pair(m pcommon.Map) {
+func (c *replacer) pair(m pcommon.Map) {
 	const most = 12 // entries of such a map
 	if m.Len() < 2 || m.Len() > most || !c.redactor.set.Secrets {
 		return

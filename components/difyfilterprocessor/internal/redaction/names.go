@@ -75,6 +75,9 @@ type secretName struct {
 
 // announces returns how surely a name announces a secret.
 func announces(name string) strength {
+	if !mayAnnounce(name) {
+		return none
+	}
 	var buffer [longestName]byte
 	n, plural := normalize(buffer[:], name)
 	if len(n) < 2 {
@@ -82,7 +85,7 @@ func announces(name string) strength {
 	}
 	best, length := none, 0
 	for _, s := range namesByEnd[n[len(n)-1]] {
-		if len(s.text) <= length || !strings.HasSuffix(string(n), s.text) {
+		if len(s.text) <= length || !endsIn(n, s.text) {
 			continue
 		}
 		at := len(n) - len(s.text)
@@ -109,7 +112,53 @@ func announces(name string) strength {
 	return best
 }
 
+// mayAnnounce reports whether the last two bytes of a name may be those of a word of secretNames. It excludes nearly
+// all names.
+func mayAnnounce(name string) bool {
+	if len(name) < 2 {
+		return false
+	}
+	before, last := name[len(name)-2], name[len(name)-1]
+	switch {
+	case isLower(last):
+		return ends[before|0x20][last]
+	case isUpper(last) && isUpper(before):
+		return ends[before|0x20][last|0x20]
+	}
+	return true
+}
+
+// ends has the last two bytes of secretNames, of meaningless and of plurals.
+var ends = func() (set [256][256]bool) {
+	for c := range set {
+		set[c]['s'] = true
+	}
+	for _, words := range namesByEnd {
+		for _, word := range words {
+			set[word.text[len(word.text)-2]|0x20][word.text[len(word.text)-1]] = true
+		}
+	}
+	for _, suffixes := range meaningless {
+		for _, suffix := range suffixes {
+			set[suffix[len(suffix)-2]][suffix[len(suffix)-1]] = true
+		}
+	}
+	return set
+}()
+
 const longestName = 48
+
+// meaningless are the suffixes of a name that do not change its meaning, by their last byte.
+var meaningless = func() (by [256][]string) {
+	for _, suffix := range [...]string{
+		"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new", "_old", "_hash", "_text",
+		"_confirm", "_confirmation",
+	} {
+		last := suffix[len(suffix)-1]
+		by[last] = append(by[last], suffix)
+	}
+	return by
+}()
 
 // normalize writes the last bytes of a name in lower case, with _ between its words, and without what does not change
 // its meaning: a number, a plural, value.
@@ -134,27 +183,26 @@ func normalize(buffer []byte, name string) (_ []byte, plural bool) {
 		n++
 	}
 	b := buffer[:n]
-	for {
-		b = trimEnd(b)
-		short := false
-		for _, suffix := range [...]string{
-			"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new",
-			"_old", "_hash", "_text", "_confirm", "_confirmation",
-		} {
-			if len(b) > len(suffix) && strings.HasSuffix(string(b), suffix) {
-				b, short = b[:len(b)-len(suffix)], true
+	for again := true; again; {
+		b, again = trimEnd(b), false
+		for _, suffix := range meaningless[b[len(b)-1]] {
+			if len(b) > len(suffix) && endsIn(b, suffix) {
+				b, again = b[:len(b)-len(suffix)], true
+				break
 			}
-		}
-		if !short {
-			break
 		}
 	}
 	if len(b) > 3 && b[len(b)-1] == 's' && b[len(b)-2] != 's' && b[len(b)-2] < 0x80 {
-		if s := string(b); !strings.HasSuffix(s, "pass") {
+		if !endsIn(b, "pass") {
 			return b[:len(b)-1], true
 		}
 	}
 	return b, false
+}
+
+// endsIn compares without an allocation.
+func endsIn(b []byte, suffix string) bool {
+	return len(b) >= len(suffix) && string(b[len(b)-len(suffix):]) == suffix
 }
 
 // trimEnd removes _, digits and a version such as v2.

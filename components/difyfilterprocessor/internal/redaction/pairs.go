@@ -6,7 +6,7 @@ package redaction
 import "strings"
 
 // part cuts a part of a multipart body whose name announces a secret: the lines after its headers.
-func (s *scanner) part(at int) int {
+func (s announcements) part(at int) int {
 	const longestHeaders = 256
 	v := findValue(s.text, at+1, false)
 	if !v.quoted || announces(s.text[v.from:v.to]) != strong {
@@ -41,7 +41,7 @@ func isPairValue(name string) bool {
 }
 
 // pairAnnounces reports whether the object around a value has a name that announces a secret.
-func (s *scanner) pairAnnounces(at, size int) bool {
+func (s announcements) pairAnnounces(at, size int) bool {
 	const near = 200
 	begin := max(0, at-near)
 	if n := strings.LastIndexAny(s.text[begin:at], "{(<\n"); n >= 0 {
@@ -82,7 +82,7 @@ func pairName(part string) bool {
 }
 
 // tuple handles a comma between two quoted texts: ('api-key', 'x'), ["--password", "x"].
-func (s *scanner) tuple(at int) int {
+func (s announcements) tuple(at int) int {
 	next := at + 1
 	for next < len(s.text) && next-at < 32 && isBlank(s.text[next]) {
 		next++

@@ -5,6 +5,9 @@ package redaction
 
 import "strings"
 
+// quotes finds content that messages quote: variables, values of databases and parsers, literals of statements.
+type quotes struct{ *scan }
+
 // contentNames are names of variables with content, in calls, in the representation of Python objects and in JSON. The
 // values of the others may also be words of a program.
 var (
@@ -19,7 +22,7 @@ var (
 )
 
 // contentAfter cuts the value after a name if it is quoted or in brackets, as in args={'inputs': ...}.
-func (s *scanner) contentAfter(name string, at, size int) int {
+func (s quotes) contentAfter(name string, at, size int) int {
 	const longest = 24
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		name = name[dot+1:]
@@ -75,7 +78,7 @@ var phrases = [...]string{
 }
 
 // databaseValue cuts the values that databases and parsers quote when they reject an input, to their closing mark.
-func (s *scanner) databaseValue(at int) int {
+func (s quotes) databaseValue(at int) int {
 	text := s.text
 	switch text[at] {
 	case '(':
@@ -98,27 +101,29 @@ func (s *scanner) databaseValue(at int) int {
 }
 
 // introduced cuts what follows a colon after the words of a database or a parser.
-func (s *scanner) introduced(at int) int {
-	for _, body := range bodies {
-		if hasSuffix(s.text, at, body) {
-			if strings.TrimSpace(s.text[at+1:]) == Mask {
-				return len(s.text)
-			}
-			return s.cut(at+1, len(s.text), ruleMessage)
-		}
+func (s quotes) introduced(at int) int {
+	last := byte(0)
+	if at > 0 {
+		last = s.text[at-1]
 	}
-	if hasSuffix(s.text, at, "QUERY") {
+	switch {
+	case (last == 'y' || last == 't') && hasSuffix(s.text, at, bodies[:]...):
+		if strings.TrimSpace(s.text[at+1:]) == Mask {
+			return len(s.text)
+		}
+		return s.cut(at+1, len(s.text), ruleMessage)
+	case last == 'Y' && hasSuffix(s.text, at, "QUERY"):
 		from := pastBlanks(s.text, at+1)
 		end := len(s.text)
 		if n := strings.Index(s.text[from:], "\nCONTEXT:"); n >= 0 {
 			end = from + n
 		}
 		return s.cut(from, end, ruleSQL)
-	}
-	if line := s.text[max(0, at-24):at]; strings.Contains(line, "JSON data, line ") ||
-		strings.Contains(line, "JSON 数据, 行 ") {
+	case isDigit(last) && ofJSON(s.text[max(0, at-24):at]):
 		from := pastBlanks(s.text, at+1)
 		return s.cut(from, endOfLine(s.text, from), ruleMessage)
+	case !quoteFollows(s.text, at+1):
+		return at
 	}
 	for _, phrase := range phrases {
 		if !phraseBefore(s.text, at, phrase) {
@@ -135,6 +140,11 @@ func (s *scanner) introduced(at int) int {
 		return s.cut(v.from, v.to, ruleMessage)
 	}
 	return at
+}
+
+// ofJSON reports whether a text ends with the words of PostgreSQL before a line of JSON, and the number of the line.
+func ofJSON(text string) bool {
+	return strings.Contains(text, "JSON data, line ") || strings.Contains(text, "JSON 数据, 行 ")
 }
 
 // phraseBefore reports whether a phrase, and perhaps the name of a type, precedes a position.
@@ -164,7 +174,7 @@ func hasSuffix(text string, at int, suffixes ...string) bool {
 
 // cutTo cuts a value to the first of its closing marks, which begin with the same byte, across lines. Without one, it
 // cuts to the end of the text.
-func (s *scanner) cutTo(from int, closing ...string) int {
+func (s quotes) cutTo(from int, closing ...string) int {
 	for at := from; at < len(s.text); at++ {
 		n := strings.IndexByte(s.text[at:], closing[0][0])
 		if n < 0 {
@@ -181,7 +191,7 @@ func (s *scanner) cutTo(from int, closing ...string) int {
 }
 
 // duplicate cuts the entry that MySQL quotes, which may have quotes of its own.
-func (s *scanner) duplicate(from int) int {
+func (s quotes) duplicate(from int) int {
 	const near = 1 << 10
 	part := s.text[from:min(len(s.text), from+near)]
 	for _, mark := range [...]string{"' for key", "' 对于键", "'"} {
@@ -193,7 +203,7 @@ func (s *scanner) duplicate(from int) int {
 }
 
 // statement cuts the literals in the statement that SQLAlchemy quotes ([SQL: ...]).
-func (s *scanner) statement(at int) int {
+func (s quotes) statement(at int) int {
 	const (
 		opening = "[SQL: "
 		longest = 16 << 10
@@ -212,7 +222,7 @@ func (s *scanner) statement(at int) int {
 }
 
 // statementLine cuts the literals in the line of the statement that PostgreSQL quotes (LINE 1: ...).
-func (s *scanner) statementLine(at int) int {
+func (s quotes) statementLine(at int) int {
 	const opening = "LINE "
 	if !strings.HasPrefix(s.text[at:], opening) {
 		return at
@@ -237,7 +247,7 @@ func (s *scanner) statementLine(at int) int {
 }
 
 // quotedIn cuts the quoted literals in a part of the text.
-func (s *scanner) quotedIn(at, end int) {
+func (s quotes) quotedIn(at, end int) {
 	for at < end {
 		n := strings.IndexByte(s.text[at:end], '\'')
 		if n < 0 {
@@ -266,4 +276,19 @@ func endOfLine(text string, at int) int {
 		at++
 	}
 	return len(text)
+}
+
+// sqlParameters cuts the values that SQLAlchemy writes below a failed statement.
+func (s quotes) sqlParameters(at int) int {
+	const opening = "[parameters: "
+	if !strings.HasPrefix(s.text[at:], opening) {
+		return at
+	}
+	from := at + len(opening)
+	end := bracketEnd(s.text, at)
+	if end == from || s.text[end-1] != ']' {
+		return s.cut(from, end, ruleAnnounced)
+	}
+	s.cut(from, end-1, ruleAnnounced)
+	return end
 }

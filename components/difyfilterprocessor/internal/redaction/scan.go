@@ -18,38 +18,56 @@ type cut struct {
 	rule     reason
 }
 
-// scanner finds the secrets and the content in a text in one pass. Each kind has a trigger: a byte that it always
-// contains, or the first bytes of a key. Only there does the scanner look closer: at a bounded number of bytes, or at
-// what it then cuts and skips. So it is linear in the length of any text.
-type scanner struct {
+// scan is a text that is searched, and what was found in it.
+type scan struct {
 	text    string
 	set     *Settings
 	paths   *[256][]string // of capability URLs
 	content bool           // cut content that messages quote
 	shapes  bool           // cut keys by their shape
 	cuts    []cut
-	// searched is the position up to which query has searched backwards.
+	escaped bool // the text has escapes, if nothing was cut
+	// searched is the position up to which addresses.query has searched backwards.
 	searched int
 	// tokenRun is the end of the last word that begins like a web token.
 	tokenRun int
 }
 
+// cut adds a cut and returns where the search continues.
+func (s *scan) cut(from, to int, by reason) int {
+	if to > from && s.text[from:to] != Mask {
+		s.cuts = append(s.cuts, cut{from, to, by})
+	}
+	return to
+}
+
+// scanner finds the secrets and the content in a text in one pass. Each kind has a trigger: a byte that it always
+// contains, or the first bytes of a key. Only there does the scanner look closer: at a bounded number of bytes, or at
+// what it then cuts and skips. So it is linear in the length of any text.
+type scanner struct{ *scan }
+
 // run scans the whole text.
-func (s *scanner) run() {
-	hash, open := uint32(0), 0 // before open, no key may begin
+func (s scanner) run() {
+	open := 0 // before open, no key may begin
 	for at := 0; at < len(s.text); {
-		c := s.text[at]
-		hash = nextHash(hash, c)
-		if s.shapes && knownShapes.may(hash) && at-open >= prefixBytes-1 {
-			if from, to := knownShapes.find(s.text, at-prefixBytes+1); to > 0 {
-				at, hash = s.cut(from, to, ruleShape), 0
+		of := byteRoles[s.text[at]]
+		if of == 0 {
+			at++
+			continue
+		}
+		if of&anchors != 0 && s.shapes && knownShapes.may(s.text, at) {
+			if from, to := knownShapes.find(s.text, at, open); to > 0 {
+				at = s.cut(from, to, ruleShape)
 				open = at
 				continue
 			}
 		}
-		if triggers[c] {
+		if of&escapes != 0 && isEscape(s.text, at) {
+			s.escaped = true
+		}
+		if of&triggers != 0 || of&initials != 0 && isInitial(s.text, at) {
 			if next := s.look(at); next > at+1 {
-				at, hash = next, 0
+				at = next
 				open = at
 				continue
 			}
@@ -58,34 +76,68 @@ func (s *scanner) run() {
 	}
 }
 
-// triggers are the bytes at which look may find something.
-var triggers = func() (set [256]bool) {
-	for _, c := range []byte(":=>,-[@?BbJ(L.'/\xef\xe6\xe4%") {
-		set[c] = true
+// byteRole is a set of what a byte may be for the scanner. Most bytes of a text have no role.
+type byteRole uint8
+
+const (
+	triggers byteRole = 1 << iota // look may find something there
+	initials                      // letter at which look may find something, if certain letters are next to it
+	anchors                       // byte of a prefix of a shape
+	escapes                       // may begin an escape
+)
+
+var byteRoles = func() (set [256]byteRole) {
+	for _, c := range []byte(":=>,-[@?(.'/\xef\xe6\xe4") {
+		set[c] |= triggers
+	}
+	for _, c := range []byte("BbJL") {
+		set[c] |= initials
+	}
+	for _, c := range []byte("\\&%\x1b") {
+		set[c] |= escapes
+	}
+	for i := range shapeTable {
+		set[shapeTable[i].prefix[shapeTable[i].anchor()]] |= anchors
 	}
 	return set
 }()
 
-// cut adds a cut and returns where the search continues.
-func (s *scanner) cut(from, to int, by reason) int {
-	if to > from && s.text[from:to] != Mask {
-		s.cuts = append(s.cuts, cut{from, to, by})
+// isInitial reports whether Bearer, Basic or LINE, or the last letter of eyJ, may be at a position.
+func isInitial(text string, at int) bool {
+	switch text[at] {
+	case 'J':
+		return at >= 2 && text[at-2] == 'e' && text[at-1] == 'y'
+	case 'L':
+		return at+1 < len(text) && text[at+1] == 'I'
 	}
-	return to
+	return at+1 < len(text) && (text[at+1]|0x20 == 'e' || text[at+1]|0x20 == 'a')
+}
+
+// isPlain reports whether the scanner finds nothing in a text. Most values are a word or a number, for which this is
+// all that is needed.
+func isPlain(text string) bool {
+	for at := range len(text) {
+		of := byteRoles[text[at]]
+		if of != 0 && (of&(triggers|escapes) != 0 || of&initials != 0 && isInitial(text, at) ||
+			of&anchors != 0 && knownShapes.may(text, at)) {
+			return false
+		}
+	}
+	return true
 }
 
 // look handles a trigger, and returns where the search continues.
-func (s *scanner) look(at int) int {
+func (s scanner) look(at int) int {
 	switch s.text[at] {
 	case ':', '=':
 		return s.sign(at)
 	case '\xef', '\xe6', '\xe4':
 		if size := wideSign(s.text[at:]); size > 0 {
-			return s.assignment(at, size)
+			return announcements{s.scan}.assignment(at, size)
 		}
 	case ',':
 		if at > 0 && strings.IndexByte("'\"", s.text[at-1]) >= 0 {
-			return s.tuple(at)
+			return announcements{s.scan}.tuple(at)
 		}
 	}
 	if s.set.Secrets {
@@ -100,62 +152,64 @@ func (s *scanner) look(at int) int {
 }
 
 // sign handles a colon or an equals sign.
-func (s *scanner) sign(at int) int {
+func (s scanner) sign(at int) int {
 	if s.text[at] == ':' && s.set.Secrets {
 		for _, slashes := range [...]string{"://", `:\/\/`} {
 			if strings.HasPrefix(s.text[at:], slashes) {
-				return s.userInfo(at + len(slashes))
+				return addresses{s.scan}.userInfo(at + len(slashes))
 			}
 		}
-		if next := s.botToken(at); next > 0 {
+		next := keys{s.scan}.botToken(at)
+		if next > 0 {
 			return next
 		}
 	}
 	if s.content {
-		if next := s.databaseValue(at); next > at {
+		next := quotes{s.scan}.databaseValue(at)
+		if next > at {
 			return next
 		}
 	}
-	return s.assignment(at, 1)
+	return announcements{s.scan}.assignment(at, 1)
 }
 
-func (s *scanner) lookForSecret(at int) int {
+func (s scanner) lookForSecret(at int) int {
 	switch s.text[at] {
 	case '>':
-		return s.element(at)
+		return announcements{s.scan}.element(at)
 	case '-':
-		return s.option(at)
+		return options{s.scan}.option(at)
 	case '[':
-		return s.sqlParameters(at)
+		return quotes{s.scan}.sqlParameters(at)
 	case '@':
-		return s.tcpAddress(at)
+		return addresses{s.scan}.tcpAddress(at)
 	case 'B', 'b':
-		return s.bearer(at)
+		return announcements{s.scan}.bearer(at)
 	case 'J':
 		if s.shapes && at >= 2 && s.text[at-2:at] == "ey" {
-			return s.webToken(at - 2)
+			return keys{s.scan}.webToken(at - 2)
 		}
 	case '.':
 		if s.shapes {
-			return s.dottedKey(at)
+			return keys{s.scan}.dottedKey(at)
 		}
 	case '/':
-		return s.capability(at)
+		return addresses{s.scan}.capability(at)
 	}
 	return at
 }
 
-func (s *scanner) lookForContent(at int) int {
+func (s scanner) lookForContent(at int) int {
 	switch s.text[at] {
 	case '[':
-		return s.statement(at)
+		return quotes{s.scan}.statement(at)
 	case '(', '\'':
-		return s.databaseValue(at)
+		return quotes{s.scan}.databaseValue(at)
 	case 'L':
-		return s.statementLine(at)
+		return quotes{s.scan}.statementLine(at)
 	case '?':
 		if s.set.URLQueries {
-			return s.query(at)
+			return addresses{s.scan}.query(at)
 		}
 	}
 	return at

@@ -44,8 +44,8 @@ func (r *Redactor) cuts(text string, v view) []cut {
 	const shortest = 6 // length of a secret with the word before it
 	var cuts []cut
 	if len(text) >= shortest {
-		cuts = r.scan(text, v)
-		if len(cuts) == 0 && hasEscapes(text) {
+		var escaped bool
+		if cuts, escaped = r.scan(text, v); len(cuts) == 0 && escaped {
 			cuts = r.scanDecoded(text, v)
 		}
 	}
@@ -62,16 +62,17 @@ func (r *Redactor) cuts(text string, v view) []cut {
 	return cuts
 }
 
-func (r *Redactor) scan(text string, v view) []cut {
-	s := scanner{
+// scan returns the cuts, and whether the text has escapes if there are none.
+func (r *Redactor) scan(text string, v view) (cuts []cut, escaped bool) {
+	s := scan{
 		text:    text,
 		set:     &r.set,
 		paths:   &r.paths,
 		content: r.set.Messages && v == viewText,
 		shapes:  r.set.Secrets && v != viewIdentity,
 	}
-	s.run()
-	return s.cuts
+	scanner{&s}.run()
+	return s.cuts, s.escaped
 }
 
 // scanDecoded scans a text without its escapes, one level after the other.
@@ -82,7 +83,7 @@ func (r *Redactor) scanDecoded(text string, v view) []cut {
 		if d, changed = decode(d); !changed {
 			return nil
 		}
-		if cuts := r.scan(d.text, v); len(cuts) > 0 {
+		if cuts, _ := r.scan(d.text, v); len(cuts) > 0 {
 			for i := range cuts {
 				cuts[i].from, cuts[i].to = d.original(cuts[i].from), d.original(cuts[i].to)
 			}

@@ -50,59 +50,92 @@ var inAlphabet = func() (set [256]uint16) {
 	return set
 }()
 
-// Keys are found by the first three bytes of their prefix: at each byte, one look at a bit that depends on it and the
-// two bytes before it excludes nearly all texts, however many prefixes there are.
+// Keys are found by their anchor, a byte of their prefix that is rare in texts, and the two bytes before it: at each
+// byte that is an anchor, one look at a bit that depends on the three bytes excludes nearly all texts, however many
+// prefixes there are.
 const (
-	prefixBytes = 3
+	anchorBytes = 3
 	hashBits    = 15 // 5 for each byte
 )
 
-func nextHash(hash uint32, c byte) uint32 { return (hash<<5 ^ uint32(c)) & (1<<hashBits - 1) }
-
 type shapeIndex struct {
 	bits   [1 << hashBits / 64]uint64
-	shapes map[[prefixBytes]byte][]*shape // the longest prefix first
+	shapes map[[anchorBytes]byte][]anchored // the longest prefix first
+}
+
+// anchored is a shape with the position of its anchor.
+type anchored struct {
+	*shape
+	at int
 }
 
 var knownShapes = newShapeIndex(shapeTable)
 
 func newShapeIndex(table []shape) *shapeIndex {
-	x := &shapeIndex{shapes: map[[prefixBytes]byte][]*shape{}}
+	x := &shapeIndex{shapes: map[[anchorBytes]byte][]anchored{}}
 	for i := range table {
-		s := &table[i]
-		if len(s.prefix) >= prefixBytes {
-			x.add([prefixBytes]byte([]byte(s.prefix[:prefixBytes])), s)
+		s := anchored{&table[i], table[i].anchor()}
+		if s.at >= anchorBytes-1 {
+			x.add([anchorBytes]byte([]byte(s.prefix[s.at-anchorBytes+1:])), s)
 			continue
 		}
-		for c := range len(inAlphabet) { // a shorter prefix and each character that can follow
-			if inAlphabet[c]&(1<<s.alphabet) != 0 {
-				x.add([prefixBytes]byte{s.prefix[0], s.prefix[1], byte(c)}, s)
-			}
+		for c := range len(inAlphabet) { // a prefix of two bytes, and each byte before it
+			x.add([anchorBytes]byte{byte(c), s.prefix[0], s.prefix[1]}, s)
 		}
 	}
 	for _, shapes := range x.shapes {
-		slices.SortStableFunc(shapes, func(a, b *shape) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+		slices.SortStableFunc(shapes, func(a, b anchored) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 	}
 	return x
 }
 
-func (x *shapeIndex) add(first [prefixBytes]byte, s *shape) {
-	hash := uint32(0)
-	for _, c := range first {
-		hash = nextHash(hash, c)
+// anchor returns the position in the prefix of a shape at which the scanner looks for the shape. It has two bytes
+// before it, unless the prefix is shorter.
+func (s *shape) anchor() int {
+	for _, rare := range [...]string{"-_.~/", "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"} {
+		for at := anchorBytes - 1; at < len(s.prefix); at++ {
+			if strings.IndexByte(rare, s.prefix[at]) >= 0 {
+				return at
+			}
+		}
 	}
-	x.bits[hash/64] |= 1 << (hash % 64)
-	x.shapes[first] = append(x.shapes[first], s)
+	return min(anchorBytes, len(s.prefix)) - 1
 }
 
-func (x *shapeIndex) may(hash uint32) bool { return x.bits[hash/64]&(1<<(hash%64)) != 0 }
+func (x *shapeIndex) add(at [anchorBytes]byte, s anchored) {
+	hash := hashOf(at[0], at[1], at[2])
+	x.bits[hash/64] |= 1 << (hash % 64)
+	x.shapes[at] = append(x.shapes[at], s)
+}
 
-// find returns the key that begins at a position, without its prefix.
-func (x *shapeIndex) find(text string, at int) (from, to int) {
-	for _, s := range x.shapes[[prefixBytes]byte([]byte(text[at:at+prefixBytes]))] {
-		if strings.HasPrefix(text[at:], s.prefix) && (s.inside || boundary(text, at)) {
-			if end := s.end(text, at+len(s.prefix)); end > 0 {
-				return at + len(s.prefix), end
+func hashOf(first, second, third byte) uint32 {
+	return (uint32(first)<<10 ^ uint32(second)<<5 ^ uint32(third)) & (1<<hashBits - 1)
+}
+
+// near returns the bytes before a position and the one there.
+func near(text string, at int) (of [anchorBytes]byte) {
+	for i := range min(at+1, anchorBytes) {
+		of[anchorBytes-1-i] = text[at-i]
+	}
+	return of
+}
+
+// may reports whether the anchor of a shape may be at a position.
+func (x *shapeIndex) may(text string, at int) bool {
+	if at < anchorBytes-1 {
+		return true
+	}
+	hash := hashOf(text[at-2], text[at-1], text[at])
+	return x.bits[hash/64]&(1<<(hash%64)) != 0
+}
+
+// find returns the key whose anchor is at a position, without its prefix. The prefix does not begin before open.
+func (x *shapeIndex) find(text string, at, open int) (from, to int) {
+	for _, s := range x.shapes[near(text, at)] {
+		begin := at - s.at
+		if begin >= open && strings.HasPrefix(text[begin:], s.prefix) && (s.inside || boundary(text, begin)) {
+			if end := s.end(text, begin+len(s.prefix)); end > 0 {
+				return begin + len(s.prefix), end
 			}
 		}
 	}
@@ -191,45 +224,4 @@ func boundary(text string, at int) bool {
 		return i > 0 && text[i-1] == '['
 	}
 	return false
-}
-
-// webToken cuts a JSON Web Token, which begins with eyJ here, and returns where the search continues.
-func (s *scanner) webToken(at int) int {
-	if at < s.tokenRun {
-		return at // within the first part of what is not a token
-	}
-	run := alphabetEnd(s.text, at, base64url)
-	s.tokenRun = run
-	if run == len(s.text) || s.text[run] != '.' || run-at < 10 || !boundary(s.text, at) {
-		return at + 1
-	}
-	end := run
-	for end < len(s.text) && s.text[end] == '.' {
-		next := alphabetEnd(s.text, end+1, base64url)
-		if next == end+1 {
-			break
-		}
-		end = next
-	}
-	return s.cut(at, end, ruleShape)
-}
-
-// dotted finds keys that are recognized by a dot: Zhipu's <32 hexadecimal digits>.<16 characters>, and Discord's.
-func (s *scanner) dottedKey(at int) int {
-	begin := at
-	for begin > 0 && at-begin < 40 && isAlnum(s.text[begin-1]) {
-		begin--
-	}
-	end := min(len(s.text), at+80)
-	end = alphabetEnd(s.text[:end], at+1, base64url)
-	switch n := at - begin; {
-	case n == 32 && end-at > 16 && alphabetEnd(s.text[:at], begin, hexDigits) == at && hasDigit(s.text[begin:at]):
-		return s.cut(begin, end, ruleShape)
-	case n >= 23 && n <= 28 && end-at-1 == 6 && end < len(s.text) && s.text[end] == '.' &&
-		looksRandom(s.text[begin:at]):
-		if last := alphabetEnd(s.text, end+1, base64url); last-end-1 >= 27 {
-			return s.cut(begin, last, ruleShape)
-		}
-	}
-	return at + 1
 }

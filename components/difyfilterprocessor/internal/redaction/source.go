@@ -20,14 +20,14 @@ type source struct {
 	scope    string
 	known    bool
 	denied   bool
-	item     verdict // on the current item
+	item     decision // on the current item
 }
 
-// verdict is whether unknown content of an item is removed.
-type verdict uint8
+// decision is whether unknown content of an item is removed.
+type decision uint8
 
 const (
-	undecided verdict = iota
+	undecided decision = iota
 	denied
 	allowed
 )
@@ -115,6 +115,9 @@ func isStructured(v pcommon.Value) bool {
 
 // isStructuredText reports whether a text is like JSON, or like the representation of a Python object.
 func isStructuredText(text string) bool {
+	if text == "" || text[0] > ' ' && text[0] != '{' && text[0] != '[' {
+		return false
+	}
 	text = strings.TrimSpace(text)
 	if len(text) < 2 {
 		return false

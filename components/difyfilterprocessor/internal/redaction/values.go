@@ -8,17 +8,32 @@ import "strings"
 // nameBefore returns the name that ends before a sign, ignoring blanks, quotes and brackets: headers["x-api-key"] = x.
 func nameBefore(text string, at int) string {
 	end := at
-	for end > 0 && at-end < 6 && strings.IndexByte(" \"'`\\])=!:*", text[end-1]) >= 0 {
+	for end > 0 && at-end < 6 && nameBytes[text[end-1]]&afterName != 0 {
 		end--
 	}
 	begin := end
-	for begin > 0 && end-begin < longestName && (isAlnum(text[begin-1]) ||
-		strings.IndexByte("_-.", text[begin-1]) >= 0 ||
-		text[begin-1] >= 0x80) {
+	for begin > 0 && end-begin < longestName && nameBytes[text[begin-1]]&inName != 0 {
 		begin--
 	}
 	return text[begin:end]
 }
+
+const (
+	inName    byte = 1 << iota // a byte of a name
+	afterName                  // a byte between a name and a sign
+)
+
+var nameBytes = func() (set [256]byte) {
+	for c := range set {
+		if isAlnum(byte(c)) || c >= 0x80 || c == '_' || c == '-' || c == '.' {
+			set[c] = inName
+		}
+	}
+	for _, c := range []byte(" \"'`\\])=!:*") {
+		set[c] |= afterName
+	}
+	return set
+}()
 
 // value is a part of a text after a name and a sign.
 type value struct {
@@ -66,6 +81,20 @@ func findValue(text string, at int, wide bool) value {
 		return v
 	}
 	return v
+}
+
+// quoteFollows reports whether a value at or after a position may be quoted. It is cheaper than findValue.
+func quoteFollows(text string, at int) bool {
+	const longestPrefix = 64 + 2 + 8
+	for end := min(len(text), at+longestPrefix); at < end; at++ {
+		switch c := text[at]; {
+		case c == '"' || c == '\'' || c == '`':
+			return true
+		case strings.IndexByte(" \t>=:bBuUrRfF\\", c) < 0:
+			return false
+		}
+	}
+	return at < len(text)
 }
 
 // nextLine returns where the value on the next line begins if nothing else follows on this line, as in YAML.

@@ -17,7 +17,7 @@ import (
 type walker struct{ cleaner }
 
 func (r *Redactor) walk(t *tally.Tally) *walker {
-	return &walker{cleaner{redactor: r, cache: r.caches.get(), tally: t}}
+	return &walker{cleaner{replacer: replacer{changes{redactor: r, cache: r.caches.get(), tally: t}}}}
 }
 
 func (w *walker) end() { w.redactor.caches.put(w.cache) }

@@ -1,0 +1,112 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redaction
+
+import "strings"
+
+// options finds secrets in the options of commands.
+type options struct{ *scan }
+
+// option handles an option of a command: --password x, mysql -px, curl -u user:x. It also finds private keys, whose
+// lines begin with dashes.
+func (s options) option(at int) int {
+	if strings.HasPrefix(s.text[at:], "-----") {
+		return keys{s.scan}.privateKey(at)
+	}
+	if at > 0 && !isBlank(s.text[at-1]) && strings.IndexByte("'\"`([", s.text[at-1]) < 0 {
+		return at
+	}
+	if strings.HasPrefix(s.text[at:], "--") {
+		return s.longOption(at)
+	}
+	return s.shortOption(at)
+}
+
+func (s options) longOption(at int) int {
+	end := at + 2
+	for end < len(s.text) && end-at < longestName && (isAlnum(s.text[end]) || s.text[end] == '-' ||
+		s.text[end] == '_') {
+		end++
+	}
+	name := s.text[at+2 : end]
+	from := end
+	for from < len(s.text) && s.text[from] == ' ' {
+		from++
+	}
+	if from == end || from == len(s.text) {
+		return at
+	}
+	if name == "user" || name == "proxy-user" {
+		return s.login(at, from)
+	}
+	if announces(name) != strong || s.text[from] == '-' {
+		return at
+	}
+	next := announcements{s.scan}.secretAfter(name, strong, at, from-at)
+	return max(at, next)
+}
+
+// passwordOptions are the commands with a short option for a password.
+var passwordOptions = []struct {
+	command, option string
+	login           bool
+}{
+	{"mysql", "-p", false},
+	{"mariadb", "-p", false},
+	{"sshpass", "-p", false},
+	{"redis-cli", "-a", false},
+	{"docker login", "-p", false},
+	{"mongo", "-p", false},
+	{"curl", "-u", true},
+	{"wget", "-u", true},
+	{"ldapsearch", "-w", false},
+	{"smbclient", "-U", true},
+	{"zip", "-P", false},
+	{"helm", "-p", false},
+	{"skopeo", "-p", false},
+	{"az login", "-p", false},
+	{"rabbitmqadmin", "-p", false},
+	{"http", "-a", true},
+}
+
+func (s options) shortOption(at int) int {
+	const near = 200
+	if at+2 >= len(s.text) || !isAlnum(s.text[at+1]) {
+		return at
+	}
+	line := s.text[max(0, at-near):at]
+	if n := strings.LastIndexByte(line, '\n'); n >= 0 {
+		line = line[n+1:]
+	}
+	for _, p := range passwordOptions {
+		if s.text[at:at+2] != p.option || !strings.Contains(line, p.command) {
+			continue
+		}
+		from := at + 2
+		for from < len(s.text) && (isBlank(s.text[from]) || s.text[from] == '\'' || s.text[from] == '"' ||
+			s.text[from] == ',') && from-at < 8 {
+			from++
+		}
+		if p.login {
+			return s.login(at, from)
+		}
+		if end := bareEnd(s.text, from); end > from && s.text[from] != '-' && !isPlaceholder(s.text[from:end]) {
+			return s.cut(from, end, ruleAnnounced)
+		}
+	}
+	return at
+}
+
+// login cuts the password of user:password.
+func (s options) login(at, from int) int {
+	if from < len(s.text) && (s.text[from] == '"' || s.text[from] == '\'') {
+		from++
+	}
+	end := bareEnd(s.text, from)
+	colon := strings.IndexByte(s.text[from:end], ':')
+	if colon < 0 || colon+1 == end-from || isPlaceholder(s.text[from+colon+1:end]) {
+		return at
+	}
+	return s.cut(from+colon+1, end, ruleAnnounced)
+}
