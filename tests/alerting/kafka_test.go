@@ -60,7 +60,7 @@ func TestKafkaAlertsSeeWhatCollectorsTell(t *testing.T) {
 	tooLarge := strings.Replace(
 		aSpan,
 		`"kind":2,`,
-		`"kind":2,"attributes":[{"key":"note","value":{"stringValue":"`+incompressible(2*limit)+`"}}],`,
+		`"kind":2,"attributes":[{"key":"code.file.path","value":{"stringValue":"`+incompressible(2*limit)+`"}}],`,
 		1,
 	)
 	require.NoError(t, sendJSON(t.Context(), "http://"+gateway.OTLPHTTP+"/v1/traces", tooLarge))
@@ -106,7 +106,7 @@ func kafkaAlerts(t *testing.T) map[string]string {
 	return alerts
 }
 
-// incompressible returns paths, which redaction keeps, of at least that many bytes.
+// incompressible returns paths of at least that many bytes. Redaction keeps them under a key for paths.
 func incompressible(size int) string {
 	var b strings.Builder
 	for b.Len() < size {
