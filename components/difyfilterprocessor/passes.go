@@ -76,6 +76,24 @@ func (p *passes) recognizeResources(b *traceBatch) {
 	}
 }
 
+// identifyRuns sets IDs and names on the spans of emitters that have names of their own for them.
+func (p *passes) identifyRuns(b *traceBatch) {
+	for _, rs := range b.td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			shape := emitter.ShapeOf(rs.Resource().Attributes(), ss)
+			if shape == emitter.NoShape {
+				continue
+			}
+			identity.SetInstallation(rs.Resource().Attributes(), p.cfg.ServiceNamespace)
+			identity.SetRole(rs.Resource().Attributes(), shape.Role())
+			p.state.runSpans.Identify(shape, ss, b.now)
+			if shape == emitter.Enterprise {
+				spanrepair.SetEnterpriseStatus(ss.Spans())
+			}
+		}
+	}
+}
+
 func (p *passes) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
 	identity.SetInstanceID(res, from)
 	if from.Dify() {

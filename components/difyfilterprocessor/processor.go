@@ -68,7 +68,8 @@ func listTracePasses(p *passes) []func(*traceBatch) {
 	list = append(list,
 		moveReserved,
 		p.recognizeResources, // first, since the noise rules need the role
-		p.repairSpans,        // before noise, since the status decides whether a span may be dropped
+		p.identifyRuns,
+		p.repairSpans, // before noise, since the status decides whether a span may be dropped
 		p.linkRuns,           // before noise and redaction, which remove the sources of the IDs
 	)
 	if p.cfg.WholeTraces {

@@ -15,7 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
-const failedInThreeLines = "2026-11-23 08:37:53.893 ERROR [Dummy-1] [x.py:6] 0af7651916cd43dd8448eb211c80319c - it failed"
+const failedLine = "2026-11-23 08:37:53.893 ERROR [Dummy-1] [x.py:6] 0af7651916cd43dd8448eb211c80319c - it failed"
 
 // lineSources has a line as each sender makes a record of it, with the resource that it must get.
 var lineSources = map[string]struct {
@@ -78,7 +78,7 @@ func TestLinesOfEverySender(t *testing.T) {
 			require.NoError(t, rl.Resource().Attributes().FromRaw(tt.resource))
 			records := rl.ScopeLogs().AppendEmpty().LogRecords()
 			for _, line := range []string{
-				failedInThreeLines, "Traceback (most recent call last):", "  File \"/app/api/x.py\", line 1, in y",
+				failedLine, "Traceback (most recent call last):", "  File \"/app/api/x.py\", line 1, in y",
 				"acme.Failed: no",
 			} {
 				record := records.AppendEmpty()

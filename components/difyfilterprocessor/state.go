@@ -20,6 +20,7 @@ type state struct {
 	now       func() time.Time
 	roles     *identity.RoleCache
 	processes *identity.Processes
+	runSpans  *identity.RunSpans
 	nodes     *spanrepair.NodeStatus
 	runs      *workflowrun.Linker
 	pruner    *noise.Pruner
@@ -30,6 +31,7 @@ func newState(cfg *Config) *state {
 		now:       time.Now,
 		roles:     identity.NewRoleCache(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		processes: identity.NewProcesses(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
+		runSpans:  identity.NewRunSpans(cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
 		nodes:     spanrepair.NewNodeStatus(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		runs: workflowrun.NewLinker(workflowrun.Settings{
 			MaxTraces:   cfg.Memory.MaxTraces,

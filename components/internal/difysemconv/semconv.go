@@ -38,6 +38,9 @@ const (
 	AttrCommit = "dify.commit"
 	// AttrNodeTitle keeps the title that the user gave a node, which Dify uses as the span's name.
 	AttrNodeTitle = "dify.node.title"
+	// AttrConversationID and AttrMessageID are the IDs of a conversation and of a message of a chat app.
+	AttrConversationID = "dify.conversation_id"
+	AttrMessageID      = "dify.message_id"
 	// AttrNodeError is the error of the node that failed, in the record of a run.
 	AttrNodeError = "dify.node.error"
 	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.
@@ -100,6 +103,7 @@ const (
 	RoleWorker       = "worker"
 	RoleBeat         = "beat"
 	RolePluginDaemon = "plugin_daemon"
+	RoleAgentBackend = "agent_backend"
 	RoleWeb          = "web"
 	RoleNginx        = "nginx"
 	RoleSandbox      = "sandbox"

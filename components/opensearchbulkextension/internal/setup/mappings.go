@@ -65,6 +65,8 @@ func attributeFields() object {
 		difysemconv.AttrAppMode,
 		difysemconv.AttrWorkflowID,
 		difysemconv.AttrWorkflowRunID,
+		difysemconv.AttrConversationID,
+		difysemconv.AttrMessageID,
 		difysemconv.AttrRole,
 		"error.type",
 		"exception.type",
