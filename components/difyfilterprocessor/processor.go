@@ -70,7 +70,7 @@ func listTracePasses(p *passes) []func(*traceBatch) {
 		p.recognizeResources, // first, since the noise rules need the role
 		p.identifyRuns,
 		p.repairSpans, // before noise, since the status decides whether a span may be dropped
-		p.linkRuns,           // before noise and redaction, which remove the sources of the IDs
+		p.linkRuns,    // before noise and redaction, which remove the sources of the IDs
 	)
 	if p.cfg.WholeTraces {
 		list = append(list,
