@@ -90,7 +90,7 @@ var capabilityPaths = []string{
 	"/completion/", "/workflow/", "/chatbot/", "/agent/", "/form/", "/human_input/", "/activate/", "/reset-password/",
 	"/open-apis/bot/v2/hook/", "/open-apis/bot/hook/", "/api/webhooks/", "/webhookb2/", "/IncomingWebhook/",
 	"/services/", "/workflows/", "/robot/send/", "/hooks/catch/", "/hooks/", "/webhook/", "/bot", "/file/bot",
-	"/invite/", "/share/", "/s/", "/unsubscribe/",
+	"/invite/", "/share/", "/s/", "/unsubscribe/", "/triggers/",
 }
 
 // pathsByByte returns capabilityPaths and those of an operator by the byte after their first slash.
@@ -124,10 +124,9 @@ func (s addresses) capability(at int) int {
 func (s addresses) code(from int, path string) int {
 	end := alphabetEnd(s.text, from, base64url)
 	if path == "/services/" || path == "/workflows/" || path == "/api/webhooks/" || path == "/webhookb2/" ||
-		path == "/hooks/catch/" {
+		path == "/hooks/catch/" || path == "/triggers/" {
 		end = from
-		for end < len(s.text) && (inAlphabet[s.text[end]]&(1<<base64url) != 0 || s.text[end] == '/' ||
-			s.text[end] == '@') {
+		for end < len(s.text) && (inAlphabet[s.text[end]]&(1<<base64url) != 0 || strings.IndexByte("/@+", s.text[end]) >= 0) {
 			end++
 		}
 		if !hasCode(s.text[from:end]) {
@@ -187,6 +186,9 @@ func (s addresses) query(at int) int {
 	to := len(s.text)
 	if n := strings.IndexAny(s.text[at:], ends); n >= 0 {
 		to = at + n
+	}
+	if n := strings.Index(s.text[at:to], "-----BEGIN"); n >= 0 {
+		to = at + n // a private key, which has blanks
 	}
 	if isPaging(s.text[at+1 : to]) {
 		return at

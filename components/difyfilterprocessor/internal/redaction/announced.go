@@ -28,7 +28,7 @@ func (s announcements) assignment(at, size int) int {
 		}
 	}
 	if s.content {
-		return quotes{s.scan}.contentAfter(name, at, size)
+		return quotes(s).contentAfter(name, at, size)
 	}
 	return at + 1
 }
@@ -132,7 +132,7 @@ func (s announcements) header(v value) int {
 		return 0
 	}
 	if !hasDigit(line) && isLetters(first) && isLetters(strings.ReplaceAll(rest, " ", "")) &&
-		!schemes[strings.ToLower(first)] {
+		!schemes[strings.ToLower(first)] && (len(first) < 8 || !hasMixedCase(first[1:])) {
 		return 0 // prose
 	}
 	if !schemes[strings.ToLower(first)] && (harmlessValues[strings.ToLower(first)] ||

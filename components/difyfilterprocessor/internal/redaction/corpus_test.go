@@ -122,7 +122,11 @@ func (g generator) secrets(n int) (texts, marks []string) {
 		}
 		for i := range shapeTable {
 			key := g.key(&shapeTable[i])
-			add(g.pick("", "key ", "(", `"`, "<", ",", `\u0022`, `\n`, "%22", "：", "\x1b[31m", "=")+shapeTable[i].prefix+key+
+			text := shapeTable[i].prefix + key
+			if shapeTable[i].before > 0 {
+				text = key + shapeTable[i].prefix
+			}
+			add(g.pick("", "key ", "(", `"`, "<", ",", `\u0022`, `\n`, "%22", "：", "\x1b[31m", "=")+text+
 				g.pick("", " x", ")", ",", "&", "<", "]", "}", `"`, `\n`, "；"), key)
 		}
 	}
@@ -131,6 +135,9 @@ func (g generator) secrets(n int) (texts, marks []string) {
 
 // key returns a key of a shape without its prefix.
 func (g generator) key(s *shape) string {
+	if s.before > 0 {
+		return g.text(letters, s.before)
+	}
 	n := s.least + 4
 	if s.random {
 		n = max(n, 24)
@@ -141,7 +148,7 @@ func (g generator) key(s *shape) string {
 	switch s.alphabet {
 	case hexDigits:
 		return g.text("0123456789abcdef", n)
-	case upperDigits:
+	case upperDigits, upperDash:
 		return g.text(upperLetters[:20]+digits, n)
 	}
 	return g.text(letters, n)

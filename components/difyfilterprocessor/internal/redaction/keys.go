@@ -29,28 +29,80 @@ func (s keys) webToken(at int) int {
 	return s.cut(at, end, ruleShape)
 }
 
-// dottedKey finds keys that are recognized by a dot: Zhipu's <32 hexadecimal digits>.<16 characters>, and Discord's.
+// dottedKey finds keys that are recognized by a dot: web tokens whose first part does not begin with eyJ, Zhipu's
+// <32 hexadecimal digits>.<16 characters>, Discord's, and Airtable's pat<14 characters>.<64 hexadecimal digits>.
 func (s keys) dottedKey(at int) int {
-	const least = 23 // characters before the dot
+	const least, most, longest = 17, 40, 80
 	if at < least || !isAlnum(s.text[at-least]) || !isAlnum(s.text[at-least/2]) {
 		return at
 	}
+	if strings.HasPrefix(s.text[at+1:], "ey") {
+		return s.webTokenAround(at)
+	}
 	begin := at
-	for begin > 0 && at-begin < 40 && isAlnum(s.text[begin-1]) {
+	for begin > 0 && at-begin < most && isAlnum(s.text[begin-1]) {
 		begin--
 	}
-	end := min(len(s.text), at+80)
+	end := min(len(s.text), at+longest)
 	end = alphabetEnd(s.text[:end], at+1, base64url)
 	switch n := at - begin; {
 	case n == 32 && end-at > 16 && alphabetEnd(s.text[:at], begin, hexDigits) == at && hasDigit(s.text[begin:at]):
 		return s.cut(begin, end, ruleShape)
+	case n == least && strings.HasPrefix(s.text[begin:], "pat") && alphabetEnd(s.text, at+1, hexDigits)-at-1 == 64:
+		return s.cut(begin, at+1+64, ruleShape)
 	case n >= 23 && n <= 28 && end-at-1 == 6 && end < len(s.text) && s.text[end] == '.' &&
 		looksRandom(s.text[begin:at]):
 		if last := alphabetEnd(s.text, end+1, base64url); last-end-1 >= 27 {
 			return s.cut(begin, last, ruleShape)
 		}
 	}
-	return at + 1
+	return at
+}
+
+// webTokenAround cuts a web token whose first dot is here.
+func (s keys) webTokenAround(at int) int {
+	const longest = 4 << 10
+	begin := at
+	for begin > 0 && at-begin < longest && inAlphabet[s.text[begin-1]]&(1<<base64url) != 0 {
+		begin--
+	}
+	if !strings.HasPrefix(s.text[begin:], "ey") || !boundary(s.text, begin) {
+		return at
+	}
+	return s.webToken(begin)
+}
+
+// azureSecret cuts the secret of a Microsoft Entra application, which has Q~ after four characters.
+func (s keys) azureSecret(at int) int {
+	const before, least, most = 5, 31, 34
+	begin := at - before
+	if begin < 0 || s.text[at-1] != 'Q' || !isDigit(s.text[at-2]) || !boundary(s.text, begin) {
+		return at
+	}
+	end := alphabetEnd(s.text, at+1, tilde)
+	for s.text[end-1] == '.' {
+		end-- // the end of a sentence
+	}
+	if end-at-1 >= least && end-at-1 <= most {
+		return s.cut(begin, end, ruleShape)
+	}
+	return at
+}
+
+// appToken cuts Facebook's <15 or 16 digits>|<27 to 40 characters>.
+func (s keys) appToken(at int) int {
+	const fewest, digits, least, most = 15, 16, 27, 40
+	begin := at
+	for begin > 0 && at-begin <= digits && isDigit(s.text[begin-1]) {
+		begin--
+	}
+	if at-begin < fewest || at-begin > digits {
+		return at
+	}
+	if end := alphabetEnd(s.text, at+1, base64url); end-at-1 >= least && end-at-1 <= most+2 {
+		return s.cut(at+1, end, ruleShape)
+	}
+	return at
 }
 
 // privateKey cuts the content of a PEM block whose first line begins or ends here, or, if that is missing, the lines
@@ -64,7 +116,7 @@ func (s keys) privateKey(at int) int {
 	}
 	after := at + 5 + len(first) + 5
 	switch {
-	case strings.HasPrefix(first, "BEGIN "):
+	case strings.HasPrefix(first, "BEGIN"):
 		end := indexOrEnd(s.text, "-----END", after)
 		if strings.TrimSpace(s.text[after:end]) == Mask {
 			return end

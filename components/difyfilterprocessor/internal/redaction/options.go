@@ -12,7 +12,7 @@ type options struct{ *scan }
 // lines begin with dashes.
 func (s options) option(at int) int {
 	if strings.HasPrefix(s.text[at:], "-----") {
-		return keys{s.scan}.privateKey(at)
+		return keys(s).privateKey(at)
 	}
 	if at > 0 && !isBlank(s.text[at-1]) && strings.IndexByte("'\"`([", s.text[at-1]) < 0 {
 		return at
@@ -31,7 +31,7 @@ func (s options) longOption(at int) int {
 	}
 	name := s.text[at+2 : end]
 	from := end
-	for from < len(s.text) && s.text[from] == ' ' {
+	for from < len(s.text) && (s.text[from] == ' ' || s.text[from] == '=' && from == end) {
 		from++
 	}
 	if from == end || from == len(s.text) {
@@ -43,7 +43,7 @@ func (s options) longOption(at int) int {
 	if announces(name) != strong || s.text[from] == '-' {
 		return at
 	}
-	next := announcements{s.scan}.secretAfter(name, strong, at, from-at)
+	next := announcements(s).secretAfter(name, strong, at, from-at)
 	return max(at, next)
 }
 
@@ -75,17 +75,16 @@ func (s options) shortOption(at int) int {
 	if at+2 >= len(s.text) || !isAlnum(s.text[at+1]) {
 		return at
 	}
-	line := s.text[max(0, at-near):at]
-	if n := strings.LastIndexByte(line, '\n'); n >= 0 {
-		line = line[n+1:]
-	}
+	command := s.text[max(0, at-near):at] // a shell continues it on the next line after a backslash
+	line := command[strings.LastIndexByte(command, '\n')+1:]
 	for _, p := range passwordOptions {
-		if s.text[at:at+2] != p.option || !strings.Contains(line, p.command) {
+		if s.text[at:at+2] != p.option || !strings.Contains(line, p.command) &&
+			(!p.login || !strings.Contains(command, p.command)) {
 			continue
 		}
 		from := at + 2
 		for from < len(s.text) && (isBlank(s.text[from]) || s.text[from] == '\'' || s.text[from] == '"' ||
-			s.text[from] == ',') && from-at < 8 {
+			s.text[from] == ',' || s.text[from] == '=') && from-at < 8 {
 			from++
 		}
 		if p.login {
@@ -98,14 +97,21 @@ func (s options) shortOption(at int) int {
 	return at
 }
 
-// login cuts the password of user:password.
+// login cuts the password of user:password, which may be quoted together or each.
 func (s options) login(at, from int) int {
 	if from < len(s.text) && (s.text[from] == '"' || s.text[from] == '\'') {
 		from++
 	}
 	end := bareEnd(s.text, from)
 	colon := strings.IndexByte(s.text[from:end], ':')
-	if colon < 0 || colon+1 == end-from || isPlaceholder(s.text[from+colon+1:end]) {
+	if next := min(len(s.text), end+1); colon < 0 && strings.HasPrefix(s.text[next:], ":") {
+		from, colon = next, 0
+		if end = bareEnd(s.text, from+1); from+1 < len(s.text) && strings.IndexByte("\"'", s.text[from+1]) >= 0 {
+			from++
+			end = bareEnd(s.text, from+1)
+		}
+	}
+	if colon < 0 || colon+1 >= end-from || isPlaceholder(s.text[from+colon+1:end]) {
 		return at
 	}
 	return s.cut(from+colon+1, end, ruleAnnounced)

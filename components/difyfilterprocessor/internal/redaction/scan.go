@@ -87,7 +87,7 @@ const (
 )
 
 var byteRoles = func() (set [256]byteRole) {
-	for _, c := range []byte(":=>,-[@?(.'/\xef\xe6\xe4") {
+	for _, c := range []byte(":=>,-[@?(.'/~|%\xef\xe6\xe4") {
 		set[c] |= triggers
 	}
 	for _, c := range []byte("BbJL") {
@@ -133,11 +133,11 @@ func (s scanner) look(at int) int {
 		return s.sign(at)
 	case '\xef', '\xe6', '\xe4':
 		if size := wideSign(s.text[at:]); size > 0 {
-			return announcements{s.scan}.assignment(at, size)
+			return announcements(s).assignment(at, size)
 		}
 	case ',':
 		if at > 0 && strings.IndexByte("'\"", s.text[at-1]) >= 0 {
-			return announcements{s.scan}.tuple(at)
+			return announcements(s).tuple(at)
 		}
 	}
 	if s.set.Secrets {
@@ -156,45 +156,53 @@ func (s scanner) sign(at int) int {
 	if s.text[at] == ':' && s.set.Secrets {
 		for _, slashes := range [...]string{"://", `:\/\/`} {
 			if strings.HasPrefix(s.text[at:], slashes) {
-				return addresses{s.scan}.userInfo(at + len(slashes))
+				return addresses(s).userInfo(at + len(slashes))
 			}
 		}
-		next := keys{s.scan}.botToken(at)
+		next := keys(s).botToken(at)
 		if next > 0 {
 			return next
 		}
 	}
 	if s.content {
-		next := quotes{s.scan}.databaseValue(at)
+		next := quotes(s).databaseValue(at)
 		if next > at {
 			return next
 		}
 	}
-	return announcements{s.scan}.assignment(at, 1)
+	return announcements(s).assignment(at, 1)
 }
 
 func (s scanner) lookForSecret(at int) int {
 	switch s.text[at] {
 	case '>':
-		return announcements{s.scan}.element(at)
+		return announcements(s).element(at)
 	case '-':
-		return options{s.scan}.option(at)
+		return options(s).option(at)
 	case '[':
-		return quotes{s.scan}.sqlParameters(at)
+		return quotes(s).sqlParameters(at)
 	case '@':
-		return addresses{s.scan}.tcpAddress(at)
+		return addresses(s).tcpAddress(at)
 	case 'B', 'b':
-		return announcements{s.scan}.bearer(at)
+		return announcements(s).bearer(at)
 	case 'J':
 		if s.shapes && at >= 2 && s.text[at-2:at] == "ey" {
-			return keys{s.scan}.webToken(at - 2)
+			return keys(s).webToken(at - 2)
 		}
 	case '.':
 		if s.shapes {
-			return keys{s.scan}.dottedKey(at)
+			return keys(s).dottedKey(at)
+		}
+	case '~':
+		if s.shapes {
+			return keys(s).azureSecret(at)
+		}
+	case '|', '%':
+		if s.shapes {
+			return keys(s).appToken(at)
 		}
 	case '/':
-		return addresses{s.scan}.capability(at)
+		return addresses(s).capability(at)
 	}
 	return at
 }
@@ -202,14 +210,14 @@ func (s scanner) lookForSecret(at int) int {
 func (s scanner) lookForContent(at int) int {
 	switch s.text[at] {
 	case '[':
-		return quotes{s.scan}.statement(at)
+		return quotes(s).statement(at)
 	case '(', '\'':
-		return quotes{s.scan}.databaseValue(at)
+		return quotes(s).databaseValue(at)
 	case 'L':
-		return quotes{s.scan}.statementLine(at)
+		return quotes(s).statementLine(at)
 	case '?':
 		if s.set.URLQueries {
-			return addresses{s.scan}.query(at)
+			return addresses(s).query(at)
 		}
 	}
 	return at

@@ -24,6 +24,9 @@ const (
 	dotted                       // alnum - _ . =
 	slashed                      // alnum - _ /
 	urlEncoded                   // alnum %
+	upperDash                    // A-Z 0-9 -
+	dottedStd                    // alnum - _ . = + /
+	tilde                        // alnum - _ . ~
 	alphabets
 )
 
@@ -31,7 +34,7 @@ const (
 var inAlphabet = func() (set [256]uint16) {
 	for a, more := range [alphabets]string{
 		word: "_", base64url: "-_", base64urlPad: "-_=", base64std: "+/=", base64word: "+/=_", dotted: "-_.=",
-		slashed: "-_/", urlEncoded: "%",
+		slashed: "-_/", urlEncoded: "%", upperDash: "-", dottedStd: "-_.=+/", tilde: "-_.~",
 	} {
 		for c := range set {
 			b := byte(c)
@@ -41,6 +44,8 @@ var inAlphabet = func() (set [256]uint16) {
 				in = isHexDigit(b)
 			case upperDigits:
 				in = isDigit(b) || isUpper(b)
+			case upperDash:
+				in = isDigit(b) || isUpper(b) || b == '-'
 			}
 			if in {
 				set[c] |= 1 << a
@@ -133,6 +138,12 @@ func (x *shapeIndex) may(text string, at int) bool {
 func (x *shapeIndex) find(text string, at, open int) (from, to int) {
 	for _, s := range x.shapes[near(text, at)] {
 		begin := at - s.at
+		if s.before > 0 {
+			if from = begin - s.before; from >= open && s.endsAt(text, from, begin) {
+				return from, begin
+			}
+			continue
+		}
 		if begin >= open && strings.HasPrefix(text[begin:], s.prefix) && (s.inside || boundary(text, begin)) {
 			if end := s.end(text, begin+len(s.prefix)); end > 0 {
 				return begin + len(s.prefix), end
@@ -140,6 +151,13 @@ func (x *shapeIndex) find(text string, at, open int) (from, to int) {
 		}
 	}
 	return 0, 0
+}
+
+// endsAt reports whether a key without a prefix is between two positions, and its last bytes follow.
+func (s *shape) endsAt(text string, from, to int) bool {
+	end := to + len(s.prefix)
+	return strings.HasPrefix(text[to:], s.prefix) && boundary(text, from) && alphabetEnd(text, from, s.alphabet) >= to &&
+		(end == len(text) || inAlphabet[text[end]]&(1<<s.alphabet) == 0)
 }
 
 // end returns the end of the key whose prefix ends at this position, or 0 if there is none.

@@ -5,7 +5,7 @@ package redaction
 
 // shape is what the keys of a vendor look like: a prefix, and at least least (at most most, if set) characters of an
 // alphabet. random shapes have a prefix that names of hosts and modules have too, so that their rest must look random.
-// inside shapes are distinctive enough to begin within a word.
+// inside shapes are distinctive enough to begin within a word. Of the others, before bytes precede what ends the key.
 type shape struct {
 	prefix   string
 	alphabet alphabet
@@ -13,6 +13,7 @@ type shape struct {
 	most     int
 	random   bool
 	inside   bool
+	before   int
 }
 
 // shapeTable has the vendors' published formats. Of two prefixes, the longer one takes precedence.
@@ -71,10 +72,10 @@ var shapeTable = []shape{
 	{prefix: "as-", alphabet: alnum, least: 20, random: true},
 	// Clouds: AWS, Google, Alibaba, Tencent, Volcengine, Baidu, Yandex, Cloudflare, DigitalOcean and others.
 	{prefix: "AKIA", alphabet: upperDigits, least: 16, most: 16},
-	{prefix: "ASIA", alphabet: upperDigits, least: 16, most: 16, random: true},
-	{prefix: "ABIA", alphabet: upperDigits, least: 16, most: 16, random: true},
-	{prefix: "ACCA", alphabet: upperDigits, least: 16, most: 16, random: true},
-	{prefix: "A3T", alphabet: upperDigits, least: 17, most: 17, random: true},
+	{prefix: "ASIA", alphabet: upperDigits, least: 16, most: 16},
+	{prefix: "ABIA", alphabet: upperDigits, least: 16, most: 16},
+	{prefix: "ACCA", alphabet: upperDigits, least: 16, most: 16},
+	{prefix: "A3T", alphabet: upperDigits, least: 17, most: 17},
 	{prefix: "AIza", alphabet: base64url, least: 30},
 	{prefix: "ya29.", alphabet: dotted, least: 16, inside: true},
 	{prefix: "GOCSPX-", alphabet: base64url, least: 16, inside: true},
@@ -115,8 +116,14 @@ var shapeTable = []shape{
 	{prefix: "hvs.", alphabet: base64url, least: 20},
 	{prefix: "hvb.", alphabet: base64url, least: 20},
 	{prefix: "hvr.", alphabet: base64url, least: 20},
+	{prefix: "s.", alphabet: alnum, least: 24, most: 24, random: true},
 	{prefix: "tskey-", alphabet: base64url, least: 16},
 	{prefix: "dnkey-", alphabet: base64url, least: 60},
+	{prefix: "_mmk", alphabet: word, before: 36},
+	{prefix: "authress_", alphabet: dottedStd, least: 50, random: true},
+	{prefix: "scauth_", alphabet: dottedStd, least: 50, random: true},
+	{prefix: "ext_", alphabet: dottedStd, least: 50, random: true},
+	{prefix: "sc_", alphabet: dottedStd, least: 50, random: true},
 	// Code and packages: GitHub, GitLab, Atlassian, npm, PyPI, Docker and others.
 	{prefix: "ghp_", alphabet: alnum, least: 16, inside: true},
 	{prefix: "gho_", alphabet: alnum, least: 16, inside: true},
@@ -158,8 +165,8 @@ var shapeTable = []shape{
 	{prefix: "CCIPAT_", alphabet: word, least: 30},
 	{prefix: "pul-", alphabet: alnum, least: 36, random: true},
 	{prefix: "pnu_", alphabet: alnum, least: 30},
-	{prefix: "ico-", alphabet: alnum, least: 30, random: true},
-	{prefix: "API-", alphabet: upperDigits, least: 25, random: true},
+	{prefix: "ico-", alphabet: alnum, least: 32, most: 32},
+	{prefix: "API-", alphabet: upperDigits, least: 25, most: 27},
 	{prefix: "dp.pt.", alphabet: alnum, least: 36},
 	{prefix: "dp.st.", alphabet: dotted, least: 36},
 	{prefix: "pat.", alphabet: dotted, least: 60, random: true},
@@ -172,14 +179,14 @@ var shapeTable = []shape{
 	{prefix: "sha256~", alphabet: base64url, least: 40},
 	{prefix: "AGE-SECRET-KEY-1", alphabet: upperDigits, least: 40, inside: true},
 	{prefix: "ops_eyJ", alphabet: base64std, least: 100},
-	{prefix: "A3-", alphabet: base64url, least: 28, random: true},
+	{prefix: "A3-", alphabet: upperDash, least: 28, most: 40},
 	{prefix: "s-s4t2ud-", alphabet: alnum, least: 60},
 	{prefix: "s-s4t2af-", alphabet: alnum, least: 60},
 	// Messages: Slack, Notion, Linear, SendGrid, Twilio and others.
 	{prefix: "xoxb-", alphabet: base64url, least: 16, inside: true},
 	{prefix: "xoxp-", alphabet: base64url, least: 16, inside: true},
-	{prefix: "xoxa-", alphabet: base64url, least: 12, inside: true},
-	{prefix: "xoxr-", alphabet: base64url, least: 12, inside: true},
+	{prefix: "xoxa-", alphabet: base64url, least: 8, inside: true},
+	{prefix: "xoxr-", alphabet: base64url, least: 8, inside: true},
 	{prefix: "xoxs-", alphabet: base64url, least: 12, inside: true},
 	{prefix: "xoxo-", alphabet: base64url, least: 12, inside: true},
 	{prefix: "xoxd-", alphabet: base64url, least: 16, inside: true},
@@ -258,5 +265,5 @@ var shapeTable = []shape{
 	{prefix: "p8e-", alphabet: alnum, least: 30},
 	{prefix: "pk.eyJ", alphabet: dotted, least: 60},
 	{prefix: "sk.eyJ", alphabet: dotted, least: 60},
-	{prefix: "ZXlK", alphabet: base64std, least: 60, random: true},
+	{prefix: "ZXlK", alphabet: base64std, least: 40, random: true},
 }
