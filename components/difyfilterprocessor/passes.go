@@ -37,7 +37,9 @@ type passes struct {
 }
 
 func newPasses(cfg *Config, shared *state) *passes {
-	redactor := redaction.NewRedactor(redactionSettings(&cfg.Redaction))
+	set := redactionSettings(&cfg.Redaction)
+	set.Written = shared.written
+	redactor := redaction.NewRedactor(set)
 	removes := func(key string) bool { return cfg.Redaction.Enabled && redactor.Removes(key) }
 	return &passes{
 		cfg:      cfg,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction/quotation"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/spanrepair"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/workflowrun"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/appowner"
@@ -24,6 +25,7 @@ type state struct {
 	nodes     *spanrepair.NodeStatus
 	runs      *workflowrun.Linker
 	pruner    *noise.Pruner
+	written   *quotation.Memory
 }
 
 func newState(cfg *Config) *state {
@@ -40,6 +42,7 @@ func newState(cfg *Config) *state {
 			WholeTraces: cfg.WholeTraces,
 			Owner:       appowner.Database.Tenant,
 		}),
-		pruner: noise.NewPruner(noise.NewMatcher(noiseSettings(&cfg.Drop)), cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
+		pruner:  noise.NewPruner(noise.NewMatcher(noiseSettings(&cfg.Drop)), cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
+		written: quotation.NewMemory(),
 	}
 }

@@ -187,6 +187,11 @@ func (s addresses) query(at int) int {
 	if n := strings.IndexAny(s.text[at:], ends); n >= 0 {
 		to = at + n
 	}
+	if strings.HasSuffix(s.text[:begin], "Request to URL ") { // Dify's; the query may have blanks
+		if n := strings.Index(s.text[at:min(len(s.text), at+longest)], " failed on attempt"); n >= 0 {
+			to = at + n
+		}
+	}
 	if n := strings.Index(s.text[at:to], "-----BEGIN"); n >= 0 {
 		to = at + n // a private key, which has blanks
 	}

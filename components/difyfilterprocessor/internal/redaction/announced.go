@@ -15,6 +15,9 @@ func (s announcements) assignment(at, size int) int {
 	if name == "" {
 		return at + 1
 	}
+	if name == "provided" {
+		return s.provided(at)
+	}
 	if s.set.Secrets {
 		if name == "name" && s.text[at] == '=' {
 			if next := s.part(at); next > at {
@@ -31,6 +34,20 @@ func (s announcements) assignment(at, size int) int {
 		return quotes(s).contentAfter(name, at, size)
 	}
 	return at + 1
+}
+
+// provided handles what providers answer to a wrong key: Incorrect API key provided: x. Keys with a known prefix are
+// found by their shape.
+func (s announcements) provided(at int) int {
+	before := strings.TrimSuffix(s.text[:at], " provided")
+	from := pastBlanks(s.text, at+1)
+	end := alphabetEnd(s.text, from, alnum)
+	if announces(before[strings.LastIndexByte(before, ' ')+1:]) == none || end == from ||
+		end < len(s.text) && strings.IndexByte("-_*", s.text[end]) >= 0 ||
+		!isSecretValue(strong, s.text[from:end], false, holder{sign: ':', spaced: true, after: s.text[end:]}) {
+		return at + 1
+	}
+	return s.cut(from, end, ruleAnnounced)
 }
 
 // announced returns how surely a name announces a secret at this place.

@@ -15,6 +15,7 @@ import (
 type cleaner struct {
 	replacer
 	source source
+	trace  trace
 }
 
 // text redacts a text that is not an attribute.
@@ -178,6 +179,9 @@ func (c *cleaner) str(rule *keyRule, v pcommon.Value, m pcommon.Map) {
 		}
 	}
 	c.scrub(rule.name, v.Str(), how, v.SetStr)
+	if rule.class == message {
+		c.quotations(rule.name, v.Str(), v.SetStr)
+	}
 }
 
 // url removes the query of a URL.

@@ -44,7 +44,6 @@ var keyTable = [classes][]string{
 		"dify.usage.*", "dify.trace.links", "dify.trace.truncation", "dify.limited", "dify.redaction.audit",
 		"dify.arrival_time", "dify.original_time", "dify.dataset.ids", "dify.moderation.categories",
 		"dify.dataset.embedding_*", "dify.retrieval.rerank_*", "gen_ai.provider.*", "dify.*.status",
-		"dify.original_status",
 		"log.level", "log.logger", "log.iostream", "exception.type", "exception.escaped", "error.type",
 		"span.kind", "status", "status_code", "level", "levelname", "severity", "currency", "node.type",
 	},
@@ -58,7 +57,8 @@ var keyTable = [classes][]string{
 		"log.record.original",
 		"log.original", "event.original", "logfire.msg", "logfire.msg_template", "code.stacktrace",
 		"otel.status_description",
-		"dify.workflow_run.error", "dify.workflow.abort.reason", "*.error", "*.error_message", "*.reason",
+		"dify.original_status", "dify.workflow_run.error", "dify.workflow.abort.reason", "*.error",
+		"*.error_message", "*.reason",
 		"db.response.status_message", "warning", "description", "dify.telemetry.rehydration_failed.*",
 	},
 	content: {

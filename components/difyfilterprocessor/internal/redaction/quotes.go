@@ -68,7 +68,10 @@ func isHarmlessContent(value string, sure bool) bool {
 }
 
 // bodies introduce a body that ends with the text.
-var bodies = [...]string{"Request Body", "Response Body", "request body", "response body", "Response content"}
+var bodies = [...]string{
+	"Request Body", "Response Body", "request body", "response body", "Response content",
+	"extra error", // of the parameter extractor: the model's answer
+}
 
 // phrases precede a colon and a quoted value of a user.
 var phrases = [...]string{
@@ -107,7 +110,7 @@ func (s quotes) introduced(at int) int {
 		last = s.text[at-1]
 	}
 	switch {
-	case (last == 'y' || last == 't') && hasSuffix(s.text, at, bodies[:]...):
+	case (last == 'y' || last == 't' || last == 'r') && hasSuffix(s.text, at, bodies[:]...):
 		if strings.TrimSpace(s.text[at+1:]) == Mask {
 			return len(s.text)
 		}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction/quotation"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 )
 
@@ -44,6 +45,9 @@ type Settings struct {
 	Secrets bool
 	// SecretPatterns are further patterns of secrets.
 	SecretPatterns []*regexp.Regexp
+	// Written has what users and models wrote in recent traces, which error texts may quote. Redactors of spans and of
+	// log records share it. By default, it is empty.
+	Written *quotation.Memory
 	// CapabilityPaths are further paths of URLs that a secret code follows.
 	CapabilityPaths []string
 }
@@ -58,6 +62,9 @@ type Redactor struct {
 
 // NewRedactor returns a redactor.
 func NewRedactor(set Settings) *Redactor {
+	if set.Written == nil {
+		set.Written = quotation.NewMemory()
+	}
 	return &Redactor{set: set, keys: newKeyRules(set.Keys), paths: pathsByByte(set.CapabilityPaths)}
 }
 
@@ -65,6 +72,7 @@ func NewRedactor(set Settings) *Redactor {
 func (r *Redactor) Traces(td ptrace.Traces, t *tally.Tally) {
 	w := r.walk(t)
 	defer w.end()
+	w.remember(td)
 	w.traces(td)
 }
 

@@ -35,9 +35,11 @@ func (w *walker) traces(td ptrace.Traces) {
 }
 
 func (w *walker) span(span ptrace.Span) {
+	w.trace = trace{id: span.TraceID()}
 	w.attributes(tally.PlaceSpan, span.Attributes())
 	w.text(tally.PlaceName, span.Name(), span.SetName)
 	w.text(tally.PlaceStatus, span.Status().Message(), span.Status().SetMessage)
+	w.quotations("", span.Status().Message(), span.Status().SetMessage)
 	w.text(tally.PlaceTraceState, span.TraceState().AsRaw(), span.TraceState().FromRaw)
 	for _, event := range span.Events().All() {
 		w.text(tally.PlaceName, event.Name(), event.SetName)
@@ -63,6 +65,7 @@ func (w *walker) logs(ld plog.Logs) {
 }
 
 func (w *walker) record(record plog.LogRecord) {
+	w.trace = trace{id: record.TraceID()}
 	w.attributes(tally.PlaceRecord, record.Attributes())
 	w.place = tally.PlaceBody
 	w.value(&keyRule{class: message}, "", record.Body(), record.Attributes())
