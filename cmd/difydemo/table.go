@@ -92,7 +92,7 @@ func (s *scene) table(m *measured) []row {
 		count("runs found in a trace", "OpenSearch", e.Ended(), m.traced),
 		count("spans", "OpenSearch", e.Spans, m.spans).as("spans"),
 		count("other documents", "OpenSearch", 0, m.strays+m.rejectedByOpenSearch),
-		count("spans", "Sentry", e.Spans, m.transactions+m.sentrySpans),
+		count("spans below a request or task", "Sentry", e.Spans-e.ClientRoots, m.transactions+m.sentrySpans),
 		count("failures, one event each", "Sentry", e.Exceptions+e.WithoutException, m.events).as("failures"),
 		count("rejected by Sentry's rules", "Sentry", 0, m.refusedBySentry),
 		row{name: "noise dropped", brief: "noise", where: "collector", emitted: float64(e.NoiseItems()), arrived: noise},

@@ -52,7 +52,7 @@ func (x *exchange) noise(rule string, items, spans int) {
 	x.out.Expected.Spans -= spans
 }
 
-// exceptions records how many distinct exceptions Sentry should receive.
+// exceptions records how many distinct failures Sentry should receive.
 func (x *exchange) exceptions(n int) {
 	x.out.Expected.Exceptions += n
 }

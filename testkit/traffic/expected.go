@@ -11,7 +11,8 @@ type Expected struct {
 	Errors           int            // requests with status 400 and above
 	Runs             map[string]int // ended runs by status, each one document
 	Spans            int            // without noise, each one document
-	Exceptions       int            // distinct ones, each one Sentry event
+	ClientRoots      int            // spans of calls below no request or task, no transactions in Sentry
+	Exceptions       int            // distinct failures, each one Sentry event
 	WithoutException int            // failed runs without a recorded exception, each one Sentry event
 	Tokens           int64
 	Price            int64          // in 10^-7 of the currency, the precision of Dify's database
@@ -23,6 +24,7 @@ func (e *Expected) Add(o Expected) {
 	e.Requests += o.Requests
 	e.Errors += o.Errors
 	e.Spans += o.Spans
+	e.ClientRoots += o.ClientRoots
 	e.Exceptions += o.Exceptions
 	e.WithoutException += o.WithoutException
 	e.Tokens += o.Tokens

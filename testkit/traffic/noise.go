@@ -55,6 +55,7 @@ func noScriptError(g *Generator, x *exchange) {
 	x.redisCall(s, redisCache, "EVALSHA")
 	x.fail(s, noScript)
 	x.noise(ruleNoScript, 1, 0)
+	x.out.Expected.ClientRoots++
 }
 
 // parseErrorEvents is how Dify since 1.11.3 records Langfuse's error: two events on the span of the task.

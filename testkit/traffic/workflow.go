@@ -163,7 +163,8 @@ func askDocuments(e *execution) {
 	askModel(e)
 }
 
-// codeNodeFails is a run with a code node whose sandbox is down: two exceptions, one on the request, one logged.
+// codeNodeFails is a run with a code node whose sandbox is down: two exceptions, one on the request, one logged, which
+// are one failure.
 func codeNodeFails(e *execution) {
 	n := e.node("code", "code", "Run code")
 	call := e.httpx(n.span, http.MethodPost, "http://sandbox:8194/v1/sandbox/run", 0)
@@ -171,7 +172,7 @@ func codeNodeFails(e *execution) {
 	ok(n.span) // Dify's observability layer sets it, although the node failed
 	e.close(n, failedRun, codeNodeFailed.message, "")
 	e.logException(e.runner, logWorkflowEntry, codeNodeFailed)
-	e.exceptions(2)
+	e.exceptions(1)
 	e.fails(codeNodeFailed.message)
 }
 
@@ -187,14 +188,14 @@ func modelRefuses(e *execution) {
 	e.fails(text)
 }
 
-// httpNodeFallsBack is a run whose HTTP node can't reach its target and continues with a default value.
+// httpNodeFallsBack is a run whose HTTP node can't reach its target and continues with a default value: the exception
+// of the call is handled.
 func httpNodeFallsBack(e *execution) {
 	n := e.node("http", "http-request", "Call out")
 	call := e.httpx(n.span, http.MethodGet, "http://warehouse.example/stock?customer="+Confidential, 0)
 	e.fail(call, httpNodeRefused)
 	ok(n.span)
 	e.close(n, "exception", httpNodeRefused.message, "")
-	e.exceptions(1)
 	e.last()
 	e.run.Outcome.Status = partialSucceeded
 	e.run.Outcome.ExceptionsCount = 1
