@@ -74,7 +74,12 @@ func (p pipeline) warnings(id string) []string {
 		warnings = append(warnings, fmt.Sprintf("`service::pipelines::%s::processors` ", id)+fmt.Sprintf(format, args...))
 	}
 	to := strings.Join(p.Exporters, ", ")
-	filter := slices.IndexFunc(p.Processors, func(processor string) bool { return typeOf(processor) == filterType })
+	filter := -1 // the last one: what is between two is redacted by the second
+	for i, processor := range p.Processors {
+		if typeOf(processor) == filterType {
+			filter = i
+		}
+	}
 	if filter < 0 {
 		add("has no dify_filter: content, personal data and secrets reach %s unredacted, and Dify's processes, names and "+
 			"statuses are not repaired", to)

@@ -66,6 +66,9 @@ func TestWarnings(t *testing.T) {
 			[]string{"`service::pipelines::traces::processors` has transform/x after dify_filter: what it adds or changes " +
 				"reaches opensearch, sentry unredacted; put it before"},
 		},
+		"another processor between two": {
+			"service: {pipelines: {traces: {processors: [dify_filter, transform/x, dify_filter/2]}}}", nil,
+		},
 		"no middleware": {
 			"exporters: {opensearch: {http: {middlewares: []}}}",
 			[]string{"`exporters::opensearch::http::middlewares` does not name opensearch_bulk: documents are lost whenever " +
