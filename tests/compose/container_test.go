@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -31,19 +32,21 @@ type container struct {
 	engine    *docker.Engine
 	addresses map[string]string // as the collector's variables
 	args      []string          // of docker
-	volume    string
+	volumes   map[string]string // by their name in the file
 	id        string
 
 	otlpHTTP, prometheus, telemetry string // host:port
 }
 
-// newContainer allocates addresses and creates the service's volume. configure sets what runs, and up starts it.
+// newContainer allocates addresses and creates the service's main volume. configure sets what runs, and up starts it.
 func newContainer(t *testing.T, e *docker.Engine) *container {
 	t.Helper()
 	ports, err := proc.FreePorts(5)
 	require.NoError(t, err)
 	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	c := &container{engine: e, otlpHTTP: address(1), prometheus: address(2), telemetry: address(3)}
+	c := &container{
+		engine: e, volumes: map[string]string{}, otlpHTTP: address(1), prometheus: address(2), telemetry: address(3),
+	}
 	c.addresses = map[string]string{
 		"OTELCOL_OTLP_GRPC_ENDPOINT": address(
 			0,
@@ -51,12 +54,23 @@ func newContainer(t *testing.T, e *docker.Engine) *container {
 		"OTELCOL_TELEMETRY_HOST": "127.0.0.1", "OTELCOL_TELEMETRY_PORT": strconv.Itoa(ports[3]),
 		"OTELCOL_HEALTH_ENDPOINT": address(4),
 	}
-	c.volume = e.Docker(t, "volume", "create")
+	c.createVolume(t, "otelcol-dify", nil)
+	return c
+}
+
+func (c *container) createVolume(t *testing.T, name string, options map[string]string) {
+	t.Helper()
+	// Docker's own names are too long for the path of a socket.
+	args := []string{"volume", "create", "--name", name + "-" + uuid.NewString()[:8]}
+	for option, value := range options {
+		args = append(args, "--opt", option+"="+value)
+	}
+	volume := c.engine.Docker(t, args...)
 	t.Cleanup(func() {
-		_, err := e.Run(context.WithoutCancel(t.Context()), "docker", "volume", "rm", c.volume)
+		_, err := c.engine.Run(context.WithoutCancel(t.Context()), "docker", "volume", "rm", volume)
 		assert.NoError(t, err)
 	})
-	return c
+	c.volumes[name] = volume
 }
 
 // configure converts the service to docker's arguments. secrets has the contents of the secret files that the
@@ -79,7 +93,7 @@ func (c *container) configure(t *testing.T, service types.ServiceConfig, secrets
 	for name, value := range env {
 		args = append(args, "--env", name+"="+value)
 	}
-	args = append(args, mounts(service, c.volume)...)
+	args = append(args, mounts(service, c.volumes)...)
 	c.args = slices.Concat([]string{"create", "--network", "host"}, args, []string{service.Image}, service.Command)
 }
 
@@ -109,12 +123,12 @@ func flags(t *testing.T, service types.ServiceConfig) []string {
 	return args
 }
 
-func mounts(service types.ServiceConfig, volume string) []string {
+func mounts(service types.ServiceConfig, volumes map[string]string) []string {
 	var args []string
 	for _, mount := range service.Volumes {
 		source := mount.Source
 		if mount.Type == types.VolumeTypeVolume {
-			source = volume
+			source = volumes[mount.Source]
 		}
 		text := fmt.Sprintf("type=%s,source=%s,target=%s", mount.Type, source, mount.Target)
 		if mount.ReadOnly {

@@ -41,12 +41,11 @@ func TestDifyLogsExampleMergesIntoDify(t *testing.T) {
 			continue
 		}
 		assert.Equal(t, "fluentd", service.Logging.Driver, name)
-		assert.Equal(t, "127.0.0.1:24224", service.Logging.Options["fluentd-address"], name)
 		assert.Equal(t, "true", service.Logging.Options["fluentd-async"], name)
 	}
 }
 
-func TestLogsExampleAddsThePortAndTheOverlay(t *testing.T) {
+func TestLogsExampleAddsTheSocketAndTheOverlay(t *testing.T) {
 	files := []string{"docker-compose.yaml", "examples/logs.compose.yaml"}
 	for name, test := range map[string]struct {
 		env  map[string]string
@@ -58,10 +57,8 @@ func TestLogsExampleAddsThePortAndTheOverlay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			service := collectorOf(t, load(t, options{files: files, profile: "collector", env: []map[string]string{test.env}}))
 			assert.Equal(t, test.want, []string(service.Command))
-			require.Len(t, service.Ports, 1)
-			assert.Equal(t, "127.0.0.1", service.Ports[0].HostIP)
-			assert.Equal(t, "24224", service.Ports[0].Published)
-			assert.Equal(t, "0.0.0.0:24224", environment(service)["OTELCOL_FLUENT_ENDPOINT"])
+			assert.Empty(t, service.Ports)
+			assert.NotContains(t, environment(service), "OTELCOL_FLUENT_ENDPOINT")
 			assert.True(t, service.ReadOnly, "the rest is as before")
 		})
 	}

@@ -91,6 +91,7 @@ func TestContainer(t *testing.T) {
 		r.expectAll(t)
 		r.down(t)
 	})
+	t.Run("log lines arrive through the socket", func(t *testing.T) { r.checkLines(t, env) })
 }
 
 // startServers returns Dify's .env and the operator's own env file.

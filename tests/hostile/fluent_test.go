@@ -6,6 +6,7 @@ package hostile
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,24 +17,24 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// H5: with the shipped files, and without the variable that opens it, the port of log lines accepts connections from
-// this machine only.
+// H5: with the shipped files, and without the variable that opens a port, log lines are accepted through a Unix socket
+// only.
 func TestFluentIsNotReachable(t *testing.T) {
 	addresses, err := net.InterfaceAddrs()
 	require.NoError(t, err)
-	collector.Start(t, collector.Options{
-		Configs: []string{collector.ShippedConfig(), repo.Path("config", "overlays", "logs.yaml")}, Env: backEnds(),
-	})
-	conn, err := net.DialTimeout("tcp", "127.0.0.1:24224", time.Second)
+	overlay := repo.Path("config", "overlays", "logs.yaml")
+	text, err := os.ReadFile(overlay)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "${env:OTELCOL_FLUENT_ENDPOINT:-unix:///run/otelcol-dify/fluent.sock}")
+	env, socket := backEnds(), filepath.Join(t.TempDir(), "fluent.sock")
+	env["OTELCOL_FLUENT_ENDPOINT"] = "unix://" + socket // as the default, in a folder that every user has
+	collector.Start(t, collector.Options{Configs: []string{collector.ShippedConfig(), overlay}, Env: env})
+	conn, err := net.DialTimeout("unix", socket, time.Second)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 	for _, address := range addresses {
-		ip := address.(*net.IPNet).IP
-		if ip.IsLoopback() {
-			continue
-		}
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(ip.String(), "24224"), time.Second)
-		if !assert.Error(t, err, ip) {
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(address.(*net.IPNet).IP.String(), "24224"), time.Second)
+		if !assert.Error(t, err, address) {
 			_ = conn.Close()
 		}
 	}
