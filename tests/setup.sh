@@ -8,6 +8,8 @@ venv=$root/.cache/python
 requirements=$root/tests/python/requirements.txt
 node_modules=$root/.cache/node
 node_lock=$root/tests/node/package-lock.json
+render_modules=$root/.cache/render
+render_lock=$root/tests/render/package-lock.json
 node_least=20                # for Spotlight
 node_package=node-linux@22.23.3 # from npm, if the distribution's is older; the processor is appended to its name
 opensearch=$root/tests/opensearch/start.sh
@@ -40,6 +42,8 @@ missing() {
   have mvn || echo maven
   have node || echo nodejs
   have npm || echo npm
+  have chromium || echo chromium
+  compgen -G '/usr/share/fonts/*/noto/NotoSansCJK*' >/dev/null || echo fonts-noto-cjk # names in pictures of dashboards
   have_venv || echo python3-venv
 }
 
@@ -110,21 +114,32 @@ spotlight() {
   rm -rf "$node_modules"
   mkdir -p "$node_modules/bin"
   cp "$root/tests/node/package.json" "$node_lock" "$node_modules"
-  npm_quietly ci
+  npm_quietly "$node_modules" ci
   local program
   program=$(command -v node)
   if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt "$node_least" ]; then
     local processor=x64
     [ "$(uname -m)" = x86_64 ] || processor=arm64
-    npm_quietly install --no-save "${node_package/@/-$processor@}"
+    npm_quietly "$node_modules" install --no-save "${node_package/@/-$processor@}"
     program=$node_modules/node_modules/${node_package%@*}-$processor/bin/node
   fi
   ln -sfn "$program" "$node_modules/bin/node"
 }
 
-npm_quietly() { # COMMAND [ARGUMENT...]
-  npm --prefix "$node_modules" "$@" --ignore-scripts --no-audit --no-fund --loglevel error ||
-    die "npm could not install what $node_lock asks for: see its messages above"
+# Grafana's component packages, which draw the dashboards.
+render() {
+  if cmp -s "$render_lock" "$render_modules/.complete"; then return; fi
+  say "installing Grafana's components into .cache/render"
+  rm -rf "$render_modules"
+  mkdir -p "$render_modules"
+  cp "$root/tests/render/package.json" "$render_lock" "$render_modules"
+  npm_quietly "$render_modules" ci
+  cp "$render_lock" "$render_modules/.complete"
+}
+
+npm_quietly() { # FOLDER COMMAND [ARGUMENT...]
+  npm --prefix "$@" --ignore-scripts --no-audit --no-fund --loglevel error ||
+    die "npm could not install what $1/package-lock.json asks for: see its messages above"
 }
 
 # OpenSearch 3 needs Java 21. Debian 12's newest is 17; newer Debians have a package.
@@ -155,6 +170,7 @@ fi
 packages
 python
 spotlight
+render
 java
 "$opensearch" install
 "$kafka" install

@@ -46,6 +46,13 @@ def or_zero(failed, total):
     return f"({failed} or 0 * {total})"
 
 
+def waiting(where):
+    """The length of each queue that was not empty in the selected time range, and the sum of all."""
+    length = f"celery_queue_length{{{where}}}"
+    return (query(f"{length} and max_over_time({length}[$__range]) > 0", "{{celery_queue}}"),
+            query(f"sum({length})", "all queues"))
+
+
 def overview():
     runs, failed = f"sum(increase(app_workflow_run_total{{{IN}, dify_workflow_run_triggered_from!~\".*debugging\"}}[$__range]))", \
         f"sum(increase(app_workflow_run_failure_total{{{IN}, dify_workflow_run_triggered_from!~\".*debugging\"}}[$__range]))"
@@ -90,10 +97,11 @@ def overview():
             graph("Response time and run duration (p95)", "The API's response time and the duration of runs.", SECONDS,
                   query(f"max(api_response_time_p95{{{IN}}})", "request"),
                   query(f"histogram_quantile(0.95, sum by (le) (rate(app_workflow_run_duration_seconds_bucket{{{IN}}}[$__rate_interval])))", "run")),
-            graph("Waiting tasks", "Tasks in Dify's Celery queues, the ten longest.", COUNT,
-                  query(f"topk(10, celery_queue_length{{{IN}}})", "{{celery_queue}}"), limit=100),
-            rows("Parts of Dify", "1: the part no longer reports, although it did in the last three days.", COUNT,
-                 f"dify:source:missing{{{IN}}}", "Missing", ["installation", "source"], limit=1, links=[runbook("dify.md")]),
+            graph("Waiting tasks", "Tasks in Dify's Celery queues: those that were not empty in the selected time range.", COUNT,
+                  *waiting(IN), limit=100),
+            rows("Parts of Dify", "A missing part reported in the last three days and no longer does.", COUNT,
+                 f"dify:source:missing{{{IN}}}", "State", ["installation", "source"], limit=1, links=[runbook("dify.md")],
+                 texts=[("0", "up", GREEN), ("1", "missing", RED)]),
             rows("Firing alerts", "Alerts that fire now; the row Watchdog shows that alerting works.", COUNT,
                  f'count by (alertname, severity, service) (ALERTS{{alertstate="firing"}})', "Count",
                  ["alertname", "severity", "service"], links=[runbook("README.md")]),
@@ -154,7 +162,7 @@ def error_rate():
             graph("Error rate (5xx) by role", "HighAPIErrorRate fires when the value stays above the line for 5 minutes.", PERCENT,
                   query(f"api_error_rate{{{ROLE}}}", "{{dify_role}}"), limit=0.1, largest=0.12, links=[book]),
             graph("Error rate (5xx) by route", "The ten routes with the highest share.", PERCENT,
-                  query(f"topk(10, api_error_rate_by_route{{{ROLE}}})", "{{http_route}}"), limit=0.1,
+                  query(f"topk(10, api_error_rate_by_route{{{ROLE}}})", "{{http_route}}"), limit=0.1, largest=0.12,
                   links=[TRACES]),
             graph("Responses by status code", "4xx are errors of clients, 5xx of Dify.", REQUESTS_PER_SECOND, query(
                 f"sum by (http_response_status_code) (rate(http_server_response_count_total{{{ROLE}}}[$__rate_interval]))",
@@ -234,8 +242,9 @@ def tokens():
                    f"sum by (dify_usage_currency) (increase({cost}[$__range]))", width=12, decimals=2, legend="{{dify_usage_currency}}"),
             graph("Tokens by app", "Tokens per minute, the ten apps with most.", COUNT,
                   query(f"topk(10, 60 * sum by (dify_app_name) (rate({used}[$__rate_interval])))", "{{dify_app_name}}"), stack=True),
-            graph("Tokens by model", "Tokens per minute. Dify does not store the model of plain workflows: their series has no name.", COUNT,
-                  query(f"60 * sum by (gen_ai_provider_name, gen_ai_request_model) (rate({used}[$__rate_interval]))",
+            graph("Tokens by model", "Tokens per minute. Dify does not store the model of plain workflows.", COUNT,
+                  query('label_replace(60 * sum by (gen_ai_provider_name, gen_ai_request_model)'
+                        f' (rate({used}[$__rate_interval])), "gen_ai_request_model", "model not stored", "gen_ai_request_model", "")',
                         "{{gen_ai_provider_name}} {{gen_ai_request_model}}"), stack=True),
             graph("Tokens by workspace", "Tokens per minute.", COUNT, query(
                 f"60 * sum by (dify_workspace_name) (rate({used}[$__rate_interval]))", "{{dify_workspace_name}}"), stack=True),
@@ -274,11 +283,12 @@ def queues():
             number("Without a consumer", "Of the selected queues: not empty for half an hour, and never shorter.", COUNT,
                    f"count((min_over_time(celery_queue_length{{{QUEUE}}}[30m]) > 0) and resets(celery_queue_length{{{QUEUE}}}[30m]) == 0)"
                    f" or 0 * max(celery_queue_length{{{QUEUE}}})", limit=1, width=8, links=[runbook("pipeline.md#queuenobodyreads")]),
-            graph("Waiting tasks by queue", "CeleryQueueBacklog fires when the value stays above the line for 5 minutes.", COUNT,
-                  query(f"celery_queue_length{{{QUEUE}}}", "{{celery_queue}}"), limit=100, width=24),
+            graph("Waiting tasks by queue", "The queues that were not empty in the selected time range. CeleryQueueBacklog fires when "
+                  "one of them stays above the line for 5 minutes.", COUNT,
+                  *waiting(QUEUE), limit=100, width=24),
             rows("Queues", "Tasks that wait now.", COUNT, f"sort_desc(celery_queue_length{{{QUEUE}}})", "Tasks", ["celery_queue"], limit=100),
-            graph("Change of the queues", "Tasks per minute by which each queue grows or shrinks.", PER_MINUTE,
-                  query(f"60 * deriv(celery_queue_length{{{QUEUE}}}[$__rate_interval])", "{{celery_queue}}")),
+            graph("Change of the queues", "Tasks per minute by which the queues grow or shrink, together.", PER_MINUTE,
+                  query(f"60 * sum(deriv(celery_queue_length{{{QUEUE}}}[$__rate_interval]))", "all queues"), signed=True),
         ])
 
 
@@ -310,6 +320,7 @@ def pipeline():
             number("Collectors up", "Collectors that Prometheus can scrape.", COUNT, f'sum(up{{job="otelcol-dify", {IN}}})', limit=1, low=True,
                    links=[runbook("pipeline.md#collectordown")]),
             number("Fullest queue", "A full queue refuses data or, for Sentry, drops it.", PERCENT, f"max({usage})", limit=0.8, warn=0.5,
+                   decimals=1,
                    links=[runbook("pipeline.md#exportqueuefilling")]),
             number("Delay of workflow runs", "How far workflow_log is behind.", SECONDS,
                    f"max(otelcol_workflow_log_checkpoint_age_seconds{{{IN}}})", limit=300, warn=60, links=[runbook("pipeline.md#workflowlogbehind")]),

@@ -21,7 +21,8 @@ GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "bl
 # A series that stands for success, failure or something in between always has the same color.
 STATUS_COLORS = {
     "succeeded": GREEN, "partial-succeeded": YELLOW, "failed": RED, "stopped": GREY, "paused": BLUE,
-    "delivered": GREEN, "dead_letter": RED, "failure": RED,
+    "delivered": GREEN, "stored": BLUE, "duplicate": GREY, "deferred": YELLOW, "dead_letter_stored": ORANGE, "dead_letter": RED,
+    "failure": RED, "before_start": GREY, "too_old": GREY, "unknown": ORANGE, "stuck": ORANGE, "rejected": RED,
 }
 CODE_COLORS = {"/^1/": GREY, "/^2/": GREEN, "/^3/": BLUE, "/^4/": YELLOW, "/^5/": RED}
 
@@ -93,9 +94,9 @@ def with_links(panel, links):
     return panel.links([link(*one) for one in links]) if links else panel
 
 
-def graph(title, description, unit, *queries, limit=None, width=12, stack=False, colors=None, links=(), largest=None):
+def graph(title, description, unit, *queries, limit=None, width=12, stack=False, colors=None, links=(), largest=None, signed=False):
     p = (
-        timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).unit(unit).min(0).span(width).height(8)
+        timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).unit(unit).span(width).height(8)
         .thresholds(limits(limit)).fill_opacity(30 if stack else 10).line_width(1).show_points(common_model.VisibilityMode.NEVER)
         .no_value("no data").color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
         .legend(common_builder.VizLegendOptions().show_legend(True).placement(common_model.LegendPlacement.BOTTOM)
@@ -103,6 +104,8 @@ def graph(title, description, unit, *queries, limit=None, width=12, stack=False,
         .tooltip(common_builder.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI)
                  .sort(common_model.SortOrder.DESCENDING))
     )
+    if not signed:
+        p = p.min(0)
     if limit is not None:
         p = p.thresholds_style(common_builder.GraphThresholdsStyleConfig().mode(common_model.GraphTresholdsStyleMode.DASHED))
     if largest is not None:
@@ -129,13 +132,18 @@ def number(title, description, unit, expr, limit=None, warn=None, low=False, wid
     if legend:
         p = p.text_mode(common_model.BigValueTextMode.VALUE_AND_NAME)
     if texts:
-        p = p.mappings([model.ValueMap(options={
-            value: model.ValueMappingResult(text=text, color=color, index=i) for i, (value, text, color) in enumerate(texts)
-        })])
+        p = p.mappings(texts_of(texts))
     return with_links(p, links)
 
 
-def rows(title, description, unit, expr, value, labels, width=12, height=8, links=(), limit=None):
+def texts_of(texts):
+    """Value mappings: {value: (text, color)}."""
+    return [model.ValueMap(options={
+        value: model.ValueMappingResult(text=text, color=color, index=i) for i, (value, text, color) in enumerate(texts)
+    })]
+
+
+def rows(title, description, unit, expr, value, labels, width=12, height=8, links=(), limit=None, texts=None):
     """A table of the labels with one value, largest first."""
     names = {label: HEADINGS[label] for label in labels}
     p = (
@@ -147,9 +155,15 @@ def rows(title, description, unit, expr, value, labels, width=12, height=8, link
             "renameByName": {**names, "Value": value},
         }))
         .sort_by([common_builder.TableSortByFieldState().display_name(value).desc(True)])
-        .override_by_name(value, [model.DynamicConfigValue(id_val="unit", value=unit)])
     )
-    return with_links(p, links)
+    overrides = [model.DynamicConfigValue(id_val="unit", value=unit)]
+    if unit == COUNT:
+        overrides.append(model.DynamicConfigValue(id_val="decimals", value=0))
+    if texts or limit is not None:
+        overrides.append(model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}))
+    if texts:
+        p = p.mappings(texts_of(texts))
+    return with_links(p.override_by_name(value, overrides), links)
 
 
 def variable(name, label, values):

@@ -52,10 +52,10 @@ type input struct {
 	send func(*testing.T, *collector.Collector)
 }
 
-// over sends a body over HTTP.
-func over(name, path, contentType string, body []byte, allowed ...int) input {
+// over sends JSON over HTTP.
+func over(name, path string, body []byte, allowed ...int) input {
 	return input{name, func(t *testing.T, c *collector.Collector) {
-		assert.Contains(t, allowed, post(t, c, path, contentType, body))
+		assert.Contains(t, allowed, post(t, c, path, json, body))
 	}}
 }
 
@@ -71,36 +71,36 @@ func TestHostileInput(t *testing.T) {
 	c := start(t)
 	peak := watchMemory(t, c)
 	for i, in := range []input{
-		over("H1: bounds without counts", "/v1/metrics", json, histogram(`["1"]`, `[1,2]`), http.StatusOK),
-		over("H1: bounds and no counts", "/v1/metrics", json, histogram(`[]`, `[1,2]`), http.StatusOK),
+		over("H1: bounds without counts", "/v1/metrics", histogram(`["1"]`, `[1,2]`), http.StatusOK),
+		over("H1: bounds and no counts", "/v1/metrics", histogram(`[]`, `[1,2]`), http.StatusOK),
 		both("H3: lists nested 1.5 million deep", inSpan(nested(1_500_000, false)), 413, codes.InvalidArgument),
 		both("H3: maps nested 1 million deep", inSpan(nested(1_000_000, true)), 413, codes.InvalidArgument),
-		over("H3: lists nested 1 million deep in JSON", "/v1/traces", json, nestedJSON(1_000_000), 413),
+		over("H3: lists nested 1 million deep in JSON", "/v1/traces", nestedJSON(1_000_000), 413),
 		both("H4: empty spans", inScope(repeat("\x12\x00", 31<<20)), 413, codes.InvalidArgument),
 		both("H4: empty attributes", inSpan(repeat("\x4a\x00", 31<<20)), 413, codes.InvalidArgument),
-		over("H4: empty spans in JSON", "/v1/traces", json, spansJSON(20<<20), 413),
-		over("H4: commas behind an error in JSON", "/v1/traces", json,
+		over("H4: empty spans in JSON", "/v1/traces", spansJSON(20<<20), 413),
+		over("H4: commas behind an error in JSON", "/v1/traces",
 			[]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":["`+strings.Repeat(",", 60<<20)+`"]}]}]}]}`), 400),
 		{"H4: 16 long strings in parallel", parallelStrings},
 		// 400: so deep, the decoder refuses what is too short for the guard to look into.
 		both("H7: maps nested 10,000 deep", inSpan(nested(10_000, true)), 400, codes.InvalidArgument),
-		over("H7: maps nested 10,000 deep in JSON", "/v1/traces", json, nestedJSON(10_000), 413),
+		over("H7: maps nested 10,000 deep in JSON", "/v1/traces", nestedJSON(10_000), 413),
 		both("H12: garbage", []byte("\xff\xfe\x00garbage"), 400, codes.InvalidArgument),
 		both("H12: garbage in a span", inSpan([]byte("\x07\xff\xfe")), 400, codes.InvalidArgument),
-		over("H12: negative time", "/v1/traces", json, spanJSON(`"startTimeUnixNano": -5`), 400),
-		over("H12: error next to Chinese", "/v1/traces", json,
+		over("H12: negative time", "/v1/traces", spanJSON(`"startTimeUnixNano": -5`), 400),
+		over("H12: error next to Chinese", "/v1/traces",
 			spanJSON(`"name":"一二三四五六七八九","kind":"x","traceState":"一二三四五六七八九十"`), 400),
-		over("H12: ID that is none", "/v1/logs", json,
+		over("H12: ID that is none", "/v1/logs",
 			[]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"工作流"}]}]}]}`), 400, 404),
 		both("H14: lists nested 30 deep", inSpan(nested(30, false)), 200, codes.OK),
-		over("H14: lists nested 30 deep in JSON", "/v1/traces", json, nestedJSON(30), 200),
+		over("H14: lists nested 30 deep in JSON", "/v1/traces", nestedJSON(30), 200),
 	} {
 		begin := time.Now()
 		t.Run(in.name, func(t *testing.T) { in.send(t, c) })
 		checkGood(t, c, i)
 		t.Logf("%s: %s, peak %d MiB", in.name, time.Since(begin).Round(time.Millisecond), peak()>>20)
 	}
-	assert.Greater(t, peak(), int64(0))
+	assert.Positive(t, peak())
 	assert.Less(t, peak(), int64(memoryLimit))
 	rejected, err := c.OwnMetric(t.Context(), "otelcol_otlp_guard_rejected_requests_total")
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestHalfRequests(t *testing.T) {
 		}
 	}
 	checkGood(t, c, 0)
-	assert.Greater(t, peak(), int64(0))
+	assert.Positive(t, peak())
 	assert.Less(t, peak(), int64(memoryLimit))
 	// read_header_timeout is 10 s. A half body has read_timeout, a minute.
 	for _, conn := range conns {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 )
@@ -88,6 +89,16 @@ type Sample struct {
 
 // Query evaluates a PromQL expression now.
 func (p *Prometheus) Query(ctx context.Context, expr string) ([]Sample, error) {
+	return p.query(ctx, expr, url.Values{})
+}
+
+// QueryAt evaluates a PromQL expression at a time.
+func (p *Prometheus) QueryAt(ctx context.Context, expr string, at time.Time) ([]Sample, error) {
+	return p.query(ctx, expr, url.Values{"time": {at.UTC().Format(time.RFC3339Nano)}})
+}
+
+func (p *Prometheus) query(ctx context.Context, expr string, parameters url.Values) ([]Sample, error) {
+	parameters.Set("query", expr)
 	answer, err := getJSON[struct {
 		Data struct {
 			Result []struct {
@@ -95,7 +106,7 @@ func (p *Prometheus) Query(ctx context.Context, expr string) ([]Sample, error) {
 				Value  [2]json.RawMessage `json:"value"`
 			} `json:"result"`
 		} `json:"data"`
-	}](ctx, p.URL+"/api/v1/query?query="+url.QueryEscape(expr))
+	}](ctx, p.URL+"/api/v1/query?"+parameters.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", expr, err)
 	}

@@ -2,21 +2,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Draws all dashboards below each other, with data from a Prometheus, and posts to /result what could not be drawn and where
-// each dashboard is in the picture. Parameters: prometheus, theme (light or dark), range (seconds).
+// each dashboard is in the picture. Parameters: prometheus, theme (light or dark), to (seconds since 1970), range (seconds).
 import React from 'react';
 import { createRoot } from 'react-dom/client';
 import {
   applyFieldOverrides, createTheme, dateTime, FieldColorModeId, FieldConfigOptionsRegistry, FieldType, getDisplayProcessor,
   getFieldDisplayName, toDataFrame,
 } from '@grafana/data';
-import { BigValue, PanelChrome, Table, ThemeContext, TimeSeries } from '@grafana/ui';
+import { BigValue, GlobalStyles, PanelChrome, Table, ThemeContext, TimeSeries } from '@grafana/ui';
+import 'uplot/dist/uPlot.min.css';
 import { GraphDrawStyle, LegendDisplayMode, StackingMode } from '@grafana/schema';
 
 const parameters = new URLSearchParams(location.search);
 const prometheus = parameters.get('prometheus');
 const theme = createTheme({ colors: { mode: parameters.get('theme') } });
 const range = Number(parameters.get('range'));
-const to = Math.floor(Date.now() / 1000);
+const to = Number(parameters.get('to'));
 const from = to - range;
 const step = Math.max(1, Math.floor(range / 90));
 const WIDTH = 1600, COLUMN = WIDTH / 24, ROW = 34, GAP = 8, HEADER = 56;
@@ -25,9 +26,11 @@ const problems = []; // {board, panel, text}
 
 // The options that a dashboard's overrides may set.
 const registry = new FieldConfigOptionsRegistry(() =>
-  ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'color', 'thresholds', 'mappings', 'links'].map((id) => ({
-    id, path: id, name: id, isCustom: false, process: (v) => v, shouldApply: () => true, override: (v) => v, editor: () => null,
-  })));
+  ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'color', 'thresholds', 'mappings', 'links', 'custom.cellOptions']
+    .map((id) => ({
+      id, path: id.replace('custom.', ''), name: id, isCustom: id.startsWith('custom.'), process: (v) => v,
+      shouldApply: () => true, override: (v) => v, editor: () => null,
+    })));
 
 const legend = (format, labels) =>
   !format || format === '__auto'
@@ -44,7 +47,9 @@ async function ask(target) {
 // The table as the transformation "organize" leaves it.
 function tableFrame(panel, series) {
   const { excludeByName, indexByName, renameByName } = panel.transformations[0].options;
-  const names = Object.keys(indexByName).filter((n) => !excludeByName[n]).sort((a, b) => indexByName[a] - indexByName[b]);
+  const names = Object.keys(indexByName).filter((n) => !excludeByName[n])
+    .filter((n) => n === 'Value' || series.some((s) => n in s.metric)) // labels that no series has are no columns
+    .sort((a, b) => indexByName[a] - indexByName[b]);
   return toDataFrame({
     fields: names.map((name) => ({
       name: renameByName[name] ?? name,
@@ -78,7 +83,8 @@ async function framesOf(panel) {
       frames.push(...series.map((s) => seriesFrame(target, s)));
     }
   }
-  return frames.filter((f) => f.length && f.fields.some((x) => x.type === FieldType.number && x.values.some((v) => v !== null)));
+  const hasNumber = (field) => field.type === FieldType.number && field.values.some((v) => v !== null);
+  return frames.filter((frame) => frame.length && frame.fields.some(hasNumber));
 }
 
 function styled(panel, frames) {
@@ -105,13 +111,19 @@ function styled(panel, frames) {
 }
 
 function Body({ panel, frames, width, height }) {
-  if (!frames.length) return <div style={{ textAlign: 'center', marginTop: height / 3 }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
+  if (!frames.length) {
+    return <div style={{ textAlign: 'center', marginTop: height / 3 }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
+  }
   const data = styled(panel, frames);
   if (panel.type === 'stat') {
     return <div style={{ display: 'flex' }}>{data.map((frame, i) => {
       const field = frame.fields[1];
-      const value = { ...field.display(field.values[field.values.length - 1]), title: data.length > 1 || panel.options.textMode === 'value_and_name' ? getFieldDisplayName(field, frame, data) : undefined };
-      return <BigValue key={i} theme={theme} width={width / data.length} height={height} value={value} graphMode="none" colorMode="value" justifyMode="auto" textMode="auto" />;
+      const named = data.length > 1 || panel.options.textMode === 'value_and_name';
+      const value = {
+        ...field.display(field.values[field.values.length - 1]), title: named ? getFieldDisplayName(field, frame, data) : undefined,
+      };
+      return <BigValue key={i} theme={theme} width={width / data.length} height={height} value={value} graphMode="none"
+        colorMode="value" justifyMode="auto" textMode={panel.options.textMode ?? 'auto'} />;
     })}</div>;
   }
   if (panel.type === 'table') {
@@ -119,8 +131,9 @@ function Body({ panel, frames, width, height }) {
   }
   if (panel.type === 'timeseries') {
     const timeRange = { from: dateTime(from * 1000), to: dateTime(to * 1000) };
+    const legendOptions = { displayMode: LegendDisplayMode.List, placement: 'bottom', calcs: [], showLegend: true };
     return <TimeSeries frames={data} width={width} height={height} timeRange={{ ...timeRange, raw: timeRange }} timeZone="utc"
-      legend={{ displayMode: LegendDisplayMode.List, placement: 'bottom', calcs: [], showLegend: true }} />;
+      legend={legendOptions} />;
   }
   throw new Error(`panels of type ${panel.type} can't be drawn`);
 }
@@ -134,7 +147,11 @@ class Catch extends React.Component {
 
 function Board({ board, frames }) {
   const bottom = Math.max(...board.panels.map((p) => p.gridPos.y + p.gridPos.h));
-  return <div id={board.uid} className="board" style={{ position: 'relative', width: WIDTH, height: bottom * ROW + HEADER + GAP, background: theme.colors.background.canvas, color: theme.colors.text.primary }}>
+  const style = {
+    position: 'relative', width: WIDTH, height: bottom * ROW + HEADER + GAP, background: theme.colors.background.canvas,
+    color: theme.colors.text.primary,
+  };
+  return <div id={board.uid} className="board" style={style}>
     <h3 style={{ padding: '14px 16px', margin: 0 }}>{board.title}</h3>
     {board.panels.map((panel, i) => {
       const { x, y, w, h } = panel.gridPos;
@@ -142,7 +159,9 @@ function Board({ board, frames }) {
       return <div key={i} style={{ position: 'absolute', left: x * COLUMN + GAP / 2, top: y * ROW + HEADER, width, height }}>
         <Catch board={board.title} panel={panel}>
           <PanelChrome title={panel.title} description={panel.description} width={width} height={height}>
-            {(w2, h2) => <Catch board={board.title} panel={panel}><Body panel={panel} frames={frames[i]} width={w2} height={h2} /></Catch>}
+            {(innerWidth, innerHeight) => <Catch board={board.title} panel={panel}>
+              <Body panel={panel} frames={frames[i]} width={innerWidth} height={innerHeight} />
+            </Catch>}
           </PanelChrome>
         </Catch>
       </div>;
@@ -160,15 +179,14 @@ async function draw() {
       return found.length ? found : report('no data');
     })));
   }
-  const style = document.createElement('style'); // what Grafana's own global styles have
-  style.textContent = `* { box-sizing: border-box } button { color: inherit; font: inherit; background: none; border: 0; padding: 0 }`;
-  document.head.append(style);
-  document.body.style.cssText = 'margin: 0; font: 14px/1.5 Inter, Roboto, sans-serif; color: ' + theme.colors.text.primary;
+  document.body.style.margin = 0;
   createRoot(document.getElementById('root')).render(<ThemeContext.Provider value={theme}>
+    <GlobalStyles />
     {boards.map((board, i) => <Board key={board.uid} board={board} frames={frames[i]} />)}
   </ThemeContext.Provider>);
   await new Promise((done) => setTimeout(done, 3000));
-  return [...document.querySelectorAll('.board')].map((e) => ({ uid: e.id, top: Math.round(e.getBoundingClientRect().top + scrollY), height: e.offsetHeight }));
+  return [...document.querySelectorAll('.board')].map((e) =>
+    ({ uid: e.id, top: Math.round(e.getBoundingClientRect().top + scrollY), height: e.offsetHeight }));
 }
 
 draw().catch((e) => { problems.push({ board: '', panel: '', text: String(e.stack ?? e) }); return []; })
