@@ -31,7 +31,7 @@ var ErrClosed = errors.New("opensearch_bulk: the storage is closed")
 // Invariants:
 //   - The index lists exactly the entries that exist. A change of an entry and of the index is one transaction, so a
 //     crash leaves both or neither.
-//   - When Put, Remove or Replace returns nil, the change is as durable as the storage extension makes it (`fsync: true` for
+//   - When a change returns nil, it is as durable as the storage extension makes it (`fsync: true` for
 //     file_storage). When it returns an error, nothing has changed.
 //   - An id is never used twice, even after its entry is removed.
 //
