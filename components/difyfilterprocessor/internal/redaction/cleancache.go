@@ -14,7 +14,7 @@ import (
 type cleanTexts struct {
 	seed  maphash.Seed
 	slots [1024]cleanText
-	long  [64]cleanText
+	long  [256]cleanText
 }
 
 type cleanText struct {
@@ -26,7 +26,7 @@ type cleanText struct {
 const (
 	maxPlainLength  = 64 // of texts that are worth a look by isPlain
 	maxShortLength  = 4 << 10
-	maxCachedLength = 32 << 10
+	maxCachedLength = 16 << 10
 )
 
 // slot returns the slot of a text, and nil for a text that is not cached.
@@ -88,7 +88,7 @@ func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 	}
 	found := r.keys.find(key)
 	rule := &found
-	rule.key = key
+	rule.key, rule.plainStays = key, staysPlain(found)
 	if rule.name = key; r.set.Secrets {
 		rule.name, _ = r.scrub(key, viewKept)
 	}
@@ -100,12 +100,12 @@ func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 
 // scrub is Redactor.scrub with a cache.
 func (m *cleanCache) scrub(r *Redactor, text string, v view) (string, found) {
-	if len(text) <= maxPlainLength && len(r.set.SecretPatterns) == 0 && isPlain(text) {
+	if r.isPlain(text) {
 		return text, 0
 	}
 	slot := m.texts.slot(text)
-	if slot != nil && slot.view == v && slot.text == text {
-		return text, 0
+	if slot != nil && (slot.view == v || slot.view == viewText) && slot.text == text {
+		return text, 0 // viewText cuts whatever another view cuts
 	}
 	clean, rules := r.scrub(text, v)
 	if rules == 0 && slot != nil {
