@@ -133,7 +133,7 @@ render() {
   rm -rf "$render_modules"
   mkdir -p "$render_modules"
   cp "$root/tests/render/package.json" "$render_lock" "$render_modules"
-  npm_quietly "$render_modules" ci
+  npm_quietly "$render_modules" ci --legacy-peer-deps # @grafana/data names an older React than @grafana/ui works with
   cp "$render_lock" "$render_modules/.complete"
 }
 

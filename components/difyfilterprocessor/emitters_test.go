@@ -5,6 +5,7 @@ package difyfilterprocessor
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -125,21 +126,22 @@ func TestSpansOfOtherEmitters(t *testing.T) {
 			kv{"service.name": "y", "logfire.version": "4"}, "pydantic-ai", "chat m", nil, "agent_backend", "chat m", false,
 		},
 		"enterprise": {
-			kv{"service.name": "dify", "host.name": "h"}, "dify.enterprise", "dify.node.execution",
-			kv{"dify.node.status": "succeeded"}, "", "dify.node.execution", false,
+			kv{"service.name": "dify", "host.name": "h"},
+			"dify.enterprise", "dify.node.execution",
+			kv{"dify.node.status": "succeeded"},
+			"", "dify.node.execution", false,
 		},
 		"failed node": {
-			kv{"service.name": "dify", "host.name": "h"}, "dify.enterprise", "dify.node.execution",
-			kv{"dify.node.status": "failed"}, "", "dify.node.execution", true,
+			kv{"service.name": "dify", "host.name": "h"},
+			"dify.enterprise", "dify.node.execution",
+			kv{"dify.node.status": "failed"},
+			"", "dify.node.execution", true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := spanSpec{id: 1, scope: tt.scope, name: tt.span, kind: internalSpan, kv: kv{}}
-			for _, m := range []kv{ids, tt.more} {
-				for key, value := range m {
-					spec.kv[key] = value
-				}
-			}
+			maps.Copy(spec.kv, ids)
+			maps.Copy(spec.kv, tt.more)
 			td := newHarness(t).traces(t, batchOf(tt.res, spec))
 			span := byID(td, 1)
 			assertOfRun(t, span.Span)

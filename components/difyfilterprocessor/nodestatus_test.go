@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 )
 
-func ended(id byte, kind string, more kv) spanSpec {
-	span := node(id, 5, kind)
+func ended(kind string, more kv) spanSpec {
+	span := node(8, 5, kind)
 	span.ok = true
 	span.kv["gen_ai.span.kind"] = "TASK"
 	maps.Copy(span.kv, more)
@@ -28,13 +28,13 @@ func TestFailedNodes(t *testing.T) {
 		batches [][]spanSpec
 		failed  bool // the node with ID 8
 	}{
-		"without output":         {[][]spanSpec{{start, ended(8, "code", kv{"input.value": "{}"})}}, true},
-		"HTTP has no input":      {[][]spanSpec{{start, ended(8, "http-request", nil)}}, true},
-		"HTTP in a later batch":  {[][]spanSpec{{start}, {ended(8, "http-request", nil)}}, true},
-		"with output":            {[][]spanSpec{{start, ended(8, "llm", kv{"output.value": "{}"})}}, false},
-		"no content is exported": {[][]spanSpec{{ended(8, "http-request", nil)}}, false},
-		"human input":            {[][]spanSpec{{start, ended(8, "human-input", nil)}}, false},
-		"assigner":               {[][]spanSpec{{start, ended(8, "assigner", kv{"input.value": "{}"})}}, false},
+		"without output":         {[][]spanSpec{{start, ended("code", kv{"input.value": "{}"})}}, true},
+		"HTTP has no input":      {[][]spanSpec{{start, ended("http-request", nil)}}, true},
+		"HTTP in a later batch":  {[][]spanSpec{{start}, {ended("http-request", nil)}}, true},
+		"with output":            {[][]spanSpec{{start, ended("llm", kv{"output.value": "{}"})}}, false},
+		"no content is exported": {[][]spanSpec{{ended("http-request", nil)}}, false},
+		"human input":            {[][]spanSpec{{start, ended("human-input", nil)}}, false},
+		"assigner":               {[][]spanSpec{{start, ended("assigner", kv{"input.value": "{}"})}}, false},
 		"before Dify 1.12": {[][]spanSpec{{start, {
 			id: 8, parent: 5, scope: scopeNodes, name: "x", kind: internalSpan, ok: true,
 			kv: kv{"node.id": "n", "node.type": "code"},

@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package containerlog turns log lines into log records: lines of containers, as Docker's fluentd logging driver, Fluent
-// Bit in Kubernetes or the filelog receiver send them, and lines of files.
+// Package containerlog turns log lines into log records: lines of containers, as Docker's fluentd logging driver,
+// Fluent Bit in Kubernetes or the filelog receiver send them, and lines of files.
 package containerlog
 
 import (

@@ -70,8 +70,10 @@ var (
 	fluentBitKeys = []string{fluentBitMap, fluentBitStream, fluentBitTag, "logtag", "time"}
 	// fluentBitNames has the keys of the map with their names in the semantic conventions.
 	fluentBitNames = []attribute{
-		{"pod_name", string(conventions.K8SPodNameKey)}, {"pod_id", string(conventions.K8SPodUIDKey)},
-		{"namespace_name", string(conventions.K8SNamespaceNameKey)}, {"host", string(conventions.K8SNodeNameKey)},
+		{"pod_name", string(conventions.K8SPodNameKey)},
+		{"pod_id", string(conventions.K8SPodUIDKey)},
+		{"namespace_name", string(conventions.K8SNamespaceNameKey)},
+		{"host", string(conventions.K8SNodeNameKey)},
 		{"container_name", string(conventions.K8SContainerNameKey)},
 		{"container_image", string(conventions.ContainerImageNameKey)},
 	}

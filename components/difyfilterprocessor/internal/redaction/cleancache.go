@@ -9,13 +9,16 @@ import (
 )
 
 // cleanTexts caches texts in which nothing was found. Dify's statements, addresses, names and stack traces repeat, and
-// comparing a text is much cheaper than searching it. Each text has one slot, which another text may take over, so that
-// the cache neither grows nor allocates. Long texts have fewer slots, which bounds the memory.
+// comparing a text is much cheaper than searching it. Each text may be in one pair of slots, whose older text makes room
+// for it, so that the cache neither grows nor allocates. Long texts have fewer slots, which bounds the memory.
 type cleanTexts struct {
 	seed  maphash.Seed
-	slots [1024]cleanText
-	long  [64]cleanText
+	short [512]cleanPair
+	long  [128]cleanPair
 }
+
+// cleanPair has the newer text first.
+type cleanPair [2]cleanText
 
 type cleanText struct {
 	text   string
@@ -26,18 +29,37 @@ type cleanText struct {
 const (
 	maxPlainLength  = 64 // of texts that are worth a look by isPlain
 	maxShortLength  = 4 << 10
-	maxCachedLength = 32 << 10
+	maxCachedLength = 16 << 10
 )
 
-// slot returns the slot of a text, and nil for a text that is not cached.
-func (c *cleanTexts) slot(text string) *cleanText {
+// pair returns the slots of a text, and nil for a text that is not cached.
+func (c *cleanTexts) pair(text string) *cleanPair {
 	switch {
 	case len(text) > maxCachedLength:
 		return nil
 	case len(text) > maxShortLength:
 		return &c.long[maphash.String(c.seed, text)%uint64(len(c.long))]
 	}
-	return &c.slots[maphash.String(c.seed, text)%uint64(len(c.slots))]
+	return &c.short[maphash.String(c.seed, text)%uint64(len(c.short))]
+}
+
+// has reports whether a text is clean in a view. What is clean in viewText is clean in the views that cut less.
+func (p *cleanPair) has(text, system string, v view) bool {
+	if p == nil {
+		return false
+	}
+	for i := range p {
+		if t := &p[i]; (t.view == v || t.view == viewText && v != viewStatement) && t.system == system && t.text == text {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *cleanPair) add(text, system string, v view) {
+	if p != nil {
+		p[1], p[0] = p[0], cleanText{text: text, system: system, view: v}
+	}
 }
 
 // cachePool has one cache for each concurrent batch, so that batches do not wait for each other.
@@ -88,7 +110,7 @@ func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 	}
 	found := r.keys.find(key)
 	rule := &found
-	rule.key = key
+	rule.key, rule.plainStays = key, staysPlain(found)
 	if rule.name = key; r.set.Secrets {
 		rule.name, _ = r.scrub(key, viewKept)
 	}
@@ -100,24 +122,24 @@ func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 
 // scrub is Redactor.scrub with a cache.
 func (m *cleanCache) scrub(r *Redactor, text string, v view) (string, found) {
-	if len(text) <= maxPlainLength && len(r.set.SecretPatterns) == 0 && isPlain(text) {
+	if r.isPlain(text) {
 		return text, 0
 	}
-	slot := m.texts.slot(text)
-	if slot != nil && slot.view == v && slot.text == text {
+	known := m.texts.pair(text)
+	if known.has(text, "", v) {
 		return text, 0
 	}
 	clean, rules := r.scrub(text, v)
-	if rules == 0 && slot != nil {
-		*slot = cleanText{text: text, view: v}
+	if rules == 0 {
+		known.add(text, "", v)
 	}
 	return clean, rules
 }
 
 // scrubStatement removes the literals of a statement, and its secrets.
 func (m *cleanCache) scrubStatement(r *Redactor, statement, system string) (string, found) {
-	slot := m.texts.slot(statement)
-	if slot != nil && slot.view == viewStatement && slot.system == system && slot.text == statement {
+	known := m.texts.pair(statement)
+	if known.has(statement, system, viewStatement) {
 		return statement, 0
 	}
 	bare, found := withoutLiterals(statement, system)
@@ -125,8 +147,8 @@ func (m *cleanCache) scrubStatement(r *Redactor, statement, system string) (stri
 	if found {
 		rules.add(ruleSQL)
 	}
-	if rules == 0 && slot != nil {
-		*slot = cleanText{text: statement, system: system, view: viewStatement}
+	if rules == 0 {
+		known.add(statement, system, viewStatement)
 	}
 	return clean, rules
 }

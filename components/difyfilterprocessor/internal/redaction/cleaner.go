@@ -40,6 +40,9 @@ func (c *cleaner) entries(m pcommon.Map) {
 	removed, renamed := false, false
 	for key, v := range m.All() {
 		rule := c.cache.rule(c.redactor, key)
+		if rule.plainStays && rule.name == key && v.Type() == pcommon.ValueTypeStr && c.redactor.isPlain(v.Str()) {
+			continue
+		}
 		if by, goes := c.removes(rule, v, m); goes {
 			c.tally.RemoveKey(by, rule.name)
 			removed = c.changed(by, rule.name) || removed

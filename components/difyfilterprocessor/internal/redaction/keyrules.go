@@ -15,6 +15,17 @@ type keyRule struct {
 	action string // configured by the operator; it takes precedence over the class
 	key    string
 	name   string // the key without secrets
+	// plainStays is true if a plain text stays as it is.
+	plainStays bool
+}
+
+// staysPlain reports whether a text in which the scanner finds nothing stays as it is.
+func staysPlain(rule keyRule) bool {
+	switch rule.class {
+	case unknown, safe, nested, url, identity:
+		return rule.action == "" || rule.action == ActionKeep
+	}
+	return false
 }
 
 // keyRules finds the rule for each key.

@@ -36,6 +36,12 @@ func (r *Redactor) scrub(text string, v view) (string, found) {
 	return text, all
 }
 
+// isPlain reports whether a short text can't be changed. Most are a word or a number.
+func (r *Redactor) isPlain(text string) bool {
+	return len(text) <= maxPlainLength && len(r.set.SecretPatterns) == 0 && isPlain(text) &&
+		!isStructuredText(text)
+}
+
 // maxPasses is only reached if a pattern of the operator matches the mask.
 const maxPasses = 8
 

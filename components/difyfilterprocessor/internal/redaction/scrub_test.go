@@ -28,6 +28,10 @@ func TestScrubFindsSecrets(t *testing.T) {
 			"Error: 401 Incorrect API key provided: zq81mmk2ppx0. Find it in",
 			"Error: 401 Incorrect API key provided: ***. Find it in",
 		},
+		"secret in a statement that is quoted": {
+			"[SQL: ALTER ROLE x SET token=zq81mmk2ppx0]", "[SQL: ALTER ROLE x SET token=***]",
+		},
+		"secret in a line that is quoted": {"LINE 1: SET token=zq81mmk2ppx0", "LINE 1: SET token=***"},
 		"Dify's failed request": {
 			"Request to URL http://a:1/z?q=what he asked, twice failed on attempt 1: [Errno 111]",
 			"Request to URL http://a:1/z?*** failed on attempt 1: [Errno 111]",

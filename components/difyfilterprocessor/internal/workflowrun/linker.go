@@ -99,7 +99,7 @@ func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time)
 	}
 	b := &batch{
 		traces: l.traces, tenants: l.tenants, paused: l.paused, owner: l.owner, now: now,
-		index: map[attrs.SpanKey]int{}, spans: make([]linkSpan, 0, td.SpanCount()),
+		index: make(map[attrs.SpanKey]int, td.SpanCount()), spans: make([]linkSpan, 0, td.SpanCount()),
 	}
 	if !l.wholeTraces {
 		b.traces = expiring.NewMap[pcommon.TraceID, *traceRuns](td.SpanCount()*2, time.Hour) // of this batch only
