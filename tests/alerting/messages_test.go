@@ -130,7 +130,9 @@ func TestMessages(t *testing.T) {
 	texts["wecom"] = wecom.Text.Content
 
 	for name, text := range texts {
-		for _, part := range []string{"It means this.", "Since 2026-11-30 03:00 UTC", "First step, the runbook: " + book, "Dashboard: " + board} {
+		for _, part := range []string{
+			"It means this.", "Since 2026-11-30 03:00 UTC", "First step, the runbook: " + book, "Dashboard: " + board,
+		} {
 			assert.Contains(t, text, part, name)
 		}
 	}

@@ -35,7 +35,7 @@ const (
 var (
 	largeFiles = map[string]string{} // by path from the root of the repository
 	// By package path below components/ and type.
-	largeTypes = map[string]string{
+	largeTypes = map[string]string{ //nolint:gosec // passes are no passwords
 		"difyfilterprocessor.passes":                 "a method for each pass in the three lists of processor.go",
 		"difyfilterprocessor/internal/limits.cutter": "a method for each kind of value and data point: pdata has no common type",
 		"sentryexporter/internal/waiting.Store":      "errors of runs, of log lines and of calls wait under one lock",
