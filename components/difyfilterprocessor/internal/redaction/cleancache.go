@@ -9,8 +9,8 @@ import (
 )
 
 // cleanTexts caches texts in which nothing was found. Dify's statements, addresses, names and stack traces repeat, and
-// comparing a text is much cheaper than searching it. Each text may be in one pair of slots, whose older text makes room
-// for it, so that the cache neither grows nor allocates. Long texts have fewer slots, which bounds the memory.
+// comparing a text is much cheaper than searching it. Each text may be in one pair of slots, whose older text makes
+// room for it, so that the cache neither grows nor allocates. Long texts have fewer slots, which bounds the memory.
 type cleanTexts struct {
 	seed  maphash.Seed
 	short [512]cleanPair
