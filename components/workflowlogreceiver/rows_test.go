@@ -5,6 +5,7 @@ package workflowlogreceiver
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,8 +202,11 @@ func (d *database) createRole(t *testing.T, role string) {
 // grant gives a role the privileges that the README lists.
 func (d *database) grant(t *testing.T, role string) {
 	t.Helper()
-	for _, table := range append(source.Required, source.Optional) {
+	for _, table := range append(source.Required, source.Optional, source.OptionalNodes) {
 		columns := " (" + table.Columns + ")"
+		if d.driver == driverMySQL {
+			columns = " (`" + strings.ReplaceAll(table.Columns, ", ", "`, `") + "`)"
+		}
 		if table.Table == "workflow_app_logs" { // ctid cannot be granted as a column
 			columns = ""
 		}

@@ -143,7 +143,9 @@ func (l *load) note(x *traffic.Exchange) {
 		l.emitted.note(b.Traces)
 		batches = append(batches, b.Traces)
 	}
-	l.emitted.handled += handledCalls(batches)
+	handled := handledCalls(batches) // not among the expected exceptions of simulated traffic
+	l.emitted.handled += handled
+	l.emitted.Exceptions += handled
 	if x.Run != nil {
 		l.emitted.runs[x.Run.Run.ID] = &runOutcome{
 			status: x.Run.Outcome.Status, withoutException: x.Expected.WithoutException > 0,
