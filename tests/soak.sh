@@ -18,7 +18,7 @@ suites=(
   "sentry       ./sentry"
   "scale        ./scale ./kubernetes"
   "difyfilter   ./difyfilter"
-  "alerting     ./alerting"
+  "alerting     ./alerting ./render"
   "compose      ./compose ./image ./difyenv"
   "upgrade      ./upgrade ./ocb"
   "hostile      ./hostile"
