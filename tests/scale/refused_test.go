@@ -101,7 +101,9 @@ func TestTooLargeForTheGatewayIsCounted(t *testing.T) {
 	gateway := r.gateways[0]
 	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(span(t, 1))
 	require.NoError(t, err)
-	td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("note", incompressible(200_000))
+	event := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Events().AppendEmpty()
+	event.SetName("exception")
+	event.Attributes().PutStr("exception.stacktrace", incompressible(200_000)) // dify_filter keeps it
 	require.Equal(t, http.StatusOK, export(t, gateway.OTLPHTTP, "traces", protobuf, tracesProto(t, td)))
 	gateway.expectLog(t, "kafka record exceeds max message size", `"max_message_bytes": 100000`)
 	var others []string

@@ -52,7 +52,7 @@ func TestReplayGivesTheSameDocuments(t *testing.T) {
 	}
 	assert.Equal(t, 22, perIndex["workflow-logs"])
 	assert.Greater(t, perIndex["dify-traces"], 5000)
-	assert.Greater(t, perIndex["dify-logs"], 500)
+	assert.Greater(t, perIndex["dify-logs"], 450) // what a worker prints at its start is one record
 }
 
 // recordDay sends all recordings to Kafka: spans, log lines of containers, and the runs of a database.
