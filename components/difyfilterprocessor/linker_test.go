@@ -317,6 +317,17 @@ func TestResumedRuns(t *testing.T) {
 			assert.Equal(t, 6, want)
 		})
 	}
+	t.Run("each trace alone", func(t *testing.T) {
+		for _, change := range []func(*Config){
+			func(cfg *Config) { cfg.Memory.MaxProcesses = 0 }, func(cfg *Config) { cfg.WholeTraces = false },
+		} {
+			b := newHarness(t, change)
+			b.traces(t, batchOf(difyProcess(1), before...))
+			for _, span := range spansOf(b.traces(t, batchOf(difyProcess(1), after...))) {
+				assert.False(t, attrs.Has(span.Attributes(), difysemconv.AttrWorkflowRunID))
+			}
+		}
+	})
 	t.Run("not known", func(t *testing.T) {
 		for _, span := range spansOf(newHarness(t).traces(t, batchOf(difyProcess(1), after...))) {
 			assert.False(t, attrs.Has(span.Attributes(), difysemconv.AttrWorkflowRunID))

@@ -35,7 +35,7 @@ func (r *rig) checkLines(t *testing.T, env []map[string]string) {
 	api, err := load(t, options{files: []string{file, "examples/dify-logs.compose.yaml"}}).GetService("api")
 	require.NoError(t, err)
 	mountPoint := r.engine.Docker(t, "volume", "inspect", "--format", "{{.Mountpoint}}", r.volumes["fluent"])
-	// A second collector stands in for Dify's API: it writes lines, and continues to run without any server.
+	// A second collector is the sender in place of Dify's API: it writes lines, and continues to run without any server.
 	args := []string{"run", "--detach", "--network", "none", "--log-driver", api.Logging.Driver}
 	for name, value := range api.Logging.Options {
 		value = strings.Replace(value, "/var/lib/docker/volumes/"+folder.Name+"/_data", mountPoint, 1)

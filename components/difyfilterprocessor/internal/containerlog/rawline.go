@@ -28,19 +28,16 @@ func rawLineOf(res pcommon.Map, record plog.LogRecord) (rawLine, bool) {
 	if record.Body().Type() != pcommon.ValueTypeStr {
 		return rawLine{}, false
 	}
-	raw := rawLine{
-		text: logline.StripColors(strings.TrimRight(record.Body().Str(), "\r\n")),
-		at:   record.Timestamp(), attributes: record.Attributes(), res: res,
-	}
+	raw := rawLine{at: record.Timestamp(), attributes: record.Attributes(), res: res}
 	switch {
 	case raw.readDocker(), raw.readFluentBit():
-		return raw, true
 	case record.SeverityNumber() == plog.SeverityNumberUnspecified && raw.readFile():
 		if raw.at == 0 {
 			raw.at = record.ObservedTimestamp()
 		}
-		return raw, true
 	default:
 		return rawLine{}, false
 	}
+	raw.text = logline.StripColors(strings.TrimRight(record.Body().Str(), "\r\n"))
+	return raw, true
 }

@@ -63,11 +63,12 @@ const (
 	fluentBitMap    = "kubernetes"
 	fluentBitStream = "stream"
 	fluentBitTag    = "_p"
-	partialTag      = "P" // of CRI: the line goes on
+	criTag          = "logtag" // also of filelog's container parser
+	partialTag      = "P"      // of CRI: the line goes on
 )
 
 var (
-	fluentBitKeys = []string{fluentBitMap, fluentBitStream, fluentBitTag, "logtag", "time"}
+	fluentBitKeys = []string{fluentBitMap, fluentBitStream, fluentBitTag, criTag, "time"}
 	// fluentBitNames has the keys of the map with their names in the semantic conventions.
 	fluentBitNames = []attribute{
 		{"pod_name", string(conventions.K8SPodNameKey)},
@@ -106,7 +107,7 @@ func (raw *rawLine) readFluentBit() bool {
 		}
 	}
 	raw.partial = attrs.Text(raw.attributes, fluentBitTag) == partialTag ||
-		attrs.Text(raw.attributes, "logtag") == partialTag
+		attrs.Text(raw.attributes, criTag) == partialTag
 	return true
 }
 
@@ -132,10 +133,9 @@ func fluentBitFields(attributes pcommon.Map) func(key string) string {
 const (
 	filePath = string(conventions.LogFilePathKey)
 	fileName = string(conventions.LogFileNameKey)
-	fileTag  = "logtag"
 )
 
-var fileKeys = []string{filePath, fileName, fileTag, "time"}
+var fileKeys = []string{filePath, fileName, criTag, "time"}
 
 func (raw *rawLine) readFile() bool {
 	file := attrs.Text(raw.attributes, filePath)
@@ -155,7 +155,7 @@ func (raw *rawLine) readFile() bool {
 		raw.name = name
 		raw.instance = attrs.Text(raw.res, string(conventions.K8SPodUIDKey)) + "/" + name
 	}
-	raw.partial = attrs.Text(raw.attributes, fileTag) == partialTag
+	raw.partial = attrs.Text(raw.attributes, criTag) == partialTag
 	return true
 }
 

@@ -5,7 +5,6 @@ package spanrepair
 
 import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	conventions "go.opentelemetry.io/otel/semconv/v1.40.0"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 )
@@ -20,8 +19,7 @@ func SetEnterpriseStatus(spans ptrace.SpanSlice) {
 		for _, key := range [...]string{"dify.workflow.status", "dify.node.status"} {
 			switch attrs.Text(span.Attributes(), key) {
 			case "failed", "exception":
-				span.Status().SetCode(ptrace.StatusCodeError)
-				attrs.PutAbsent(span.Attributes(), attrs.ErrorType, conventions.ErrorTypeOther.Value.AsString())
+				setFailed(span)
 			}
 		}
 	}

@@ -67,6 +67,11 @@ func (*NodeStatus) Repair(span ptrace.Span, exporting bool) {
 		return
 	}
 	attrs.PutAbsent(attributes, difysemconv.AttrOriginalStatus, "OK")
-	attrs.PutAbsent(attributes, attrs.ErrorType, conventions.ErrorTypeOther.Value.AsString())
+	setFailed(span)
+}
+
+// setFailed sets the status ERROR of a span whose error is not known.
+func setFailed(span ptrace.Span) {
+	attrs.PutAbsent(span.Attributes(), attrs.ErrorType, conventions.ErrorTypeOther.Value.AsString())
 	span.Status().SetCode(ptrace.StatusCodeError)
 }

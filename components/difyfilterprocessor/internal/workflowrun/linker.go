@@ -29,7 +29,8 @@ const (
 type Settings struct {
 	// MaxTraces bounds the number of traces whose runs are remembered.
 	MaxTraces int
-	// MaxApps bounds the number of apps whose tenant is remembered.
+	// MaxApps bounds the number of apps whose tenant, and of waiting runs whose ID, are remembered. With 0, the IDs of a
+	// trace depend on that trace alone.
 	MaxApps int
 	// TTL is the minimum time for which a trace or an app is remembered, as long as there is room.
 	TTL time.Duration
@@ -86,7 +87,7 @@ func NewLinker(set Settings) *Linker {
 		owner:       set.Owner,
 		traces:      expiring.NewMap[pcommon.TraceID, *traceRuns](set.MaxTraces, set.TTL),
 		tenants:     expiring.NewMap[string, string](set.MaxApps, set.TTL),
-		paused:      expiring.NewMap[string, pausedRun](set.MaxTraces, max(set.TTL, waitTime)),
+		paused:      expiring.NewMap[string, pausedRun](set.MaxApps, max(set.TTL, waitTime)),
 	}
 }
 
@@ -111,8 +112,8 @@ func (l *Linker) Link(td ptrace.Traces, origins []emitter.Origin, now time.Time)
 	for i := range b.spans {
 		b.setRun(i)
 	}
-	b.linkResumed()
 	if l.wholeTraces {
+		b.linkResumed()
 		b.setAncestors()
 	}
 	for i := range b.spans {
