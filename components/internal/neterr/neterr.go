@@ -59,7 +59,7 @@ func (s Server) Hint(err error) string {
 	case has("certificate"):
 		return fmt.Sprintf("the server's certificate was not accepted; set %s to its certificate authority, and use "+
 			"the host name that the certificate has", s.Trust)
-	case has("EOF", "connection reset by peer", "malformed HTTP", "broken pipe"):
+	case has("EOF", "connection reset by peer", "malformed HTTP", "broken pipe", "server closed idle connection"):
 		return fmt.Sprintf("the connection was closed; if the server uses TLS, use %s, else check the port", s.Secure)
 	case has("i/o timeout", "deadline exceeded", "Timeout exceeded", "no route to host", "network is unreachable"):
 		return "no response; check the address, and firewalls between here and there"

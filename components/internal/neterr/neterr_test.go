@@ -85,6 +85,12 @@ func TestExplain(t *testing.T) {
 			require.ErrorIs(t, explained, tt.err)
 		})
 	}
+	// Which of these a server that closes at once causes depends on who is faster.
+	for _, text := range []string{
+		"EOF", "read: connection reset by peer", "write: broken pipe", "http: server closed idle connection",
+	} {
+		assert.Contains(t, server.Hint(errors.New(text)), "the connection was closed", text)
+	}
 	other := errors.New("status 403")
 	assert.Equal(t, other, server.Explain(other))
 	require.ErrorIs(t, server.Explain(io.EOF), io.EOF)
