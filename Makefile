@@ -51,7 +51,7 @@ $(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go)
 	@touch $@
 
 .PHONY: exporter
-exporter: $(EXPORTER)/.written ## Write the adapted copies of stock exporters that distro/ and tests/ need
+exporter: $(EXPORTER)/.written ## Write the adapted copies of stock modules that distro/ and tests/ need
 
 .PHONY: check-exporter
 check-exporter: ## Fail if a version of the OpenSearch exporter is served that needs no adaptation

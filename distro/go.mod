@@ -382,4 +382,6 @@ replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opens
 
 replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter => ../.cache/make-exporter/kafkaexporter
 
+replace go.opentelemetry.io/collector/exporter/exporterhelper => ../.cache/make-exporter/exporterhelper
+
 replace go.opentelemetry.io/collector => go.opentelemetry.io/collector v0.165.0

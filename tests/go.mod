@@ -210,3 +210,6 @@ replace github.com/otelcol-dify/otelcol-dify/testkit => ../testkit
 
 // The stock exporter, adapted to the collector's version by `make exporter`.
 replace github.com/open-telemetry/opentelemetry-collector-contrib/exporter/opensearchexporter => ../.cache/make-exporter/opensearchexporter
+
+// The stock module, whose persistent queue survives a full disk.
+replace go.opentelemetry.io/collector/exporter/exporterhelper => ../.cache/make-exporter/exporterhelper

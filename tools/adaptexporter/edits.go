@@ -68,6 +68,94 @@ var kafkaEdits = []edit{
 	},
 }
 
+const persistentQueue = "internal/queue/persistent_queue.go"
+
+// helperEdits let a persistent queue survive a disk that is full for a while (core#7198, core#8963) and a second crash
+// at its start. The stock queue
+//   - keeps the size of a request that could not be written: after enough of them it rejects everything, also when
+//     there is space again, until a restart;
+//   - skips a request that it could read, but whose dispatch it could not write down: it is lost;
+//   - forgets a request that it could not delete: its data stays in the file;
+//   - deletes the requests that were in flight at a crash before it writes them again: a second crash or a full disk
+//     at that moment loses them. From the copy they may be sent twice.
+var helperEdits = []edit{
+	{
+		file: persistentQueue,
+		old:  "\tstopped         bool\n",
+		new: "\tstopped         bool\n" +
+			"\tundeleted       []*storage.Operation // deletions that failed, for the next one\n",
+	},
+	{
+		file: persistentQueue,
+		old:  "\tpq.metadata.ItemsSize += pq.itemsSizer.Sizeof(req)\n",
+		new: "\twriteIndex, itemsSize, bytesSize := pq.metadata.WriteIndex, pq.metadata.ItemsSize, pq.metadata.BytesSize\n" +
+			"\tpq.metadata.ItemsSize += pq.itemsSizer.Sizeof(req)\n",
+	},
+	{
+		file: persistentQueue,
+		old:  "\treturn pq.putInternal(ctx, req)\n",
+		new: "\terr := pq.putInternal(ctx, req)\n" +
+			"\tif err != nil {\n" +
+			"\t\tpq.metadata.WriteIndex, pq.metadata.ItemsSize, pq.metadata.BytesSize = writeIndex, itemsSize, bytesSize\n" +
+			"\t}\n" +
+			"\treturn err\n",
+	},
+	{
+		file: persistentQueue,
+		old:  "\tif err == nil {\n\t\trestoredCtx, req, err = pq.encoding.Unmarshal(getOp.Value)\n",
+		new: "\tif err == nil || len(getOp.Value) > 0 { // read, even if not written down\n" +
+			"\t\trestoredCtx, req, err = pq.encoding.Unmarshal(getOp.Value)\n",
+	},
+	{
+		file: persistentQueue,
+		old:  "\terr = pq.client.Batch(ctx, setOp, deleteOp)\n\tif err == nil {\n",
+		new: "\tpq.undeleted = append(pq.undeleted, deleteOp)\n" +
+			"\terr = pq.client.Batch(ctx, append([]*storage.Operation{setOp}, pq.undeleted...)...)\n" +
+			"\tif err == nil {\n" +
+			"\t\tpq.undeleted = nil\n",
+	},
+	{
+		file: persistentQueue,
+		old: "\t\tpq.enqueueNotDispatchedReqs(ctx, pq.metadata.CurrentlyDispatchedItems)\n" +
+			"\t\tpq.metadata.CurrentlyDispatchedItems = nil\n",
+		new: "\t\tpq.enqueueNotDispatchedReqs(ctx, pq.metadata.CurrentlyDispatchedItems)\n",
+	},
+	{
+		file: persistentQueue,
+		old: "\tretrieveErr := pq.client.Batch(ctx, retrieveBatch...)\n" +
+			"\tcleanupErr := pq.client.Batch(ctx, cleanupBatch...)\n\n" +
+			"\tif cleanupErr != nil {\n" +
+			"\t\tpq.logger.Debug(\"Failed cleaning items left by consumers\", zap.Error(cleanupErr))\n" +
+			"\t}\n\n",
+		new: "\tretrieveErr := pq.client.Batch(ctx, retrieveBatch...)\n",
+	},
+	{
+		file: persistentQueue,
+		old:  "\terrCount := 0\n\tfor _, op := range retrieveBatch {\n",
+		new:  "\terrCount := 0\n\tvar left []uint64\n\tfor i, op := range retrieveBatch {\n",
+	},
+	{
+		file: persistentQueue,
+		old:  "\t\tif pq.putInternal(reqCtx, req) != nil { //nolint:contextcheck\n\t\t\terrCount++\n\t\t}\n\t}\n",
+		new: "\t\twriteIndex := pq.metadata.WriteIndex\n" +
+			"\t\tif pq.putInternal(reqCtx, req) != nil { //nolint:contextcheck\n" +
+			"\t\t\terrCount++\n" +
+			"\t\t\tpq.metadata.WriteIndex = writeIndex\n" +
+			"\t\t\tleft = append(left, dispatchedItems[i])\n" +
+			"\t\t\tcleanupBatch[i] = storage.GetOperation(op.Key) // it stays for the next start\n" +
+			"\t\t}\n\t}\n" +
+			"\tpq.metadata.CurrentlyDispatchedItems = left\n" +
+			"\tmetadataBuf, err := proto.Marshal(&pq.metadata)\n" +
+			"\tif err == nil {\n" +
+			"\t\terr = pq.client.Batch(ctx, append(cleanupBatch, storage.SetOperation(metadataKey, metadataBuf))...)\n" +
+			"\t}\n" +
+			"\tif err != nil {\n" +
+			"\t\tpq.undeleted = cleanupBatch\n" +
+			"\t\tpq.logger.Warn(\"Failed cleaning items left by consumers\", zap.Error(err))\n" +
+			"\t}\n",
+	},
+}
+
 // adapt applies the module's edits to its files, by path. Each place must be there exactly once: anything else
 // means that the module is not the one that the edits were written for.
 func (m module) adapt(files map[string]string) error {

@@ -1,10 +1,11 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command adaptexporter writes copies of two stock exporters that differ from them in a few lines:
+// Command adaptexporter writes copies of three stock modules that differ from them in a few lines:
 //   - OpenSearch: the newest version that the module proxy serves is older than the collector, whose API has changed
 //     since. The copy compiles with it.
 //   - Kafka: the copy retries what Kafka rejects because of its own settings, instead of dropping it.
+//   - exporterhelper: a persistent queue of the copy loses nothing while its disk is full, and recovers by itself.
 //
 // A copy differs from its module in the places that edits.go names, and in nothing else; it is never committed.
 //
@@ -29,8 +30,8 @@ func main() {
 		"only report whether a version of the OpenSearch exporter up to this `version` of the collector is served")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: adaptexporter -out FOLDER | -check VERSION\n\n"+
-			"Writes adapted copies of the stock OpenSearch and Kafka exporters to FOLDER: the targets of `replaces` lines\n"+
-			"in an ocb builder file.\n\n")
+			"Writes adapted copies of the stock OpenSearch and Kafka exporters and of exporterhelper to FOLDER: the targets\n"+
+			"of `replaces` lines in an ocb builder file.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -41,7 +41,13 @@ var (
 		sum:     "h1:asFki9ZI/w41ZQ/Yqr3vFWToEcbMmUwqhftQJ41pmo4=",
 		edits:   kafkaEdits,
 	}
-	modules = []module{openSearch, kafka}
+	helper = module{
+		path:    "go.opentelemetry.io/collector/exporter/exporterhelper",
+		version: "v0.165.0",
+		sum:     "h1:MDULG3NJ0geYpqRKPjy/kYyEGv55MzOOWoI4Mo7HW+w=",
+		edits:   helperEdits,
+	}
+	modules = []module{openSearch, kafka, helper}
 )
 
 // download returns the path of the module's archive in Go's module cache, where go puts it if it is not there. It is
