@@ -20,6 +20,10 @@ import (
 // and after twice that at the latest.
 const ttl = 10 * time.Minute
 
+// bytesPerSeries is the size of a point with its metric's name and description up to which it counts as one series.
+// With the default of max_series it bounds a scrape, and what is kept here, to about 100 MB.
+const bytesPerSeries = 1024
+
 // Bound knows the series of one pipeline. What is known is never dropped in favor of what is new. It is safe for
 // concurrent use.
 type Bound struct {
@@ -30,7 +34,7 @@ type Bound struct {
 	mu        sync.Mutex // guards all below
 	series    aged[uint64, point]
 	processes aged[uint64, struct{}]
-	names     aged[string, string] // name of a family, or of a series of it -> its family
+	names     aged[string, family] // by the name of a family, or of a series of it
 	weight    int                  // of series, and previous of those not seen since
 	previous  int
 	began     time.Time
@@ -109,7 +113,7 @@ func (b *Bound) admit(process uint64) bool {
 // metric drops points, and reports whether the name belongs to another metric. A metric whose points are all dropped
 // stays, empty: without it, a second pass would derive a counter in its place.
 func (b *Bound) metric(m pmetric.Metric, of uint64, t *tally.Tally) bool {
-	name, usable := b.family(m)
+	name, owner, usable := b.name(m)
 	if !usable {
 		n := 0
 		attrs.EachPointOf(m, func(attrs.Point) { n++ })
@@ -117,7 +121,12 @@ func (b *Bound) metric(m pmetric.Metric, of uint64, t *tally.Tally) bool {
 		return true
 	}
 	exposed, own := of+b.hash(name), of+b.hash(m.Name())
-	remove := func(p attrs.Point, weight int) bool { return b.point(p.Attributes(), exposed, own, weight, t) }
+	kept, size := false, len(m.Name())+len(m.Description())
+	remove := func(p attrs.Point, buckets int) bool {
+		drop := b.point(p.Attributes(), exposed, own, size+16*buckets, t)
+		kept = kept || !drop
+		return drop
+	}
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
 		m.Gauge().DataPoints().RemoveIf(func(p pmetric.NumberDataPoint) bool { return remove(p, 0) })
@@ -136,12 +145,15 @@ func (b *Bound) metric(m pmetric.Metric, of uint64, t *tally.Tally) bool {
 			return remove(p, p.QuantileValues().Len())
 		})
 	}
+	if kept {
+		b.own(m, name, owner)
+	}
 	return false
 }
 
-// point reports whether to drop a point with a number of buckets. Large ones count as several series.
-func (b *Bound) point(attributes pcommon.Map, exposed, own uint64, buckets int, t *tally.Tally) bool {
-	size := 16 * buckets
+// point reports whether to drop a point, whose size is that of its attributes and the given one. Large ones count as
+// several series.
+func (b *Bound) point(attributes pcommon.Map, exposed, own uint64, size int, t *tally.Tally) bool {
 	for key, v := range attributes.All() {
 		value := v.AsString()
 		size += len(key) + len(value)
@@ -158,7 +170,7 @@ func (b *Bound) point(attributes pcommon.Map, exposed, own uint64, buckets int, 
 		}
 		return false
 	}
-	weight := 1 + size/4096
+	weight := 1 + size/bytesPerSeries
 	if b.weight+weight > b.maxSeries {
 		t.LimitPoints(tally.LimitSeries, 1)
 		return true

@@ -64,8 +64,34 @@ func TestSeriesAreBoundedAndForgotten(t *testing.T) {
 
 func TestLargePointsCountAsSeveral(t *testing.T) {
 	b := NewBound(3, 10)
-	assert.Empty(t, b.apply(gauges("1", strings.Repeat("x", 5000)), start))
-	assert.Equal(t, counts{tally.LimitSeries: 1}, b.apply(gauges("1", strings.Repeat("y", 5000), "z"), start))
+	assert.Empty(t, b.apply(gauges("1", strings.Repeat("x", 1200)), start))
+	assert.Equal(t, counts{tally.LimitSeries: 1}, b.apply(gauges("1", strings.Repeat("y", 1200), "z"), start))
+}
+
+// A client can't fill the memory with names either.
+func TestNamesAreBounded(t *testing.T) {
+	b := NewBound(10, 10)
+	for i := range 100 {
+		md := gauges("1", "x", strings.Repeat("y", 2000))
+		m := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+		m.SetName("m" + strconv.Itoa(i))
+		m.SetDescription(strings.Repeat("d", 500))
+		b.apply(md, start)
+	}
+	assert.LessOrEqual(t, b.names.len(), 10)
+	assert.LessOrEqual(t, len(b.labels), 10)
+}
+
+// The exporter logs each description that differs from the first.
+func TestMetricsKeepTheirFirstDescription(t *testing.T) {
+	b := NewBound(100, 10)
+	for _, description := range []string{"first", "second", ""} {
+		md := gauges("1", "x")
+		m := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+		m.SetDescription(description)
+		assert.Empty(t, b.apply(md, start))
+		assert.Equal(t, "first", m.Description())
+	}
 }
 
 func TestProcessesAreBounded(t *testing.T) {

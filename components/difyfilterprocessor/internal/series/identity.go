@@ -56,35 +56,52 @@ func (b *Bound) label(key string) string {
 		if label, err = namer.Build(key); err != nil {
 			label = key // can't be: the limits have repaired it
 		}
-		b.labels[strings.Clone(key)] = label
+		if len(key) <= bytesPerSeries && len(b.labels) < b.maxSeries {
+			b.labels[strings.Clone(key)] = label
+		}
 	}
 	return label
 }
 
-// family returns the name under which the exporter exposes a metric. It returns false if the name, or that of a
-// series of it such as x_count of a histogram x, belongs to a metric of another type: the exporter exposes only one of
-// the two, and logs the other on every scrape.
-func (b *Bound) family(m pmetric.Metric) (string, bool) {
+// family is what the exporter exposes under one name.
+type family struct{ kind, description string }
+
+// name returns the name under which the exporter exposes a metric. It returns false if the name, or that of a series of
+// it such as x_count of a histogram x, belongs to a metric of another type: the exporter exposes only one of the two,
+// and logs the other on every scrape. The metric gets the description that the family had first, since the exporter
+// keeps that one and logs every other, which a client has written.
+func (b *Bound) name(m pmetric.Metric) (string, family, bool) {
 	kind, suffixes := kindOf(m)
 	name, err := b.namer.Build(otlptranslator.Metric{Name: m.Name(), Unit: m.Unit(), Type: kind})
 	if err != nil || name == targetInfo {
-		return "", false
+		return "", family{}, false
 	}
-	owner := name + " " + m.Type().String()
+	owner := family{kind: name + " " + m.Type().String(), description: m.Description()}
 	if kind == otlptranslator.MetricTypeMonotonicCounter {
-		owner += " counter"
+		owner.kind += " counter"
 	}
 	for _, suffix := range suffixes {
-		if other, ok := b.names.get(name + suffix); ok && other != owner {
-			return "", false
+		other, ok := b.names.get(name + suffix)
+		if ok && other.kind != owner.kind {
+			return "", family{}, false
+		}
+		if ok && suffix == "" {
+			owner.description = other.description
 		}
 	}
+	m.SetDescription(owner.description)
+	return name, owner, true
+}
+
+// own notes whose the name is. A metric without a series that is kept owns none, so that names are bounded as series
+// are.
+func (b *Bound) own(m pmetric.Metric, name string, owner family) {
+	_, suffixes := kindOf(m)
 	for _, suffix := range suffixes {
 		if !b.names.promote(name + suffix) {
 			b.names.put(name+suffix, owner)
 		}
 	}
-	return name, true
 }
 
 // targetInfo is a metric that the exporter adds.
