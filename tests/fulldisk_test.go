@@ -18,7 +18,8 @@ import (
 )
 
 // A full disk refuses requests only while it is full, and loses none of those that were accepted: neither with an idle
-// queue, nor with one that is being emptied meanwhile, nor at a crash after it.
+// queue, nor with one that is being emptied meanwhile, nor at a crash after it. Sentry's queue refuses no request: what
+// it has no room for is counted.
 func TestFullDisk(t *testing.T) {
 	storage := disk.New(t, 24<<20)
 	s := newStack(t, stackOptions{
@@ -47,6 +48,7 @@ func TestFullDisk(t *testing.T) {
 	s.sentry.SetFailing(0)
 	sender.expectAll(t)
 	storage.Free(t)
+	sender.keepDiscarded(t)
 	require.Equal(t, 50, sender.send(t, 50, 100), "the disk has space again")
 	s.KillAndRestart(t)
 	require.Equal(t, 50, sender.send(t, 50, 100), "after a crash")
@@ -58,6 +60,8 @@ type spanSender struct {
 	*stack
 	sent     int
 	accepted []string // trace IDs
+
+	discarded float64 // by Sentry's exporter, before a restart
 }
 
 // send returns how many of n requests were accepted. The span of each has a value of the given length.
@@ -85,36 +89,48 @@ func (s *spanSender) send(t *testing.T, n, length int) int {
 	return len(s.accepted) - before
 }
 
-// expectAll waits until each accepted request is in OpenSearch and at Sentry.
+// expectAll waits until each accepted request is in OpenSearch, and each request at Sentry or counted.
 func (s *spanSender) expectAll(t *testing.T) {
 	t.Helper()
-	wait.For(t, "each accepted span at Sentry", func(context.Context) error {
-		at := map[string]bool{}
-		for _, transaction := range s.sentry.Transactions() {
-			for _, id := range spanIDs(t, transaction) {
-				at[strings.Split(id, "-")[0]] = true
-			}
-		}
-		return s.missing(at)
-	})
 	wait.For(t, "each accepted span in OpenSearch", func(ctx context.Context) error {
 		hits, err := s.search.Search(ctx, "dify-traces-*", map[string]any{"match_all": map[string]any{}})
 		if err != nil {
 			return err
 		}
-		at := map[string]bool{}
+		there := map[string]bool{}
 		for _, hit := range hits {
-			at[fmt.Sprint(hit.Source["traceId"])] = true
+			there[fmt.Sprint(hit.Source["traceId"])] = true
 		}
-		return s.missing(at)
+		for _, id := range s.accepted {
+			if !there[id] {
+				return fmt.Errorf("%s of %d accepted ones is missing, %d are there", id, len(s.accepted), len(there))
+			}
+		}
+		return nil
+	})
+	wait.For(t, "each span at Sentry or counted", func(ctx context.Context) error {
+		there := map[string]bool{}
+		for _, transaction := range s.sentry.Transactions() {
+			for _, id := range spanIDs(t, transaction) {
+				there[id] = true
+			}
+		}
+		discarded, err := s.discards(ctx)
+		if total := len(there) + int(discarded+s.discarded); err == nil && total != s.sent {
+			err = fmt.Errorf("%d are there, %v were discarded, expected %d together", len(there), discarded, s.sent)
+		}
+		return err
 	})
 }
 
-func (s *spanSender) missing(at map[string]bool) error {
-	for _, id := range s.accepted {
-		if !at[id] {
-			return fmt.Errorf("%s of %d accepted ones is missing, %d are there", id, len(s.accepted), len(at))
-		}
-	}
-	return nil
+// keepDiscarded remembers what was discarded so far: the counter starts anew after a crash.
+func (s *spanSender) keepDiscarded(t *testing.T) {
+	t.Helper()
+	discarded, err := s.discards(t.Context())
+	require.NoError(t, err)
+	s.discarded = discarded
+}
+
+func (s *spanSender) discards(ctx context.Context) (float64, error) {
+	return s.OwnMetric(ctx, "otelcol_exporter_sentry_discarded_total", `category="transaction"`)
 }
