@@ -128,6 +128,8 @@ func TestNoCanaryLeaves(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, c.leaks(own), "in the collector's own metrics")
 	assert.Empty(t, c.leaks(s.Log()), "in the collector's own log")
+
+	s.checkSamples(t, d, canarySpans, countEntries(lines)) // in the same stack, since starting it takes long
 }
 
 // writeRun writes the rows of a failed run with a canary in every text that Dify fills, and returns the run's id.

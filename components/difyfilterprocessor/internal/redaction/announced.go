@@ -75,7 +75,7 @@ func isParserError(text string, at int, name string) bool {
 		return false
 	}
 	before = strings.TrimRight(before[:len(before)-len(name)], " ")
-	if cut := strings.LastIndexAny(before, " \n:("); cut >= 0 {
+	if cut := strings.LastIndexAny(before, " \n:(="); cut >= 0 {
 		before = before[cut+1:]
 	}
 	switch strings.ToLower(before) {

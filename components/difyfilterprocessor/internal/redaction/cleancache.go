@@ -112,7 +112,7 @@ func (m *cleanCache) rule(r *Redactor, key string) *keyRule {
 	rule := &found
 	rule.key, rule.plainStays = key, staysPlain(found)
 	if rule.name = key; r.set.Secrets {
-		rule.name, _ = r.scrub(key, viewKept)
+		rule.name, _ = r.scrub(key, viewText)
 	}
 	if len(m.rules) < maxCachedKeys && len(key) <= longestRuleKey {
 		m.rules[key] = rule

@@ -24,6 +24,7 @@ type filler struct {
 	t      *testing.T
 	text   string
 	places int
+	noKeys bool // the text is not in keys, where it may announce the value
 }
 
 func (f *filler) fill(path string, of reflect.Value) {
@@ -31,12 +32,14 @@ func (f *filler) fill(path string, of reflect.Value) {
 	case pcommon.Map:
 		f.places += 8
 		v.PutStr("note", f.text)
-		v.PutStr("key "+f.text, "x")
-		v.PutEmptyBytes("note.bytes").FromRaw([]byte(f.text))
-		v.PutEmptySlice("tag.tags").AppendEmpty().SetStr(f.text)
 		nested := v.PutEmptyMap("metadata")
 		nested.PutStr("note", f.text)
-		nested.PutStr("key "+f.text, "x")
+		if !f.noKeys {
+			v.PutStr("key "+f.text, "x")
+			nested.PutStr("key "+f.text, "x")
+		}
+		v.PutEmptyBytes("note.bytes").FromRaw([]byte(f.text))
+		v.PutEmptySlice("tag.tags").AppendEmpty().SetStr(f.text)
 		v.PutStr("metadata.json", `{"note": "x"}`)
 		return
 	case pcommon.Value:
