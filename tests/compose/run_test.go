@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,19 @@ func TestContainer(t *testing.T) {
 		engine.Signal(t, r.id, "CONT")
 		r.expectHealth(t, "healthy")
 		r.expectAll(t)
+	})
+	t.Run("a string of control characters, six times as long in JSON, costs its own document only", func(t *testing.T) {
+		require.Equal(t, http.StatusOK, r.export(t, apiKey, func(traces ptrace.Traces) {
+			resource := traces.ResourceSpans().At(0)
+			resource.Resource().Attributes().PutStr("service.name", "shop")
+			span := resource.ScopeSpans().At(0).Spans().At(0)
+			span.Attributes().PutStr("shop.note", strings.Repeat("\x01", 20<<20))
+		}))
+		r.sent++
+		r.send(t)
+		r.expectAll(t)
+		killed := engine.Docker(t, "inspect", "--format", "{{.State.OOMKilled}} {{.HostConfig.Memory}}", r.id)
+		assert.Equal(t, "false "+strconv.Itoa(1<<30), killed)
 	})
 	t.Run("a new container with secrets in files continues from the old one", func(t *testing.T) {
 		r.down(t)
@@ -161,7 +175,7 @@ func (r *rig) send(t *testing.T) {
 	r.sent++
 }
 
-func (r *rig) export(t *testing.T, key string) int {
+func (r *rig) export(t *testing.T, key string, change ...func(ptrace.Traces)) int {
 	t.Helper()
 	traces := ptrace.NewTraces()
 	span := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
@@ -171,6 +185,9 @@ func (r *rig) export(t *testing.T, key string) int {
 	span.SetSpanID(pcommon.SpanID(id[:8]))
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	for _, c := range change {
+		c(traces)
+	}
 	body, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
 	require.NoError(t, err)
 	req, err := http.NewRequestWithContext(
