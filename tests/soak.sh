@@ -2,7 +2,8 @@
 # Copyright The otelcol-dify Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the tests of the built binary with their fault schedules in full: one suite, or all of them in order. `make soak` runs it.
+# Runs the tests of the built binary with their fault schedules in full, and the fuzz tests: one suite, or all of them in order.
+# `make soak` runs it.
 #
 #   tests/soak.sh [SUITE]        run one suite, or all
 #   tests/soak.sh --list         print each suite with its packages
@@ -22,8 +23,10 @@ suites=(
   "compose      ./compose ./image ./difyenv"
   "upgrade      ./upgrade ./ocb"
   "hostile      ./hostile"
+  "fuzz" # each fuzz test of the components, one after the other
 )
 limit=100m # for a package, on two cores
+fuzz_time=6m # for each fuzz test
 
 names=()
 declare -A packages
@@ -34,9 +37,19 @@ for suite in "${suites[@]}"; do
 done
 
 check() { # SUITE
-  [ -n "${packages[$1]:-}" ] && return
+  [ -n "${packages[$1]+known}" ] && return
   echo "unknown suite \"$1\": SUITE is one of ${names[*]}" >&2
   return 1
+}
+
+# Runs every fuzz test of the components. A failing input is written to the package's testdata/fuzz: commit it.
+fuzz() {
+  local file name result=0
+  while IFS=: read -r file name; do
+    echo "soak: fuzz: $name in $(dirname "$file")"
+    go -C .. test "./$(dirname "$file")" -run '^$' -fuzz "^$name\$" -fuzztime $fuzz_time || result=1
+  done < <(cd .. && grep -roE --include='*_test.go' '^func Fuzz[A-Za-z]+' components | sed 's/func //' | sort)
+  return $result
 }
 
 # Runs a suite with one seed for all its schedules: the given one, else a new one.
@@ -45,9 +58,13 @@ run() { # SUITE
   seed=${OTELCOL_TEST_SEED:-$(od -An -N8 -tu8 /dev/urandom | tr -d ' ')}
   begin=$SECONDS
   echo "soak: $suite: OTELCOL_TEST_SEED=$seed"
-  # shellcheck disable=SC2086 # several packages
-  OTELCOL_TEST_SOAK=1 OTELCOL_TEST_SEED=$seed \
-    gotestsum --format testname -- -count 1 -timeout $limit ${packages[$suite]} || result=FAILED
+  if [ "$suite" = fuzz ]; then
+    fuzz || result=FAILED
+  else
+    # shellcheck disable=SC2086 # several packages
+    OTELCOL_TEST_SOAK=1 OTELCOL_TEST_SEED=$seed \
+      gotestsum --format testname -- -count 1 -timeout $limit ${packages[$suite]} || result=FAILED
+  fi
   summary+=("$(printf '%-12s %-6s %3d min  OTELCOL_TEST_SEED=%s' "$suite" "$result" $(((SECONDS - begin + 59) / 60)) "$seed")")
   [ $result = ok ] || failed=1
 }

@@ -31,6 +31,9 @@ func TestEachPackageIsInOneSuite(t *testing.T) {
 	var inSuites []string
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
+		if fields[0] == "fuzz" {
+			continue // of the components
+		}
 		require.Greater(t, len(fields), 1, line)
 		inSuites = append(inSuites, list(fields[1:]...)...)
 	}
@@ -41,7 +44,7 @@ func TestUnknownSuite(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), script, "--check", "workflow").CombinedOutput()
 	require.Error(t, err)
 	assert.Equal(t, `unknown suite "workflow": SUITE is one of stack workflowlog opensearch sentry scale difyfilter `+
-		"alerting compose upgrade hostile\n", string(out))
+		"alerting compose upgrade hostile fuzz\n", string(out))
 	for _, args := range [][]string{{"--check"}, {"--check", ""}, {"--check", "scale"}} {
 		out, err := exec.CommandContext(t.Context(), script, args...).CombinedOutput()
 		require.NoError(t, err, string(out))
@@ -53,7 +56,10 @@ func TestUnknownSuite(t *testing.T) {
 func TestSuitesRun(t *testing.T) {
 	bin := t.TempDir()
 	program := "#!/bin/sh\necho \"$OTELCOL_TEST_SOAK $OTELCOL_TEST_SEED $*\"\ncase $* in *sentry*) exit 1;; esac\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "gotestsum"), []byte(program), 0o700)) //nolint:gosec // it is run
+	for _, name := range []string{"gotestsum", "go"} { // go runs the fuzz tests
+		path := filepath.Join(bin, name)
+		require.NoError(t, os.WriteFile(path, []byte(program), 0o700)) //nolint:gosec // it is run
+	}
 	run := func(env string, args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), script, args...)
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), env)
@@ -69,4 +75,7 @@ func TestSuitesRun(t *testing.T) {
 	require.Error(t, err)
 	assert.Regexp(t, `(?m)^soak: sentry +FAILED +0 min  OTELCOL_TEST_SEED=\d+$`, out)
 	assert.Regexp(t, `(?m)^soak: upgrade +ok +0 min  OTELCOL_TEST_SEED=\d+$`, out)
+	assert.Contains(t, out,
+		"-C .. test ./components/otlpguardextension/internal/scan -run ^$ -fuzz ^FuzzJSON$ -fuzztime 6m\n")
+	assert.Regexp(t, `(?m)^soak: fuzz +FAILED`, out, "one of them fails")
 }
