@@ -126,7 +126,8 @@ func (s addresses) inPath(at int) bool {
 	const longest = 256
 	begin := at
 	for begin > 0 && s.text[begin-1] > ' ' && strings.IndexByte("\"'`=<>()[]{},;", s.text[begin-1]) < 0 {
-		if begin--; at-begin == longest {
+		begin--
+		if at-begin == longest {
 			return true
 		}
 	}
