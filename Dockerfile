@@ -13,7 +13,7 @@ LABEL org.opencontainers.image.title="otelcol-dify" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY bin/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY bin/otelcol-dify bin/healthcheck /
+COPY bin/otelcol-dify bin/healthcheck bin/difyctl /
 COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
 COPY config/overlays /etc/otelcol-dify/overlays
 # The only folder that the collector writes to. A named volume inherits its owner.

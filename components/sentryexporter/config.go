@@ -22,6 +22,7 @@ import (
 	"github.com/getsentry/sentry-go"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/convert"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
@@ -100,6 +101,28 @@ type Route struct {
 type LogsConfig struct {
 	// MinSeverity of the log records that become Sentry logs: trace, debug, info, warn, error, fatal or off.
 	MinSeverity string `mapstructure:"min_severity"`
+}
+
+func createDefaultConfig() component.Config {
+	client := confighttp.NewDefaultClientConfig()
+	client.Timeout = 30 * time.Second
+	client.Compression = configcompression.TypeGzip
+	// More than the consumers of one queue, so that each keeps its connection.
+	client.Keepalive.Get().MaxIdleConnsPerHost = 20
+	return &Config{
+		SampleRate:       1,
+		TracesSampleRate: 1,
+		RootWait:         time.Minute,
+		RootWaitMiB:      64,
+		IgnoreErrors:     difysemconv.ExpectedErrors(),
+		MaxAge:           24 * time.Hour,
+		RunWindow:        30 * time.Second,
+		Logs:             LogsConfig{MinSeverity: "error"},
+		ClientReports:    true,
+		ClientConfig:     client,
+		QueueConfig:      configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
+		RetryConfig:      configretry.NewDefaultBackOffConfig(),
+	}
 }
 
 var (

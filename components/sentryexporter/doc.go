@@ -11,6 +11,6 @@
 // of its exceptions was. Spans wait for their root, for a limited time and in bounded memory. What Sentry accepted is
 // not sent again; what it limits, or what finds no room in a queue, is counted and reported to Sentry.
 //
-// On its way, telemetry passes traces.go (what it becomes, given what was seen before and what is pending),
+// On its way, telemetry passes conversion.go (what it becomes, given what was seen before and what is pending),
 // internal/convert (which is pure), shared.go (deduplication) and internal/delivery (queue, push, post).
 package sentryexporter

@@ -5,17 +5,10 @@ package sentryexporter
 
 import (
 	"context"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configcompression"
-	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
-	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/sharedinstance"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
@@ -30,28 +23,6 @@ func NewFactory() exporter.Factory {
 		exporter.WithTraces(f.createTraces, metadata.TracesStability),
 		exporter.WithLogs(f.createLogs, metadata.LogsStability),
 	)
-}
-
-func createDefaultConfig() component.Config {
-	client := confighttp.NewDefaultClientConfig()
-	client.Timeout = 30 * time.Second
-	client.Compression = configcompression.TypeGzip
-	// More than the consumers of one queue, so that each keeps its connection.
-	client.Keepalive.Get().MaxIdleConnsPerHost = 20
-	return &Config{
-		SampleRate:       1,
-		TracesSampleRate: 1,
-		RootWait:         time.Minute,
-		RootWaitMiB:      64,
-		IgnoreErrors:     difysemconv.ExpectedErrors(),
-		MaxAge:           24 * time.Hour,
-		RunWindow:        30 * time.Second,
-		Logs:             LogsConfig{MinSeverity: "error"},
-		ClientReports:    true,
-		ClientConfig:     client,
-		QueueConfig:      configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
-		RetryConfig:      configretry.NewDefaultBackOffConfig(),
-	}
 }
 
 // factory shares state between the traces and the logs instance of one exporter, which have the same *Config.

@@ -22,8 +22,6 @@ const (
 	// maxKnown and knownTTL bound what is remembered of traces and runs.
 	maxKnown = 10_000
 	knownTTL = 5 * time.Minute
-	// sameFailure is how far apart the times are that an exception, its log line and its run record for one failure.
-	sameFailure = 10 * time.Second
 )
 
 // known remembers what spans said about traces and runs, for events that do not come from spans, and the texts of the
@@ -34,12 +32,6 @@ type known struct {
 	texts        *expiring.Map[item.ID, *reportedFailures] // by item.Relations.Text
 	installation *resource.Identity                        // the last one with a release
 }
-
-// reportedFailures are the times of reported failures with one text, which no log line or run has matched yet.
-type reportedFailures struct{ lines, runs []time.Time }
-
-// maxReported bounds the unmatched failures of one text.
-const maxReported = 1000
 
 func newKnown() *known {
 	return &known{
@@ -71,56 +63,6 @@ func (k *known) add(key string, n *tracetree.Node, now time.Time) {
 		return
 	}
 	k.facts.Set(key, convert.FactsOf(n), now)
-}
-
-// reported remembers the text of failures that were reported.
-func (k *known) reported(now time.Time, items ...*item.Item) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, it := range items {
-		if it.Relations.Text == (item.ID{}) {
-			continue
-		}
-		r, ok := k.texts.Get(it.Relations.Text, now)
-		if !ok {
-			r = &reportedFailures{}
-			k.texts.Set(it.Relations.Text, r, now)
-		}
-		if it.Waits == "" && len(r.lines) < maxReported {
-			r.lines = append(r.lines, it.Time)
-		}
-		if len(it.Supersedes) == 0 && len(r.runs) < maxReported {
-			r.runs = append(r.runs, it.Time)
-		}
-	}
-}
-
-// matchesLine reports whether the failure of a log line without a trace was reported. Each is matched by one line.
-func (k *known) matchesLine(it *item.Item, now time.Time) bool {
-	return k.matches(it, now, func(r *reportedFailures) *[]time.Time { return &r.lines })
-}
-
-// matchesRun reports whether the failure of a run was reported by an exception without a run ID. Each is matched by one
-// run.
-func (k *known) matchesRun(it *item.Item, now time.Time) bool {
-	return k.matches(it, now, func(r *reportedFailures) *[]time.Time { return &r.runs })
-}
-
-func (k *known) matches(it *item.Item, now time.Time, of func(*reportedFailures) *[]time.Time) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r, ok := k.texts.Get(it.Relations.Text, now)
-	if !ok || it.Relations.Text == (item.ID{}) {
-		return false
-	}
-	times := of(r)
-	for i, at := range *times {
-		if at.Sub(it.Time).Abs() <= sameFailure {
-			*times = append((*times)[:i], (*times)[i+1:]...)
-			return true
-		}
-	}
-	return false
 }
 
 // enrich adds what is known to an event of a log line or a run; other is an event of the same failure, or nil.

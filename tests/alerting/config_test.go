@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/prometheus/alertmanager/config"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -86,6 +87,10 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 		"OTELCOL_ALERT_SLACK_URL": "https://hooks.example.com/services/x", "OTELCOL_ALERT_WECOM_SECRET": "s",
 		"OTELCOL_ALERT_WECOM_CORP_ID": "c", "OTELCOL_ALERT_WECOM_AGENT_ID": "7",
 	}
+	robots := map[string]string{
+		"OTELCOL_ALERT_FEISHU_URL":   "https://open.feishu.cn/open-apis/bot/v2/hook/x",
+		"OTELCOL_ALERT_DINGTALK_URL": "https://oapi.dingtalk.com/robot/send?access_token=x",
+	}
 	both := map[string]string{}
 	for _, some := range []map[string]string{mail, webhook, chats} {
 		maps.Copy(both, some)
@@ -93,6 +98,7 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 	for name, test := range map[string]struct {
 		env          map[string]string
 		mail, toHook bool
+		newer        bool // than Debian's amtool
 	}{
 		"nothing set":               {env: nil},
 		"set to nothing":            {env: map[string]string{"OTELCOL_ALERT_MAIL_TO": "", "OTELCOL_ALERT_WEBHOOK_URL": "", "SMTP_SERVER": "", "SMTP_PORT": ""}},
@@ -100,11 +106,17 @@ func TestAlertmanagerTakesEachSetOfVariables(t *testing.T) {
 		"webhook":                   {env: webhook, toHook: true},
 		"chats":                     {env: chats},
 		"all":                       {env: both, mail: true, toHook: true},
+		"robots":                    {env: robots, toHook: true, newer: true},
 		"mail by a plain local MTA": {env: map[string]string{"OTELCOL_ALERT_MAIL_TO": "root@localhost"}, mail: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, text := alertmanagerFile(t, test.env)
 			assert.Equal(t, text, rendered(t, test.env), "render.py expands as compose does")
+			_, err := config.Load(text) // as the Alertmanager in docker-compose.yaml reads it
+			require.NoError(t, err)
+			if test.newer {
+				return
+			}
 			check(t, "prometheus-alertmanager", "amtool", "check-config", path)
 			assert.Equal(t, test.mail, strings.Contains(text, "{to: "))
 			assert.Equal(t, test.toHook, strings.Contains(text, "{url: "))

@@ -137,24 +137,43 @@ func (m *mailbox) serve(conn net.Conn) {
 	}
 }
 
-// newPluginDaemon serves the metrics of Dify's plugin daemon about embedding calls under its real path, and returns
-// its address.
-func newPluginDaemon(t *testing.T) string {
+// pluginDaemon serves the metrics of Dify's plugin daemon about embedding calls and calls of models under their real
+// path. It counts a call of each with every scrape.
+type pluginDaemon struct {
+	address string
+	fails   atomic.Bool // calls of models
+	server  *httptest.Server
+}
+
+func newPluginDaemon(t *testing.T) *pluginDaemon {
 	t.Helper()
+	p := &pluginDaemon{}
+	var embeddings, answers, errors int // one scrape at a time
 	mux := http.NewServeMux()
-	var calls atomic.Int64
 	mux.HandleFunc("GET /metrics/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		const labels = `plugin_id="langgenius/openai",plugin_type="model",runtime_type="local",operation="invoke_text_embedding"`
+		const plugin = `plugin_id="langgenius/openai",plugin_type="model",runtime_type="local",operation=`
+		const labels = plugin + `"invoke_text_embedding"`
 		fmt.Fprintf(w, `# TYPE plugin_invocation_duration_seconds histogram
 plugin_invocation_duration_seconds_bucket{%[1]s,le="0.5"} 3
 plugin_invocation_duration_seconds_bucket{%[1]s,le="+Inf"} 4
 plugin_invocation_duration_seconds_sum{%[1]s} 2.5
 plugin_invocation_duration_seconds_count{%[1]s} 4
 `, labels)
-		fmt.Fprintf(w, "# TYPE plugin_invocations_total counter\nplugin_invocations_total{%s,status=\"success\"} %d\n", labels, calls.Add(1))
+		embeddings++
+		if p.fails.Load() {
+			errors++
+		} else {
+			answers++
+		}
+		fmt.Fprintf(w, `# TYPE plugin_invocations_total counter
+plugin_invocations_total{%s,status="success"} %d
+plugin_invocations_total{%s"invoke_llm",status="success"} %d
+plugin_invocations_total{%s"invoke_llm",status="error"} %d
+`, labels, embeddings, plugin, answers, plugin, errors)
 	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+	p.server = httptest.NewServer(mux)
+	t.Cleanup(p.server.Close)
+	p.address = strings.TrimPrefix(p.server.URL, "http://")
+	return p
 }

@@ -51,7 +51,7 @@ func newRig(t *testing.T) *rig {
 	require.NoError(t, r.search.Reset(t.Context()))
 	r.startCollector(t)
 	r.startApplication(t)
-	r.startPrometheus(t)
+	r.startPrometheus(t, newPluginDaemon(t).address, shortened)
 	wait.For(t, "workflow_log reads the database", func(ctx context.Context) error {
 		_, err := r.OwnMetric(ctx, "otelcol_workflow_log_polls_total", `result="ok"`)
 		return err
@@ -122,24 +122,29 @@ func shipped(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-func (r *rig) startPrometheus(t *testing.T) {
+// startPrometheus starts Prometheus and Alertmanager with the shipped files, whose durations shorten changes. More
+// files are added as they are.
+func (r *rig) startPrometheus(t *testing.T, plugins string, shorten func(string) string, more ...map[string]string) {
 	t.Helper()
 	_, alertmanagerText := alertmanagerFile(t, map[string]string{
 		"OTELCOL_ALERT_MAIL_TO": "ops@example.com", "OTELCOL_ALERT_WEBHOOK_URL": r.hook.url,
 		"SMTP_SERVER": r.mail.host, "SMTP_PORT": r.mail.port,
 	})
 	alertmanager := servers.Run(t, func(ctx context.Context) (*servers.Alertmanager, error) {
-		return servers.StartAlertmanager(ctx, shortened(alertmanagerText))
+		return servers.StartAlertmanager(ctx, shorten(alertmanagerText))
 	})
 	files := map[string]string{"prometheus.yaml": strings.NewReplacer(
 		"otelcol-dify:8889", r.Prometheus, "otelcol-dify:8888", r.Telemetry, "alertmanager:9093", alertmanager.Address,
-		"plugin_daemon:5002", newPluginDaemon(t),
-	).Replace(shortened(shipped(t, "prometheus", "prometheus.yaml")))}
+		"plugin_daemon:5002", plugins,
+	).Replace(shorten(shipped(t, "prometheus", "prometheus.yaml")))}
 	rules, err := filepath.Glob(repo.Path("config", "prometheus", "rules", "*.yaml"))
 	require.NoError(t, err)
 	for _, rule := range rules {
 		name := filepath.Base(rule)
-		files["rules/"+name] = shortened(shipped(t, "prometheus", "rules", name))
+		files["rules/"+name] = shorten(shipped(t, "prometheus", "rules", name))
+	}
+	for _, added := range more {
+		maps.Copy(files, added)
 	}
 	r.prometheus = servers.Run(t, func(ctx context.Context) (*servers.Prometheus, error) {
 		return servers.StartPrometheusWith(ctx, files)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,6 +40,13 @@ func TestImage(t *testing.T) {
 		e.Docker(
 			t,
 			slices.Concat(hardened, []string{"--rm", image, "validate", "--config=/etc/otelcol-dify/collector.yaml"})...)
+	})
+	t.Run("shows what is redacted", func(t *testing.T) {
+		out := e.Docker(t, slices.Concat(hardened, []string{
+			"--rm", "--entrypoint", "/difyctl", image, "redact", "--config=/etc/otelcol-dify/collector.yaml",
+			"/etc/ssl/certs/ca-certificates.crt",
+		})...)
+		assert.Equal(t, "nothing is redacted", strings.TrimSpace(out), "certificates are public")
 	})
 	t.Run("starts and is healthy", func(t *testing.T) { checkStart(t, e) })
 }

@@ -38,6 +38,9 @@ CONTENT = "user-content-that-must-not-arrive"
 flask_app = Flask("app")
 celery_app = Celery("app", broker=os.environ["CELERY_BROKER_URL"])
 celery_app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
+celery_app.conf.beat_schedule = {
+    "poll": {"task": "schedule.workflow_schedule_task.poll_workflow_schedules", "schedule": 1.0}
+}
 failures.register(flask_app, celery_app, QUEUE)
 engine = sqlalchemy.create_engine(
     sqlalchemy.URL.create(
@@ -91,7 +94,7 @@ def node(title, kind, **attributes):
 
 
 @traced("core.app.apps.workflow.app_runner.WorkflowAppRunner.run")
-def run_workflow(run_id):
+def run_workflow(run_id, model_seconds=0):
     outputs = json.dumps({"sys.workflow_run_id": run_id, "query": CONTENT})
     with node("Start here", "TASK", node__type="start", **{"output.value": outputs}):
         pass
@@ -109,6 +112,7 @@ def run_workflow(run_id):
                 "gen_ai.output.messages": "[]",
             }
         )
+        time.sleep(model_seconds)
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT :n"), {"n": 1})
         cache.get("provider_model_credentials:" + TENANT)
@@ -127,13 +131,23 @@ def fail_workflow():
 
 
 @celery_app.task(name="tasks.app_generate.workflow_execute_task.workflow_based_app_execution_task", queue=QUEUE)
-def execute(run_id):
-    run_workflow(run_id)
+def execute(run_id, model_seconds=0):
+    run_workflow(run_id, model_seconds)
 
 
 @celery_app.task(name="tasks.backlog", queue=QUEUE)
 def backlog():
     pass
+
+
+@celery_app.task(name="schedule.workflow_schedule_task.poll_workflow_schedules", queue="schedule_poller")
+def poll():
+    pass
+
+
+@celery_app.task(name="tasks.document_indexing_task.document_indexing_task", queue="dataset")
+def index(seconds):
+    time.sleep(seconds)
 
 
 @flask_app.get("/health")
@@ -158,10 +172,16 @@ def workflows_run():
     run_id = str(uuid.uuid4())
     trace.get_current_span().set_attribute("dify.user_type", "EndUser")
     if request.json.get("response_mode") == "streaming":
-        execute.delay(run_id)  # since 1.13.0 the worker runs what is streamed
+        execute.delay(run_id, request.json.get("model_seconds", 0))  # since 1.13.0 the worker runs what is streamed
     else:
         run_workflow(run_id)
     return jsonify(workflow_run_id=run_id, trace_id=f"{trace.get_current_span().get_span_context().trace_id:032x}")
+
+
+@flask_app.post("/v1/datasets/document")
+def create_document():
+    index.delay(request.json["seconds"])
+    return jsonify(pid=os.getpid())
 
 
 @flask_app.post("/v1/workflows/fail")

@@ -5,6 +5,7 @@ package pyenv
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,17 +25,27 @@ import (
 
 const startTimeout = 4 * time.Minute // under load, many processes at once
 
-// App is the Dify-like application: gunicorn with its workers, and Celery workers.
+// App is the Dify-like application: gunicorn with its workers, Celery workers, and perhaps Celery's scheduler. A test
+// may stop one of the programs.
 type App struct {
-	url      string
-	client   *http.Client
-	programs []*proc.Process
+	API     *proc.Process
+	Workers []*proc.Process
+	Beat    *proc.Process // nil without Size.Beat
+
+	url    string
+	client *http.Client
+	dir    string
+	env    []string
 }
 
 // Size is the number of processes that serve requests and run tasks.
 type Size struct {
 	Gunicorn, Celery int
+	Queues           string // of the Celery workers, separated by commas; default: that of streaming runs
+	Beat             bool   // runs the periodic task, once a second
 }
+
+const runQueue = "workflow_based_app_execution"
 
 // StartApp runs it until the end of the test, with three workers of gunicorn and one of Celery. The environment names
 // its database, its broker and the collector.
@@ -58,29 +69,45 @@ func StartAppIn(tb testing.TB, dir string, size Size, environment map[string]str
 	env := append(appEnv(environment), "PYTHONPATH="+dir, "APP_BIND="+address, "APP_HTTP_TARGET="+app.url+"/health",
 		"APP_WORKERS="+strconv.Itoa(size.Gunicorn))
 
-	api := startProgram(
-		tb, "gunicorn", env, "--chdir", dir, "--config", filepath.Join(dir, "gunicorn.conf.py"), "app:flask_app",
+	app.dir, app.env = dir, env
+	app.API = app.start(
+		tb, "gunicorn", "--chdir", dir, "--config", filepath.Join(dir, "gunicorn.conf.py"), "app:flask_app",
 	)
-	app.programs = append(app.programs, api)
 	for i := range size.Celery {
-		app.programs = append(
-			app.programs,
-			startProgram(tb, "celery", env, "--workdir", dir, "--app", "app:celery_app", "worker",
-				"--hostname", "worker"+strconv.Itoa(i)+"@%h", "--pool", "gevent", "--concurrency", "4",
-				"--queues", "workflow_based_app_execution", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
-		)
+		app.StartWorker(tb, "worker"+strconv.Itoa(i), cmp.Or(size.Queues, runQueue), 4)
 	}
-	require.NoError(tb, api.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
+	if size.Beat {
+		app.Beat = app.start(tb, "celery", "--workdir", dir, "--app", "app:celery_app", "beat", "--pidfile=",
+			"--schedule", filepath.Join(tb.TempDir(), "schedule"))
+	}
+	require.NoError(tb, app.API.UntilReady(tb.Context(), startTimeout, func(ctx context.Context) error {
 		_, err := app.Get(ctx, "/v1/ready") // any response will do, even 404; not /v1/info, whose requests are counted
 		return err
 	}), "start the application")
 	return app
 }
 
+// StartWorker adds a Celery worker that runs so many tasks of the given queues at once.
+func (a *App) StartWorker(tb testing.TB, name, queues string, concurrency int) {
+	tb.Helper()
+	a.Workers = append(a.Workers, a.start(tb, "celery", "--workdir", a.dir, "--app", "app:celery_app", "worker",
+		"--hostname", name+"@%h", "--pool", "gevent", "--concurrency", strconv.Itoa(concurrency),
+		"--queues", queues, "--prefetch-multiplier", "1", "--loglevel", "INFO"))
+}
+
+func (a *App) start(tb testing.TB, name string, args ...string) *proc.Process {
+	tb.Helper()
+	return startProgram(tb, name, a.env, args...)
+}
+
 // Stop stops all processes, which then export the rest of their telemetry.
 func (a *App) Stop(tb testing.TB) {
 	tb.Helper()
-	for _, program := range a.programs {
+	programs := append([]*proc.Process{a.API}, a.Workers...)
+	if a.Beat != nil {
+		programs = append(programs, a.Beat)
+	}
+	for _, program := range programs {
 		require.NoError(tb, program.Stop())
 	}
 }

@@ -31,6 +31,11 @@ func StartRedis(ctx context.Context) (*Redis, error) {
 		err := r.Reset(ctx)
 		return r, err
 	}
+	return StartOwnRedis(ctx)
+}
+
+// StartOwnRedis always starts one, for tests that halt it.
+func StartOwnRedis(ctx context.Context) (*Redis, error) {
 	r := &Redis{}
 	if err := r.boot(ctx); err != nil {
 		_ = r.Stop()

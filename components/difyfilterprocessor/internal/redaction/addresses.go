@@ -114,37 +114,47 @@ func (s addresses) capability(at int) int {
 		if !strings.HasPrefix(s.text[at:], path) {
 			continue
 		}
-		if next := s.code(at+len(path), path); next > at {
-			return next
+		if from, to := code(s.text, at+len(path), path); to > from && s.inPath(at) {
+			return s.cut(from, to, ruleURL)
 		}
 	}
 	return at
 }
 
-func (s addresses) code(from int, path string) int {
-	end := alphabetEnd(s.text, from, base64url)
-	if path == "/services/" || path == "/workflows/" || path == "/api/webhooks/" || path == "/webhookb2/" ||
-		path == "/hooks/catch/" || path == "/triggers/" {
-		end = from
-		for end < len(s.text) && (inAlphabet[s.text[end]]&(1<<base64url) != 0 || strings.IndexByte("/@+", s.text[end]) >= 0) {
+// inPath reports whether a slash belongs to a path rather than to Base64.
+func (s addresses) inPath(at int) bool {
+	const longest = 256
+	begin := at
+	for begin > 0 && s.text[begin-1] > ' ' && strings.IndexByte("\"'`=<>()[]{},;", s.text[begin-1]) < 0 {
+		begin--
+		if at-begin == longest {
+			return true
+		}
+	}
+	first, _, _ := strings.Cut(s.text[begin:], "/")
+	return strings.ContainsAny(first, ".:%\\") || !hasDigit(first) && !hasMixedCase(first)
+}
+
+// code returns where the code after a path begins and ends, or an empty range.
+func code(text string, from int, path string) (begin, end int) {
+	end = alphabetEnd(text, from, base64url)
+	switch path {
+	case "/services/", "/workflows/", "/api/webhooks/", "/webhookb2/", "/hooks/catch/", "/triggers/":
+		for end = from; end < len(text) && (inAlphabet[text[end]]&(1<<base64url) != 0 ||
+			strings.IndexByte("/@+", text[end]) >= 0); {
 			end++
 		}
-		if !hasCode(s.text[from:end]) {
-			return 0
+	case "/bot", "/file/bot": // Telegram's /bot<number>:<token>/
+		colon := alphabetEnd(text, from, alnum)
+		if colon == from || colon == len(text) || text[colon] != ':' || !isPort(text[from:colon]) {
+			return 0, 0
 		}
-		return s.cut(from, end, ruleURL)
+		return colon + 1, alphabetEnd(text, colon+1, base64url)
 	}
-	if strings.HasSuffix(path, "bot") { // Telegram's /bot<number>:<token>/
-		colon := alphabetEnd(s.text, from, alnum)
-		if colon == from || colon == len(s.text) || s.text[colon] != ':' || !isPort(s.text[from:colon]) {
-			return 0
-		}
-		return s.cut(colon+1, alphabetEnd(s.text, colon+1, base64url), ruleURL)
+	if !hasCode(text[from:end]) {
+		return 0, 0
 	}
-	if !hasCode(s.text[from:end]) {
-		return 0
-	}
-	return s.cut(from, end, ruleURL)
+	return from, end
 }
 
 // hasCode reports whether a path has a part that looks random. Names and UUIDs do not.

@@ -22,7 +22,7 @@ type changes struct {
 
 // changed counts a change and reports whether to apply it.
 func (c *changes) changed(by reason, key string) bool {
-	c.tally.Redact(by, c.place)
+	c.count(by, key)
 	if !c.redactor.set.Audit {
 		return true
 	}
@@ -34,6 +34,13 @@ func (c *changes) changed(by reason, key string) bool {
 		c.marks = append(c.marks, mark)
 	}
 	return false
+}
+
+func (c *changes) count(by reason, key string) {
+	c.tally.Redact(by, c.place)
+	if report := c.redactor.set.Report; report != nil {
+		report(by, c.place, key)
+	}
 }
 
 // scrub redacts a text by its view.

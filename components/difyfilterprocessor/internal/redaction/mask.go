@@ -55,7 +55,7 @@ func (c *replacer) number(v pcommon.Value) bool {
 	default:
 		return false
 	}
-	c.tally.Redact(tally.ReasonNumber, c.place)
+	c.count(tally.ReasonNumber, "")
 	v.SetStr(word)
 	return true
 }

@@ -50,6 +50,8 @@ type Settings struct {
 	Written *quotation.Memory
 	// CapabilityPaths are further paths of URLs that a secret code follows.
 	CapabilityPaths []string
+	// Report is called for each change, if it is set.
+	Report func(by tally.Reason, in tally.Place, key string)
 }
 
 // Redactor redacts content and secrets. Redacting data a second time changes nothing. It is safe for concurrent use.

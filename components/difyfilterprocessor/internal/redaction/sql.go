@@ -98,8 +98,10 @@ func (s *sqlScan) mysql() bool {
 
 // quotesNames reports whether double quotes enclose a name. In an unknown dialect they enclose a literal.
 func (s *sqlScan) quotesNames() bool {
-	return s.postgres() || s.system == "sqlite" || s.system == "other_sql"
+	return s.postgres() || s.system == "sqlite" || s.system == "other_sql" || s.oracle()
 }
+
+func (s *sqlScan) oracle() bool { return strings.HasPrefix(s.system, "oracle") }
 
 func (s *sqlScan) postgres() bool { return strings.HasPrefix(s.system, "postgres") }
 
@@ -201,7 +203,12 @@ func (s *sqlScan) password() {
 	for from < len(s.text) && s.text[from] == ' ' {
 		from++
 	}
-	if from == s.at {
+	if from == s.at || from == len(s.text) {
+		return
+	}
+	if s.text[from] == '"' && s.oracle() && s.identified(begin) { // there, quotes enclose a name otherwise
+		s.at = from
+		s.replace(s.stringEnd('"'), "?")
 		return
 	}
 	end := from

@@ -26,12 +26,15 @@ func TestWithoutLiterals(t *testing.T) {
 		"unknown system":                     {"", `SELECT 'a\', 'secret' FROM x`, "SELECT ?"},
 		"dollar quotes":                      {"postgresql", "SELECT $f$it's$f$, $$x$$", "SELECT ?, ?"},
 		"unclosed":                           {"postgresql", "SELECT 'secret", "SELECT ?"},
-		"comments":                           {"postgresql", "SELECT x /* user 'bob' */ FROM t -- bye", "SELECT x   FROM t"},
-		"sqlcommenter":                       {"postgresql", "SELECT x /*traceparent='00-0af7-b7ad-01'*/", "SELECT x"},
-		"redis":                              {"redis", "SET key secret\nGET ?", "SET ? ?\nGET ?"},
-		"redis clean":                        {"redis", "LLEN ?\nLLEN ?", ""},
-		"redis subcommand":                   {"redis", "SCRIPT LOAD ?", ""},
-		"redis argument":                     {"redis", "CONFIG SET requirepass x", "CONFIG SET ? ?"},
+		"oracle's names": {
+			"oracle", `SELECT "a" FROM b IDENTIFIED BY "c"`, `SELECT "a" FROM b IDENTIFIED BY ?`,
+		},
+		"comments":         {"postgresql", "SELECT x /* user 'bob' */ FROM t -- bye", "SELECT x   FROM t"},
+		"sqlcommenter":     {"postgresql", "SELECT x /*traceparent='00-0af7-b7ad-01'*/", "SELECT x"},
+		"redis":            {"redis", "SET key secret\nGET ?", "SET ? ?\nGET ?"},
+		"redis clean":      {"redis", "LLEN ?\nLLEN ?", ""},
+		"redis subcommand": {"redis", "SCRIPT LOAD ?", ""},
+		"redis argument":   {"redis", "CONFIG SET requirepass x", "CONFIG SET ? ?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, changed := withoutLiterals(tt.statement, tt.system)

@@ -9,15 +9,6 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// exceptionID returns an ID that is the same wherever and however often an exception is recorded in a trace: it is made
-// from the trace and from what identifies the failure.
-func exceptionID(traceID string, r recorded, f grouping.Fault) item.ID {
-	if f.Exception.Type == "" && f.Exception.Message == "" {
-		return item.NewID("log", traceID, r.logger, r.logMessage, r.stack)
-	}
-	return keyID("exception", traceID, f.Key)
-}
-
 // Kinds of relation.
 const (
 	relationException = "exception" // the ID of the event itself
@@ -26,10 +17,6 @@ const (
 	relationPassedOn  = "passed on" // the text of an event that passes a failure on
 	relationRun       = "run"       // the failure of a workflow run, in whatever trace
 )
-
-func keyID(kind, scope string, key []string) item.ID {
-	return item.NewID(append([]string{kind, scope}, key...)...)
-}
 
 // relationsOf returns how an exception of a trace is recognized in other recordings: in those of calling spans, which
 // may have it as a cause or pass on its text, and in those of other emitters, which tell the same run in a trace of

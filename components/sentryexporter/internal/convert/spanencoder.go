@@ -51,18 +51,3 @@ func (e *spanEncoder) origin(category, scope string) string {
 	}
 	return origin
 }
-
-// fit encodes spans as long as they fit, and returns their number.
-func (e *spanEncoder) fit(nodes []*tracetree.Node) (fitting int) {
-	e.reset()
-	for _, n := range nodes[:min(len(nodes), protocol.MaxSpans)] {
-		before := len(e.encoded)
-		e.add(n)
-		if len(e.encoded) > protocol.MaxSpanBytes {
-			e.encoded = e.encoded[:before]
-			break
-		}
-		fitting++
-	}
-	return fitting
-}

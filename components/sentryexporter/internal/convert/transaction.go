@@ -4,8 +4,6 @@
 package convert
 
 import (
-	"encoding/binary"
-	"math"
 	"slices"
 	"strings"
 
@@ -43,19 +41,6 @@ func isNoCall(n *tracetree.Node) bool {
 		op != "http.client" && !strings.HasPrefix(op, "db") && !strings.HasPrefix(op, "cache.")
 }
 
-// SampledOut returns the discards of a segment that is not sent because of TracesSampleRate; false if it is sent.
-func (c *Converter) SampledOut(s *tracetree.Segment) (Result, bool) {
-	var r Result
-	if sampled(s.Root.Part.Trace, c.TracesSampleRate) {
-		return r, false
-	}
-	if s.Complete {
-		r.Discard(item.ReasonSampled, s.Route, protocol.CategoryTransaction, 1)
-	}
-	r.Discard(item.ReasonSampled, s.Route, protocol.CategorySpan, len(s.Nodes))
-	return r, true
-}
-
 // SetRoutes sets the routes of segments.
 func SetRoutes(segments []*tracetree.Segment, routes *route.Lookup) {
 	if !routes.HasRules() {
@@ -78,28 +63,6 @@ func (c *Converter) Transaction(s *tracetree.Segment) Result {
 		left = c.part(&r, s, left)
 	}
 	return r
-}
-
-// part makes a transaction of as many nodes as fit, and returns the others.
-func (c *Converter) part(r *Result, s *tracetree.Segment, nodes []*tracetree.Node) (left []*tracetree.Node) {
-	root := nodes[0]
-	spans := spanEncoders.Get().(*spanEncoder)
-	defer spanEncoders.Put(spans)
-	fitting := spans.fit(nodes[1:])
-	left = nodes[1+fitting:]
-	id := TransactionID(root)
-	payload, err := c.transactionEvent(s, root, nodes[:1+fitting], id).Encode(spans.encoded)
-	if err != nil {
-		r.Discard(item.ReasonInternal, s.Route, protocol.CategoryTransaction, 1)
-		r.Discard(item.ReasonInternal, s.Route, protocol.CategorySpan, 1+fitting)
-		return left
-	}
-	r.Items = append(r.Items, &item.Item{
-		Category: protocol.CategoryTransaction, EventID: id.String(), Route: s.Route, Time: root.End, Count: 1,
-		Spans: 1 + fitting,
-		Size:  len(payload), Payload: payload, ID: id,
-	})
-	return left
 }
 
 func (c *Converter) transactionEvent(
@@ -151,22 +114,4 @@ func attributeOf(nodes []*tracetree.Node, keys ...string) string {
 		}
 	}
 	return ""
-}
-
-// sampled decides by trace ID, so that all parts of a trace are sent or none. The ID is mixed first: samplers before
-// this exporter may have decided by its bits.
-func sampled(trace pcommon.TraceID, rate float64) bool {
-	if rate >= 1 {
-		return true
-	}
-	x := binary.BigEndian.Uint64(trace[:8]) ^ mix(binary.BigEndian.Uint64(trace[8:]))
-	return float64(mix(x)) < rate*math.MaxUint64
-}
-
-// mix is the finalizer of splitmix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9
-	x = (x ^ (x >> 27)) * 0x94d049bb133111eb
-	return x ^ (x >> 31)
 }

@@ -20,9 +20,6 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// drainTime is how long a shutdown lets requests continue; the collector has to stop within five seconds.
-const drainTime = 3 * time.Second
-
 // PusherSettings are the settings of a Pusher.
 type PusherSettings struct {
 	Destinations *Destinations
@@ -72,30 +69,6 @@ func (p *Pusher) SetClient(client *http.Client) {
 	p.poster.client = client
 }
 
-// Closing returns a context that ends when a shutdown has no more time.
-func (p *Pusher) Closing() context.Context { return p.closing }
-
-// BeginShutdown is called before queues are shut down. From then on nothing is tried twice, and after drainTime,
-// requests under way are canceled.
-func (p *Pusher) BeginShutdown() {
-	if p.draining.CompareAndSwap(false, true) {
-		timer := time.AfterFunc(drainTime, p.cancel)
-		context.AfterFunc(p.closing, func() { timer.Stop() })
-	}
-}
-
-// Shutdown counts what is lost and posts the last client reports. The queues must have been shut down before. It can be
-// called without a client.
-func (p *Pusher) Shutdown(ctx context.Context) {
-	defer p.cancel()
-	if p.poster.client == nil {
-		return
-	}
-	p.countLost(ctx)
-	p.PostReports(ctx)
-	p.poster.client.CloseIdleConnections()
-}
-
 // PostReports sends each server what was discarded, once and without a retry.
 func (p *Pusher) PostReports(ctx context.Context) {
 	ctx, cancel := p.untilClosing(ctx)
@@ -121,13 +94,6 @@ func (p *Pusher) Push(ctx context.Context, r xexporterhelper.Request) error {
 		a.send(ctx, it)
 	}
 	return p.result(ctx, &a, req)
-}
-
-// untilClosing returns a context that also ends with closing.
-func (p *Pusher) untilClosing(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(p.closing, cancel)
-	return ctx, func() { stop(); cancel() }
 }
 
 func (p *Pusher) result(ctx context.Context, a *attempt, req *request) error {
@@ -178,14 +144,4 @@ func (p *Pusher) noteBackedOff(items []*item.Item, waits bool) {
 			delete(p.backedOff, it)
 		}
 	}
-}
-
-// countLost counts what waited for a retry when the queues in memory were shut down.
-func (p *Pusher) countLost(ctx context.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for it := range p.backedOff {
-		p.Counters.DiscardedItems(ctx, item.ReasonNetworkError, it)
-	}
-	clear(p.backedOff)
 }

@@ -1,0 +1,63 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command difyctl helps operators of otelcol-dify. `difyctl redact` shows what dify_filter removes from a text or from
+// a file of telemetry.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+const usage = `Usage: difyctl COMMAND
+
+Commands:
+  redact   show what dify_filter removes from a text or a file of telemetry
+
+"difyctl COMMAND --help" describes a command.
+`
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the input or the configuration can't be used
+	exitUsage  = 2
+)
+
+// usageError is an error in the command line.
+type usageError struct{ error }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run runs a command line and returns the exit code.
+func run(args []string, in io.Reader, out, failures io.Writer) int {
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
+	}
+	switch command {
+	case "redact":
+		return exitCode(redact(args[1:], in, out), failures)
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(out, usage)
+		return exitOK
+	case "":
+		fmt.Fprint(failures, usage)
+		return exitUsage
+	}
+	return exitCode(usageError{fmt.Errorf("unknown command %q; difyctl --help lists the commands", command)}, failures)
+}
+
+func exitCode(err error, failures io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(failures, "difyctl:", err)
+	if errors.As(err, &usageError{}) {
+		return exitUsage
+	}
+	return exitFailed
+}
