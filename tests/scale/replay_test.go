@@ -102,7 +102,7 @@ func (r *rig) assertNoContentInKafka(t *testing.T) {
 
 func recordedLines(t *testing.T, container string) string {
 	t.Helper()
-	text, err := os.ReadFile(recordings.Unzipped(t, container+".log.gz"))
+	text, err := os.ReadFile(recordings.Unzipped(t, "recordings/"+container+".log.gz"))
 	require.NoError(t, err)
 	return string(text)
 }

@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package recordings reads what a real Dify emitted. The README in tests/testdata/recordings describes it.
+// Package recordings reads what a real Dify emitted. READMEs in tests/testdata describe it.
 package recordings
 
 import (
@@ -18,11 +18,15 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// Files in the folder. The first two have an OTLP export request as JSON on each line.
+// Files in tests/testdata. Those of traces and metrics have an OTLP export request as JSON on each line.
 const (
-	Traces  = "traces.jsonl.gz"
-	Metrics = "metrics.jsonl.gz"
-	Rows    = "rows.sql.gz"
+	Traces  = "recordings/traces.jsonl.gz"
+	Metrics = "recordings/metrics.jsonl.gz"
+	Rows    = "recordings/rows.sql.gz"
+
+	// With models, tools, retrieval, agents, iterations, loops and human input.
+	WorkTraces = "recordings-work/traces.jsonl.gz"
+	WorkRows   = "recordings-work/rows.sql.gz"
 )
 
 // Lines returns a recording's lines.
@@ -44,12 +48,12 @@ func Lines(tb testing.TB, name string) []string {
 // Unzipped returns the path of a recording's content, which exists until the end of the test.
 func Unzipped(tb testing.TB, name string) string {
 	tb.Helper()
-	packed, err := os.Open(repo.Path("tests", "testdata", "recordings", name))
+	packed, err := os.Open(repo.Path("tests", "testdata", filepath.FromSlash(name)))
 	require.NoError(tb, err)
 	defer packed.Close()
 	reader, err := gzip.NewReader(packed)
 	require.NoError(tb, err)
-	path := filepath.Join(tb.TempDir(), strings.TrimSuffix(name, ".gz"))
+	path := filepath.Join(tb.TempDir(), strings.TrimSuffix(filepath.Base(name), ".gz"))
 	file, err := os.Create(path)
 	require.NoError(tb, err)
 	defer file.Close()

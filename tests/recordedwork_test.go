@@ -1,0 +1,170 @@
+// Copyright The otelcol-dify Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/recordings"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
+)
+
+// Everything that a real Dify emitted at its work (testdata/recordings-work/README.md) arrives: each span once, each
+// node with its run, tenant and outcome, each run and its tokens as the database has them, and no content.
+func TestRecordedWorkArrives(t *testing.T) {
+	recorded := map[string]recordedSpan{}
+	lines := recordings.Lines(t, recordings.WorkTraces)
+	for _, line := range lines {
+		readSpans(t, line, recorded)
+	}
+	require.Len(t, recorded, 2433)
+
+	s := newStack(t, stackOptions{
+		overlays: append(collector.KeepDays(), "yaml:receivers::workflow_log::start_at: beginning"),
+		env: map[string]string{"OTELCOL_SENTRY_DSN": ""},
+		fill: func(ctx context.Context, database string) error {
+			return servers.SharedPostgres(t).Restore(ctx, database, recordings.Unzipped(t, recordings.WorkRows))
+		},
+	})
+	ended := s.recordedRuns(t)
+	s.expectRecordedRuns(t, ended)
+
+	for _, line := range lines {
+		require.Equal(t, http.StatusOK, exportHTTP(t, s.Collector, "traces", "", line))
+	}
+	dropped, err := s.OwnMetric(t.Context(), droppedItems, `kind="span"`)
+	require.NoError(t, err)
+	hits := s.documents(t, len(recorded)-int(dropped), "dify-traces-*", servers.All())
+	nodes := s.recordedNodes(t)
+	wrong := map[string]int{}
+	for _, hit := range hits {
+		_, known := recorded[hit.ID]
+		require.Truef(t, known, "document %s was never recorded, or came twice", hit.ID)
+		delete(recorded, hit.ID)
+		if fault := nodes.fault(hit); fault != "" {
+			wrong[fault]++
+		}
+		for _, place := range markedPlaces(t, hit) {
+			wrong["content in "+place]++
+		}
+	}
+	for id, span := range recorded {
+		assert.Truef(t, span.noise(), "span %s (%s) is missing", id, span.name)
+	}
+	assert.Empty(t, wrong)
+	s.documents(t, 0, "otelcol-dify-dead-letter*", servers.All())
+}
+
+// recordedRuns returns the status of each run that has ended, by its ID.
+func (s *stack) recordedRuns(t *testing.T) map[string]string {
+	t.Helper()
+	rows, err := s.db.Query(t.Context(), "SELECT id::text, status FROM workflow_runs WHERE finished_at IS NOT NULL")
+	require.NoError(t, err)
+	runs := map[string]string{}
+	for rows.Next() {
+		var id, status string
+		require.NoError(t, rows.Scan(&id, &status))
+		runs[id] = status
+	}
+	require.NoError(t, rows.Err())
+	return runs
+}
+
+// expectRecordedRuns waits until each ended run is one document with its status, and counted.
+func (s *stack) expectRecordedRuns(t *testing.T, ended map[string]string) {
+	t.Helper()
+	byStatus := map[string]float64{}
+	for _, status := range ended {
+		byStatus[status]++
+	}
+	for status, count := range byStatus {
+		s.expectValue(t, count, fmt.Sprintf(`sum(app_workflow_run_total{dify_workflow_run_status=%q})`, status))
+	}
+	got := map[string]string{}
+	for _, hit := range s.documents(t, len(ended), "workflow-logs-*", servers.All()) {
+		got[attribute(hit, "dify.workflow_run_id")] = attribute(hit, "dify.workflow_run.status")
+	}
+	assert.Equal(t, ended, got)
+}
+
+// recordedNode is a node execution as the database has it.
+type recordedNode struct{ kind, status, tenant, app, run string }
+
+type recordedNodes map[string]recordedNode
+
+func (s *stack) recordedNodes(t *testing.T) recordedNodes {
+	t.Helper()
+	rows, err := s.db.Query(t.Context(), "SELECT id::text, node_type, status, tenant_id::text, app_id::text, "+
+		"workflow_run_id::text FROM workflow_node_executions")
+	require.NoError(t, err)
+	nodes := recordedNodes{}
+	for rows.Next() {
+		var id string
+		var n recordedNode
+		require.NoError(t, rows.Scan(&id, &n.kind, &n.status, &n.tenant, &n.app, &n.run))
+		nodes[id] = n
+	}
+	require.NoError(t, rows.Err())
+	return nodes
+}
+
+// decidable are the types of nodes whose span shows whether it failed: Dify sets OK on all.
+var decidable = []string{"code", "http-request", "knowledge-retrieval", "llm", "tool"}
+
+// fault returns what is wrong with the document of a node's span, or "".
+func (n recordedNodes) fault(hit servers.Hit) string {
+	node, ok := n[attribute(hit, "node.execution_id")]
+	if !ok {
+		return ""
+	}
+	status, _ := hit.Source["status"].(map[string]any)
+	failed := status["code"] == "Error"
+	switch {
+	case attribute(hit, "dify.tenant_id") != node.tenant:
+		return node.kind + " without its tenant"
+	case attribute(hit, "dify.app_id") != node.app:
+		return node.kind + " without its app"
+	case attribute(hit, "dify.workflow_run_id") != node.run:
+		return node.kind + " without its run"
+	case slices.Contains(decidable, node.kind) && failed != (node.status != "succeeded"):
+		return fmt.Sprintf("%s that %s, with status %v", node.kind, node.status, status["code"])
+	default:
+		return ""
+	}
+}
+
+var marks = regexp.MustCompile(`CONTENT-\d+-\w+|SECRET-|user-PII-`)
+
+// markedPlaces returns the fields of a document that have marked content. What a server answered in an error stays.
+func markedPlaces(t *testing.T, hit servers.Hit) []string {
+	t.Helper()
+	var places []string
+	for key, field := range hit.Source {
+		values, ok := field.(map[string]any)
+		if !ok {
+			values = map[string]any{"": field}
+		}
+		for name, value := range values {
+			text, err := json.Marshal(value)
+			require.NoError(t, err)
+			for _, mark := range marks.FindAllString(string(text), -1) {
+				if !strings.HasSuffix(mark, "-PROVERR") && !strings.HasSuffix(mark, "-TARGETERR") {
+					places = append(places, key+"."+name+": "+mark)
+				}
+			}
+		}
+	}
+	return places
+}
