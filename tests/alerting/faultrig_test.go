@@ -73,6 +73,9 @@ type load struct {
 	fails        atomic.Value // string: the error of every other run
 	elapsed      atomic.Int64 // duration of the runs in the database, in seconds
 	path         atomic.Value // string: of a request that is sent as well
+	nodeType     atomic.Value // string: the type of the node that fails in such a run
+	status       atomic.Value // string: of a run that does not fail
+	failed       atomic.Value // string: the ID of the last run that failed
 	paused       atomic.Bool  // no run ends
 }
 
@@ -84,6 +87,9 @@ func newFaultRig(t *testing.T, m *machines) *faultRig {
 	}
 	f.fails.Store("")
 	f.path.Store("/v1/ready")
+	f.failed.Store("")
+	f.nodeType.Store("llm")
+	f.status.Store("succeeded")
 	require.NoError(t, m.redis.Reset(t.Context()))
 	require.NoError(t, m.node.Reset(t.Context()))
 	dify := m.postgres.NewDify(t, nil)
@@ -116,6 +122,7 @@ func (f *faultRig) collect(t *testing.T) {
 			"yaml:receivers::celery_queue::collection_interval: 1s",
 			"yaml:receivers::host_metrics::collection_interval: 1s",
 			// The collector's disk is one in memory here.
+			"yaml:receivers::host_metrics::scrapers::filesystem::include_virtual_filesystems: true",
 			"yaml:receivers::host_metrics::scrapers::filesystem::exclude_fs_types::fs_types: [proc]",
 			"yaml:receivers::host_metrics::scrapers::filesystem::include_mount_points: {match_type: strict, mount_points: [" +
 				f.disk.Path + "]}",
@@ -174,7 +181,7 @@ func (f *faultRig) keepBusy(t *testing.T) {
 			ctx, cancel := context.WithTimeout(all, 20*time.Second)
 			defer cancel()
 			elapsed := time.Duration(f.elapsed.Load()) * time.Second
-			o := schema.Outcome{Status: "succeeded", Elapsed: elapsed, FinishedAt: time.Now()}
+			o := schema.Outcome{Status: f.status.Load().(string), Elapsed: elapsed, FinishedAt: time.Now()}
 			if text := f.fails.Load().(string); text != "" && failing {
 				o.Status, o.Error = "failed", text
 			}
@@ -182,6 +189,14 @@ func (f *faultRig) keepBusy(t *testing.T) {
 			_ = w.StartRun(ctx, schema.Run{
 				ID: run, TenantID: tenant, AppID: app, WorkflowID: app, CreatedBy: app, CreatedAt: time.Now().Add(-o.Elapsed),
 			})
+			if node := uuid.NewString(); o.Error != "" {
+				_ = w.StartNode(ctx, schema.Node{
+					ID: node, TenantID: tenant, AppID: app, WorkflowID: app, RunID: run, NodeID: "n", NodeType: f.nodeType.Load().(string),
+					CreatedBy: app, CreatedAt: time.Now(),
+				})
+				f.failed.Store(run)
+				_ = w.EndNode(ctx, node, schema.NodeOutcome{Status: "failed", Error: o.Error, FinishedAt: time.Now()})
+			}
 			_ = w.EndRun(ctx, run, o)
 			return nil
 		})
@@ -242,16 +257,17 @@ func (f *faultRig) details(t *testing.T) string {
 // fillDisk makes OpenSearch believe that its disk is full, as an operator sees it: it makes its indices read-only.
 func (f *faultRig) fillDisk(t *testing.T) {
 	t.Helper()
-	watermarks := func(value any) map[string]any {
-		const prefix = "cluster.routing.allocation.disk.watermark."
+	watermarks := func(enabled, value any) map[string]any {
+		const prefix = "cluster.routing.allocation.disk."
 		return map[string]any{"persistent": map[string]any{
-			prefix + "low": value, prefix + "high": value, prefix + "flood_stage": value, "cluster.info.update.interval": "10s",
+			prefix + "threshold_enabled": enabled, prefix + "watermark.low": value, prefix + "watermark.high": value,
+			prefix + "watermark.flood_stage": value, "cluster.info.update.interval": "10s", "cluster.blocks.create_index": nil,
 		}}
 	}
 	ctx := context.WithoutCancel(t.Context())
-	require.NoError(t, f.search.Send(ctx, http.MethodPut, "/_cluster/settings", watermarks("1000tb"), &struct{}{}))
+	require.NoError(t, f.search.Send(ctx, http.MethodPut, "/_cluster/settings", watermarks(true, "1000tb"), &struct{}{}))
 	t.Cleanup(func() {
-		assert.NoError(t, f.search.Send(ctx, http.MethodPut, "/_cluster/settings", watermarks(nil), &struct{}{}))
+		assert.NoError(t, f.search.Send(ctx, http.MethodPut, "/_cluster/settings", watermarks(nil, nil), &struct{}{}))
 		assert.NoError(t, wait.Until(ctx, faultTimeout, func(ctx context.Context) error {
 			return f.search.Send(ctx, http.MethodPut, "/_all/_settings",
 				map[string]any{"index.blocks.read_only_allow_delete": nil}, &struct{}{})

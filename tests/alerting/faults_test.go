@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,18 +30,18 @@ type fault struct {
 	steps  []step // of the runbook, which lead to the cause
 }
 
+// The first three are those that take the least time.
 var faults = []fault{
 	{
-		name: "worker down", alert: "DifyWorkerDown", cause: "the container is gone",
-		inject: func(t *testing.T, f *faultRig) {
-			f.paused.Store(true)
-			for _, worker := range f.app.Workers {
-				require.NoError(t, worker.Stop())
-			}
+		name: "plugin daemon away", alert: "PluginDaemonDown", cause: "it crashed: its log has the reason",
+		inject: func(_ *testing.T, f *faultRig) {
+			f.plugins.server.Close()
+			f.path.Store("/v1/failures/plugin_daemon")
+			f.fails.Store("PluginDaemonInnerError: Request to Plugin Daemon Service failed")
 		},
 		steps: []step{
-			{part: "dify:source:missing > 0", shows: only("source", "worker")},
-			{part: "topk(5, celery_queue_length)", shows: sample(map[string]string{"celery_queue": "workflow_based_app_execution"}, positive)},
+			{part: "up{job=", shows: sample(nil, zero)},
+			{part: "attributes.dify.workflow_run.error", shows: mentions("Request to Plugin Daemon Service failed")},
 		},
 	},
 	{
@@ -64,6 +65,19 @@ var faults = []fault{
 			{part: "celery_queue_unacked", shows: none("celery_queue", "mail")},
 			{part: "resets(celery_queue_length", shows: only("celery_queue", "mail")},
 			{part: "sum by (task) (rate(flower_task_runtime_seconds_count", shows: none("task", "tasks.backlog")},
+		},
+	},
+	{
+		name: "worker down", alert: "DifyWorkerDown", cause: "the container is gone",
+		inject: func(t *testing.T, f *faultRig) {
+			f.paused.Store(true)
+			for _, worker := range f.app.Workers {
+				require.NoError(t, worker.Stop())
+			}
+		},
+		steps: []step{
+			{part: "dify:source:missing > 0", shows: only("source", "worker")},
+			{part: "topk(5, celery_queue_length)", shows: sample(map[string]string{"celery_queue": "workflow_based_app_execution"}, positive)},
 		},
 	},
 	{
@@ -111,18 +125,6 @@ var faults = []fault{
 				map[string]string{"dify_app_name": "Help desk"}, func(v float64) bool { return v > 3 },
 			)},
 			{part: "attributes.node.type", shows: slowest("llm", 4000)},
-		},
-	},
-	{
-		name: "plugin daemon away", alert: "PluginDaemonDown", cause: "it crashed: its log has the reason",
-		inject: func(_ *testing.T, f *faultRig) {
-			f.plugins.server.Close()
-			f.path.Store("/v1/failures/plugin_daemon")
-			f.fails.Store("PluginDaemonInnerError: Request to Plugin Daemon Service failed")
-		},
-		steps: []step{
-			{part: "up{job=", shows: sample(nil, zero)},
-			{part: "attributes.dify.workflow_run.error", shows: mentions("Request to Plugin Daemon Service failed")},
 		},
 	},
 	{
@@ -187,7 +189,7 @@ func breaks(t *testing.T, f *faultRig, broken fault) {
 	}
 	f.expectHeard(t, "mail of "+broken.alert, &f.mail.heard, "FIRING", broken.alert)
 	explained := append(book.consequences(), broken.alert)
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
 		for _, alert := range f.firing(t.Context()) {
 			require.Contains(t, explained, alert, "the runbook of %s does not mention it\n%s", broken.alert, f.details(t))
 		}
@@ -240,7 +242,7 @@ func slowest(name string, milliseconds float64) func(answer) error {
 			return err
 		}
 		groups := got.Aggregations.What.Buckets
-		if len(groups) < 2 || groups[0].Key != name || groups[0].Longest.Value < milliseconds {
+		if len(groups) < 2 || !strings.HasPrefix(groups[0].Key, name) || groups[0].Longest.Value < milliseconds {
 			return fmt.Errorf("%s is not the slowest", name)
 		}
 		return nil

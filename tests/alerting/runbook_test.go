@@ -84,6 +84,8 @@ func (r runbook) consequences() []string {
 	return names
 }
 
+const exampleRunID = "0d0d1c8e-0000-4000-8000-000000000000"
+
 // answer is the result of a step.
 type answer struct {
 	samples []servers.Sample
@@ -106,7 +108,8 @@ func (r runbook) follow(ctx context.Context, on *faultRig, s step) error {
 		return s.shows(answer{text: on.Log()})
 	}
 	for _, found := range fenced.FindAllStringSubmatch(string(r), -1) {
-		language, text := found[1], found[3]
+		// The placeholder stands for a run that the operator has found before.
+		language, text := found[1], strings.ReplaceAll(found[3], exampleRunID, on.failed.Load().(string))
 		if !strings.Contains(text, s.part) {
 			continue
 		}

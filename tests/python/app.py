@@ -160,9 +160,16 @@ def info():
     return jsonify(name="demo", pid=os.getpid())
 
 
-@flask_app.get("/v1/slow")
+@flask_app.route("/v1/slow", methods=["GET", "POST"])
 def slow():
-    time.sleep(float(request.args["seconds"]))
+    seconds, where = float(request.args["seconds"]), request.args.get("where")
+    if where == "database":
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT pg_sleep(:n)"), {"n": seconds})
+    elif where == "plugin":
+        httpx.post(os.environ["APP_HTTP_TARGET"].replace("/health", f"/v1/slow?seconds={seconds}"), timeout=60)
+    else:
+        time.sleep(seconds)
     return jsonify(pid=os.getpid())
 
 
