@@ -34,6 +34,7 @@ missing() {
   have mariadbd || echo mariadb-server
   have pgbouncer || echo pgbouncer
   have redis-server || echo redis-server
+  have nginx || echo nginx-light
   have prometheus || echo prometheus
   have prometheus-alertmanager || have alertmanager || echo prometheus-alertmanager
   have dockerd || echo docker.io
@@ -82,6 +83,7 @@ leave_off() { # PACKAGE
   case $1 in
   postgresql | postgresql-[0-9]*) as_root systemctl disable postgresql ;;
   mariadb-server) as_root systemctl disable mariadb ;;
+  nginx-light) as_root systemctl disable nginx ;;
   pgbouncer | redis-server | prometheus | prometheus-alertmanager) as_root systemctl disable "$1" ;;
   docker.io) as_root systemctl disable docker.service docker.socket ;;
   esac >/dev/null 2>&1 || true

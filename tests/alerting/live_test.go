@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/docker"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
@@ -95,6 +96,12 @@ func (r *rig) expectHeard(t *testing.T, what string, by *heard, words ...string)
 // that it gets them on a busy machine, too.
 func (r *rig) burn(t *testing.T) {
 	t.Helper()
+	runBurner(t, r.engine, "--label", "com.docker.compose.service=worker")
+}
+
+// runBurner runs such a container with more flags, and returns its ID.
+func runBurner(t *testing.T, engine *docker.Engine, flags ...string) string {
+	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "burner"), "./testdata/burner")
 	build.Dir, build.Env = repo.Path("tests", "alerting"), append(os.Environ(), "CGO_ENABLED=0")
@@ -107,13 +114,16 @@ func (r *rig) burn(t *testing.T) {
 		),
 	)
 	image := "otelcol-dify-burner-" + uuid.NewString()
-	r.engine.Docker(t, "build", "--quiet", "--tag", image, dir)
-	container := r.engine.Docker(t, "run", "--detach", "--network", "host", "--cpus", "0.05", "--memory", "32m",
-		"--label", "com.docker.compose.service=worker", image)
+	engine.Docker(t, "build", "--quiet", "--tag", image, dir)
+	args := append([]string{
+		"run", "--detach", "--network", "host", "--cpus", "0.05", "--memory", "32m",
+	}, flags...)
+	container := engine.Docker(t, append(args, image)...)
 	t.Cleanup(func() {
-		_, err := r.engine.Run(context.WithoutCancel(t.Context()), "docker", "rm", "--force", container)
+		_, err := engine.Run(context.WithoutCancel(t.Context()), "docker", "rm", "--force", container)
 		assert.NoError(t, err)
 	})
+	return container
 }
 
 // failRuns lets one run in two fail until the end of the test.
