@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 )
@@ -67,6 +68,8 @@ var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSee
 type Config struct {
 	// Driver is the kind of database: Dify's DB_TYPE.
 	Driver string `mapstructure:"driver"`
+	// Installation is the name of this Dify, if there are several, on the receiver's own metrics.
+	Installation string `mapstructure:"installation"`
 	// Host is the database server's name, address, or the absolute path of a Unix socket.
 	Host string `mapstructure:"host"`
 	// Port is the server's port. Zero means the driver's default port.
@@ -135,8 +138,8 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 // Validate reports all errors of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(
-		cfg.decoding, cfg.validateDatabase(), cfg.validateStart(), configcheck.Durations(cfg, durationRanges),
-		cfg.validateLimits(),
+		cfg.decoding, installation.Validate(cfg.Installation), cfg.validateDatabase(), cfg.validateStart(),
+		configcheck.Durations(cfg, durationRanges), cfg.validateLimits(),
 	)
 }
 

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
@@ -52,7 +53,7 @@ type workflowLogReceiver struct {
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLogReceiver, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(installation.Telemetry(set.TelemetrySettings, cfg.Installation))
 	if err != nil {
 		return nil, err
 	}

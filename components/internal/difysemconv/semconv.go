@@ -30,6 +30,8 @@ const (
 const (
 	// AttrRole is the part of Dify that emitted the telemetry: see the Role constants.
 	AttrRole = "dify.role"
+	// AttrInstallation is the name of one of several Difys: the key `installation` of dify_filter.
+	AttrInstallation = "dify.installation"
 	// AttrEdition is Dify's edition (COMMUNITY, ENTERPRISE, CLOUD), cut off the deployment environment's name.
 	AttrEdition = "dify.edition"
 	// AttrVersion is Dify's version, cut out of service.version (which stays whole: Sentry's releases join by it).
