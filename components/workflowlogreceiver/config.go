@@ -56,6 +56,7 @@ var durationRanges = map[string]configcheck.Range{
 	// Databases that were restored from an archive have old runs.
 	"max_run_age":       {Min: time.Second, Max: 100 * configcheck.Year},
 	"statement_timeout": {Min: 10 * time.Millisecond, Max: time.Hour},
+	"tables_interval":   {Min: time.Second, Max: configcheck.Day, Zero: "leaves the sizes of tables out"},
 	"metrics_interval":  {Min: 100 * time.Millisecond, Max: time.Hour},
 }
 
@@ -113,6 +114,9 @@ type Config struct {
 	MaxApps int `mapstructure:"max_apps"`
 	// MetricsInterval is the longest time between two emissions of the metrics.
 	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
+
+	// TablesInterval is how often the sizes of Dify's tables are read from the catalog. Zero means never.
+	TablesInterval time.Duration `mapstructure:"tables_interval"`
 
 	// decoding is the error of Unmarshal, which Validate returns.
 	decoding error

@@ -138,6 +138,9 @@ const (
 	MetricRunTotal    = "app.workflow.run.total"
 	MetricTokenUsage  = "app.llm.token.usage" //nolint:gosec // language model tokens
 	MetricCost        = "app.llm.cost"
+	MetricTableSize   = "dify.database.table.size"
+	MetricTableRows   = "dify.database.table.rows"
+	MetricTableAge    = "dify.database.table.oldest_row.age"
 )
 
 // NoiseParseError is the name by which Dify's own Sentry hook identifies the noise that it drops: the default entry
