@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 )
 
 // Config is the receiver's section in the collector's configuration.
@@ -25,6 +26,9 @@ type Config struct {
 	// Endpoint is Dify's CELERY_BROKER_URL, unchanged: redis://, rediss://, redis+socket:// or, for Sentinel, one or more
 	// sentinel:// separated by `;`. It may contain a password.
 	Endpoint configopaque.String `mapstructure:"endpoint"`
+
+	// Installation is the name of this Dify, if there are several, on the receiver's own metrics.
+	Installation string `mapstructure:"installation"`
 
 	// KeyPrefix is Dify's REDIS_KEY_PREFIX, without the colon that Celery appends.
 	KeyPrefix string `mapstructure:"key_prefix"`
@@ -86,7 +90,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 
 // Validate reports every fault of the configuration at once.
 func (c *Config) Validate() error {
-	errs := []error{c.decoding, configcheck.Durations(c, durationRanges)}
+	errs := []error{c.decoding, installation.Validate(c.Installation), configcheck.Durations(c, durationRanges)}
 	if c.Endpoint == "" {
 		errs = append(errs, errors.New("`endpoint` must not be empty; set it to Dify's CELERY_BROKER_URL, "+
 			"like redis://:password@redis:6379/1"))

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 )
 
@@ -46,7 +47,7 @@ var (
 )
 
 func newQueueScraper(cfg *Config, set receiver.Settings) (*queueScraper, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(installation.Telemetry(set.TelemetrySettings, cfg.Installation))
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// ServiceNamespace is set as service.namespace on Dify's resources that have none. Empty: not set.
 	ServiceNamespace string `mapstructure:"service_namespace"`
+	// Installation is the name of this Dify, if there are several. It is set on every resource and every data point.
+	Installation string `mapstructure:"installation"`
 	// WholeTraces is false where other processors see other parts of each trace. Whatever needs the whole trace is then
 	// left to a processor that follows them all.
 	WholeTraces bool `mapstructure:"whole_traces"`

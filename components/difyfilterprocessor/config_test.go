@@ -41,6 +41,7 @@ func TestLoadConfig(t *testing.T) {
 		"empty": func(*Config) {},
 		"all": func(c *Config) {
 			c.ServiceNamespace = "ai"
+			c.Installation = "eu-2"
 			c.WholeTraces = false
 			c.Limits = LimitsConfig{
 				MaxStringLength: 1000, MaxItemSize: 5000, MaxPointSize: 6000, MaxDepth: 2, MaxAttributes: 33, MaxEvents: 4,
@@ -127,6 +128,7 @@ func TestInvalidConfig(t *testing.T) {
 			`redaction::secret_patterns[0]: is not an RE2 expression`,
 			`redaction::secret_patterns[1]: must not be empty`,
 		},
+		"installation": {"`installation` is \"two words\": must be at most 63 letters"},
 		"status": {
 			`status::expected_errors[0]: must be an exception type, or a prefix with one * at its end, is "*"`,
 			`status::expected_errors[1]: must be an exception type, or a prefix with one * at its end, is ""`,

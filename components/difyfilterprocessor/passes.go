@@ -98,6 +98,7 @@ func (p *passes) identifyRuns(b *traceBatch) {
 
 func (p *passes) repairResource(res pcommon.Map, from emitter.Origin, seen string, now time.Time) string {
 	identity.SetInstanceID(res, from)
+	identity.SetName(res, p.cfg.Installation)
 	if from.Dify() {
 		identity.SetInstallation(res, p.cfg.ServiceNamespace)
 	}
@@ -211,6 +212,7 @@ func (p *passes) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatc
 		}
 	}
 	identity.SetPointRoles(rm, identity.SetRole(res, identity.RoleByNames(res, from)), from)
+	identity.SetPointNames(rm, p.cfg.Installation)
 }
 
 func dropSampledCount(b *metricBatch) { httpmetrics.DropSampledCount(b.md, &b.tally) }

@@ -17,6 +17,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/limits"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/logthrottle"
 )
 
@@ -40,7 +41,7 @@ func newFilter(cfg *Config, set processor.Settings, shared *state) (*filter, err
 	if err != nil {
 		return nil, err
 	}
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(installation.Telemetry(set.TelemetrySettings, cfg.Installation))
 	if err != nil {
 		return nil, err
 	}

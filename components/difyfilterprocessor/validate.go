@@ -15,12 +15,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 )
 
 // Validate returns all errors of the configuration, joined.
 func (c *Config) Validate() error {
 	return errors.Join(
 		c.decoding,
+		installation.Validate(c.Installation),
 		configcheck.Durations(c, durationRanges),
 		c.Limits.validate(),
 		c.Drop.validate(),

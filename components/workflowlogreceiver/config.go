@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 )
@@ -55,6 +56,7 @@ var durationRanges = map[string]configcheck.Range{
 	// Databases that were restored from an archive have old runs.
 	"max_run_age":       {Min: time.Second, Max: 100 * configcheck.Year},
 	"statement_timeout": {Min: 10 * time.Millisecond, Max: time.Hour},
+	"tables_interval":   {Min: time.Second, Max: configcheck.Day, Zero: "leaves the sizes of tables out"},
 	"metrics_interval":  {Min: 100 * time.Millisecond, Max: time.Hour},
 }
 
@@ -67,6 +69,8 @@ var drivers = []string{driverPostgreSQL, driverMySQL, driverOceanBase, driverSee
 type Config struct {
 	// Driver is the kind of database: Dify's DB_TYPE.
 	Driver string `mapstructure:"driver"`
+	// Installation is the name of this Dify, if there are several, on the receiver's own metrics.
+	Installation string `mapstructure:"installation"`
 	// Host is the database server's name, address, or the absolute path of a Unix socket.
 	Host string `mapstructure:"host"`
 	// Port is the server's port. Zero means the driver's default port.
@@ -111,6 +115,9 @@ type Config struct {
 	// MetricsInterval is the longest time between two emissions of the metrics.
 	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
 
+	// TablesInterval is how often the sizes of Dify's tables are read from the catalog. Zero means never.
+	TablesInterval time.Duration `mapstructure:"tables_interval"`
+
 	// decoding is the error of Unmarshal, which Validate returns.
 	decoding error
 	// prevent unkeyed literal initialization
@@ -135,8 +142,8 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 // Validate reports all errors of the configuration at once.
 func (cfg *Config) Validate() error {
 	return errors.Join(
-		cfg.decoding, cfg.validateDatabase(), cfg.validateStart(), configcheck.Durations(cfg, durationRanges),
-		cfg.validateLimits(),
+		cfg.decoding, installation.Validate(cfg.Installation), cfg.validateDatabase(), cfg.validateStart(),
+		configcheck.Durations(cfg, durationRanges), cfg.validateLimits(),
 	)
 }
 

@@ -42,10 +42,11 @@ func TestConfig(t *testing.T) {
 	cfg, err = load(t, "all")
 	require.NoError(t, err)
 	want = &Config{
-		Driver: "mysql", Host: "db", Port: 3307, Username: "reader", Password: "hunter2", Database: "dify2",
+		Driver: "mysql", Installation: "eu-2", Host: "db", Port: 3307, Username: "reader", Password: "hunter2", Database: "dify2",
 		TimeZone: "+08:00", Storage: &storageID, AdoptCheckpoint: "mysql://old:3306/dify", StartAt: "2026-11-23T00:00:00Z",
 		PollInterval: 5 * time.Second, LookBack: 30 * time.Minute, OutcomeWait: 2 * time.Hour, MaxRunAge: 48 * time.Hour,
 		PageSize: 500, StatementTimeout: 3 * time.Second, MaxApps: 10, MetricsInterval: 30 * time.Second,
+		TablesInterval: 10 * time.Minute,
 	}
 	want.TLS.Insecure = true
 	assert.Equal(t, want, cfg)
@@ -59,7 +60,7 @@ func TestConfigFaults(t *testing.T) {
 		"faults": {
 			"`schema` is \"dify\": only `driver: postgresql` has schemas", "`time_zone` is \"'; SELECT 1\": must be a name",
 			"`driver` is \"sqlite\": must be one of postgresql, mysql, oceanbase, seekdb",
-			"`host` is empty", "`port` is 70000: must be 1 to 65535", "`username` is empty", "`database` is empty",
+			"`installation` is \"a/b\"", "`host` is empty", "`port` is 70000: must be 1 to 65535", "`username` is empty", "`database` is empty",
 			"`storage` is missing",
 			"`start_at` is \"yesterday\": must be end, beginning or an RFC 3339 time",
 			"`poll_interval` is 0s: must be from 100ms to 1h", "`outcome_wait` is -1s: must be from 1s to 8760h",

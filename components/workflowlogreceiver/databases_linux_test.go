@@ -54,6 +54,8 @@ var promises = map[string]func(t *testing.T, db *database){
 	"all values of enumerations":                      testEnumerations,
 	"odd rows":                                        testOddRows,
 	"errors that say what to do":                      testErrors,
+	"tables are measured":                             testTables,
+	"tables are not measured":                         testTablesOff,
 	"the contract of receivers":                       testContract,
 }
 
@@ -69,6 +71,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("no table is scanned", func(t *testing.T) { testPlansPostgres(t, s) })
 	t.Run("recorded tables", func(t *testing.T) { testRecordedTables(t, s) })
 	t.Run("app logs behind a young one", func(t *testing.T) { testUnknownBehindYoung(t, s.newDatabase(t)) })
+	t.Run("tables that are partitioned or refused", func(t *testing.T) { testTablesPostgres(t, s.newDatabase(t)) })
 	t.Run("values that are not times", func(t *testing.T) { testNoTimes(t, s.newDatabase(t)) })
 }
 

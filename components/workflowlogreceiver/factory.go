@@ -53,6 +53,7 @@ func createDefaultConfig() component.Config {
 		StatementTimeout: 10 * time.Second,
 		MaxApps:          2000,
 		MetricsInterval:  15 * time.Second,
+		TablesInterval:   5 * time.Minute,
 	}
 }
 

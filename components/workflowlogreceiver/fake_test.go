@@ -118,6 +118,10 @@ func (*fakeDatabase) ScanAppLogs(context.Context, string, int) ([]source.AppLog,
 	return nil, "", nil
 }
 
+func (*fakeDatabase) TableSizes(context.Context) ([]source.TableSize, error, error) {
+	return nil, nil, nil
+}
+
 func (*fakeDatabase) AppLogsEnd(context.Context) (string, error) { return "0", nil }
 
 func (*fakeDatabase) Apps(_ context.Context, ids []string) ([]source.App, error) {

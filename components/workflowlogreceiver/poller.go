@@ -260,6 +260,9 @@ func (p *poller) poll(ctx context.Context, conn source.Conn, clock source.Clock)
 	if err := p.saver.save(ctx); err != nil {
 		return err
 	}
+	if err := p.saver.measureTables(ctx, conn, clock); err != nil {
+		return err
+	}
 	p.saver.publishIfDue()
 	return nil
 }

@@ -17,10 +17,12 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/growth"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/mysql"
@@ -52,7 +54,7 @@ type workflowLogReceiver struct {
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*workflowLogReceiver, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(installation.Telemetry(set.TelemetrySettings, cfg.Installation))
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +161,7 @@ func (r *workflowLogReceiver) newPoller(
 		"Reading Dify's database works again")
 	s := &saver{
 		store: store, state: state, resource: resource, scope: scope,
+		tables:       growth.NewReader(r.cfg.TablesInterval, logger),
 		pollInterval: r.cfg.PollInterval, metricsInterval: r.cfg.MetricsInterval, telemetry: r.telemetry, status: &r.status,
 		storage: health.NewFailureLog(logger,
 			"Saving the checkpoint failed; the receiver retries until it succeeds",

@@ -12,8 +12,10 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/growth"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
 const (
@@ -31,6 +33,7 @@ type saver struct {
 	state *checkpoint.State // nil until there is a start position
 
 	metrics         *deliver.Metrics // nil without a metrics pipeline
+	tables          *growth.Reader
 	resource        pcommon.Resource
 	scope           pcommon.InstrumentationScope
 	pollInterval    time.Duration
@@ -96,6 +99,16 @@ func (s *saver) saveOnShutdown(ctx context.Context) {
 // publishes reports whether there is a metrics pipeline.
 func (s *saver) publishes() bool { return s.metrics != nil }
 
+// measureTables reads the sizes of the tables if that is due.
+func (s *saver) measureTables(ctx context.Context, conn source.Conn, clock source.Clock) error {
+	if s.metrics == nil {
+		return nil
+	}
+	changed, err := s.tables.ReadIfDue(ctx, conn, clock)
+	s.unpublished = s.unpublished || changed
+	return err
+}
+
 // publishIfDue publishes what has not been published, at most once a second while a backlog is read.
 func (s *saver) publishIfDue() {
 	if s.unpublished && time.Since(s.published) >= min(publishInterval, s.pollInterval) {
@@ -110,6 +123,7 @@ func (s *saver) publish() {
 	}
 	now := time.Now()
 	md, pending := s.state.Metrics.Build(s.resource, s.scope, now, s.metricsInterval)
+	s.tables.AppendTo(md)
 	s.metrics.Publish(md)
 	s.unpublished, s.published = pending, now
 }

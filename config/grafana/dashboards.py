@@ -176,7 +176,7 @@ def error_rate():
 def system():
     who = "{{dify_role}} {{container_name}}{{process_executable_name}}"
     return board(
-        "dify-system", "Dify: system resources", "CPU and memory of Dify's containers or processes; disk and network of the host.",
+        "dify-system", "Dify: system resources", "CPU and memory of Dify's containers or processes; disk and network of the host; tables.",
         [], [
             graph("CPU usage, share of what it can use",
                   "A Python process can use one core. HighCPUUsage fires when the value stays above the line for 15 minutes.", PERCENT,
@@ -188,6 +188,13 @@ def system():
                   query(f"system_disk_usage_ratio{{{IN}}}", "{{mountpoint}}"), limit=0.9, largest=1, links=[runbook("pipeline.md#diskfilling")]),
             graph("Network traffic", "Of the host's interfaces. Needs overlays/host.yaml.", BYTES_PER_SECOND,
                   query(f"rate(system_network_io_bytes_total{{{IN}}}[$__rate_interval])", "{{device}} {{direction}}"), width=24),
+            graph("Size of Dify's tables", "With indexes. Dify removes old rows only if its cleanup is on.", BYTES,
+                  query(f"dify_database_table_size_bytes{{{IN}}}", "{{db_collection_name}}"), stack=True,
+                  links=[runbook("pipeline.md#diskfilling")]),
+            graph("Dead rows, share of the rows of a table", "Rows that autovacuum has not removed yet. PostgreSQL only.", PERCENT,
+                  query(f'sum by (installation, db_collection_name) (dify_database_table_rows{{{IN}, state="dead"}})'
+                        f' / (sum by (installation, db_collection_name) (dify_database_table_rows{{{IN}}}) > 1000)', "{{db_collection_name}}"),
+                  largest=1, links=[runbook("pipeline.md#diskfilling")]),
         ])
 
 

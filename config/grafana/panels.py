@@ -195,7 +195,7 @@ def board(uid, title, description, variables, panels, links=(LOGS, TRACES)):
               .include_vars(True).keep_time(True))
         .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
                        .current(model.VariableOption(text="Prometheus", value="prometheus")))
-        .with_variable(variable("installation", "Installation", "label_values(up, installation)"))
+        .with_variable(variable("installation", "Installation", "label_values({__name__=~'up|target_info'}, installation)"))
     )
     for one in links:
         b = b.link(link(*one))

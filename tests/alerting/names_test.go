@@ -27,7 +27,7 @@ type family struct {
 
 // onEverySeries are the labels that the page documents once for all series.
 var onEverySeries = map[string]bool{
-	"job": true, "instance": true, "le": true, "otel_scope_name": true, "otel_scope_version": true,
+	"job": true, "instance": true, "le": true, "installation": true, "otel_scope_name": true, "otel_scope_version": true,
 	"otel_scope_schema_url": true,
 }
 

@@ -27,7 +27,7 @@ var ownDefaults = map[string]string{
 
 // Addresses inside the container, and its folder, are those of collector.yaml.
 var notPassed = regexp.MustCompile(
-	`^OTELCOL_(OTLP_GRPC|OTLP_HTTP|PROMETHEUS|HEALTH|FLUENT)_ENDPOINT$|^OTELCOL_TELEMETRY_|^OTELCOL_STORAGE_DIR$`,
+	`^OTELCOL_((?:SECOND_)?OTLP_GRPC|(?:SECOND_)?OTLP_HTTP|PROMETHEUS|HEALTH|FLUENT)_ENDPOINT$|^OTELCOL_TELEMETRY_|^OTELCOL_STORAGE_DIR$`,
 )
 
 var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(?::-([^}]*))?\}`)

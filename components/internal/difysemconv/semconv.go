@@ -30,6 +30,8 @@ const (
 const (
 	// AttrRole is the part of Dify that emitted the telemetry: see the Role constants.
 	AttrRole = "dify.role"
+	// AttrInstallation is the name of one of several Difys: the key `installation` of dify_filter.
+	AttrInstallation = "dify.installation"
 	// AttrEdition is Dify's edition (COMMUNITY, ENTERPRISE, CLOUD), cut off the deployment environment's name.
 	AttrEdition = "dify.edition"
 	// AttrVersion is Dify's version, cut out of service.version (which stays whole: Sentry's releases join by it).
@@ -136,6 +138,9 @@ const (
 	MetricRunTotal    = "app.workflow.run.total"
 	MetricTokenUsage  = "app.llm.token.usage" //nolint:gosec // language model tokens
 	MetricCost        = "app.llm.cost"
+	MetricTableSize   = "dify.database.table.size"
+	MetricTableRows   = "dify.database.table.rows"
+	MetricTableAge    = "dify.database.table.oldest_row.age"
 )
 
 // NoiseParseError is the name by which Dify's own Sentry hook identifies the noise that it drops: the default entry

@@ -7,10 +7,12 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/emitter"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 )
 
 // SetInstallation sets the namespace on a resource of Dify, unless namespace is empty, and splits version, commit,
@@ -21,6 +23,24 @@ func SetInstallation(res pcommon.Map, namespace string) {
 	}
 	splitVersion(res)
 	splitEnvironment(res)
+}
+
+// SetName sets the name of the installation on a resource of spans or log records, unless the name is empty. It
+// replaces what a client sent.
+func SetName(res pcommon.Map, name string) {
+	if name != "" {
+		res.PutStr(difysemconv.AttrInstallation, name)
+	}
+}
+
+// SetPointNames sets the name of the installation on a resource of metrics, for target_info, and on its data points, as
+// the label that the rules and dashboards use. It replaces what a client sent.
+func SetPointNames(rm pmetric.ResourceMetrics, name string) {
+	if name == "" {
+		return
+	}
+	rm.Resource().Attributes().PutStr(installation.Label, name)
+	attrs.EachPoint(rm, func(p attrs.Point) { p.Attributes().PutStr(installation.Label, name) })
 }
 
 // splitVersion reads dify-<version>-<commit>. The original attribute is kept: Sentry matches releases by it.

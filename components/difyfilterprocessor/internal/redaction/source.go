@@ -79,7 +79,7 @@ func (s *source) isGenAI() bool {
 
 // ownAttributes are set by this processor, on items of any emitter.
 var ownAttributes = words("dify.arrival_time dify.original_time dify.limited dify.role dify.original_status " +
-	"dify.trace_id.unverified " + AttrAudit)
+	"dify.trace_id.unverified dify.installation " + AttrAudit)
 
 func hasGenAI(m pcommon.Map) bool {
 	for key := range m.All() {

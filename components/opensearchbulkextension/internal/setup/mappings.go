@@ -46,6 +46,7 @@ func resourceFields() object {
 		"container.id",
 		"container.name",
 		"process.pid",
+		difysemconv.AttrInstallation,
 		difysemconv.AttrEnvironment,
 		difysemconv.AttrRole,
 		difysemconv.AttrEdition,

@@ -94,7 +94,8 @@ func newIdentity(attrs pcommon.Map, fingerprint item.ID, release, environment st
 		}
 		switch {
 		case key == "service.name", key == "service.namespace", key == "service.instance.id",
-			key == difysemconv.AttrRole, key == difysemconv.AttrEdition, key == "container.name", strings.HasPrefix(key, "k8s."):
+			key == difysemconv.AttrRole, key == difysemconv.AttrEdition, key == difysemconv.AttrInstallation,
+			key == "container.name", strings.HasPrefix(key, "k8s."):
 			protocol.Tag(id.Tags, key, v.AsString())
 		}
 	}

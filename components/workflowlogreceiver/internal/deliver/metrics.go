@@ -133,6 +133,10 @@ func stamp(md pmetric.Metrics, now pcommon.Timestamp) {
 			for _, point := range metric.Sum().DataPoints().All() {
 				point.SetTimestamp(now)
 			}
+		case pmetric.MetricTypeGauge:
+			for _, point := range metric.Gauge().DataPoints().All() {
+				point.SetTimestamp(now)
+			}
 		case pmetric.MetricTypeHistogram:
 			for _, point := range metric.Histogram().DataPoints().All() {
 				point.SetTimestamp(now)

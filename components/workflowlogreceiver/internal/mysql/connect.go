@@ -84,7 +84,7 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	if err := opened.prepare(opening, c.timeZone); err != nil {
 		return nil, errors.Join(err, opened.Close(ctx))
 	}
-	return &conn{opened, tables{opened}, related{opened}, appLogs{opened}}, nil
+	return &conn{opened, tables{opened}, related{opened}, appLogs{opened}, catalog{opened}}, nil
 }
 
 // conn is one connection. Its methods are in its parts.
@@ -93,6 +93,7 @@ type conn struct {
 	tables
 	related
 	appLogs
+	catalog
 }
 
 // session is what the parts share. It pins the only connection of a pool.

@@ -78,7 +78,7 @@ func (c *Connector) Connect(ctx context.Context) (source.Conn, error) {
 	if c.set.TimeZone != "" {
 		s.zone = &source.Zone{Name: c.set.TimeZone, Used: true, Known: true}
 	}
-	return &conn{s, tables{s}, related{s}, appLogs{s}}, nil
+	return &conn{s, tables{s}, related{s}, appLogs{s}, catalog{s}}, nil
 }
 
 // conn is one connection. Its methods are in its parts.
@@ -87,6 +87,7 @@ type conn struct {
 	tables
 	related
 	appLogs
+	catalog
 }
 
 // session is what the parts share.

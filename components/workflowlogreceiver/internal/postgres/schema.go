@@ -71,15 +71,10 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 
 // probe separates an error of the table (fault) from an error of the connection (err).
 func (c *session) probe(ctx context.Context, table source.TableColumns) (fault, err error) {
-	err = c.query(ctx, statement{"read " + table.Table, table.Probe(), nil, func([][]byte) {}})
+	fault, err = c.try(ctx, statement{"read " + table.Table, table.Probe(), nil, func([][]byte) {}})
 	var pgErr *pgconn.PgError
-	if err == nil || !errors.As(err, &pgErr) || hints[pgErr.Code] == "" || c.pg.IsClosed() {
-		return nil, err
+	if errors.As(fault, &pgErr) && hints[pgErr.Code] == "" {
+		return nil, fault
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout+source.Grace)
-	defer cancel()
-	if _, failed := c.pg.Exec(ctx, "ROLLBACK"); failed != nil { // the error has aborted the transaction
-		return nil, explain("read "+table.Table, failed)
-	}
-	return err, nil
+	return fault, err
 }

@@ -192,5 +192,9 @@ type Conn interface {
 	// AppLogsEnd returns the place at which the table grows, or "" if rows are inserted anywhere.
 	AppLogsEnd(ctx context.Context) (string, error)
 
+	// TableSizes returns the sizes of those of GrowingTables that exist. It separates what the database refuses (fault),
+	// after which the connection works, from an error of the connection.
+	TableSizes(ctx context.Context) (sizes []TableSize, fault, err error)
+
 	Close(ctx context.Context) error
 }
