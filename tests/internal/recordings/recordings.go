@@ -23,6 +23,10 @@ const (
 	Traces  = "traces.jsonl.gz"
 	Metrics = "metrics.jsonl.gz"
 	Rows    = "rows.sql.gz"
+
+	// Of a Dify at its work.
+	WorkTraces = "work-traces.jsonl.gz"
+	WorkRows   = "work-rows.sql.gz"
 )
 
 // Lines returns a recording's lines.
