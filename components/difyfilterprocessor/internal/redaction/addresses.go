@@ -89,7 +89,8 @@ var capabilityPaths = []string{
 	"/mcp/server/", "/triggers/webhook/", "/triggers/webhook-debug/", "/triggers/plugin/", "/e/", "/chat/",
 	"/completion/", "/workflow/", "/chatbot/", "/agent/", "/form/", "/human_input/", "/activate/", "/reset-password/",
 	"/open-apis/bot/v2/hook/", "/open-apis/bot/hook/", "/api/webhooks/", "/webhookb2/", "/IncomingWebhook/",
-	"/services/", "/workflows/", "/robot/send/", "/hooks/catch/", "/hooks/", "/webhook/", "/bot", "/file/bot",
+	"/services/", "/workflows/", "/robot/send/", "/hooks/catch/", "/hooks/", "/webhook/", "/webhook-test/", "/with/key/",
+	"/bot", "/file/bot",
 	"/invite/", "/share/", "/s/", "/unsubscribe/", "/triggers/",
 }
 
@@ -219,7 +220,7 @@ func isPaging(query string) bool {
 	}
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
-		if !pagingParameters[strings.ToLower(name)] || len(value) > 20 ||
+		if !pagingParameters[strings.ToLower(name)] || len(value) > 20 && !isUUID(value) ||
 			!isIdentifier(strings.ReplaceAll(value, "-", "")) {
 			return false
 		}

@@ -219,6 +219,9 @@ func (s announcements) element(at int) int {
 		name = name[colon+1:]
 	}
 	st := announces(name)
+	if st == none && pairName(s.text[begin:at]) {
+		st = strong // <property name="password">x</property>
+	}
 	if st == none || name == "" || name[0] == '/' || s.text[at-1] == '/' {
 		return at + 1
 	}

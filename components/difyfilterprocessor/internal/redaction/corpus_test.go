@@ -53,6 +53,27 @@ var announcementForms = []string{
 	"\x1b[31m%s\x1b[0m=%s\x1b[0m", `OrderedDict([('%s', '%s')])`, `failed: %s=%s.`,
 }
 
+// plainForms announce a value without signs of its own.
+var plainForms = []string{
+	`["%s","%s"]`, `[[b'%s', b'%s'], [b'accept', b'*/*']]`, "- name: %s\n  value: %s", "- name: %s\n  value: \"%s\"",
+	`<property name="%s">%s</property>`, `<entry key="%s">%s</entry>`, `<%s value="%s"/>`, `{"k":"%s","v":"%s"}`,
+	"%s: >-\n  %s\n", "%s=\\\n  %s", "%s:\n\n%s\n", "%s:\n- %s\n", `“%s”：“%s”`, `%s（%s）`, `\033[1m%s\033[0m=%s`,
+	`{%s}=%s`, `%s[]=%s`, `%s?: %s`, `%%%s%%=%s`, `map[%s:%s user:x]`, `Header{"%s": []string{"%s"}}`, `data['%s'] = '%s'`,
+	`Credentials(%s='%s', base='x')`, `MultiDict([('%s', '%s')])`, `{"Key":"%s","Value":"%s"}`, `<ns:%[1]s a="b">%[2]s</ns:%[1]s>`,
+	`-H '%s: %s'`, `docker run -e %s=%s image`, `&amp;quot;%s&amp;quot;:&amp;quot;%s&amp;quot;`, `%s%%253D%s`, `%s\x3d%s`,
+	`{\u0027%s\u0027: \u0027%s\u0027}`,
+}
+
+// phraseForms announce a value without a sign, in sentences, tables and commands.
+var phraseForms = []string{
+	"the %s %s is invalid", "invalid %s '%s'", "using %s %s", "%s is %s", "%s was '%s'", "| %s | %s |", "%s\t%s", "%s -> %s",
+	"%s→%s", "%s (%s)", "aws configure set %s %s", "machine h login bob %s %s", "login --with-%s <<< %s",
+}
+
+var phraseNames = []string{
+	"token", "password", "api key", "api_key", "access_token", "secret_access_key", "API key", "Password", "access key",
+}
+
 var announcingNames = []string{
 	"password", "passwd", "api_key", "apikey", "api-key", "x-api-key", "secret", "client_secret", "access_token",
 	"refresh_token", "token", "credentials", "private_key", "app_key", "access_key_id", "secret_id", "jwt",
@@ -61,7 +82,10 @@ var announcingNames = []string{
 	"clientSecret", "OPENAI_API_KEY", "auth_token", "session_key", "webhook_secret", "encryption_key",
 }
 
-var chineseForms = []string{`密码：%s`, `密钥=%s`, `令牌: %s`, `密码是%s`, `用户密码为%s`, `{"密码": "%s"}`, `口令：%s，用户`}
+var chineseForms = []string{
+	`密码：%s`, `密钥=%s`, `令牌: %s`, `密码是%s`, `用户密码为%s`, `{"密码": "%s"}`, `口令：%s，用户`,
+	`密碼：%s`, `密码为：%s`, `【密码】%s`, `密码「%s」`, `密码“%s”`, `密钥（%s）`, `私钥：%s`, `パスワード：%s`, `비밀번호: %s`, `пароль: %s`,
+}
 
 // authorizationForms announce without a name of their own.
 var authorizationForms = []string{
@@ -82,6 +106,10 @@ var authorizationForms = []string{
 	`CONTEXT:  JSON data, line 1: {"a": %s`, `QUERY:  SELECT '%s'`, `invalid input syntax for type integer: "%s"`,
 	`messages=['%s']`, `args={'inputs': {'q': '%s'}}`, `user_input='%s'`, `"question": "%s"`,
 	`OrderedDict([('query', '%s')])`,
+	`Bearer "%s"`, `Bearer+%s`, `keytool -storepass %s`, `rclone --sftp-pass %s`, `https://h/webhook-test/%s`,
+	`date/time field value out of range: "%s"`, `CONTEXT:  unnamed portal parameter $1 = '%s'`, `STATEMENT:  UPDATE t SET a = '%s'`,
+	`Command # 1 (SET key %s) of pipeline caused error`, `check the manual for the right syntax to use near '%s' at line 1`,
+	`无效的类型 integer 输入语法: "%s"`, `SecretVariable(value_type=<SegmentType.SECRET: 'secret'>, value='%s', id='1')`,
 	`KeyError: 'what about %s'`, `GET /v1/x?q=%s HTTP/1.1`,
 }
 
@@ -112,6 +140,14 @@ func (g generator) secrets(n int) (texts, marks []string) {
 				name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 			}
 			add(fmt.Sprintf(form, name, value), mark)
+		}
+		for _, form := range plainForms {
+			mark := g.mark()
+			add(fmt.Sprintf(form, announcingNames[g.IntN(len(announcingNames))], mark), mark)
+		}
+		for _, form := range phraseForms {
+			mark := g.mark()
+			add(fmt.Sprintf(form, phraseNames[g.IntN(len(phraseNames))], mark), mark)
 		}
 		for _, form := range append(chineseForms, authorizationForms...) {
 			mark := g.mark()
@@ -188,6 +224,16 @@ var harmlessForms = []string{
 	"columns: id, password, salt", "missing required arguments: 'api_key', 'secret'", "time_to_first_token: 0.%d",
 	"app-deployment-6d5f7c9b8d-x2k4z", "task-1234567890abcdef1234", "web-app-%d", "dataset-%s-daily",
 	"sk-learn-is-a-library",
+	"token bucket %d of %d", "token %d of %d", "the token '%s' was not found", "next token prediction", "tokens per second: %d",
+	"cache key workflow:4062b193-7acf-49d8-88fa-e1cb22331307", "key pair %s", "password manager v%d", "password hash updated",
+	"password -> required", "| password | required |", "token => value", "Password (optional)", "api key id %d", "keyboard: %s",
+	"crossword: %s", "access key rotation scheduled 2026-11-23", "Token(type='NAME')", "login with password", "wrong password %s",
+	"GET /v1/messages?limit=20&last_id=4062b193-7acf-49d8-88fa-e1cb22331307", "密码：必填", "密码为空", "令牌是必需的", "密码（必填）",
+	"用户名或密码错误：请重试", "export API_KEY=your-api-key-here", "password=$PASSWORD", "--password-stdin", "--token-file /%s",
+	"usage: x [--password PASSWORD] [--token TOKEN]", "seq0iWEk8xoT26nPUu0MJLq5nux+AHT6/s/OojZz0JEsq1pme", "TOKEN=$TOKEN",
+	"chatcmpl-9aB3cD4eF5gH6iJ7kL8mN9oP0qR1s", "request id req_011CSHoEeqs5C35K2UUqR7Fy", "password\n  Field required",
+	"token:\nnext line of text", "Authorization:\n\nnothing", "secretKeyRef: {name: x, key: password}", "tokenUrl: https://x.com/oauth/token",
+	"SQL syntax error near '%s'", "value out of range", "the %s key of %s", "Command # 1 of 2",
 }
 
 func (g generator) harmless(n int) []string {

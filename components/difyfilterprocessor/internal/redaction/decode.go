@@ -121,6 +121,10 @@ func backslash(text string) (char byte, size int) {
 		if len(text) >= 6 && text[2] == '0' && text[3] == '0' && isHexDigit(text[4]) && isHexDigit(text[5]) {
 			return hexValue(text[4:6]), 6
 		}
+	case '0':
+		if strings.HasPrefix(text, `\033[`) {
+			return 0x1b, 4
+		}
 	case 'x':
 		if len(text) >= 4 && isHexDigit(text[2]) && isHexDigit(text[3]) {
 			return hexValue(text[2:4]), 4

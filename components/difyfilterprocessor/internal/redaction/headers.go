@@ -20,8 +20,12 @@ func (s announcements) bearer(at int) int {
 		if next := schemeEnd(s.text, start); next > 0 {
 			return start // Bearer Bearer x
 		}
+		quoted := start < len(s.text) && strings.IndexByte("\"'`", s.text[start]) >= 0
+		if quoted {
+			start++
+		}
 		end := tokenEnd(s.text, start)
-		if start == after || end-start < shortest || s.text[start:end] == Mask {
+		if quoted && !looksRandom(s.text[start:end]) || start == after || end-start < shortest || s.text[start:end] == Mask {
 			return at
 		}
 		token := s.text[start:end]
@@ -39,6 +43,8 @@ func pastBlanks(text string, at int) int {
 	}
 	if strings.HasPrefix(text[at:], "%20") {
 		at += 3
+	} else if at < len(text) && text[at] == '+' {
+		at++ // a blank in a form
 	}
 	return at
 }

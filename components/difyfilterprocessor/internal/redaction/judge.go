@@ -89,12 +89,13 @@ func hasContentAround(value string) bool {
 
 func isHarmlessQuoted(value string, h holder) bool {
 	lower := strings.ToLower(strings.TrimSpace(value))
-	return harmlessValues[lower] || isProse(lower) || isReference(value, h.name) || isSecretFile(value)
+	return harmlessValues[lower] || isProse(lower) && !hasRandomWord(value) || isReference(value, h.name) ||
+		isSecretFile(value)
 }
 
 func isHarmlessBare(value string, h holder) bool {
 	trimmed := strings.TrimRight(value, ".:|,;!?)]}")
-	if trimmed == "" || harmlessValues[strings.ToLower(trimmed)] {
+	if trimmed == "" || harmlessValues[strings.ToLower(trimmed)] || isChineseWord(trimmed) || isExample(trimmed) {
 		return true
 	}
 	if isReference(trimmed, h.name) || isCode(value, h.after) || isSecretFile(trimmed) || isType(trimmed) {
@@ -110,6 +111,22 @@ func isHarmlessBare(value string, h holder) bool {
 		return true // token: 42
 	}
 	return false
+}
+
+// isChineseWord reports whether a value has no letter, digit or sign of ASCII: a password rather has.
+func isChineseWord(value string) bool {
+	for i := range len(value) {
+		if value[i] < 0x80 {
+			return false
+		}
+	}
+	return len(value) < 30
+}
+
+// isExample reports whether a value is what documentation has for a secret: your-api-key.
+func isExample(value string) bool {
+	return len(value) > 5 && strings.EqualFold(value[:4], "your") && !hasDigit(value) &&
+		strings.IndexByte("-_", value[4]) >= 0
 }
 
 func announcesToken(name string) bool {
@@ -136,6 +153,16 @@ func isProse(lower string) bool {
 		known = known || proseWords[strings.Trim(word, ".,:;!")]
 	}
 	return n >= 3 && known
+}
+
+// hasRandomWord reports whether a word of a sentence is no word.
+func hasRandomWord(text string) bool {
+	for word := range strings.FieldsSeq(text) {
+		if looksRandom(strings.Trim(word, ".,:;!'\"()")) {
+			return true
+		}
+	}
+	return false
 }
 
 // isReference reports whether a value is the name of a variable or a field: api_key=api_key, token: Token.
@@ -199,7 +226,8 @@ func isPlaceholder(value string) bool {
 	case value[0] == ':' && len(value) > 1 && value[1] != ':':
 		return isIdentifier(value[1:]) && (!hasDigit(value) || announces(value[1:]) != none)
 	case value[0] == '$':
-		return len(value) > 1 && (strings.Trim(value[1:], "0123456789") == "" || isConstant(value[1:]))
+		return len(value) > 1 && (strings.Trim(value[1:], "0123456789") == "" || isConstant(value[1:]) ||
+			strings.ToUpper(value) == value && announces(value[1:]) == strong)
 	}
 	return false
 }

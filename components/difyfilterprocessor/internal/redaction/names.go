@@ -29,7 +29,7 @@ var secretNames = []struct {
 		"jsessionid phpsessid sessionid connect_sid asp_net_session_id csrf xsrf csrfmiddlewaretoken jwt bearer " +
 		"auth_code authorization_code verification_code verify_code device_code recovery_code backup_code " +
 		"connection_string conn_str dsn_password userpass requirepass masterauth dockerconfigjson 密码 口令 密钥 秘钥 " +
-		"密匙 令牌 凭证 凭据 授权码"},
+		"密匙 令牌 凭证 凭据 授权码 密碼 口令 金鑰 私钥 私鑰 秘密钥 憑證 パスワード 비밀번호 пароль Пароль senha"},
 	{strong, " pwd  passwort  contraseña  mot_de_passe  pass_phrase  psk  appkey  app_secret  auth_token"},
 	{numbers, " otp  pin  pin_code  captcha  totp  mfa_code  cvv 验证码 校验码"},
 	{weak, " pass  sign  sig  nonce  code  state  ticket  key  auth  session  session_id  sid  creds  x_sign  签名 salt"},
@@ -152,7 +152,7 @@ const longestName = 48
 var meaningless = func() (by [256][]string) {
 	for _, suffix := range [...]string{
 		"_value", "_val", "_str", "_string", "_plain", "_raw", "_header", "_env", "_new", "_old", "_hash", "_text",
-		"_confirm", "_confirmation",
+		"_confirm", "_confirmation", "为", "是", "”", "」", "】",
 	} {
 		last := suffix[len(suffix)-1]
 		by[last] = append(by[last], suffix)

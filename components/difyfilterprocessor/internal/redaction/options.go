@@ -18,18 +18,25 @@ func (s options) option(at int) int {
 		return at
 	}
 	if strings.HasPrefix(s.text[at:], "--") {
-		return s.longOption(at)
+		return s.longOption(at, len("--"))
 	}
-	return s.shortOption(at)
+	if next := s.shortOption(at); next > at {
+		return next
+	}
+	return s.longOption(at, 1)
 }
 
-func (s options) longOption(at int) int {
-	end := at + 2
+// longOption handles an option of two dashes, or a word after one dash.
+func (s options) longOption(at, dashes int) int {
+	end := at + dashes
 	for end < len(s.text) && end-at < longestName && (isAlnum(s.text[end]) || s.text[end] == '-' ||
 		s.text[end] == '_') {
 		end++
 	}
-	name := s.text[at+2 : end]
+	name := s.text[at+dashes : end]
+	if dashes == 1 && !strings.HasSuffix(name, "pass") && !strings.HasSuffix(name, "password") {
+		return at
+	}
 	from := end
 	for from < len(s.text) && (s.text[from] == ' ' || s.text[from] == '=' && from == end) {
 		from++
@@ -40,7 +47,7 @@ func (s options) longOption(at int) int {
 	if name == "user" || name == "proxy-user" {
 		return s.login(at, from)
 	}
-	if announces(name) != strong || s.text[from] == '-' {
+	if announces(name) != strong && !strings.HasSuffix(name, "pass") || s.text[from] == '-' {
 		return at
 	}
 	next := announcements(s).secretAfter(name, strong, at, from-at)

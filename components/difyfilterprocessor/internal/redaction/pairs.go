@@ -29,6 +29,8 @@ func (s announcements) part(at int) int {
 // isPairValue reports whether a name is the value of a pair: {"name": "api_key", "value": "x"}.
 func isPairValue(name string) bool {
 	switch len(name) {
+	case 1:
+		return name == "v"
 	case 3, 4, 5, 7, 13:
 		return strings.EqualFold(name, "value") || strings.EqualFold(name, "val") ||
 			strings.EqualFold(name, "default") ||
@@ -44,10 +46,17 @@ func isPairValue(name string) bool {
 func (s announcements) pairAnnounces(at, size int) bool {
 	const near = 200
 	begin := max(0, at-near)
-	if n := strings.LastIndexAny(s.text[begin:at], "{(<\n"); n >= 0 {
+	before := s.text[begin:at]
+	if typed := strings.LastIndex(before, "SegmentType.SECRET"); typed >= 0 && !strings.Contains(before[typed:], ")") {
+		return true // a variable of Dify
+	}
+	if n := strings.LastIndexAny(before, "{(<\n"); n >= 0 {
+		if before[n] == '\n' { // in YAML, the name is on the line before
+			n = strings.LastIndexAny(before[:n], "{(<\n") + 1
+		}
 		begin += n
 	}
-	if pairName(s.text[begin:at]) {
+	if pairName(s.text[begin:at]) || tagAnnounces(s.text[begin:at]) {
 		return true
 	}
 	part := s.text[:min(len(s.text), at+2*near)]
@@ -57,6 +66,12 @@ func (s announcements) pairAnnounces(at, size int) bool {
 		rest = rest[:n]
 	}
 	return pairName(rest)
+}
+
+// tagAnnounces reports whether the name of an XML tag announces a secret: <password value="x"/>.
+func tagAnnounces(tag string) bool {
+	name, attributes, ok := strings.Cut(tag, " ")
+	return ok && attributes != "" && name != "" && name[0] == '<' && announces(name[1:]) == strong
 }
 
 // pairName reports whether a part of an object has a key whose value announces a secret.
@@ -100,10 +115,15 @@ func (s announcements) tuple(at int) int {
 	if end := next + 1 + len(name); name == "" || end <= len(s.text) && strings.EqualFold(s.text[next+1:end], name) {
 		return at + 1
 	}
-	if !isTuple(s.text, at, name) {
-		return at + 1
+	if isTuple(s.text, at, name) {
+		return s.assignment(at, 1)
 	}
-	return s.assignment(at, 1)
+	if announces(name) == strong && s.set.Secrets { // a list may have a pair, or names
+		if after := s.secretAfter(name, weak, at, 1); after > at {
+			return after
+		}
+	}
+	return at + 1
 }
 
 // isTuple reports whether the name before a comma is the first of a pair, or an option of a command: in a list of

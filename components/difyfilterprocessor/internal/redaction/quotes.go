@@ -77,7 +77,8 @@ var bodies = [...]string{
 var phrases = [...]string{
 	"base 10", "to float", "isoformat string", "KeyError", "value", "beginning with", "input syntax for type",
 	"输入语法无效",
-	"ValidationError", "AssertionError", "无效的类型", "输入语法不正确", "无效", "literal for int()", "column",
+	"field value out of range", "array literal", "输入语法", "ValidationError", "AssertionError",
+	"无效的类型", "输入语法不正确", "无效", "literal for int()", "column",
 }
 
 // databaseValue cuts the values that databases and parsers quote when they reject an input, to their closing mark.
@@ -88,19 +89,43 @@ func (s quotes) databaseValue(at int) int {
 		if hasSuffix(text, at, "Failing row contains ", "行包含", "行包含 ", "失败的行包含 ") {
 			return s.cutTo(at+1, ").", ")。")
 		}
+		if isPipelined(text[max(0, at-24):at]) {
+			return s.cutTo(at+1, ") of pipeline")
+		}
 	case '=':
 		if at > 0 && text[at-1] == ')' && strings.HasPrefix(text[at:], "=(") {
 			return s.cutTo(at+2, ") already", ") is ", ") conflicts", ") 已", ")已", ")\" 已", ")\"已", ")不", ") 不", ")仍", ") 仍",
 				")没", ")与", ") 与")
 		}
+		if isParameter(text[:at]) {
+			if v := findValue(text, at+1, false); v.quoted {
+				return s.cut(v.from, v.to, ruleSQL)
+			}
+		}
 	case '\'':
 		if hasSuffix(text, at, "Duplicate entry ", "重复条目 ", "重复输入 ") {
 			return s.duplicate(at + 1)
+		}
+		if hasSuffix(text, at, "right syntax to use near ", "SQL syntax near ") {
+			return s.cutTo(at+1, "' at line")
 		}
 	case ':':
 		return s.introduced(at)
 	}
 	return at
+}
+
+// isPipelined reports whether a text ends with what redis-py writes before a command: Command # 1 (.
+func isPipelined(text string) bool {
+	number := strings.TrimRight(text, " ")
+	return strings.HasSuffix(strings.TrimRight(number, "0123456789"), "Command # ")
+}
+
+// isParameter reports whether a text ends with a parameter of PostgreSQL's errors: $1 =.
+func isParameter(text string) bool {
+	near := strings.TrimRight(text[max(0, len(text)-8):], " ")
+	number := strings.TrimRight(near, "0123456789")
+	return len(number) < len(near) && strings.HasSuffix(number, "$")
 }
 
 // introduced cuts what follows a colon after the words of a database or a parser.
@@ -115,7 +140,7 @@ func (s quotes) introduced(at int) int {
 			return len(s.text)
 		}
 		return s.cut(at+1, len(s.text), ruleMessage)
-	case last == 'Y' && hasSuffix(s.text, at, "QUERY"):
+	case last == 'Y' && hasSuffix(s.text, at, "QUERY"), last == 'T' && hasSuffix(s.text, at, "STATEMENT"):
 		from := pastBlanks(s.text, at+1)
 		end := len(s.text)
 		if n := strings.Index(s.text[from:], "\nCONTEXT:"); n >= 0 {

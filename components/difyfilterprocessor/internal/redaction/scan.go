@@ -87,10 +87,10 @@ const (
 )
 
 var byteRoles = func() (set [256]byteRole) {
-	for _, c := range []byte(":=>,-[@?(.'/~|%\xef\xe6\xe4") {
+	for _, c := range []byte(":=>,-[@?(.'/~|%\xef\xe6\xe4\xe2\xe3") {
 		set[c] |= triggers
 	}
-	for _, c := range []byte("BbJL") {
+	for _, c := range []byte("BbJLkKwW") {
 		set[c] |= initials
 	}
 	for _, c := range []byte("\\&%\x1b") {
@@ -102,13 +102,15 @@ var byteRoles = func() (set [256]byteRole) {
 	return set
 }()
 
-// isInitial reports whether Bearer, Basic or LINE, or the last letter of eyJ, may be at a position.
+// isInitial reports whether Bearer, Basic or LINE, the last letter of eyJ, or a letter of a name may be at a position.
 func isInitial(text string, at int) bool {
 	switch text[at] {
 	case 'J':
 		return at >= 2 && text[at-2] == 'e' && text[at-1] == 'y'
 	case 'L':
 		return at+1 < len(text) && text[at+1] == 'I'
+	case 'k', 'K', 'w', 'W':
+		return isNameInitial(text, at)
 	}
 	return at+1 < len(text) && (text[at+1]|0x20 == 'e' || text[at+1]|0x20 == 'a')
 }
@@ -131,9 +133,12 @@ func (s scanner) look(at int) int {
 	switch s.text[at] {
 	case ':', '=':
 		return s.sign(at)
-	case '\xef', '\xe6', '\xe4':
+	case '\xef', '\xe6', '\xe4', '\xe2', '\xe3':
 		if size := wideSign(s.text[at:]); size > 0 {
 			return announcements(s).assignment(at, size)
+		}
+		if size := wideBracket(s.text[at:]); size > 0 && s.set.Secrets {
+			return announcements(s).bracketed(at, size)
 		}
 	case ',':
 		if at > 0 && strings.IndexByte("'\"", s.text[at-1]) >= 0 {
@@ -185,6 +190,8 @@ func (s scanner) lookForSecret(at int) int {
 		return addresses(s).tcpAddress(at)
 	case 'B', 'b':
 		return announcements(s).bearer(at)
+	case 'k', 'K', 'w', 'W':
+		return announcements(s).phrase(at)
 	case 'J':
 		if s.shapes && at >= 2 && s.text[at-2:at] == "ey" {
 			return keys(s).webToken(at - 2)

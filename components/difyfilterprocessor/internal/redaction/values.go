@@ -29,7 +29,7 @@ var nameBytes = func() (set [256]byte) {
 			set[c] = inName
 		}
 	}
-	for _, c := range []byte(" \"'`\\])=!:*") {
+	for _, c := range []byte(" \"'`\\])=!:*}?[%") {
 		set[c] |= afterName
 	}
 	return set
@@ -55,6 +55,9 @@ func findValue(text string, at int, wide bool) value {
 	}
 	if wide {
 		at = nextLine(text, at)
+	}
+	if at < len(text) && text[at] >= 0x80 {
+		at += wideBracket(text[at:])
 	}
 	v := value{from: at, to: at, spaced: at > start}
 	open := at
@@ -100,7 +103,7 @@ func quoteFollows(text string, at int) bool {
 // nextLine returns where the value on the next line begins if nothing else follows on this line, as in YAML.
 func nextLine(text string, at int) int {
 	next := at
-	if next < len(text) && (text[next] == '|' || text[next] == '>') && next+1 < len(text) {
+	if next < len(text) && strings.IndexByte(`|>-+\`, text[next]) >= 0 && next+1 < len(text) {
 		next++
 		if text[next] == '-' || text[next] == '+' {
 			next++
@@ -117,9 +120,10 @@ func nextLine(text string, at int) int {
 	for line < len(text) && (text[line] == ' ' || text[line] == '\t') && line-first < 64 {
 		line++
 	}
-	if line == len(text) || (line == first && text[line] != '"' && text[line] != '\'') {
+	if line == len(text) {
 		return at
 	}
+	indented := line > first || text[line] == '"' || text[line] == '\''
 	if text[line] == '-' && line+1 < len(text) && text[line+1] == ' ' {
 		line += 2 // the first item of a list
 	}
@@ -128,6 +132,9 @@ func nextLine(text string, at int) int {
 	if word != "" && (word[len(word)-1] == ':' || strings.HasPrefix(text[end:], ":") ||
 		strings.Contains(word, "=")) {
 		return at // another name
+	}
+	if !indented && (!looksRandom(word) || end < len(text) && text[end] != '\n' && text[end] != '\r') {
+		return at // another line
 	}
 	return line
 }
