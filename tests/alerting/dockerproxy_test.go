@@ -24,8 +24,9 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// Through nginx with the example's file, the collector measures containers of a real engine, and other requests are
-// refused. Nothing of what Docker says about a container's environment leaves the collector.
+// Through nginx with the shipped file, container-stats measures containers of a real engine and sends them to a
+// collector that asks for a key; other requests are refused. Nothing of what Docker says about a container's
+// environment is given on.
 func TestDockerProxy(t *testing.T) {
 	e := docker.Start(t)
 	address := startProxy(t, e)
@@ -60,14 +61,19 @@ func TestDockerProxy(t *testing.T) {
 		assert.Equal(t, request.want, status(t, request.method, address, request.path), "%s %s", request.method, request.path)
 	}
 
+	const key = "0a5d6f37c2b94e18"
 	c := collector.Start(t, collector.Options{
+		Configs: []string{collector.ShippedConfig(), repo.Path("config", "overlays", "auth.yaml")},
+		Env:     map[string]string{"OTLP_API_KEY": key, "OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:1"},
+	})
+	stats := collector.Start(t, collector.Options{
 		Configs: []string{
-			collector.ShippedConfig(), repo.Path("config", "overlays", "containers.yaml"),
-			"yaml:receivers::docker_stats::collection_interval: 1s",
+			repo.Path("config", "overlays", "containers.yaml"), repo.Path("config", "container-stats.yaml"),
+			"yaml:receivers::docker_stats::collection_interval: 1s", "yaml:exporters::otlp_http::endpoint: http://" + c.OTLPHTTP,
 		},
 		Env: map[string]string{
+			"OTLP_API_KEY":            key,
 			"OTELCOL_DOCKER_ENDPOINT": "tcp://" + address, "OTELCOL_DOCKER_API_VERSION": "1.41",
-			"OTELCOL_OPENSEARCH_URL": "http://127.0.0.1:1",
 		},
 	})
 	expectMeasured(t, c, id)
@@ -77,14 +83,15 @@ func TestDockerProxy(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, text, secret)
 	assert.NotContains(t, c.Log(), secret)
+	assert.NotContains(t, stats.Log(), secret)
 }
 
-// startProxy runs nginx with the example's file in front of the engine's socket.
+// startProxy runs nginx with the shipped file in front of the engine's socket.
 func startProxy(t *testing.T, e *docker.Engine) string {
 	t.Helper()
 	program, err := exec.LookPath("/usr/sbin/nginx")
 	require.NoError(t, err, "install nginx-light (Debian package) or run tests/setup.sh")
-	text, err := os.ReadFile(repo.Path("examples", "docker-proxy", "nginx.conf"))
+	text, err := os.ReadFile(repo.Path("config", "docker-proxy", "nginx.conf"))
 	require.NoError(t, err)
 	ports, err := proc.FreePorts(1)
 	require.NoError(t, err)

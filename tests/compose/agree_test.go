@@ -165,14 +165,14 @@ func TestPageNamesWhatRuns(t *testing.T) {
 	page, err := os.ReadFile(repo.Path("docs", "compose.md"))
 	require.NoError(t, err)
 	for name, service := range load(t, options{}).Services {
-		if name != collectorService {
-			assert.Containsf(
-				t,
-				string(page),
-				"| `"+name+"` | `"+service.Image+"` | "+service.Ports[0].Published+" |",
-				"the table of docs/compose.md",
-			)
+		image, port := "`"+service.Image+"`", ""
+		if strings.HasPrefix(service.Image, "otelcol-dify:") {
+			image = "built here"
 		}
+		if len(service.Ports) > 0 {
+			port = service.Ports[0].Published + " "
+		}
+		assert.Contains(t, string(page), "| `"+name+"` | "+image+" | "+port+"|", "the table of docs/compose.md")
 	}
 }
 

@@ -64,42 +64,6 @@ func TestLogsExampleAddsTheSocketAndTheOverlay(t *testing.T) {
 	}
 }
 
-// The collector reaches Docker only through the proxy, which nothing else reaches.
-func TestContainersExampleAddsTheProxy(t *testing.T) {
-	for _, profile := range []string{"collector", "full"} {
-		t.Run(profile, func(t *testing.T) {
-			project := load(t, options{
-				files: []string{"docker-compose.yaml", "examples/containers.compose.yaml"}, profile: profile,
-			})
-			collector := collectorOf(t, project)
-			const overlay = "--config=/etc/otelcol-dify/overlays/containers.yaml"
-			assert.Equal(t, []string{mainConfig, overlay}, []string(collector.Command))
-			assert.Equal(t, "tcp://docker-proxy:2375", environment(collector)["OTELCOL_DOCKER_ENDPOINT"])
-			assert.ElementsMatch(t, []string{"default", "dify", "docker"}, collector.NetworksByPriority())
-			assert.Contains(t, collector.DependsOn, "docker-proxy")
-			assert.True(t, collector.ReadOnly, "the rest is as before")
-			assert.True(t, project.Networks["docker"].Internal)
-
-			proxy, err := project.GetService("docker-proxy")
-			require.NoError(t, err)
-			assert.Regexp(t, pinned, proxy.Image)
-			assert.Equal(t, []string{"ALL"}, proxy.CapDrop, "it runs as the socket's owner, without what makes root special")
-			assert.Equal(t, []string{"no-new-privileges:true"}, proxy.SecurityOpt)
-			assert.True(t, proxy.ReadOnly)
-			assert.Empty(t, proxy.Ports)
-			assert.Positive(t, proxy.MemLimit)
-			assert.Positive(t, proxy.PidsLimit)
-			assert.Equal(t, []string{"docker"}, proxy.NetworksByPriority())
-			for name, other := range project.Services {
-				for _, volume := range other.Volumes {
-					socket := strings.Contains(volume.Source, "docker.sock")
-					assert.Equal(t, name == "docker-proxy" && socket, socket, "%s mounts %s", name, volume.Source)
-				}
-			}
-		})
-	}
-}
-
 // With the example, no secret that it names is in a container's environment, whatever Dify's .env contains.
 func TestSecretsExampleHidesThem(t *testing.T) {
 	env := map[string]string{

@@ -25,6 +25,8 @@ const (
 	authConfig    = "--config=/etc/otelcol-dify/overlays/auth.yaml"
 	logsConfig    = "--config=/etc/otelcol-dify/overlays/logs.yaml"
 	defaultDBHost = "db_postgres"
+	dockerProxy   = "docker-proxy"
+	dockerSocket  = "/var/run/docker.sock"
 )
 
 // generations are the database variables in the .env of different versions of Dify.
@@ -114,8 +116,9 @@ func checkService(t *testing.T, service types.ServiceConfig) {
 	assert.Equal(t, []string{"ALL"}, service.CapDrop, name)
 	assert.Empty(t, service.CapAdd, name)
 	assert.Equal(t, []string{"no-new-privileges:true"}, service.SecurityOpt, name)
-	uid, _, _ := strings.Cut(service.User, ":")
-	assert.Regexp(t, `^[1-9]\d+$`, uid, "%s runs as root", name)
+	if uid, _, _ := strings.Cut(service.User, ":"); name != dockerProxy { // only root can open Docker's socket
+		assert.Regexp(t, `^[1-9]\d+$`, uid, "%s runs as root", name)
+	}
 	assert.Positive(t, service.MemLimit, name)
 	assert.Positive(t, service.CPUS, name)
 	assert.Positive(t, service.PidsLimit, name)
@@ -129,7 +132,9 @@ func checkService(t *testing.T, service types.ServiceConfig) {
 	for _, volume := range service.Volumes {
 		if volume.Type == types.VolumeTypeBind {
 			assert.Truef(t, volume.ReadOnly, "%s mounts %s", name, volume.Source)
-			assert.DirExists(t, volume.Source)
+			if volume.Target != dockerSocket {
+				assert.DirExists(t, volume.Source)
+			}
 		}
 	}
 }
@@ -140,6 +145,31 @@ var writable = []string{"alertmanager", "opensearch", "opensearch-dashboards"}
 func TestReadOnlyRoots(t *testing.T) {
 	for _, service := range load(t, options{}).Services {
 		assert.Equal(t, !slices.Contains(writable, service.Name), service.ReadOnly, service.Name)
+	}
+}
+
+// Docker's socket is in one container, which only container-stats reaches, and nobody on Dify's network.
+func TestDockerIsBehindTheProxy(t *testing.T) {
+	project := load(t, options{})
+	assert.True(t, project.Networks["docker"].Internal)
+	for name, service := range project.Services {
+		for _, volume := range service.Volumes {
+			assert.Equal(t, name == dockerProxy && volume.Target == dockerSocket, strings.Contains(volume.Source, "docker.sock"),
+				"%s mounts %s", name, volume.Source)
+		}
+		onNetwork := slices.Contains(service.NetworksByPriority(), "docker")
+		assert.Equal(t, name == dockerProxy || name == "container-stats", onNetwork, name)
+	}
+	proxy, err := project.GetService(dockerProxy)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"docker"}, proxy.NetworksByPriority())
+	assert.Empty(t, proxy.Ports)
+	stats, err := project.GetService("container-stats")
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"default", "docker"}, stats.NetworksByPriority())
+	assert.Equal(t, "tcp://docker-proxy:2375", environment(stats)["OTELCOL_DOCKER_ENDPOINT"])
+	for _, argument := range stats.Command {
+		assert.FileExists(t, onHost(t, stats, strings.TrimPrefix(argument, "--config=")))
 	}
 }
 

@@ -23,7 +23,10 @@ const collectorService = "otelcol-dify"
 // profiles are the profiles with their services.
 var profiles = map[string][]string{
 	"collector": {collectorService},
-	"full":      {collectorService, "alertmanager", "grafana", "opensearch", "opensearch-dashboards", "prometheus"},
+	"full": {
+		collectorService, "alertmanager", "container-stats", "docker-proxy", "grafana", "opensearch", "opensearch-dashboards",
+		"prometheus",
+	},
 }
 
 // options are the arguments of docker compose.
