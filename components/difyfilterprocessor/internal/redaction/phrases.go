@@ -32,7 +32,8 @@ func (s announcements) phrase(at int) int {
 		return at
 	}
 	to := tokenEnd(s.text[:min(len(s.text), from+longest)], from)
-	if to-from < shortest || to-from == longest || !looksRandom(s.text[from:to]) || strings.Contains(s.text[from:to], Mask) {
+	if to-from < shortest || to-from == longest || !looksRandom(s.text[from:to]) ||
+		strings.Contains(s.text[from:to], Mask) {
 		return at
 	}
 	if !announcesPhrase(s.text, end) || to < len(s.text) && strings.IndexByte("([", s.text[to]) >= 0 {
