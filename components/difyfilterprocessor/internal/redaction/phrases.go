@@ -22,7 +22,7 @@ func isNameInitial(text string, at int) bool {
 // phrase cuts a value that follows the name of a secret in a sentence, a table or a command, without a sign: the token
 // x is invalid, | password | x |, set api_key x. It must look random.
 func (s announcements) phrase(at int) int {
-	const shortest = 10
+	const shortest, longest = 10, 512
 	end := at + 3
 	if s.text[at]|0x20 == 'w' {
 		end++
@@ -31,8 +31,9 @@ func (s announcements) phrase(at int) int {
 	if from == end || from == len(s.text) {
 		return at
 	}
-	to := tokenEnd(s.text, from)
-	if to-from < shortest || !looksRandom(s.text[from:to]) || strings.Contains(s.text[from:to], Mask) {
+	to := tokenEnd(s.text[:min(len(s.text), from+longest)], from)
+	if to-from < shortest || to-from == longest || !looksRandom(s.text[from:to]) ||
+		strings.Contains(s.text[from:to], Mask) {
 		return at
 	}
 	if !announcesPhrase(s.text, end) || to < len(s.text) && strings.IndexByte("([", s.text[to]) >= 0 {
