@@ -76,6 +76,8 @@ func shippedConfigs(t *testing.T) map[string][]string {
 				}
 				configs[name+" over "+strings.Join(below, ", ")] = append(files, path)
 			}
+		case name == "container-stats.yaml":
+			configs[name] = []string{filepath.Join(root, "overlays", "containers.yaml"), path}
 		default:
 			configs[name] = []string{path}
 		}
