@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,7 @@ func TestRecordedWorkArrives(t *testing.T) {
 		readSpans(t, line, recorded)
 	}
 	require.Len(t, recorded, 4103)
+	callers := callersOf(recorded)
 
 	s := newStack(t, stackOptions{
 		overlays: append(collector.KeepDays(), "yaml:receivers::workflow_log::start_at: beginning"),
@@ -52,10 +54,18 @@ func TestRecordedWorkArrives(t *testing.T) {
 	dropped, err := s.OwnMetric(t.Context(), droppedItems, `kind="span"`)
 	require.NoError(t, err)
 	nodes, repaired := 0, 0
+	linked := map[[2]string]bool{} // traces of a streaming request and of its run
 	for _, hit := range s.documents(t, len(recorded)-int(dropped), "dify-traces-*", servers.All()) {
 		span, known := recorded[hit.ID]
 		require.Truef(t, known, "document %s was never recorded, or came twice", hit.ID)
 		delete(recorded, hit.ID)
+		trace, _, _ := strings.Cut(hit.ID, "-")
+		if other := attribute(hit, "dify.request.trace_id"); other != "" {
+			linked[[2]string{other, trace}] = true
+		}
+		if other := attribute(hit, "dify.workflow_run.trace_id"); other != "" {
+			linked[[2]string{trace, other}] = true
+		}
 		if id, ok := span.attributes.Get("node.execution_id"); ok {
 			nodes++
 			if checkNode(t, hit, span, executions[id.Str()]) {
@@ -67,9 +77,40 @@ func TestRecordedWorkArrives(t *testing.T) {
 		assert.Truef(t, span.noise(), "span %s (%s) is missing", id, span.name)
 	}
 	assert.Equal(t, 625, nodes)
+	checkLinked(t, linked, callers)
 	assert.NotZero(t, repaired)
 	t.Logf("%d nodes, %d of them failed", nodes, repaired)
 	s.documents(t, 0, "otelcol-dify-dead-letter*", servers.All())
+}
+
+// callersOf returns the apps and users of each trace, as the spans of requests and of runs have them. A run that calls
+// a workflow as a tool has two.
+func callersOf(recorded map[string]recordedSpan) map[string][][2]string {
+	callers := map[string][][2]string{}
+	for id, span := range recorded {
+		if strings.HasSuffix(span.name, "AppGenerateService.generate") || strings.HasSuffix(span.name, "AppRunner.run") {
+			trace, _, _ := strings.Cut(id, "-")
+			app, _ := span.attributes.Get("dify.app_id")
+			user, _ := span.attributes.Get("gen_ai.user.id")
+			callers[trace] = append(callers[trace], [2]string{app.Str(), user.Str()})
+		}
+	}
+	return callers
+}
+
+// checkLinked expects that every streaming run is linked with one request, of its app and user, and no request twice.
+func checkLinked(t *testing.T, linked map[[2]string]bool, callers map[string][][2]string) {
+	t.Helper()
+	assert.Len(t, linked, 80, "streaming runs")
+	requests, runs := map[string]bool{}, map[string]bool{}
+	for pair := range linked {
+		requests[pair[0]], runs[pair[1]] = true, true
+		if assert.Len(t, callers[pair[0]], 1, "%s is a request", pair[0]) {
+			assert.Contains(t, callers[pair[1]], callers[pair[0]][0], "%v", pair)
+		}
+	}
+	assert.Len(t, requests, 80)
+	assert.Len(t, runs, 80)
 }
 
 // checkNode compares the document of a node's span with the recorded span and with Dify's row, which the start of an
