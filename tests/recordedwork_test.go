@@ -21,7 +21,8 @@ import (
 )
 
 // Everything that a real Dify emitted at its work (testdata/recordings-work/README.md) arrives: each span once, each
-// node with its run, tenant and outcome, each run and its tokens as the database has them, and no content.
+// node with its run, tenant and outcome, each streaming request linked with its run, each run with its status as the
+// database has it, and no content.
 func TestRecordedWorkArrives(t *testing.T) {
 	recorded := map[string]recordedSpan{}
 	lines := recordings.Lines(t, recordings.WorkTraces)
@@ -29,6 +30,7 @@ func TestRecordedWorkArrives(t *testing.T) {
 		readSpans(t, line, recorded)
 	}
 	require.Len(t, recorded, 2433)
+	callers := callersOf(recorded)
 
 	s := newStack(t, stackOptions{
 		overlays: append(collector.KeepDays(), "yaml:receivers::workflow_log::start_at: beginning"),
@@ -48,7 +50,9 @@ func TestRecordedWorkArrives(t *testing.T) {
 	hits := s.documents(t, len(recorded)-int(dropped), "dify-traces-*", servers.All())
 	nodes := s.recordedNodes(t)
 	wrong := map[string]int{}
+	links := traceLinks{}
 	for _, hit := range hits {
+		links.add(hit)
 		_, known := recorded[hit.ID]
 		require.Truef(t, known, "document %s was never recorded, or came twice", hit.ID)
 		delete(recorded, hit.ID)
@@ -63,6 +67,7 @@ func TestRecordedWorkArrives(t *testing.T) {
 		assert.Truef(t, span.noise(), "span %s (%s) is missing", id, span.name)
 	}
 	assert.Empty(t, wrong)
+	links.check(t, callers)
 	s.documents(t, 0, "otelcol-dify-dead-letter*", servers.All())
 }
 

@@ -146,6 +146,8 @@ func (p *passes) linkRuns(b *traceBatch) {
 	b.tally.Contradict(p.state.runs.Link(b.td, b.origins, b.now))
 }
 
+func (p *passes) linkRequests(b *traceBatch) { p.state.requests.Link(b.td, b.origins, b.now) }
+
 func (p *passes) dropSpans(b *traceBatch) { p.state.pruner.Prune(b.td, b.roles, b.now, &b.tally) }
 
 func convertLoggedExceptions(b *traceBatch) {

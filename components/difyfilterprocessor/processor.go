@@ -75,6 +75,7 @@ func listTracePasses(p *passes) []func(*traceBatch) {
 	)
 	if p.cfg.WholeTraces {
 		list = append(list,
+			p.linkRequests, // before redaction, which can remove users
 			p.dropSpans,
 			convertLoggedExceptions, // after noise, which is recognized in its original form
 		)

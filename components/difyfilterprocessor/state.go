@@ -24,6 +24,7 @@ type state struct {
 	runSpans  *identity.RunSpans
 	nodes     *spanrepair.NodeStatus
 	runs      *workflowrun.Linker
+	requests  *workflowrun.Requests
 	pruner    *noise.Pruner
 	written   *quotation.Memory
 }
@@ -42,7 +43,8 @@ func newState(cfg *Config) *state {
 			WholeTraces: cfg.WholeTraces,
 			Owner:       appowner.Database.Tenant,
 		}),
-		pruner:  noise.NewPruner(noise.NewMatcher(noiseSettings(&cfg.Drop)), cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
-		written: quotation.NewMemory(),
+		requests: workflowrun.NewRequests(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
+		pruner:   noise.NewPruner(noise.NewMatcher(noiseSettings(&cfg.Drop)), cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
+		written:  quotation.NewMemory(),
 	}
 }

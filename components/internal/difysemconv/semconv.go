@@ -65,6 +65,10 @@ const (
 	AttrCreatedByRole    = "dify.created_by_role"
 	AttrCreatedBy        = "dify.created_by"
 
+	// AttrRequestTraceID and AttrRunTraceID lead from a run to its streaming request, and back.
+	AttrRequestTraceID = "dify.request.trace_id"
+	AttrRunTraceID     = "dify.workflow_run.trace_id"
+
 	AttrRunStatus          = "dify.workflow_run.status"
 	AttrRunType            = "dify.workflow_run.type"
 	AttrRunTriggeredFrom   = "dify.workflow_run.triggered_from"
