@@ -98,10 +98,10 @@ func (s *sqlScan) mysql() bool {
 
 // quotesNames reports whether double quotes enclose a name. In an unknown dialect they enclose a literal.
 func (s *sqlScan) quotesNames() bool {
-	return s.postgres() || s.system == "sqlite" || s.system == "other_sql" || s.oracle()
+	return s.postgres() || s.system == "sqlite" || s.system == "other_sql" || isOracle(s.system)
 }
 
-func (s *sqlScan) oracle() bool { return strings.HasPrefix(s.system, "oracle") }
+func isOracle(system string) bool { return strings.HasPrefix(system, "oracle") }
 
 func (s *sqlScan) postgres() bool { return strings.HasPrefix(s.system, "postgres") }
 
@@ -206,7 +206,7 @@ func (s *sqlScan) password() {
 	if from == s.at || from == len(s.text) {
 		return
 	}
-	if s.text[from] == '"' && s.oracle() && s.identified(begin) { // there, quotes enclose a name otherwise
+	if s.text[from] == '"' && isOracle(s.system) && s.identified(begin) { // there, quotes enclose a name otherwise
 		s.at = from
 		s.replace(s.stringEnd('"'), "?")
 		return
