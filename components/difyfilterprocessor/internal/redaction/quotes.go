@@ -147,6 +147,11 @@ func (s quotes) introduced(at int) int {
 			end = from + n
 		}
 		return s.cut(from, end, ruleSQL)
+	case ofServerLog(s.text, at):
+		if from := pastBlanks(s.text, at+1); s.text[from:] != Mask {
+			return s.cut(from, len(s.text), ruleSQL)
+		}
+		return len(s.text)
 	case isDigit(last) && ofJSON(s.text[max(0, at-24):at]):
 		from := pastBlanks(s.text, at+1)
 		return s.cut(from, endOfLine(s.text, from), ruleMessage)
@@ -168,6 +173,23 @@ func (s quotes) introduced(at int) int {
 		return s.cut(v.from, v.to, ruleMessage)
 	}
 	return at
+}
+
+// ofServerLog reports whether a position follows the words after which PostgreSQL's own log has a statement or its
+// parameters, which are the rest of the entry.
+func ofServerLog(text string, at int) bool {
+	const longest = 160 // with the name of a prepared statement
+	if at == 0 || !strings.HasPrefix(text[at:], ": ") {
+		return false
+	}
+	if hasSuffix(text, at, "STATEMENT", "DETAIL:  parameters", "DETAIL:  Parameters") {
+		return true
+	}
+	near := text[max(0, at-longest):at]
+	_, after, ok := strings.Cut(near, " ms  ")
+	return ok && strings.Contains(near, "duration: ") &&
+		(after == "statement" || strings.HasPrefix(after, "execute ") || strings.HasPrefix(after, "parse ") ||
+			strings.HasPrefix(after, "bind "))
 }
 
 // ofJSON reports whether a text ends with the words of PostgreSQL before a line of JSON, and the number of the line.
