@@ -22,6 +22,9 @@ func isASCII(text string) bool {
 		return all < utf8.RuneSelf
 	}
 	all := eight(text[len(text)-size:])
+	for ; len(text) >= 4*size; text = text[4*size:] {
+		all |= eight(text) | eight(text[size:]) | eight(text[2*size:]) | eight(text[3*size:])
+	}
 	for ; len(text) >= size; text = text[size:] {
 		all |= eight(text)
 	}
