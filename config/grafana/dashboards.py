@@ -191,9 +191,9 @@ def system():
             graph("Size of Dify's tables", "With indexes. Dify removes old rows only if its cleanup is on.", BYTES,
                   query(f"dify_database_table_size_bytes{{{IN}}}", "{{db_collection_name}}"), stack=True,
                   links=[runbook("pipeline.md#diskfilling")]),
-            graph("Dead rows, share of the rows of a table", "Rows that autovacuum has not removed yet. PostgreSQL only.", PERCENT,
+            graph("Dead rows, share of the rows of a table", "Rows that autovacuum has not removed yet, of at least 1,000. PostgreSQL only.", PERCENT,
                   query(f'sum by (installation, db_collection_name) (dify_database_table_rows{{{IN}, state="dead"}})'
-                        f' / (sum by (installation, db_collection_name) (dify_database_table_rows{{{IN}}}) > 1000)', "{{db_collection_name}}"),
+                        f' / clamp_min(sum by (installation, db_collection_name) (dify_database_table_rows{{{IN}}}), 1000)', "{{db_collection_name}}"),
                   largest=1, links=[runbook("pipeline.md#diskfilling")]),
         ])
 
