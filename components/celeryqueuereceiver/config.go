@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
@@ -81,6 +82,18 @@ var durationRanges = map[string]configcheck.Range{
 }
 
 var _ confmap.Unmarshaler = (*Config)(nil)
+
+func createDefaultConfig() component.Config {
+	controller := scraperhelper.NewDefaultControllerConfig()
+	controller.CollectionInterval = 15 * time.Second
+	controller.Timeout = 5 * time.Second
+	return &Config{
+		ControllerConfig:     controller,
+		MetricsBuilderConfig: metadata.NewDefaultMetricsBuilderConfig(),
+		Queues:               defaultQueues(),
+		Discovery:            DiscoveryConfig{Interval: time.Minute, MaxQueues: 200},
+	}
+}
 
 // Unmarshal leaves its errors to Validate, which returns them with all others.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {

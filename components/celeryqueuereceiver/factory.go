@@ -5,7 +5,6 @@ package celeryqueuereceiver
 
 import (
 	"context"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -24,18 +23,6 @@ func NewFactory() receiver.Factory {
 		createDefaultConfig,
 		receiver.WithMetrics(createMetrics, metadata.MetricsStability),
 	)
-}
-
-func createDefaultConfig() component.Config {
-	controller := scraperhelper.NewDefaultControllerConfig()
-	controller.CollectionInterval = 15 * time.Second
-	controller.Timeout = 5 * time.Second
-	return &Config{
-		ControllerConfig:     controller,
-		MetricsBuilderConfig: metadata.NewDefaultMetricsBuilderConfig(),
-		Queues:               defaultQueues(),
-		Discovery:            DiscoveryConfig{Interval: time.Minute, MaxQueues: 200},
-	}
 }
 
 func createMetrics(

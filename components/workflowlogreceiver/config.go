@@ -126,6 +126,26 @@ type Config struct {
 
 var _ confmap.Unmarshaler = (*Config)(nil)
 
+func createDefaultConfig() component.Config {
+	return &Config{
+		Driver:           driverPostgreSQL,
+		Host:             "localhost",
+		Username:         "postgres",
+		Database:         "dify",
+		TLS:              configtls.NewDefaultClientConfig(),
+		StartAt:          startAtEnd,
+		PollInterval:     time.Second,
+		LookBack:         15 * time.Minute,
+		OutcomeWait:      time.Hour,
+		MaxRunAge:        24 * time.Hour,
+		PageSize:         1000,
+		StatementTimeout: 10 * time.Second,
+		MaxApps:          2000,
+		MetricsInterval:  15 * time.Second,
+		TablesInterval:   5 * time.Minute,
+	}
+}
+
 // Unmarshal also accepts a time for `start_at` without quotes, which YAML parses as a time and not as a string. It
 // leaves its errors to Validate, which returns them with all others.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {

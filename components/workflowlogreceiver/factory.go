@@ -5,10 +5,8 @@ package workflowlogreceiver
 
 import (
 	"context"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
@@ -35,26 +33,6 @@ func (s *instances) get(set receiver.Settings, cfg *Config) (*workflowLogReceive
 	return s.byConfig.Acquire(cfg, func() (*workflowLogReceiver, error) {
 		return newReceiver(set, cfg, func() { s.byConfig.Forget(cfg) })
 	})
-}
-
-func createDefaultConfig() component.Config {
-	return &Config{
-		Driver:           driverPostgreSQL,
-		Host:             "localhost",
-		Username:         "postgres",
-		Database:         "dify",
-		TLS:              configtls.NewDefaultClientConfig(),
-		StartAt:          startAtEnd,
-		PollInterval:     time.Second,
-		LookBack:         15 * time.Minute,
-		OutcomeWait:      time.Hour,
-		MaxRunAge:        24 * time.Hour,
-		PageSize:         1000,
-		StatementTimeout: 10 * time.Second,
-		MaxApps:          2000,
-		MetricsInterval:  15 * time.Second,
-		TablesInterval:   5 * time.Minute,
-	}
 }
 
 func (s *instances) createLogs(

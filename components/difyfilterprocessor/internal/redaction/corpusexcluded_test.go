@@ -16,9 +16,9 @@ import (
 // values.
 func (g generator) excludedForms() map[string]func() string {
 	return map[string]func() string{
-		"the session ended with %s":                func() string { return g.text("0123456789abcdef", 32) },
-		"using cohere %s":                          func() string { return g.text(letters, 40) },
-		"pushed %s":                                func() string { return g.text("0123456789abcdef", 40) },
+		"the session ended with %s": func() string { return g.text("0123456789abcdef", 32) },
+		"using cohere %s":           func() string { return g.text(letters, 40) },
+		"pushed %s":                 func() string { return g.text("0123456789abcdef", 40) },
 		"kind: Secret\nstringData:\n  license: %s": func() string { return g.text(letters, 24) },
 		"password=correct %s staple":               func() string { return g.text(lowerLetters, 9) },
 		"entered %s": func() string {

@@ -4,8 +4,6 @@
 package redaction
 
 import (
-	"math"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/tally"
@@ -37,27 +35,6 @@ func (c *replacer) mask(key string, v pcommon.Value) {
 // isCount reports whether a value is a number of tokens.
 func isCount(key string, v pcommon.Value) bool {
 	return v.Type() == pcommon.ValueTypeInt && announcesToken(key)
-}
-
-// number converts a number that JSON can't represent to text. The stock OpenSearch exporter drops the whole span or
-// record because of such a number, which is converted in audit mode too.
-func (c *replacer) number(v pcommon.Value) bool {
-	word := ""
-	switch d := v.Double(); {
-	case v.Type() != pcommon.ValueTypeDouble:
-		return false
-	case math.IsNaN(d):
-		word = "NaN"
-	case math.IsInf(d, 1):
-		word = "Infinity"
-	case math.IsInf(d, -1):
-		word = "-Infinity"
-	default:
-		return false
-	}
-	c.count(tally.ReasonNumber, "")
-	v.SetStr(word)
-	return true
 }
 
 // pair masks the value of a map such as {"name": "api_key", "value": "x"}.
