@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,10 @@ func TestNoAllocationPerSpan(t *testing.T) {
 			own, others := settled(t, spans)
 			var of [2]float64
 			for i, td := range []ptrace.Traces{own, others} {
-				of[i] = testing.AllocsPerRun(5, func() { _, _ = p.processTraces(t.Context(), td) })
+				of[i] = math.MaxFloat64
+				for range 10 { // the least counts: under the race detector, a sync.Pool loses items at random
+					of[i] = min(of[i], testing.AllocsPerRun(1, func() { _, _ = p.processTraces(t.Context(), td) }))
+				}
 			}
 			return of
 		}
