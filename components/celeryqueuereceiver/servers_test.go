@@ -140,6 +140,7 @@ func TestSentinelFollowsTheMaster(t *testing.T) {
 	sentinel := freeAddress(t)
 	_, sentinelPort, err := net.SplitHostPort(sentinel)
 	require.NoError(t, err)
+	// A failover that fails, since the machine is busy, is tried again after twice its timeout, whose default is 3 minutes.
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
 port %s
@@ -148,6 +149,7 @@ requirepass watch
 sentinel monitor dify %s %s 1
 sentinel auth-pass dify %s
 sentinel down-after-milliseconds dify 500
+sentinel failover-timeout dify 2000
 `, sentinelPort, host, port, testPassword), 0o600))
 	spawn(t, binary, "+slave", config, "--sentinel")
 
