@@ -140,7 +140,7 @@ func TestSentinelFollowsTheMaster(t *testing.T) {
 	sentinel := freeAddress(t)
 	_, sentinelPort, err := net.SplitHostPort(sentinel)
 	require.NoError(t, err)
-	// A failover that fails, since the machine is busy, is tried again after twice its timeout, whose default is 3 minutes.
+	// A failover that fails on a busy machine is tried again after twice its timeout, whose default is 3 minutes.
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
 port %s
