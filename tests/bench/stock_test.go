@@ -6,7 +6,6 @@
 package bench
 
 import (
-	"context"
 	"runtime"
 	"syscall"
 	"testing"
@@ -32,8 +31,14 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-// start builds a processor in front of another consumer, configured by stock.yaml or with its defaults.
-func start(tb testing.TB, factory processor.Factory, configured bool, next consumer.Traces) consumer.Traces {
+// chain is a chain of processors.
+type chain struct {
+	consumer.Traces
+	processors []processor.Traces
+}
+
+// add puts a processor in front, configured by stock.yaml or with its defaults.
+func (c *chain) add(tb testing.TB, factory processor.Factory, configured bool) {
 	tb.Helper()
 	cfg := factory.CreateDefaultConfig()
 	if configured {
@@ -43,23 +48,37 @@ func start(tb testing.TB, factory processor.Factory, configured bool, next consu
 		require.NoError(tb, err)
 		require.NoError(tb, sub.Unmarshal(cfg))
 	}
-	p, err := factory.CreateTraces(tb.Context(), processortest.NewNopSettings(factory.Type()), cfg, next)
+	p, err := factory.CreateTraces(tb.Context(), processortest.NewNopSettings(factory.Type()), cfg, c.Traces)
 	require.NoError(tb, err)
 	require.NoError(tb, p.Start(tb.Context(), componenttest.NewNopHost()))
-	tb.Cleanup(func() { assert.NoError(tb, p.Shutdown(context.WithoutCancel(tb.Context()))) })
-	return p
+	c.Traces, c.processors = p, append(c.processors, p)
+}
+
+func (c *chain) shutdown(tb testing.TB) {
+	tb.Helper()
+	for _, p := range c.processors {
+		assert.NoError(tb, p.Shutdown(tb.Context()))
+	}
+}
+
+func ourChain(tb testing.TB, next consumer.Traces) *chain {
+	tb.Helper()
+	c := &chain{Traces: next}
+	c.add(tb, difyfilterprocessor.NewFactory(), false)
+	return c
 }
 
 // stockChain is the chain of stock.yaml.
-func stockChain(tb testing.TB, next consumer.Traces) consumer.Traces {
+func stockChain(tb testing.TB, next consumer.Traces) *chain {
 	tb.Helper()
+	c := &chain{Traces: next}
 	for _, factory := range []processor.Factory{ // from the last to the first
 		redactionprocessor.NewFactory(), transformprocessor.NewFactory(), filterprocessor.NewFactory(),
 		resourceprocessor.NewFactory(),
 	} {
-		next = start(tb, factory, true, next)
+		c.add(tb, factory, true)
 	}
-	return next
+	return c
 }
 
 func TestStockChainIsValid(t *testing.T) {
@@ -71,13 +90,13 @@ func TestStockChainIsValid(t *testing.T) {
 func TestStockChainWorks(t *testing.T) {
 	stock, ours := new(consumertest.TracesSink), new(consumertest.TracesSink)
 	in := 0
-	filter := start(t, difyfilterprocessor.NewFactory(), false, ours)
-	for _, chain := range []consumer.Traces{stockChain(t, stock), filter} {
+	for _, chain := range []*chain{stockChain(t, stock), ourChain(t, ours)} {
 		in = 0
 		for _, td := range recordings.TracesNow(t) {
 			in += td.SpanCount()
 			require.NoError(t, chain.ConsumeTraces(t.Context(), td))
 		}
+		chain.shutdown(t)
 	}
 	require.Equal(t, 7709, in)
 	assert.InDelta(t, ours.SpanCount(), stock.SpanCount(), 30, "both drop the noise")
@@ -119,7 +138,7 @@ func BenchmarkAgainstStock(b *testing.B) {
 	for b.Loop() {
 		// New ones each time: dify_filter remembers what it has processed.
 		stockTime += pass(b, stockChain(b, consumertest.NewNop()), batches)
-		oursTime += pass(b, start(b, difyfilterprocessor.NewFactory(), false, consumertest.NewNop()), batches)
+		oursTime += pass(b, ourChain(b, consumertest.NewNop()), batches)
 	}
 	spans *= b.N
 	b.ReportMetric(float64(spans)/oursTime.Seconds(), "spans/cpu-s")
@@ -128,9 +147,9 @@ func BenchmarkAgainstStock(b *testing.B) {
 }
 
 // pass returns the CPU time for the batches, with that of the garbage collector. What the benchmark keeps has no
-// pointers, and a batch that is done is released, as in a collector: else most of the collector's time would be for
-// neither chain.
-func pass(b *testing.B, chain consumer.Traces, batches [][]byte) time.Duration {
+// pointers, and batches and chains that are done are released: else most of the collector's time would be for neither
+// chain.
+func pass(b *testing.B, c *chain, batches [][]byte) time.Duration {
 	b.Helper()
 	decoded := make([]ptrace.Traces, len(batches))
 	for i, batch := range batches {
@@ -141,13 +160,15 @@ func pass(b *testing.B, chain consumer.Traces, batches [][]byte) time.Duration {
 	runtime.GC()
 	begin := cpuTime(b)
 	for i := range decoded {
-		if err := chain.ConsumeTraces(b.Context(), decoded[i]); err != nil {
+		if err := c.ConsumeTraces(b.Context(), decoded[i]); err != nil {
 			b.Fatal(err)
 		}
 		decoded[i] = ptrace.Traces{}
 	}
 	runtime.GC()
-	return cpuTime(b) - begin
+	took := cpuTime(b) - begin
+	c.shutdown(b)
+	return took
 }
 
 func cpuTime(b *testing.B) time.Duration {
