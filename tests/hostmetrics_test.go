@@ -6,8 +6,6 @@ package tests
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -31,7 +29,7 @@ func TestHostRatiosAreDescribed(t *testing.T) {
 	ratios := []string{"process_cpu_usage_ratio", "process_memory_utilization_ratio", "system_disk_usage_ratio"}
 	var text string
 	wait.For(t, "the ratios", func(ctx context.Context) (err error) {
-		if text, err = exposition(ctx, c); err != nil {
+		if text, err = collector.Fetch(ctx, "http://"+c.Prometheus+"/metrics"); err != nil {
 			return err
 		}
 		for _, name := range ratios {
@@ -48,18 +46,4 @@ func TestHostRatiosAreDescribed(t *testing.T) {
 		assert.Contains(t, help, "0 to 1", name)
 		assert.NotContains(t, strings.ToLower(help), "percent", name)
 	}
-}
-
-func exposition(ctx context.Context, c *collector.Collector) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Prometheus+"/metrics", http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	return string(text), err
 }

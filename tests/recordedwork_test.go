@@ -96,6 +96,12 @@ func (s *stack) expectRecordedRuns(t *testing.T, ended map[string]string) {
 	for status, count := range byStatus {
 		s.expectValue(t, count, fmt.Sprintf(`sum(app_workflow_run_total{dify_workflow_run_status=%q})`, status))
 	}
+	s.expectRunDocuments(t, ended)
+}
+
+// expectRunDocuments waits until each ended run is one document with its status.
+func (s *stack) expectRunDocuments(t *testing.T, ended map[string]string) {
+	t.Helper()
 	got := map[string]string{}
 	for _, hit := range s.documents(t, len(ended), "workflow-logs-*", servers.All()) {
 		got[attribute(hit, "dify.workflow_run_id")] = attribute(hit, "dify.workflow_run.status")

@@ -75,23 +75,9 @@ func TestRecordedRunsArrive(t *testing.T) {
 			return servers.SharedPostgres(t).Restore(ctx, database, recordings.Unzipped(t, recordings.Rows))
 		},
 	})
-	rows, err := s.db.Query(t.Context(), "SELECT id::text, status FROM workflow_runs WHERE finished_at IS NOT NULL")
-	require.NoError(t, err)
-	runs := map[string]string{}
-	for rows.Next() {
-		var id, status string
-		require.NoError(t, rows.Scan(&id, &status))
-		runs[id] = status
-	}
-	require.NoError(t, rows.Err())
-	require.Len(t, runs, 22)
-
-	for _, hit := range s.documents(t, len(runs), "workflow-logs-*", servers.All()) {
-		run := attribute(hit, "dify.workflow_run_id")
-		assert.Equal(t, runs[run], attribute(hit, "dify.workflow_run.status"), "status of run %s", run)
-		delete(runs, run)
-	}
-	assert.Empty(t, runs, "runs that did not arrive")
+	ended := s.recordedRuns(t)
+	require.Len(t, ended, 22)
+	s.expectRunDocuments(t, ended)
 	s.expectValue(t, 22, `sum(app_workflow_run_total)`)
 	s.expectValue(t, 16, `sum(app_workflow_run_success_total)`)
 	s.expectValue(t, 6, `sum(app_workflow_run_failure_total)`)

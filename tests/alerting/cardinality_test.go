@@ -38,7 +38,7 @@ func TestSeriesStayBounded(t *testing.T) {
 	})
 	var lines []string
 	wait.For(t, "every app's runs", func(ctx context.Context) error {
-		text, err := get(ctx, "http://"+r.Prometheus+"/metrics")
+		text, err := collector.Fetch(ctx, "http://"+r.Prometheus+"/metrics")
 		if err != nil {
 			return err
 		}

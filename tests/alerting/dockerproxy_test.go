@@ -79,7 +79,7 @@ func TestDockerProxy(t *testing.T) {
 	expectMeasured(t, c, id)
 	later := runBurner(t, e) // is announced by an event
 	expectMeasured(t, c, later)
-	text, err := get(t.Context(), "http://"+c.Prometheus+"/metrics")
+	text, err := collector.Fetch(t.Context(), "http://"+c.Prometheus+"/metrics")
 	require.NoError(t, err)
 	assert.NotContains(t, text, secret)
 	assert.NotContains(t, c.Log(), secret)
@@ -148,7 +148,7 @@ func send(ctx context.Context, method, address, path string) (int, error) {
 func expectMeasured(t *testing.T, c *collector.Collector, id string) {
 	t.Helper()
 	wait.For(t, "memory of "+id, func(ctx context.Context) error {
-		text, err := get(ctx, "http://"+c.Prometheus+"/metrics")
+		text, err := collector.Fetch(ctx, "http://"+c.Prometheus+"/metrics")
 		if err != nil {
 			return err
 		}

@@ -4,9 +4,6 @@
 package alerting
 
 import (
-	"context"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -16,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
@@ -82,20 +80,6 @@ var (
 	labelName  = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
 )
 
-func get(ctx context.Context, url string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	return string(text), err
-}
-
 // labelValue returns the value of a label in a line of an exposition, or an empty string.
 func labelValue(line, label string) string {
 	_, rest, _ := strings.Cut(line, label+`="`)
@@ -116,7 +100,7 @@ func total(lines []string, prefix string) (sum float64) {
 
 func scrape(t *testing.T, url string) map[string]family {
 	t.Helper()
-	text, err := get(t.Context(), url)
+	text, err := collector.Fetch(t.Context(), url)
 	require.NoError(t, err)
 	families := map[string]family{}
 	for _, found := range typeLine.FindAllStringSubmatch(text, -1) {

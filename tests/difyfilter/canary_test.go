@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/testkit/schema"
 	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
@@ -124,7 +125,7 @@ func TestNoCanaryLeaves(t *testing.T) {
 		return err
 	})
 	assert.Empty(t, c.leaks(exposition), "in Prometheus")
-	own, err := get(t.Context(), "http://"+s.Telemetry+"/metrics")
+	own, err := collector.Fetch(t.Context(), "http://"+s.Telemetry+"/metrics")
 	require.NoError(t, err)
 	assert.Empty(t, c.leaks(own), "in the collector's own metrics")
 	assert.Empty(t, c.leaks(s.Log()), "in the collector's own log")

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
@@ -161,7 +162,7 @@ func (s *stack) checkSamples(t *testing.T, d *driver, spans, lines int) {
 		return nil
 	})
 	assert.Empty(t, sent.markers(exposition, "remove", "hash"), "in Prometheus")
-	own, err := get(t.Context(), "http://"+s.Telemetry+"/metrics")
+	own, err := collector.Fetch(t.Context(), "http://"+s.Telemetry+"/metrics")
 	require.NoError(t, err)
 	assert.Empty(t, sent.markers(own+s.Log(), "remove", "hash", "keep"), "in the collector's own metrics and log")
 }

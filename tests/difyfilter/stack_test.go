@@ -95,21 +95,7 @@ func (s *stack) export(t *testing.T, signal string, body []byte) {
 
 // exposition returns what Prometheus would scrape now.
 func (s *stack) exposition(ctx context.Context) (string, error) {
-	return get(ctx, "http://"+s.Prometheus+"/metrics")
-}
-
-func get(ctx context.Context, address string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	return string(text), err
+	return collector.Fetch(ctx, "http://"+s.Prometheus+"/metrics")
 }
 
 // documents waits until the wanted number is found, and returns them.

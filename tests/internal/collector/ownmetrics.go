@@ -17,16 +17,26 @@ import (
 // OwnMetric returns the sum of a metric's series in the collector's own telemetry whose labels contain all of the
 // given texts, such as kind="span". A missing metric is an error.
 func (c *Collector) OwnMetric(ctx context.Context, name string, labels ...string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Telemetry+"/metrics", http.NoBody)
+	text, err := Fetch(ctx, "http://"+c.Telemetry+"/metrics")
 	if err != nil {
 		return 0, err
+	}
+	return sumSeries(strings.NewReader(text), name, labels)
+}
+
+// Fetch returns what a URL serves, such as an exposition of metrics.
+func Fetch(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer resp.Body.Close()
-	return sumSeries(resp.Body, name, labels)
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
 }
 
 func sumSeries(exposition io.Reader, name string, labels []string) (float64, error) {
