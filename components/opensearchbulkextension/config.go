@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
@@ -30,6 +32,9 @@ type Config struct {
 
 	// Setup prepares OpenSearch and OpenSearch Dashboards on start.
 	Setup SetupConfig `mapstructure:"setup"`
+
+	// Format is the form of spans' documents: the exporter's own (ss4o), or that of OpenSearch's trace views (otel-v1).
+	Format bulkapi.Format `mapstructure:"format"`
 
 	// IndexKeys are the attributes that are allowed as `{key}` in an exporter's index name. Each value creates an index
 	// per day, so ids of users or runs don't belong here.
@@ -69,6 +74,12 @@ type SetupConfig struct {
 	// node.
 	AutoExpandReplicas string `mapstructure:"auto_expand_replicas"`
 
+	// NumberOfShards is the templates' setting of that name: primary shards of each day's index.
+	NumberOfShards int `mapstructure:"number_of_shards"`
+
+	// Codec is the templates' setting of that name: how documents are compressed on the node's disk.
+	Codec string `mapstructure:"codec"`
+
 	// RetentionDays is the age at which an index is deleted, where OpenSearch has the plugin for it. 0 keeps all.
 	RetentionDays int `mapstructure:"retention_days"`
 
@@ -94,6 +105,12 @@ var (
 	autoExpandPattern = regexp.MustCompile(`^(false|\d+-(\d+|all))$`)
 	indexNamePattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 )
+
+// maxShards is OpenSearch's limit for an index.
+const maxShards = 1024
+
+// codecs are OpenSearch's. Those with zstd need its plugin custom-codecs, which the full distribution has.
+var codecs = []string{"best_compression", "default", "zstd", "zstd_no_dict"}
 
 var durationRanges = map[string]configcheck.Range{
 	// Without an end, a hung server would block a request indefinitely.
@@ -125,6 +142,9 @@ func (cfg *Config) Validate() error {
 		errs = append(errs, errors.New("`dead_letter_index` must be an index name: "+
 			"lower-case letters, digits, `.`, `_` and `-`"))
 	}
+	if cfg.Format != bulkapi.FormatSS4O && cfg.Format != bulkapi.FormatOTelV1 {
+		errs = append(errs, fmt.Errorf("`format` must be %s or %s", bulkapi.FormatSS4O, bulkapi.FormatOTelV1))
+	}
 	for _, key := range cfg.IndexKeys {
 		if key == "" || strings.ContainsAny(key, "{}") {
 			errs = append(errs, fmt.Errorf("`index_keys` has %q: write attribute names without braces", key))
@@ -141,6 +161,12 @@ func (cfg *Config) validateSetup() error {
 	}
 	if !autoExpandPattern.MatchString(cfg.Setup.AutoExpandReplicas) {
 		errs = append(errs, errors.New("`setup::auto_expand_replicas` must be a range such as `0-1` or `0-all`, or `false`"))
+	}
+	if cfg.Setup.NumberOfShards < 1 || cfg.Setup.NumberOfShards > maxShards {
+		errs = append(errs, fmt.Errorf("`setup::number_of_shards` must be between 1 and %d", maxShards))
+	}
+	if !slices.Contains(codecs, cfg.Setup.Codec) {
+		errs = append(errs, fmt.Errorf("`setup::codec` must be one of %s", strings.Join(codecs, ", ")))
 	}
 	if cfg.Setup.RetentionDays < 0 {
 		errs = append(errs, errors.New("`setup::retention_days` must not be negative: 0 keeps indices permanently"))

@@ -100,7 +100,13 @@ func (e *bulkExtension) check(exporter *exporterConfig) []string {
 			exporter.HTTP.Compression))
 	}
 	faults = append(faults, e.checkIndex("logs_index", exporter.LogsIndex, exporter.LogsIndexTimeFormat)...)
-	return append(faults, e.checkIndex("traces_index", exporter.TracesIndex, exporter.TracesIndexTimeFormat)...)
+	faults = append(faults, e.checkIndex("traces_index", exporter.TracesIndex, exporter.TracesIndexTimeFormat)...)
+	if e.cfg.Format == bulkapi.FormatOTelV1 && exporter.TracesIndex != "" &&
+		!strings.HasPrefix(e.cfg.Format.TraceIndexName(exporter.TracesIndex), bulkapi.TraceIndex) {
+		faults = append(faults, fmt.Sprintf("with `format: %s` of the extension `traces_index` must begin with %s, "+
+			"where OpenSearch's trace views look, or with dify-traces, which becomes that", e.cfg.Format, bulkapi.TraceIndex))
+	}
+	return faults
 }
 
 func (e *bulkExtension) checkIndex(key, index, timeFormat string) []string {

@@ -65,7 +65,7 @@ func newExtension(cfg *Config, set extension.Settings) (*bulkExtension, error) {
 		settings:       set.TelemetrySettings,
 		logger:         set.Logger,
 		telemetry:      recorder,
-		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys, cfg.retention()),
+		rewriter:       bulkapi.NewRewriter(cfg.IndexKeys, cfg.retention(), cfg.Format),
 		replayInterval: deliver.ReplayInterval,
 		phases:         deliver.NewPhases(),
 	}, nil
@@ -122,6 +122,9 @@ func (e *bulkExtension) run(host component.Host, opensearch, dashboards *deliver
 		Options: setup.Options{
 			DeadLetterIndex:    e.cfg.DeadLetterIndex,
 			AutoExpandReplicas: e.cfg.Setup.AutoExpandReplicas,
+			TraceViews:         e.cfg.Format == bulkapi.FormatOTelV1,
+			Shards:             e.cfg.Setup.NumberOfShards,
+			Codec:              e.cfg.Setup.Codec,
 		},
 		RetentionDays: e.cfg.Setup.RetentionDays,
 		Timeout:       e.cfg.AttemptTimeout,

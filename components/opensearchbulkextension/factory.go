@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/extension"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/bulkapi"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension/internal/metadata"
 )
 
@@ -25,9 +26,12 @@ func createDefaultConfig() component.Config {
 		HTTP: confighttp.NewDefaultClientConfig(),
 		Setup: SetupConfig{
 			AutoExpandReplicas: "0-1",
+			NumberOfShards:     1,
+			Codec:              "best_compression",
 			RetentionDays:      30,
 			Dashboards:         confighttp.NewDefaultClientConfig(),
 		},
+		Format: bulkapi.FormatSS4O,
 		IndexKeys: []string{
 			difysemconv.AttrTenantID,
 			difysemconv.AttrAppID,

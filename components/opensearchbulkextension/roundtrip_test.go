@@ -746,7 +746,8 @@ func TestIncompleteEntryStays(t *testing.T) {
 // storedBody is a document as storage keeps it.
 func storedBody(t *testing.T, uid string) []byte {
 	t.Helper()
-	items, err := bulkapi.NewRewriter(nil, 24*time.Hour).Rewrite(bulktest.Body("l", bulktest.LogDoc(uid, "t")), "")
+	items, err := bulkapi.NewRewriter(nil, 24*time.Hour, bulkapi.FormatSS4O).
+		Rewrite(bulktest.Body("l", bulktest.LogDoc(uid, "t")), "")
 	require.NoError(t, err)
 	return bulkapi.Join(items)
 }

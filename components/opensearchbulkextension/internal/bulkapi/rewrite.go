@@ -29,6 +29,7 @@ const (
 type Rewriter struct {
 	indexKeys []string
 	age       time.Duration
+	format    Format
 	newID     func() string
 	now       func() time.Time
 }
@@ -38,9 +39,9 @@ type Rewriter struct {
 //
 // A document is in the index of its own day, if that is between age ago and tomorrow. Otherwise it is in the index of
 // the day on which dify_filter accepted it, so that it is in the same one whenever it is sent again. If that is not
-// known either, it is in today's.
-func NewRewriter(indexKeys []string, age time.Duration) *Rewriter {
-	return &Rewriter{indexKeys: indexKeys, age: age + queueSlack, newID: rand.Text, now: time.Now}
+// known either, it is in today's. A span's document gets the format.
+func NewRewriter(indexKeys []string, age time.Duration, format Format) *Rewriter {
+	return &Rewriter{indexKeys: indexKeys, age: age + queueSlack, format: format, newID: rand.Text, now: time.Now}
 }
 
 // queueSlack is how long a document may wait in queues until its day is judged again, without moving.
@@ -66,6 +67,10 @@ func (r *Rewriter) Rewrite(body []byte, urlIndex string) ([]Item, error) {
 	var action exporterAction
 	var s scanner
 	indexed := newDays(r.now(), r.age)
+	var groups map[string]traceGroup
+	if r.format == FormatOTelV1 {
+		groups = traceGroups(body)
+	}
 	for len(body) > 0 {
 		var line, doc []byte
 		if line, body = CutLine(body); len(line) == 0 {
@@ -86,7 +91,12 @@ func (r *Rewriter) Rewrite(body []byte, urlIndex string) ([]Item, error) {
 		day, moved, arrival := indexed.place(&parsed)
 		out = r.appendAction(out, &action, &parsed, day)
 		length := len(out) - start
-		out = appendDocument(out, parsed, shownTime(&parsed, moved, arrival, indexed.now))
+		timestamp := shownTime(&parsed, moved, arrival, indexed.now)
+		if parsed.isSpan && r.format == FormatOTelV1 {
+			out = appendTraceDocument(out, parsed, timestamp, groups)
+		} else {
+			out = appendDocument(out, parsed, timestamp)
+		}
 		ends = append(ends, Item{action: length, Create: action.create, line: out[start:]})
 	}
 	return cutItems(ends, out), nil
@@ -119,7 +129,7 @@ func (r *Rewriter) parseAction(line []byte, urlIndex string) (exporterAction, er
 		if name == "" {
 			return exporterAction{}, errNoIndex
 		}
-		action.index = parseIndexName(name, r.indexKeys)
+		action.index = parseIndexName(r.format.TraceIndexName(name), r.indexKeys)
 		action.head = fmt.Appendf(nil, `{"%s":{`, verb)
 		delete(meta, "_index")
 		delete(meta, "_id")

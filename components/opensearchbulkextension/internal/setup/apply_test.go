@@ -59,7 +59,15 @@ func (c *fakeCluster) exchange(_ context.Context, req Request) (int, []byte, err
 }
 
 func options() Options {
-	return Options{DeadLetterIndex: "otelcol-dify-dead-letter", AutoExpandReplicas: "0-1"}
+	return Options{
+		DeadLetterIndex: "otelcol-dify-dead-letter", AutoExpandReplicas: "0-1", Shards: 1, Codec: "best_compression",
+	}
+}
+
+func traceViewOptions() Options {
+	opts := options()
+	opts.TraceViews = true
+	return opts
 }
 
 func applyAll(t *testing.T, c *fakeCluster, opts Options) *observer.ObservedLogs {

@@ -173,7 +173,7 @@ func TestObjectsThatAnOperatorChangedAreLeft(t *testing.T) {
 
 // Dashboards writes the list of fields into an index pattern.
 func TestIndexPatternsAreLeft(t *testing.T) {
-	const key = "index-pattern " + overTraces
+	const key = "index-pattern otelcol-dify-traces"
 	d := &fakeDashboards{objects: map[string]map[string]any{}}
 	importAll(t, d, Objects(options()))
 	attributes := d.objects[key]["attributes"].(map[string]any)

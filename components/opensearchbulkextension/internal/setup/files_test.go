@@ -9,6 +9,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,9 +28,9 @@ func TestShippedFiles(t *testing.T) {
 	require.NoError(t, err)
 	files := map[string][]byte{
 		"dashboards.ndjson":     objects,
-		"retention-policy.json": indented(t, object{"policy": withDescription(retention(30))}),
+		"retention-policy.json": indented(t, object{"policy": withDescription(retention(30, options()))}),
 	}
-	for _, template := range Templates(options()) {
+	for _, template := range slices.Concat(Templates(options()), Templates(traceViewOptions())) {
 		files[filepath.Join("index-templates", template.Name+".json")] = indented(t, template.content(nil))
 	}
 	for name, want := range files {

@@ -13,14 +13,12 @@ import (
 const (
 	overRuns        = "otelcol-dify-workflow-logs"
 	overLogs        = "otelcol-dify-logs"
-	overTraces      = "otelcol-dify-traces"
 	overDeadLetters = "otelcol-dify-dead-letters"
 )
 
 // Fields of the documents, as the templates map them.
 const (
 	fieldService   = "resource.service.name"
-	fieldSpanRole  = "resource." + difysemconv.AttrRole
 	fieldCode      = "attributes.http.response.status_code"
 	fieldRoute     = "attributes.http.route"
 	fieldException = "attributes.exception.type"
@@ -41,12 +39,13 @@ const endedRuns = fieldEvent + `:"` + difysemconv.EventWorkflowRun + `"`
 // Objects returns what people find in OpenSearch Dashboards: index patterns, the workflow log, and searches for
 // triage.
 func Objects(opts Options) []SavedObject {
+	spans := spansOf(opts)
 	objects := []SavedObject{
-		indexPattern(overRuns, workflowLogs),
-		indexPattern(overLogs, logs),
-		indexPattern(overTraces, traces),
-		indexPattern(overDeadLetters, strings.TrimRight(opts.DeadLetterIndex, "*")+"*"),
-		spanErrors(), logErrors(), runTrace(), stuckRuns(), deadLetters(),
+		indexPattern(overRuns, workflowLogs, "@timestamp"),
+		indexPattern(overLogs, logs, "@timestamp"),
+		indexPattern(spans.indexPattern, spans.pattern, spans.timeField),
+		indexPattern(overDeadLetters, strings.TrimRight(opts.DeadLetterIndex, "*")+"*", "@timestamp"),
+		spans.errors(), logErrors(), spans.ofARun(), stuckRuns(), deadLetters(),
 	}
 	return append(objects, workflowLog()...)
 }
@@ -141,13 +140,14 @@ func stuckRuns() SavedObject {
 	}, fieldWorkspace, fieldApp, fieldStatus, fieldRun)
 }
 
-func spanErrors() SavedObject {
+func (s spanDocuments) errors() SavedObject {
 	return search(query{
-		id: "otelcol-dify-span-errors", title: "Dify: errors in traces by service, time and code", over: overTraces,
-		lucene: `status.code:"Error" OR ` + fieldCode + `:[400 TO *]`,
+		id: "otelcol-dify-span-errors" + s.suffix, title: "Dify: errors in traces by service, time and code",
+		over: s.indexPattern, sort: s.timeField,
+		lucene: s.failed + ` OR ` + fieldCode + `:[400 TO *]`,
 		description: "Spans that failed, and every HTTP response of 400 and above. " +
 			"Filter by service, role, route or code; " + fieldTrace + " leads to the whole trace.",
-	}, fieldService, fieldSpanRole, "name", fieldRoute, fieldCode, fieldException, "status.message", fieldRun, fieldTrace)
+	}, s.service, s.role, "name", fieldRoute, fieldCode, fieldException, "status.message", fieldRun, fieldTrace)
 }
 
 func logErrors() SavedObject {
@@ -158,13 +158,13 @@ func logErrors() SavedObject {
 	}, fieldService, "resource.container.name", "severity.text", "body", fieldException, fieldCode, fieldTrace)
 }
 
-func runTrace() SavedObject {
+func (s spanDocuments) ofARun() SavedObject {
 	return search(query{
-		id: "otelcol-dify-run-trace", title: "Dify: trace of a run", over: overTraces,
+		id: "otelcol-dify-run-trace" + s.suffix, title: "Dify: trace of a run", over: s.indexPattern, sort: s.timeField,
 		lucene: `_exists_:` + fieldRun,
 		description: "Spans that belong to a run of a workflow. Filter for one value of " + fieldRun +
 			"; then, for the other spans of its trace, for its " + fieldTrace + ".",
-	}, fieldRun, fieldSpanRole, "name", "attributes."+difysemconv.AttrNodeType, "attributes."+difysemconv.AttrNodeTitle,
+	}, fieldRun, s.role, "name", "attributes."+difysemconv.AttrNodeType, "attributes."+difysemconv.AttrNodeTitle,
 		"status.code", fieldTrace)
 }
 

@@ -23,6 +23,14 @@ func number(kind string) object {
 }
 func nanos() object { return object{"type": "date_nanos"} }
 
+// identifier is a value that few documents share: it is searched, and neither aggregated nor sorted by. Without the
+// column for that it takes half the space.
+func identifier() object { return object{"type": "keyword", "ignore_above": 1024, "doc_values": false} }
+
+// otherTime is a time next to `@timestamp`, by which a document is found. It is shown, sorted by and aggregated; a
+// search for a range of it reads the column, since it has no index.
+func otherTime() object { return object{"type": "date_nanos", "index": false} }
+
 // fields is an object with these fields. Other fields of a document are kept in it and not indexed.
 func fields(properties object) object {
 	return object{"dynamic": false, "properties": properties}
@@ -67,7 +75,6 @@ func attributeFields() object {
 		difysemconv.AttrWorkflowID,
 		difysemconv.AttrWorkflowRunID,
 		difysemconv.AttrConversationID,
-		difysemconv.AttrMessageID,
 		difysemconv.AttrRole,
 		"error.type",
 		"exception.type",
@@ -78,6 +85,7 @@ func attributeFields() object {
 		"data_stream.namespace",
 		"data_stream.type",
 	)
+	maps.Copy(shared, named(identifier, difysemconv.AttrMessageID, difysemconv.AttrNodeExecutionID))
 	shared["http.response.status_code"] = number("integer")
 	return shared
 }
@@ -85,12 +93,12 @@ func attributeFields() object {
 func logMappings() object {
 	logAttributes := attributeFields()
 	maps.Copy(logAttributes, named(keyword,
-		difysemconv.AttrLogRecordUID, difysemconv.AttrEventName, difysemconv.AttrWorkflowAppLogID,
-		difysemconv.AttrCreatedFrom, difysemconv.AttrCreatedByRole, difysemconv.AttrCreatedBy,
+		difysemconv.AttrEventName, difysemconv.AttrCreatedByRole, difysemconv.AttrCreatedBy,
 		difysemconv.AttrRunStatus, difysemconv.AttrRunType, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrUsageCurrency,
-		difysemconv.AttrNodeID, difysemconv.AttrNodeType, difysemconv.AttrNodeTitle, difysemconv.AttrNodeExecutionID,
+		difysemconv.AttrNodeID, difysemconv.AttrNodeType, difysemconv.AttrNodeTitle,
 		"container.id", "container.name", "fluent.tag",
 		"code.file.path", "log.logger"))
+	maps.Copy(logAttributes, named(identifier, difysemconv.AttrLogRecordUID, difysemconv.AttrWorkflowAppLogID))
 	maps.Copy(logAttributes, object{
 		difysemconv.AttrRunElapsedTime:     number("double"),
 		difysemconv.AttrRunTotalTokens:     number("long"),
@@ -99,19 +107,19 @@ func logMappings() object {
 		difysemconv.AttrRunExceptionsCount: number("long"),
 		difysemconv.AttrRunError:           message(),
 		difysemconv.AttrNodeError:          message(),
-		difysemconv.AttrRunCreatedAt:       nanos(),
-		difysemconv.AttrRunFinishedAt:      nanos(),
+		difysemconv.AttrRunCreatedAt:       otherTime(),
+		difysemconv.AttrRunFinishedAt:      otherTime(),
 		difysemconv.AttrUsageTotalPrice:    number("double"),
 		"exception.message":                message(),
 		"exception.stacktrace":             text(),
 	})
 	return fields(object{
 		"@timestamp":        nanos(),
-		"observedTimestamp": nanos(),
+		"observedTimestamp": otherTime(),
 		"body":              text(),
 		"severity":          fields(object{"text": keyword(), "number": number("integer")}),
 		"traceId":           keyword(),
-		"spanId":            keyword(),
+		"spanId":            identifier(),
 		"schemaUrl":         object{"type": "keyword", "index": false, "doc_values": false},
 		"instrumentationScope": fields(object{
 			"name": keyword(), "version": keyword(),
@@ -121,14 +129,13 @@ func logMappings() object {
 	})
 }
 
-func spanMappings() object {
+func spanAttributeFields() object {
 	spanAttributes := attributeFields()
 	maps.Copy(spanAttributes, named(
 		keyword,
 		difysemconv.AttrNodeID,
 		difysemconv.AttrNodeType,
 		difysemconv.AttrNodeTitle,
-		difysemconv.AttrNodeExecutionID,
 		difysemconv.AttrUserType,
 		difysemconv.AttrOriginalStatus,
 		"http.method",
@@ -162,30 +169,38 @@ func spanMappings() object {
 		"gen_ai.usage.output_tokens": number("long"),
 		"gen_ai.usage.total_tokens":  number("long"),
 	})
+	return spanAttributes
+}
+
+func eventAttributeFields() object {
+	return object{
+		"exception.type": keyword(), "exception.message": message(), "exception.stacktrace": text(),
+		"log.level": keyword(), "log.logger": keyword(), "log.message": text(), // Dify's log.exception
+	}
+}
+
+func spanMappings() object {
 	return fields(object{
 		"@timestamp":   nanos(),
-		"startTime":    nanos(),
-		"endTime":      nanos(),
+		"startTime":    otherTime(),
+		"endTime":      otherTime(),
 		"name":         keyword(),
 		"kind":         keyword(),
 		"traceId":      keyword(),
-		"spanId":       keyword(),
-		"parentSpanId": keyword(),
+		"spanId":       identifier(),
+		"parentSpanId": identifier(),
 		"status":       fields(object{"code": keyword(), "message": text()}),
 		"events": fields(object{
 			"name":       keyword(),
 			"@timestamp": nanos(),
-			"attributes": attributes(object{
-				"exception.type": keyword(), "exception.message": message(), "exception.stacktrace": text(),
-				"log.level": keyword(), "log.logger": keyword(), "log.message": text(), // Dify's log.exception
-			}),
+			"attributes": attributes(eventAttributeFields()),
 		}),
-		"links": fields(object{"traceId": keyword(), "spanId": keyword()}),
+		"links": fields(object{"traceId": identifier(), "spanId": identifier()}),
 		"instrumentationScope": fields(object{
 			"name": keyword(), "version": keyword(),
 		}),
 		"resource":   attributes(resourceFields()),
-		"attributes": attributes(spanAttributes),
+		"attributes": attributes(spanAttributeFields()),
 	})
 }
 

@@ -5,6 +5,7 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -65,8 +66,8 @@ func nested(value any) string {
 	return string(body)
 }
 
-func indexPattern(id, title string) SavedObject {
-	return newObject(typeIndexPattern, id, object{"title": title, "timeFieldName": "@timestamp"})
+func indexPattern(id, title, timeField string) SavedObject {
+	return newObject(typeIndexPattern, id, object{"title": title, "timeFieldName": timeField})
 }
 
 const sourceRef = "kibanaSavedObjectMeta.searchSourceJSON.index"
@@ -85,6 +86,7 @@ type query struct {
 	description string
 	over        string // id of an index pattern
 	lucene      string
+	sort        string // the time by which a search is sorted; empty: @timestamp
 }
 
 func (q query) attributes(more object) object {
@@ -99,7 +101,8 @@ func (q query) object(kind string, attributes object) SavedObject {
 
 // search is a saved search with the newest document first.
 func search(q query, columns ...string) SavedObject {
-	return q.object(typeSearch, object{"columns": columns, "hits": 0, "sort": [][]string{{"@timestamp", "desc"}}})
+	by := cmp.Or(q.sort, "@timestamp")
+	return q.object(typeSearch, object{"columns": columns, "hits": 0, "sort": [][]string{{by, "desc"}}})
 }
 
 // agg is one aggregation of a visualization.

@@ -40,9 +40,16 @@ type line struct {
 	References       []reference       `json:"references"`
 }
 
-func lines(t *testing.T) map[string]line {
+// eachFormat runs a test for each format of spans.
+func eachFormat(t *testing.T, test func(t *testing.T, opts Options)) {
 	t.Helper()
-	file, err := NDJSON(Objects(options()))
+	t.Run("ss4o", func(t *testing.T) { test(t, options()) })
+	t.Run("otel-v1", func(t *testing.T) { test(t, traceViewOptions()) })
+}
+
+func lines(t *testing.T, opts Options) map[string]line {
+	t.Helper()
+	file, err := NDJSON(Objects(opts))
 	require.NoError(t, err)
 	all := map[string]line{}
 	for text := range bytes.Lines(file) {
@@ -58,33 +65,37 @@ func lines(t *testing.T) map[string]line {
 }
 
 func TestObjectsHaveTheFormOfTheirVersion(t *testing.T) {
-	for key, l := range lines(t) {
-		require.Contains(t, allowedAttributes, l.Type)
-		assert.Equal(t, map[string]string{l.Type: formats[l.Type]}, l.MigrationVersion, key)
-		assert.True(t, strings.HasPrefix(l.ID, "otelcol-dify-"), key)
-		assert.NotEmpty(t, l.Attributes["title"], key)
-		for name := range l.Attributes {
-			assert.Contains(t, allowedAttributes[l.Type], name, key)
-		}
-		for _, name := range []string{"panelsJSON", "optionsJSON", "visState", "uiStateJSON"} {
-			if value, ok := l.Attributes[name]; ok {
-				assert.True(t, json.Valid([]byte(value.(string))), "%s %s", key, name)
+	eachFormat(t, func(t *testing.T, opts Options) {
+		for key, l := range lines(t, opts) {
+			require.Contains(t, allowedAttributes, l.Type)
+			assert.Equal(t, map[string]string{l.Type: formats[l.Type]}, l.MigrationVersion, key)
+			assert.True(t, strings.HasPrefix(l.ID, "otelcol-dify-"), key)
+			assert.NotEmpty(t, l.Attributes["title"], key)
+			for name := range l.Attributes {
+				assert.Contains(t, allowedAttributes[l.Type], name, key)
+			}
+			for _, name := range []string{"panelsJSON", "optionsJSON", "visState", "uiStateJSON"} {
+				if value, ok := l.Attributes[name]; ok {
+					assert.True(t, json.Valid([]byte(value.(string))), "%s %s", key, name)
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestEveryReferenceResolves(t *testing.T) {
-	all := lines(t)
-	for key, l := range all {
-		used := usedReferences(t, l)
-		names := make([]string, 0, len(l.References))
-		for _, r := range l.References {
-			assert.Contains(t, all, r.Type+" "+r.ID, key)
-			names = append(names, r.Name)
+	eachFormat(t, func(t *testing.T, opts Options) {
+		all := lines(t, opts)
+		for key, l := range all {
+			used := usedReferences(t, l)
+			names := make([]string, 0, len(l.References))
+			for _, r := range l.References {
+				assert.Contains(t, all, r.Type+" "+r.ID, key)
+				names = append(names, r.Name)
+			}
+			assert.ElementsMatch(t, used, names, "%s: what it refers to, and its list of references", key)
 		}
-		assert.ElementsMatch(t, used, names, "%s: what it refers to, and its list of references", key)
-	}
+	})
 }
 
 // usedReferences are the names that an object's content refers by.
@@ -130,36 +141,40 @@ func panels(t *testing.T, l line) []gridPanel {
 }
 
 func TestPanelsDoNotOverlap(t *testing.T) {
-	for key, l := range lines(t) {
-		occupied := map[[2]int]string{}
-		for _, p := range panels(t, l) {
-			assert.Equal(t, p.PanelIndex, p.GridData.I, key)
-			assert.LessOrEqual(t, p.GridData.X+p.GridData.W, 48, key)
-			for x := range p.GridData.W {
-				for y := range p.GridData.H {
-					cell := [2]int{p.GridData.X + x, p.GridData.Y + y}
-					require.Empty(t, occupied[cell], "%s: %s covers another panel", key, p.PanelRefName)
-					occupied[cell] = p.PanelRefName
+	eachFormat(t, func(t *testing.T, opts Options) {
+		for key, l := range lines(t, opts) {
+			occupied := map[[2]int]string{}
+			for _, p := range panels(t, l) {
+				assert.Equal(t, p.PanelIndex, p.GridData.I, key)
+				assert.LessOrEqual(t, p.GridData.X+p.GridData.W, 48, key)
+				for x := range p.GridData.W {
+					for y := range p.GridData.H {
+						cell := [2]int{p.GridData.X + x, p.GridData.Y + y}
+						require.Empty(t, occupied[cell], "%s: %s covers another panel", key, p.PanelRefName)
+						occupied[cell] = p.PanelRefName
+					}
 				}
 			}
 		}
-	}
+	})
 }
 
 // TestObjectsNameFieldsOfTheTemplates finds a misspelled field: such a panel would be empty.
 func TestObjectsNameFieldsOfTheTemplates(t *testing.T) {
-	fieldsOf := map[string][]string{}
-	for _, template := range Templates(options()) {
-		fieldsOf[strings.TrimRight(template.pattern, "*")] = append(fieldNames("", template.mappings), "*")
-	}
-	all := lines(t)
-	for key, l := range all {
-		for _, field := range namedFields(t, l) {
-			over := all[typeIndexPattern+" "+l.References[0].ID]
-			names := fieldsOf[strings.TrimRight(over.Attributes["title"].(string), "*")]
-			assert.True(t, slices.Contains(names, strings.TrimSuffix(field, ".keyword")), "%s: %s", key, field)
+	eachFormat(t, func(t *testing.T, opts Options) {
+		fieldsOf := map[string][]string{}
+		for _, template := range Templates(opts) {
+			fieldsOf[strings.TrimRight(template.pattern, "*")] = append(fieldNames("", template.mappings), "*")
 		}
-	}
+		all := lines(t, opts)
+		for key, l := range all {
+			for _, field := range namedFields(t, l) {
+				over := all[typeIndexPattern+" "+l.References[0].ID]
+				names := fieldsOf[strings.TrimRight(over.Attributes["title"].(string), "*")]
+				assert.True(t, slices.Contains(names, strings.TrimSuffix(field, ".keyword")), "%s: %s", key, field)
+			}
+		}
+	})
 }
 
 func namedFields(t *testing.T, l line) []string {

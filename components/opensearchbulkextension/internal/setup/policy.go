@@ -28,7 +28,7 @@ const (
 
 // ApplyPolicy writes the policy that deletes the index of a day after this many days, unless an operator has changed
 // it. Dead letters are never deleted: an operator has to look at them first.
-func ApplyPolicy(ctx context.Context, exchange Exchange, days int, logger *zap.Logger) error {
+func ApplyPolicy(ctx context.Context, exchange Exchange, days int, opts Options, logger *zap.Logger) error {
 	logger = logger.With(
 		zap.String("policy", policyName),
 		zap.Int("version", policyVersion),
@@ -47,7 +47,7 @@ func ApplyPolicy(ctx context.Context, exchange Exchange, days int, logger *zap.L
 	if err != nil {
 		return err
 	}
-	wanted := retention(days)
+	wanted := retention(days, opts)
 	what := decidePolicy(found, wanted)
 	switch what {
 	case upToDate:
@@ -77,7 +77,7 @@ func withoutPlugin(status int, response []byte) bool {
 
 // retention returns the policy without its mark. It has everything that the plugin would add, so that the plugin
 // returns it unchanged.
-func retention(days int) object {
+func retention(days int, opts Options) object {
 	const open, deleted = "open", "deleted"
 	return object{
 		"default_state": open,
@@ -90,7 +90,7 @@ func retention(days int) object {
 			}},
 		},
 		"ism_template": []any{
-			object{"index_patterns": []any{workflowLogs, logs, traces}, "priority": priority},
+			object{"index_patterns": []any{workflowLogs, logs, spansOf(opts).pattern}, "priority": priority},
 		},
 	}
 }

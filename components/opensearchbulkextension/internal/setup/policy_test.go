@@ -87,7 +87,7 @@ func (p *fakePlugin) response() []byte {
 func applyPolicy(t *testing.T, p *fakePlugin, days int) *observer.ObservedLogs {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
-	require.NoError(t, ApplyPolicy(t.Context(), p.exchange, days, zap.New(core)))
+	require.NoError(t, ApplyPolicy(t.Context(), p.exchange, days, options(), zap.New(core)))
 	return logs
 }
 
@@ -170,7 +170,7 @@ func TestPolicyErrors(t *testing.T) {
 					}
 					return 0, ""
 				}}
-				err := ApplyPolicy(t.Context(), p.exchange, 30, zap.NewNop())
+				err := ApplyPolicy(t.Context(), p.exchange, 30, options(), zap.NewNop())
 				var rejected *RejectedError
 				require.ErrorContains(t, err, policyWhat)
 				assert.Equal(t, tt.permanent, errors.As(err, &rejected), err)
@@ -178,5 +178,5 @@ func TestPolicyErrors(t *testing.T) {
 		}
 	}
 	away := errors.New("connection refused")
-	require.ErrorIs(t, ApplyPolicy(t.Context(), (&fakePlugin{err: away}).exchange, 30, zap.NewNop()), away)
+	require.ErrorIs(t, ApplyPolicy(t.Context(), (&fakePlugin{err: away}).exchange, 30, options(), zap.NewNop()), away)
 }

@@ -66,7 +66,7 @@ func NewTask(set Settings) *Task {
 	if set.RetentionDays > 0 {
 		task.retention = newStep("the retention policy", set.Retry.NewBackoff(), set.Logger,
 			func(ctx context.Context) error {
-				return ApplyPolicy(ctx, task.exchange, set.RetentionDays, set.Logger)
+				return ApplyPolicy(ctx, task.exchange, set.RetentionDays, set.Options, set.Logger)
 			})
 	}
 	if set.Dashboards != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // templateVersion goes up whenever a template changes.
-const templateVersion = 2
+const templateVersion = 3
 
 // priority is above the default of a template (0), and below what people choose to override others.
 const priority = 150
@@ -17,21 +17,26 @@ const priority = 150
 const (
 	workflowLogs = "workflow-logs-*"
 	logs         = "dify-logs-*"
-	traces       = "dify-traces-*"
 )
 
 // Options are what an operator can choose.
 type Options struct {
 	DeadLetterIndex    string
 	AutoExpandReplicas string
+	// TraceViews is set if spans are written for OpenSearch's trace views.
+	TraceViews bool
+	// Shards of each index.
+	Shards int
+	// Codec compresses the documents.
+	Codec string
 }
 
 // Template is one index template.
 type Template struct {
 	Name     string
 	pattern  string
-	replicas string
-	mappings map[string]any
+	settings object
+	mappings object
 }
 
 // object is a JSON object.
@@ -39,28 +44,24 @@ type object = map[string]any
 
 // Templates returns the templates that the shipped pipelines need.
 func Templates(opts Options) []Template {
+	settings := indexSettings(opts)
+	spans := spansOf(opts)
 	return []Template{
+		{Name: "otelcol-dify-workflow-logs", pattern: workflowLogs, settings: settings, mappings: logMappings()},
+		{Name: "otelcol-dify-logs", pattern: logs, settings: settings, mappings: logMappings()},
+		{Name: spans.template, pattern: spans.pattern, settings: settings, mappings: spans.mappings},
 		{
-			Name:     "otelcol-dify-workflow-logs",
-			pattern:  workflowLogs,
-			replicas: opts.AutoExpandReplicas,
-			mappings: logMappings(),
-		},
-		{Name: "otelcol-dify-logs", pattern: logs, replicas: opts.AutoExpandReplicas, mappings: logMappings()},
-		{Name: "otelcol-dify-traces", pattern: traces, replicas: opts.AutoExpandReplicas, mappings: spanMappings()},
-		{
-			Name:     "otelcol-dify-dead-letter",
-			pattern:  opts.DeadLetterIndex,
-			replicas: opts.AutoExpandReplicas,
+			Name: "otelcol-dify-dead-letter", pattern: opts.DeadLetterIndex, settings: settings,
 			mappings: deadLetterMappings(),
 		},
 	}
 }
 
-func (t Template) settings() object {
+func indexSettings(opts Options) object {
 	return object{"index": object{
-		"number_of_shards":     1,
-		"auto_expand_replicas": t.replicas,
+		"number_of_shards":     opts.Shards,
+		"auto_expand_replicas": opts.AutoExpandReplicas,
+		"codec":                opts.Codec,
 		// A value of the wrong type is kept and not indexed; otherwise the document would be rejected.
 		"mapping": object{"ignore_malformed": true},
 	}}
@@ -119,7 +120,7 @@ func (t Template) content(meta object) object {
 		"priority":       priority,
 		"version":        templateVersion,
 		"composed_of":    []string{},
-		"template":       object{"settings": t.settings(), "mappings": t.mappings},
+		"template":       object{"settings": t.settings, "mappings": t.mappings},
 	}
 	if meta != nil {
 		content["_meta"] = meta
