@@ -69,7 +69,7 @@ func sendRecordings(t *testing.T, search *servers.OpenSearch) *recordedFigures {
 	awaitCount(t, search, "workflow-logs-*", recordedRuns+stuckRuns)
 	awaitCount(t, search, "dify-logs-*", recordedLogs)
 	awaitCount(t, search, "otelcol-dify-dead-letter", refusedLogs)
-	awaitSpans(t, recorded.Collector, search)
+	awaitSpans(t, recorded.Collector, search, "dify-traces-*")
 	return recorded
 }
 
@@ -159,7 +159,7 @@ func awaitCount(t *testing.T, search *servers.OpenSearch, pattern string, want i
 
 // awaitSpans waits until OpenSearch has every span that the filter passed on. An empty queue is not enough: spans may
 // be in flight.
-func awaitSpans(t *testing.T, c *collector.Collector, search *servers.OpenSearch) {
+func awaitSpans(t *testing.T, c *collector.Collector, search *servers.OpenSearch, pattern string) {
 	t.Helper()
 	wait.For(t, "the spans", func(ctx context.Context) error {
 		passed, err := c.OwnMetric(
@@ -171,7 +171,7 @@ func awaitSpans(t *testing.T, c *collector.Collector, search *servers.OpenSearch
 		if err != nil {
 			return err
 		}
-		shown, err := search.Count(ctx, "dify-traces-*")
+		shown, err := search.Count(ctx, pattern)
 		if err == nil && float64(shown) != passed {
 			err = fmt.Errorf("%d of %v spans are there", shown, passed)
 		}

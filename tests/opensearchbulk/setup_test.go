@@ -27,6 +27,28 @@ func TestMappingsStayAsTheTemplatesSay(t *testing.T) {
 	search := freshOpenSearch(t)
 	c := startLogs(t, search)
 	awaitTemplates(t, search)
+	for _, same := range oddAttributes() {
+		export(
+			t,
+			c,
+			"logs",
+			`{"resourceLogs":[{"resource":{"attributes":[`+same+`]},"scopeLogs":[{"scope":{"attributes":[`+same+`]},
+"logRecords":[{"timeUnixNano":"1795430274000000000","body":{"kvlistValue":{"values":[{"key":"b","value":{"intValue":"1"}}]}},"attributes":[`+same+`]}]}]}]}`,
+		)
+		export(t, c, "traces", oddSpan(same))
+	}
+	for _, prefix := range []string{"workflow-logs-", "dify-logs-", "dify-traces-"} {
+		awaitCount(t, search, prefix+"2026.11.23", 3)
+		require.NoError(t, search.Send(t.Context(), http.MethodPut, "/"+prefix+"empty", nil, &struct{}{}))
+		assert.Equal(
+			t, mappings(t, search, prefix+"empty"), mappings(t, search, prefix+"2026.11.23"),
+			"what the template says, and nothing else",
+		)
+	}
+}
+
+// oddAttributes are lists of attributes in OTLP's JSON.
+func oddAttributes() []string {
 	odd := []string{
 		`{"key":"http","value":{"stringValue":"a value"}}`,
 		`{"key":"http.url","value":{"stringValue":"and a prefix"}}`,
@@ -41,32 +63,21 @@ func TestMappingsStayAsTheTemplatesSay(t *testing.T) {
 		odd = append(odd, fmt.Sprintf(`{"key":"typo.%d","value":{"stringValue":"x"}}`, i))
 	}
 	attributes := strings.Join(odd, ",")
-	for _, other := range []string{`{"intValue":"7"}`, `{"stringValue":"x"}`, `{"kvlistValue":{"values":[{"key":"b","value":{"boolValue":true}}]}}`} {
-		same := attributes + `,{"key":"any","value":` + other + `}`
-		export(
-			t,
-			c,
-			"logs",
-			`{"resourceLogs":[{"resource":{"attributes":[`+same+`]},"scopeLogs":[{"scope":{"attributes":[`+same+`]},
-"logRecords":[{"timeUnixNano":"1795430274000000000","body":{"kvlistValue":{"values":[{"key":"b","value":{"intValue":"1"}}]}},"attributes":[`+same+`]}]}]}]}`,
-		)
-		export(
-			t,
-			c,
-			"traces",
-			`{"resourceSpans":[{"resource":{"attributes":[`+same+`]},"scopeSpans":[{"scope":{"attributes":[`+same+`]},
-"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"`+fmt.Sprintf("%016x", len(same))+`","name":"n","startTimeUnixNano":"1795430274000000000",
-"endTimeUnixNano":"1795430274000000000","attributes":[`+same+`],"events":[{"name":"e","timeUnixNano":"1795430274000000000","attributes":[`+same+`]}]}]}]}]}`,
-		)
+	var lists []string
+	for _, other := range []string{
+		`{"intValue":"7"}`, `{"stringValue":"x"}`, `{"kvlistValue":{"values":[{"key":"b","value":{"boolValue":true}}]}}`,
+	} {
+		lists = append(lists, attributes+`,{"key":"any","value":`+other+`}`)
 	}
-	for _, prefix := range []string{"workflow-logs-", "dify-logs-", "dify-traces-"} {
-		awaitCount(t, search, prefix+"2026.11.23", 3)
-		require.NoError(t, search.Send(t.Context(), http.MethodPut, "/"+prefix+"empty", nil, &struct{}{}))
-		assert.Equal(
-			t, mappings(t, search, prefix+"empty"), mappings(t, search, prefix+"2026.11.23"),
-			"what the template says, and nothing else",
-		)
-	}
+	return lists
+}
+
+// oddSpan is a request with one span that has the attributes everywhere. Its id is their length.
+func oddSpan(same string) string {
+	return `{"resourceSpans":[{"resource":{"attributes":[` + same + `]},"scopeSpans":[{"scope":{"attributes":[` + same + `]},
+"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"` + fmt.Sprintf("%016x", len(same)) + `","name":"n",
+"startTimeUnixNano":"1795430274000000000","endTimeUnixNano":"1795430274000000000","attributes":[` + same + `],
+"events":[{"name":"e","timeUnixNano":"1795430274000000000","attributes":[` + same + `]}]}]}]}]}`
 }
 
 // startLogs runs the shipped configuration with log records over OTLP, which are written to workflow-logs-* and

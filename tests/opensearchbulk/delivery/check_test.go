@@ -16,20 +16,18 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-const ourIndices = "workflow-logs-*,dify-traces-*"
-
 // expectEveryDocumentOnce waits until there are as many documents as were emitted and nothing is queued, and then
 // checks each.
 func (s *stand) expectEveryDocumentOnce(t *testing.T) {
 	t.Helper()
 	want := s.load.expectations()
-	s.waitForDocuments(t, ourIndices, len(want))
+	s.waitForDocuments(t, s.indices(), len(want))
 	s.waitIdle(t)
 
 	found, wrong := 0, 0
 	require.NoError(
 		t,
-		s.node.Walk(t.Context(), ourIndices, []string{"@timestamp", "startTime", "attributes"}, func(hit servers.Hit) {
+		s.node.Walk(t.Context(), s.indices(), []string{"@timestamp", "startTime", "attributes"}, func(hit servers.Hit) {
 			found++
 			key, err := check(hit, want)
 			if err != nil {

@@ -50,7 +50,8 @@ type load struct {
 	otlp    string
 	tenants []workspace
 
-	perTenant bool // each tenant has its own indices
+	perTenant bool   // each tenant has its own indices
+	spanIndex string // the beginning of its names
 
 	mu       sync.Mutex
 	random   *rand.Rand          // guarded by mu, like all fields below
@@ -60,9 +61,9 @@ type load struct {
 
 type workspace struct{ tenant, app string }
 
-func newLoad(t *testing.T, db *pgxpool.Pool, random *rand.Rand, tenants int) *load {
+func newLoad(t *testing.T, db *pgxpool.Pool, random *rand.Rand, tenants int, spanIndex string) *load {
 	t.Helper()
-	l := &load{db: db, random: random, expected: map[string]expected{}}
+	l := &load{db: db, random: random, spanIndex: spanIndex, expected: map[string]expected{}}
 	writer := schema.NewWriter(db)
 	for i := range tenants {
 		w := workspace{tenant: uuid.NewString(), app: uuid.NewString()}
@@ -180,7 +181,7 @@ func (l *load) span(span ptrace.Span, change func(ptrace.Span)) {
 		change(span)
 	}
 	l.expect(
-		eventSpan, span.TraceID().String()+"-"+span.SpanID().String(), "dify-traces-", w, span.StartTimestamp().AsTime(),
+		eventSpan, span.TraceID().String()+"-"+span.SpanID().String(), l.spanIndex+"-", w, span.StartTimestamp().AsTime(),
 	)
 }
 
@@ -240,7 +241,7 @@ func (l *load) emit(ctx context.Context, all portion, between func(request int))
 	return nil
 }
 
-// misfit sets a span's start to a day whose index rejects it; see misfitIndex.
+// misfit sets a span's start to a day whose index rejects it; see stand.misfitIndex.
 func misfit(span ptrace.Span) { span.SetStartTimestamp(pcommon.NewTimestampFromTime(misfitDay)) }
 
 // big enlarges a span by that many bytes of padding, in stack traces, which dify_filter keeps.

@@ -51,9 +51,9 @@ func testRefusedDocumentsCanBeReplayed(t *testing.T, at *site) {
 	require.Error(t, err, "the index is still the same")
 	assert.Contains(t, output, "nothing was deleted")
 	s.waitForDocuments(t, deadLetters, refused+1)
-	s.api(t, http.MethodDelete, "/"+misfitIndex, nil)
+	s.api(t, http.MethodDelete, "/"+s.misfitIndex(), nil)
 
-	output, err = s.replay(t, "status:400 AND index:"+misfitIndex)
+	output, err = s.replay(t, "status:400 AND index:"+s.misfitIndex())
 	require.NoError(t, err, output)
 	assert.Contains(
 		t, output, fmt.Sprintf("replayed %d, already present 0, deleted from %s %d", refused, deadLetters, refused),
@@ -87,7 +87,7 @@ func (s *stand) checkLetters(t *testing.T) {
 		assert.InDelta(t, http.StatusBadRequest, letter.Source["status"], 0)
 		assert.Equal(t, "mapper_parsing_exception", letter.Source["type"])
 		assert.Contains(t, letter.Source["reason"], "failed to parse field [name] of type [integer]")
-		assert.Equal(t, misfitIndex, letter.Source["index"])
+		assert.Equal(t, s.misfitIndex(), letter.Source["index"])
 		assert.Contains(t, s.load.expectations(), fmt.Sprintf("%s/%v", eventSpan, letter.Source["id"]))
 		assert.Contains(t, letter.Source["document"], `"name":"GET /orders"`)
 		assert.NotEmpty(t, letter.Source["@timestamp"])

@@ -152,7 +152,7 @@ func (s *stand) nodeFaults() []step {
 			func(t *testing.T) { s.set(t, "cluster.blocks.read_only", nil) })},
 		{"indices read-only", func(t *testing.T, part portion) {
 			s.emit(t, part.share(0, 2)) // so that there are some
-			s.waitForDocuments(t, ourIndices, s.load.count())
+			s.waitForDocuments(t, s.indices(), s.load.count())
 			s.during(
 				func(t *testing.T) { s.setIndices(t, "index.blocks.write", true) }, "items",
 				func(t *testing.T) { s.setIndices(t, "index.blocks.write", nil) },

@@ -31,6 +31,12 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(soak.Seed(t), 0))
 }
 
+// Formats of spans.
+const (
+	ss4o   = "ss4o"
+	otelV1 = "otel-v1"
+)
+
 // The collector's own user on a secure node.
 const (
 	user     = "otelcol"
@@ -45,6 +51,7 @@ type stand struct {
 	db     *pgxpool.Pool
 	load   *load
 	secure bool
+	format string // of spans
 }
 
 // site has the servers that take long to start: the tests use it one after another.
@@ -52,9 +59,10 @@ type site struct {
 	node   *servers.OpenSearch
 	pg     *servers.Postgres
 	secure bool
+	format string // of spans
 }
 
-func newSite(t *testing.T, secure bool) *site {
+func newSite(t *testing.T, secure bool, format string) *site {
 	t.Helper()
 	pg, err := servers.StartPostgres(t.Context())
 	require.NoError(t, err)
@@ -64,13 +72,13 @@ func newSite(t *testing.T, secure bool) *site {
 	)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, node.Stop()) })
-	return &site{node, pg, secure}
+	return &site{node, pg, secure, format}
 }
 
 // The slow nodes run in parallel, because they wait more than they work.
 func TestPlain(t *testing.T) {
 	t.Parallel()
-	at := newSite(t, false)
+	at := newSite(t, false, ss4o)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *site)
@@ -85,9 +93,10 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// The secure node gets the other format, so that the faults are tried with both.
 func TestSecure(t *testing.T) {
 	t.Parallel()
-	at := newSite(t, true)
+	at := newSite(t, true, otelV1)
 	t.Run("every document once through all faults", func(t *testing.T) { testEveryDocumentOnceThroughAllFaults(t, at) })
 }
 
@@ -108,18 +117,18 @@ var quick = []string{
 
 func newStand(t *testing.T, at *site, opts standOptions) *stand {
 	t.Helper()
-	s := &stand{node: at.node, secure: at.secure}
+	s := &stand{node: at.node, secure: at.secure, format: at.format}
 	require.NoError(t, s.node.Reset(t.Context()))
 	s.api(t, http.MethodDelete, "/_index_template/*", nil)
 	env := s.openDatabase(t, at.pg)
 	s.proxy = startProxy(t, s.node)
-	env["OTELCOL_OPENSEARCH_URL"] = s.proxy.URL
+	env["OTELCOL_OPENSEARCH_URL"], env["OTELCOL_OPENSEARCH_FORMAT"] = s.proxy.URL, s.format
 	if s.secure {
 		env["OTELCOL_OPENSEARCH_CA_FILE"] = s.node.CAFile
 		env["OTELCOL_OPENSEARCH_USERNAME"], env["OTELCOL_OPENSEARCH_PASSWORD"] = user, password
 		s.setUser(t, password, "all_access")
 	}
-	s.load = newLoad(t, s.db, opts.random, opts.tenants)
+	s.load = newLoad(t, s.db, opts.random, opts.tenants, s.spanIndex())
 	if opts.before != nil {
 		opts.before(s)
 	}
@@ -147,15 +156,25 @@ func (s *stand) setUser(t *testing.T, secret, role string) {
 	s.api(t, http.MethodDelete, "/_plugins/_security/api/cache", nil)
 }
 
+// spanIndex is the beginning of the names of the indices with spans.
+func (s *stand) spanIndex() string {
+	if s.format == otelV1 {
+		return "otel-v1-apm-span"
+	}
+	return "dify-traces"
+}
+
+// indices is the pattern of the documents that are expected.
+func (s *stand) indices() string { return "workflow-logs-*," + s.spanIndex() + "-*" }
+
+var misfitDay = time.Now().UTC().AddDate(0, 0, -10)
+
 // misfitIndex is created before the templates, and rejects names that are not numbers. Nothing else has its day.
-var (
-	misfitDay   = time.Now().UTC().AddDate(0, 0, -10)
-	misfitIndex = "dify-traces-" + misfitDay.Format(dayLayout)
-)
+func (s *stand) misfitIndex() string { return s.spanIndex() + "-" + misfitDay.Format(dayLayout) }
 
 func (s *stand) createMisfitIndex(t *testing.T) {
 	t.Helper()
-	s.api(t, http.MethodPut, "/"+misfitIndex, map[string]any{
+	s.api(t, http.MethodPut, "/"+s.misfitIndex(), map[string]any{
 		"mappings": map[string]any{"properties": map[string]any{"name": map[string]any{"type": "integer"}}},
 	})
 }
@@ -178,7 +197,7 @@ func (s *stand) set(t *testing.T, name string, value any) {
 // setIndices changes a setting of the existing indices.
 func (s *stand) setIndices(t *testing.T, name string, value any) {
 	t.Helper()
-	s.api(t, http.MethodPut, "/"+ourIndices+"/_settings", map[string]any{name: value})
+	s.api(t, http.MethodPut, "/"+s.indices()+"/_settings", map[string]any{name: value})
 }
 
 func (s *stand) api(t *testing.T, method, path string, body any) {

@@ -55,7 +55,7 @@ func traceViewMappings() object {
 		"spanId":                 keyword(),
 		"parentSpanId":           keyword(),
 		"traceState":             keyword(),
-		"status":                 fields(object{"code": number("integer"), "message": object{"type": "keyword", "ignore_above": 2048}}),
+		"status":                 fields(object{"code": number("integer"), "message": statusMessage()}),
 		"traceGroup":             keyword(),
 		"traceGroupFields":       fields(traceGroupFields()),
 		"droppedAttributesCount": number("integer"),
@@ -81,6 +81,8 @@ func traceViewMappings() object {
 		"attributes": attributes(spanAttributes),
 	})
 }
+
+func statusMessage() object { return object{"type": "keyword", "ignore_above": 2048} }
 
 func traceGroupFields() object {
 	return object{"endTime": nanos(), "durationInNanos": number("long"), "statusCode": number("integer")}

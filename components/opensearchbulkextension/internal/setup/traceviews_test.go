@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,9 +46,7 @@ func fieldTypes(prefix string, mapping object) map[string]string {
 		if kind, ok := field.(object)["type"].(string); ok {
 			types[path] = kind
 		}
-		for child, kind := range fieldTypes(path+".", field.(object)) {
-			types[child] = kind
-		}
+		maps.Copy(types, fieldTypes(path+".", field.(object)))
 	}
 	return types
 }
