@@ -39,10 +39,10 @@ var startPlain = sync.OnceValue(func() (err error) {
 })
 
 // freshOpenSearch returns a real node without our templates and indices.
-func freshOpenSearch(t *testing.T) *servers.OpenSearch {
-	t.Helper()
-	require.NoError(t, startPlain())
-	require.NoError(t, plain.Reset(t.Context()))
-	require.NoError(t, plain.Send(t.Context(), http.MethodDelete, "/_index_template/*", nil, &struct{}{}))
+func freshOpenSearch(tb testing.TB) *servers.OpenSearch {
+	tb.Helper()
+	require.NoError(tb, startPlain())
+	require.NoError(tb, plain.Reset(tb.Context()))
+	require.NoError(tb, plain.Send(tb.Context(), http.MethodDelete, "/_index_template/*", nil, &struct{}{}))
 	return plain
 }

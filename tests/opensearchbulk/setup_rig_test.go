@@ -74,9 +74,9 @@ func sendRecordings(t *testing.T, search *servers.OpenSearch) *recordedFigures {
 }
 
 // awaitTemplates waits until the collector has set OpenSearch up. The dead letters' template is the last one.
-func awaitTemplates(t *testing.T, search *servers.OpenSearch) {
-	t.Helper()
-	wait.For(t, "the templates", func(ctx context.Context) error {
+func awaitTemplates(tb testing.TB, search *servers.OpenSearch) {
+	tb.Helper()
+	wait.For(tb, "the templates", func(ctx context.Context) error {
 		return search.Send(ctx, http.MethodGet, "/_index_template/otelcol-dify-dead-letter", nil, &struct{}{})
 	})
 }
@@ -130,25 +130,25 @@ func writeStuckRun(t *testing.T, db *pgxpool.Pool) {
 }
 
 // export sends an OTLP request as JSON.
-func export(t *testing.T, c *collector.Collector, signal, body string) {
-	t.Helper()
+func export(tb testing.TB, c *collector.Collector, signal, body string) {
+	tb.Helper()
 	req, err := http.NewRequestWithContext(
-		t.Context(),
+		tb.Context(),
 		http.MethodPost,
 		"http://"+c.OTLPHTTP+"/v1/"+signal,
 		strings.NewReader(body),
 	)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.NoError(tb, err)
+	require.NoError(tb, resp.Body.Close())
+	require.Equal(tb, http.StatusOK, resp.StatusCode)
 }
 
-func awaitCount(t *testing.T, search *servers.OpenSearch, pattern string, want int) {
-	t.Helper()
-	wait.For(t, "documents in "+pattern, func(ctx context.Context) error {
+func awaitCount(tb testing.TB, search *servers.OpenSearch, pattern string, want int) {
+	tb.Helper()
+	wait.For(tb, "documents in "+pattern, func(ctx context.Context) error {
 		got, err := search.Count(ctx, pattern)
 		if err == nil && got != want {
 			err = fmt.Errorf("%d documents in %s, expected %d", got, pattern, want)
@@ -159,9 +159,9 @@ func awaitCount(t *testing.T, search *servers.OpenSearch, pattern string, want i
 
 // awaitSpans waits until OpenSearch has every span that the filter passed on. An empty queue is not enough: spans may
 // be in flight.
-func awaitSpans(t *testing.T, c *collector.Collector, search *servers.OpenSearch, pattern string) {
-	t.Helper()
-	wait.For(t, "the spans", func(ctx context.Context) error {
+func awaitSpans(tb testing.TB, c *collector.Collector, search *servers.OpenSearch, pattern string) {
+	tb.Helper()
+	wait.For(tb, "the spans", func(ctx context.Context) error {
 		passed, err := c.OwnMetric(
 			ctx,
 			"otelcol_processor_outgoing_items_total",
