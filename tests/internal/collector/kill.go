@@ -54,3 +54,8 @@ func (c *Collector) KillAndRestart(tb testing.TB) {
 func (c *Collector) Pid() int {
 	return c.process.Pid()
 }
+
+// Alive returns nil while the collector runs, and otherwise how it ended.
+func (c *Collector) Alive() error {
+	return c.process.Alive()
+}

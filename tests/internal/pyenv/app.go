@@ -127,6 +127,13 @@ func appEnv(environment map[string]string) []string {
 	return append(env, "PATH="+os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH="+repo.Path("tests", "python"))
 }
 
+// StartScript runs a script of tests/python until the end of the test.
+func StartScript(tb testing.TB, environment map[string]string, script string, args ...string) *proc.Process {
+	tb.Helper()
+	args = append([]string{repo.Path("tests", "python", script)}, args...)
+	return startProgram(tb, "python", appEnv(environment), args...)
+}
+
 // startProgram runs a program of the Python environment until the end of the test and prints its log if that fails.
 func startProgram(tb testing.TB, name string, env []string, args ...string) *proc.Process {
 	tb.Helper()
