@@ -43,6 +43,7 @@ var promises = map[string]func(t *testing.T, db *database){
 	"a second reader waits":                           testSecondReader,
 	"usage is counted once":                           testUsage,
 	"one signal alone":                                testOneSignal,
+	"workflows that are used as tools":                testCalledWorkflows,
 	"a run that is not in the database":               testUnknown,
 	"such a run in a hole of the table":               testUnknownInHole,
 	"such a run after a start at the end":             testUnknownFromTheEnd,

@@ -33,14 +33,22 @@ func Fill(d source.Details, outcomes []outcome.Outcome) (unreadable int) {
 			outcomes[i].AppLog = *l
 		}
 	}
+	nodes := map[string][]source.Node{}
 	for _, node := range d.Nodes {
-		if i, ok := byRun[node.RunID]; ok && !outcomes[i].Usage.Add(node) {
-			unreadable++
+		nodes[node.RunID] = append(nodes[node.RunID], node)
+	}
+	for id, of := range nodes {
+		if i, ok := byRun[id]; ok {
+			unreadable += outcomes[i].Usage.AddAll(outcomes[i].AppID, of)
 		}
 	}
+	failed := map[string][]source.FailedNode{}
 	for _, node := range d.Failed {
-		if i, ok := byRun[node.RunID]; ok && isCause(&node, &outcomes[i]) {
-			outcomes[i].Failed = node
+		failed[node.RunID] = append(failed[node.RunID], node)
+	}
+	for id, of := range failed {
+		if i, ok := byRun[id]; ok {
+			outcomes[i].Failed = cause(outcomes[i].AppID, of)
 		}
 	}
 	for i := range outcomes {
@@ -51,13 +59,31 @@ func Fill(d source.Details, outcomes []outcome.Outcome) (unreadable int) {
 	return unreadable
 }
 
-// isCause reports whether a failed node says better than the one found so far why the run failed. An iteration or loop
+// cause returns the failed node that says best why a run of an app failed. Nodes of called workflows are compared only
+// with one another, since each workflow has an order of its own, and only if the node that failed can have called one:
+// when a run ends, Dify sets all nodes to failed that were in progress.
+func cause(app string, failed []source.FailedNode) source.FailedNode {
+	var own, called source.FailedNode
+	for i := range failed {
+		best, contains := &own, outcome.ContainsNodes
+		if source.IsCalled(app, failed[i].AppID, failed[i].TriggeredFrom) {
+			best, contains = &called, outcome.CallsWorkflows
+		}
+		if isCause(&failed[i], best, contains) {
+			*best = failed[i]
+		}
+	}
+	if called.ID != "" && (own.ID == "" || outcome.CallsWorkflows(own.Type)) {
+		return called
+	}
+	return own
+}
+
+// isCause reports whether a failed node says better than the known one why the run failed. What contains other nodes
 // fails because a node in it does. Among several, such as attempts, the last one ended the run.
-func isCause(node *source.FailedNode, run *outcome.Outcome) bool {
-	known := &run.Failed
-	if contains, knownContains := outcome.ContainsNodes(node.Type), outcome.ContainsNodes(known.Type); known.ID != "" &&
-		contains != knownContains {
-		return knownContains
+func isCause(node, known *source.FailedNode, contains func(nodeType string) bool) bool {
+	if known.ID != "" && contains(node.Type) != contains(known.Type) {
+		return contains(known.Type)
 	}
 	return known.ID == "" || node.Index > known.Index || node.Index == known.Index && node.ExecutionID > known.ExecutionID
 }

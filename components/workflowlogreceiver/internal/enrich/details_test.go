@@ -24,7 +24,10 @@ func TestRunWithoutNodesCountsItsOwnSum(t *testing.T) {
 
 func TestFailedNode(t *testing.T) {
 	node := func(id, kind string, index int64) source.FailedNode {
-		return source.FailedNode{RunID: "r", ID: id, Type: kind, Index: index}
+		return source.FailedNode{RunID: "r", ID: id, Type: kind, Index: index, AppID: "caller", TriggeredFrom: "workflow-run"}
+	}
+	called := func(id, kind string, index int64) source.FailedNode {
+		return source.FailedNode{RunID: "r", ID: id, Type: kind, Index: index, AppID: "called", TriggeredFrom: "new"}
 	}
 	for name, tt := range map[string]struct {
 		nodes []source.FailedNode
@@ -33,11 +36,15 @@ func TestFailedNode(t *testing.T) {
 		"one":              {[]source.FailedNode{node("a", "code", 2)}, "a"},
 		"the last attempt": {[]source.FailedNode{node("a", "llm", 2), node("b", "llm", 4), node("c", "llm", 3)}, "b"},
 		"within a loop":    {[]source.FailedNode{node("a", "code", 2), node("b", "loop", 3)}, "a"},
+		"called":           {[]source.FailedNode{node("a", "tool", 2), called("b", "code", 1)}, "b"},
+		"called in a loop": {[]source.FailedNode{node("a", "loop", 3), node("b", "tool", 2), called("c", "llm", 1)}, "c"},
+		"called by called": {[]source.FailedNode{node("a", "tool", 1), called("b", "tool", 9), called("c", "llm", 1)}, "c"},
+		"was in progress":  {[]source.FailedNode{node("a", "llm", 2), called("b", "code", 9)}, "a"},
 		"of another run":   {[]source.FailedNode{{RunID: "other", ID: "a"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {
-				runs := []outcome.Outcome{{Run: source.Run{Key: source.Key{ID: "r"}}}}
+				runs := []outcome.Outcome{{Run: source.Run{Key: source.Key{ID: "r"}, AppID: "caller"}}}
 				Fill(source.Details{Failed: tt.nodes}, runs)
 				assert.Equal(t, tt.want, runs[0].Failed.ID)
 				slices.Reverse(tt.nodes)

@@ -32,10 +32,11 @@ var (
 		"COALESCE(t.model_id, ''), COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), " +
 		"COALESCE(t.total_price, 0), COALESCE(t.currency, ''), COALESCE(t.provider_response_latency, 0), " +
 		"COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, '')"
-	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), " +
+	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), COALESCE(app_id, ''), COALESCE(triggered_from, ''), " +
 		"IF(LENGTH(execution_metadata) <= " + maxMetadata + ", execution_metadata, '')"
 	failedColumns = "workflow_run_id, id, COALESCE(node_id, ''), COALESCE(node_type, ''), " +
-		"COALESCE(title, ''), COALESCE(LEFT(`error`, " + maxError + "), ''), COALESCE(`index`, 0)"
+		"COALESCE(title, ''), COALESCE(app_id, ''), COALESCE(triggered_from, ''), " +
+		"COALESCE(LEFT(`error`, " + maxError + "), ''), COALESCE(`index`, 0)"
 	isFailed   = "`status` = 'failed'"
 	saysTokens = "(LENGTH(execution_metadata) > " + maxMetadata + " OR execution_metadata LIKE '%\"total_tokens\"%')"
 )

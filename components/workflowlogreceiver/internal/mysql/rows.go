@@ -89,13 +89,15 @@ func scanWholeAppLog(rows *sql.Rows) (source.AppLog, error) {
 
 func scanNode(rows *sql.Rows) (source.Node, error) {
 	var n source.Node
-	err := rows.Scan(&n.RunID, &n.Type, &n.Metadata)
+	err := rows.Scan(&n.RunID, &n.Type, &n.AppID, &n.TriggeredFrom, &n.Metadata)
 	return n, err
 }
 
 func scanFailedNode(rows *sql.Rows) (source.FailedNode, error) {
 	var n source.FailedNode
-	err := rows.Scan(&n.RunID, &n.ExecutionID, &n.ID, &n.Type, &n.Title, &n.Error, &n.Index)
+	err := rows.Scan(
+		&n.RunID, &n.ExecutionID, &n.ID, &n.Type, &n.Title, &n.AppID, &n.TriggeredFrom, &n.Error, &n.Index,
+	)
 	return n, err
 }
 

@@ -17,9 +17,12 @@ type Usage struct {
 	Total         int64 // of a run: Dify stores only the sum of input and output
 	Reported      bool  // at least one node of the run reported its tokens
 	Input, Output int64 // of a message
-	Nested        int64 // of workflows called as tools, which are reported as runs of their own
-	Prices        []Price
-	Model         Model // of a message
+	Nested        int64 // of workflows called as tools; they are part of Total only if Called
+	// Called reports whether the nodes of called workflows are rows of this run, as since Dify 1.18. Before, a called
+	// workflow is a run of its own, and only the node that called it reports its usage.
+	Called bool
+	Prices []Price
+	Model  Model // of a message
 }
 
 // Price is an amount of money in one currency.
@@ -38,6 +41,9 @@ var sumTypes = map[string]bool{"iteration": true, "loop": true}
 
 // ContainsNodes reports whether nodes of a type consist of other nodes.
 func ContainsNodes(nodeType string) bool { return sumTypes[nodeType] }
+
+// CallsWorkflows reports whether nodes of a type can consist of the nodes of a called workflow, or of nodes that can.
+func CallsWorkflows(nodeType string) bool { return nodeType == toolType || sumTypes[nodeType] }
 
 const (
 	toolType         = "tool"
@@ -86,6 +92,29 @@ func number(value gjson.Result) (text string, ok bool) {
 	default:
 		return "", false
 	}
+}
+
+// AddAll adds the usage of the nodes of a run of an app. It returns the number of nodes that could not be read.
+//
+// Each call of a model counts once. An iteration, a loop, and a node that calls a workflow report the sum of their
+// inner nodes: the first two are left out, since their inner nodes are rows of the run. So is the last, whose inner
+// nodes are rows of this run (since Dify 1.18) or of another.
+func (u *Usage) AddAll(app string, nodes []source.Node) (unreadable int) {
+	var called int64
+	for _, node := range nodes {
+		before := u.Total
+		if !u.Add(node) {
+			unreadable++
+		}
+		if source.IsCalled(app, node.AppID, node.TriggeredFrom) {
+			u.Called = true
+			called += u.Total - before
+		}
+	}
+	if u.Called {
+		u.Nested = called
+	}
+	return unreadable
 }
 
 // Add adds the usage of one node of a run. It reports whether the node could be read.

@@ -73,6 +73,58 @@ func TestAddUsage(t *testing.T) {
 	}
 }
 
+// A called workflow counts once, whether its nodes are rows of the run or it is a run of its own.
+func TestCalledWorkflows(t *testing.T) {
+	tool := source.Node{
+		Type: "tool", AppID: "caller", TriggeredFrom: "workflow-run",
+		Metadata: `{"total_tokens": 30, "total_price": 3, "currency": "USD", "tool_info": {"provider_type": "workflow"}}`,
+	}
+	own := source.Node{
+		Type: "llm", AppID: "caller", TriggeredFrom: "workflow-run",
+		Metadata: `{"total_tokens": 5, "total_price": 1, "currency": "USD"}`,
+	}
+	called := func(kind, app, trigger string) source.Node {
+		return source.Node{
+			Type: kind, AppID: app, TriggeredFrom: trigger,
+			Metadata: `{"total_tokens": 30, "total_price": 3, "currency": "USD"}`,
+		}
+	}
+	for name, test := range map[string]struct {
+		nodes []source.Node
+		want  Usage
+	}{
+		"a run of its own": {
+			[]source.Node{own, tool}, Usage{Total: 5, Nested: 30, Reported: true, Prices: []Price{{"USD", 1}}},
+		},
+		"rows of the run": {
+			[]source.Node{own, tool, called("loop", "called", "workflow-tool"), called("llm", "called", "workflow-tool")},
+			Usage{Total: 35, Nested: 30, Called: true, Reported: true, Prices: []Price{{"USD", 4}}},
+		},
+		"the tool reports nothing": {
+			[]source.Node{own, called("llm", "called", "any other")},
+			Usage{Total: 35, Nested: 30, Called: true, Reported: true, Prices: []Price{{"USD", 4}}},
+		},
+		"an app that calls itself": {
+			[]source.Node{tool, called("llm", "caller", "workflow-tool")},
+			Usage{Total: 30, Nested: 30, Called: true, Reported: true, Prices: []Price{{"USD", 3}}},
+		},
+		"another app, the usual trigger": {
+			[]source.Node{tool, called("llm", "called", "workflow-run")},
+			Usage{Total: 30, Nested: 30, Called: true, Reported: true, Prices: []Price{{"USD", 3}}},
+		},
+		"one calls another": {
+			[]source.Node{tool, called("tool", "called", "x"), called("llm", "third", "x")},
+			Usage{Total: 30, Nested: 30, Called: true, Reported: true, Prices: []Price{{"USD", 3}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var used Usage
+			assert.Zero(t, used.AddAll("caller", test.nodes))
+			assert.Equal(t, test.want, used)
+		})
+	}
+}
+
 func BenchmarkAddUsage(b *testing.B) {
 	node := source.Node{Type: "llm", Metadata: `{"total_tokens": 90, "total_price": "0.0001", "currency": "USD"}`}
 	b.ReportAllocs()

@@ -19,9 +19,9 @@ var (
 	created_by, left(error, ` + maxError + `), elapsed_time, total_tokens, total_steps, exceptions_count, finished_at`
 	messageColumns = `m.id, m.created_at, m.app_id, m.model_provider, m.model_id, m.message_tokens, m.answer_tokens,
 	m.total_price::float8, m.currency, m.provider_response_latency, m.status, m.invoke_from, m.workflow_run_id`
-	nodeColumns = `n.workflow_run_id, n.node_type,
+	nodeColumns = `n.workflow_run_id, n.node_type, n.app_id, n.triggered_from,
 	CASE WHEN octet_length(n.execution_metadata) <= ` + maxMetadata + ` THEN n.execution_metadata ELSE '' END`
-	failedColumns = `n.workflow_run_id, n.id, n.node_id, n.node_type, n.title,
+	failedColumns = `n.workflow_run_id, n.id, n.node_id, n.node_type, n.title, n.app_id, n.triggered_from,
 	left(n.error, ` + maxError + `), n.index::int8`
 	saysTokens = `(octet_length(n.execution_metadata) > ` + maxMetadata + `
 	OR n.execution_metadata LIKE '%"total_tokens"%')`

@@ -159,10 +159,14 @@ func (in interner) readAppLog(values [][]byte) source.AppLog {
 func (in interner) readFailedNode(values [][]byte) source.FailedNode {
 	return source.FailedNode{
 		RunID: uuidText(values[0]), ExecutionID: uuidText(values[1]), ID: string(values[2]), Type: in.text(values[3]),
-		Title: string(values[4]), Error: string(values[5]), Index: integer(values[6]),
+		Title: string(values[4]), AppID: in.id(values[5]), TriggeredFrom: in.text(values[6]), Error: string(values[7]),
+		Index: integer(values[8]),
 	}
 }
 
 func (in interner) readNode(values [][]byte) source.Node {
-	return source.Node{RunID: uuidText(values[0]), Type: in.text(values[1]), Metadata: string(values[2])}
+	return source.Node{
+		RunID: uuidText(values[0]), Type: in.text(values[1]), AppID: in.id(values[2]), TriggeredFrom: in.text(values[3]),
+		Metadata: string(values[4]),
+	}
 }

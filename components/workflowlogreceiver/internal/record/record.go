@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
 const (
@@ -23,9 +24,11 @@ const (
 	attrServiceName       = "service.name"
 	attrServiceInstanceID = "service.instance.id"
 
-	// attrNestedTokens is the part of a run's total_tokens that was used by workflows called as tools. Those workflows
-	// are reported as runs of their own.
+	// attrNestedTokens is the part of a run's total_tokens that was used by workflows called as tools. Up to Dify 1.17
+	// those workflows are reported as runs of their own.
 	attrNestedTokens = "dify.usage.nested_tokens" //nolint:gosec // a name
+	// attrNodeAppID is the app of the failed node, if it is of a called workflow.
+	attrNodeAppID = "dify.node.app_id"
 )
 
 // NewResource returns the resource of everything that is read from the database with that address.
@@ -166,6 +169,9 @@ func putRun(attrs pcommon.Map, run *outcome.Outcome) {
 	putStr(attrs, difysemconv.AttrNodeTitle, run.Failed.Title)
 	putStr(attrs, difysemconv.AttrNodeExecutionID, run.Failed.ExecutionID)
 	putStr(attrs, difysemconv.AttrNodeError, run.Failed.Error)
+	if source.IsCalled(run.AppID, run.Failed.AppID, run.Failed.TriggeredFrom) {
+		putStr(attrs, attrNodeAppID, run.Failed.AppID)
+	}
 	putTimes(attrs, run)
 	if run.Usage.Nested > 0 {
 		attrs.PutInt(attrNestedTokens, run.Usage.Nested)

@@ -65,7 +65,8 @@ type AppLog struct {
 
 // Node is a node execution that reports how many tokens it used.
 type Node struct {
-	RunID, Type string
+	RunID, Type          string
+	AppID, TriggeredFrom string // see IsCalled
 	// Metadata is the JSON of execution_metadata, empty where it is longer than MaxMetadataLength.
 	Metadata string
 }
@@ -73,9 +74,20 @@ type Node struct {
 // FailedNode is a node execution that failed, of a run that failed.
 type FailedNode struct {
 	RunID, ID, Type, Title string
+	AppID, TriggeredFrom   string // see IsCalled
 	ExecutionID            string
 	Error                  string // truncated to MaxErrorLength
-	Index                  int64  // its place in the order of executions
+	Index                  int64  // its place in the order of executions of its workflow
+}
+
+// ownTriggers are the values of triggered_from of the nodes of a run's own workflow.
+var ownTriggers = map[string]bool{"workflow-run": true, "rag-pipeline-run": true, "single-step": true}
+
+// IsCalled reports whether a node belongs to a workflow that the run of an app called as a tool. Since Dify 1.18 such a
+// workflow has no run of its own: its nodes have the ID of the caller's run, the ID of their own app, and another value
+// of triggered_from.
+func IsCalled(runApp, nodeApp, triggeredFrom string) bool {
+	return !ownTriggers[triggeredFrom] && triggeredFrom != "" || nodeApp != "" && runApp != "" && nodeApp != runApp
 }
 
 // Details are the rows of other tables that belong to some runs.
