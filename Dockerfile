@@ -13,7 +13,7 @@ LABEL org.opencontainers.image.title="otelcol-dify" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY bin/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY bin/otelcol-dify bin/healthcheck bin/difyctl /
+COPY bin/otelcol-dify bin/difyctl /
 COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
 COPY config/overlays /etc/otelcol-dify/overlays
 # The only folder that the collector writes to. A named volume inherits its owner.
@@ -25,6 +25,6 @@ USER 10001:10001
 VOLUME /var/lib/otelcol-dify
 # OTLP/gRPC, OTLP/HTTP, own metrics, Dify's metrics, health
 EXPOSE 4317 4318 8888 8889 13133
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/healthcheck"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/difyctl", "health"]
 ENTRYPOINT ["/otelcol-dify"]
 CMD ["--config=/etc/otelcol-dify/collector.yaml"]

@@ -34,7 +34,7 @@ demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify 
 	@bin/difydemo --collector bin/otelcol-dify --config config/demo.yaml $(if $(DURATION),--duration $(DURATION))
 
 .PHONY: build
-build: bin/otelcol-dify ## Build bin/otelcol-dify
+build: bin/otelcol-dify bin/difyctl ## Build bin/otelcol-dify and its companion bin/difyctl
 
 .PHONY: FORCE
 FORCE:
@@ -66,10 +66,7 @@ bin/otelcol-dify: $(call go_files,components) $(wildcard distro/*) $(EXPORTER)/.
 bin/difydemo: $(call go_files,cmd/difydemo testkit)
 	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/$@" .
 
-bin/healthcheck: $(call go_files,cmd/healthcheck)
-	@$(GO_BUILD) -ldflags '-s -w' -o $@ ./cmd/healthcheck
-
-bin/difyctl: $(call go_files,cmd/difyctl components)
+bin/difyctl: $(call go_files,cmd/difyctl doctor components)
 	@$(GO_BUILD) -ldflags '-s -w' -o $@ ./cmd/difyctl
 
 $(TOOLS)/.installed: tools/go.mod tools/go.sum
@@ -83,7 +80,7 @@ setup: $(TOOLS)/.installed ## Install what the tests need: servers, Python packa
 
 .PHONY: test
 test: setup build lint ## Run every test: unit tests with the race detector, then the built binary against real servers
-	gotestsum --format pkgname-and-test-fails -- -race -timeout 25m ./components/... ./cmd/healthcheck/... ./cmd/difyctl/...
+	gotestsum --format pkgname-and-test-fails -- -race -timeout 25m ./components/... ./doctor/... ./cmd/difyctl/...
 	@for module in tools testkit cmd/difydemo; do \
 		(cd $$module && gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./...) || exit 1; \
 	done
@@ -105,14 +102,14 @@ lint: $(TOOLS)/.installed $(EXPORTER)/.written ## Run the linters
 
 # What govulncheck reads: each module's source with its tests, and the binaries with their symbols, which show what is
 # linked. The collector is built from distro/.
-VULNCHECK := otelcol-dify difydemo healthcheck difyctl
+VULNCHECK := otelcol-dify difydemo difyctl
 
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/.installed $(EXPORTER)/.written ## Fail on a known vulnerability that is reachable and not in tools/vulncheck/accepted.yaml
 	@echo "building $(VULNCHECK) with symbols"
 	@cd distro && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/otelcol-dify" .
 	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/difydemo" .
-	@$(GO_BUILD) -o .cache/vulncheck/ ./cmd/healthcheck ./cmd/difyctl
+	@$(GO_BUILD) -o .cache/vulncheck/ ./cmd/difyctl
 	@$(RUN_TOOL) ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
 
 .PHONY: generate
@@ -133,7 +130,7 @@ bench: setup build ## Run the benchmarks: ratios against a peer in the same run
 CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
 
 .PHONY: image
-image: bin/otelcol-dify bin/healthcheck bin/difyctl ## Build the container image for docker-compose.yaml from the built binary (on Linux)
+image: bin/otelcol-dify bin/difyctl ## Build the container image for docker-compose.yaml from the built binary (on Linux)
 	@[ "$$($(GO) env GOOS)" = linux ] || { echo "make image takes the binary of a Linux host; elsewhere: docker compose --profile collector build" >&2; exit 1; }
 	@mkdir -p bin/storage
 	@cmp -s "$(CA_BUNDLE)" bin/ca-certificates.crt || cp "$(CA_BUNDLE)" bin/ca-certificates.crt

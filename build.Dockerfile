@@ -9,7 +9,7 @@ ENV GOTOOLCHAIN=go1.27.3
 WORKDIR /src
 COPY . .
 # bin/ may contain binaries that the host built for itself
-RUN rm -rf bin && make VERSION="${VERSION}" bin/otelcol-dify bin/healthcheck bin/difyctl && mkdir -p bin/storage
+RUN rm -rf bin && make VERSION="${VERSION}" bin/otelcol-dify bin/difyctl && mkdir -p bin/storage
 
 FROM scratch
 
@@ -25,7 +25,7 @@ LABEL org.opencontainers.image.title="otelcol-dify" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /src/bin/otelcol-dify /src/bin/healthcheck /src/bin/difyctl /
+COPY --from=build /src/bin/otelcol-dify /src/bin/difyctl /
 COPY config/collector.yaml /etc/otelcol-dify/collector.yaml
 COPY config/overlays /etc/otelcol-dify/overlays
 COPY --from=build --chown=10001:10001 /src/bin/storage /var/lib/otelcol-dify
@@ -35,6 +35,6 @@ ENV GOMEMLIMIT=800MiB
 USER 10001:10001
 VOLUME /var/lib/otelcol-dify
 EXPOSE 4317 4318 8888 8889 13133
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/healthcheck"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/difyctl", "health"]
 ENTRYPOINT ["/otelcol-dify"]
 CMD ["--config=/etc/otelcol-dify/collector.yaml"]

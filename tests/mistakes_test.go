@@ -44,6 +44,19 @@ func TestMistakesAreNamed(t *testing.T) {
 
 		{"opensearch: unknown key", "exporters::opensearch::log_index: x", []string{"opensearch", "log_index"}},
 		{"prometheus: wrong type", "exporters::prometheus::metric_expiration: never", []string{"prometheus", "metric_expiration"}},
+		{"opensearch_bulk: a near key", "extensions::opensearch_bulk::storag: x", []string{"did you mean `storage`?"}},
+		{"otlp_guard: a near key", "extensions::otlp_guard::max_itms: 5", []string{"did you mean `max_items`?"}},
+		{"workflow_log: a near key", "receivers::workflow_log::drivr: x", []string{"did you mean `driver`?"}},
+
+		{"workflow_log: no unit", "receivers::workflow_log::poll_interval: 5", []string{"`poll_interval: 5s`"}},
+		{"workflow_log: no unit", "receivers::workflow_log::metrics_interval: 15", []string{"`metrics_interval: 15s`"}},
+		{"workflow_log: no unit", "receivers::workflow_log::outcome_wait: 60", []string{"`outcome_wait: 60s`"}},
+		{"celery_queue: no unit", "receivers::celery_queue::collection_interval: 15", []string{"`collection_interval: 15s`"}},
+		{"celery_queue: no unit", "receivers::celery_queue::timeout: 5", []string{"`timeout: 5s`"}},
+		{"sentry: no unit", "exporters::sentry::run_window: 30", []string{"`run_window: 30s`"}},
+		{"opensearch_bulk: no unit", "extensions::opensearch_bulk::attempt_timeout: 30", []string{"`attempt_timeout: 30s`"}},
+		{"dify_filter: no unit", "processors::dify_filter::memory::ttl: 600", []string{"`ttl: 600s`"}},
+
 		{"unknown component", "exporters::elastic: {}", []string{"elastic"}},
 		{"unknown pipeline member", "service::pipelines::traces::exporters: [elastic]", []string{"elastic"}},
 		{"unknown section", "receiver: {}", []string{"invalid keys: receiver"}},
@@ -58,11 +71,37 @@ func TestMistakesAreNamed(t *testing.T) {
 	}
 }
 
+// All faults are reported at once, whichever component has them.
+func TestAllMistakesAreNamed(t *testing.T) {
+	result := collector.Validate(
+		t, requiredEnv, collector.ShippedConfig(), "yaml:receivers::workflow_log::drivr: x",
+		"yaml:receivers::workflow_log::poll_interval: 5", "yaml:receivers::celery_queue::endpoint: ''",
+		"yaml:extensions::otlp_guard::max_items: 0", "yaml:exporters::sentry::traces_sample_rate: 7",
+	)
+	assert.NotZero(t, result.Code)
+	for _, text := range []string{"driver", "poll_interval", "CELERY_BROKER_URL", "max_items", "traces_sample_rate"} {
+		assert.Contains(t, result.Output, text)
+	}
+}
+
+// What the documents tell operators to attach to a report works, and has no secrets.
+func TestPrintConfig(t *testing.T) {
+	const secret = "s3cret-of-this-test"
+	env := map[string]string{
+		"DB_PASSWORD": secret, "OTELCOL_OPENSEARCH_PASSWORD": secret, "OTELCOL_SENTRY_DSN": "http://" + secret + "@localhost/1",
+		"CELERY_BROKER_URL": "redis://:" + secret + "@redis:6379/1",
+	}
+	result := collector.Run(t, env, "print-config", "--config", collector.ShippedConfig())
+	assert.Zero(t, result.Code, result.Output)
+	assert.Contains(t, result.Output, "workflow_log:")
+	assert.NotContains(t, result.Output, secret)
+}
+
 func TestMissingAPIKeyIsNamed(t *testing.T) {
 	configs := shippedConfigs(t)["overlays/auth.yaml"]
 	result := collector.Validate(t, nil, configs...)
 	assert.NotZero(t, result.Code, "an empty key must not be an open door")
-	assert.Contains(t, result.Output, "bearertokenauth/otlp")
+	assert.Contains(t, result.Output, "OTLP_API_KEY")
 }
 
 func TestSecretsDoNotShowInErrors(t *testing.T) {

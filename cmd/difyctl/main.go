@@ -1,8 +1,8 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command difyctl helps operators of otelcol-dify. `difyctl redact` shows what dify_filter removes from a text or from
-// a file of telemetry.
+// Command difyctl helps operators of otelcol-dify: it finds what is wrong with an installation, merges configuration
+// files, and shows what dify_filter removes. It is also the health check of the image.
 package main
 
 import (
@@ -15,6 +15,8 @@ import (
 const usage = `Usage: difyctl COMMAND
 
 Commands:
+  config   merge configuration files and overlays into one
+  health   query whether the collector is ready
   redact   show what dify_filter removes from a text or a file of telemetry
 
 "difyctl COMMAND --help" describes a command.
@@ -39,6 +41,10 @@ func run(args []string, in io.Reader, out, failures io.Writer) int {
 		command = args[0]
 	}
 	switch command {
+	case "config":
+		return exitCode(combine(args[1:], out), failures)
+	case "health":
+		return exitCode(health(args[1:], out), failures)
 	case "redact":
 		return exitCode(redact(args[1:], in, out), failures)
 	case "help", "-h", "-help", "--help":

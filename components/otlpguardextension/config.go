@@ -8,7 +8,9 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/configcheck"
 	"github.com/otelcol-dify/otelcol-dify/components/otlpguardextension/internal/scan"
 )
 
@@ -29,7 +31,18 @@ type Config struct {
 	// MaxTotalMemoryMiB is the memory that all requests may need together, in MiB.
 	MaxTotalMemoryMiB int `mapstructure:"max_total_memory_mib"`
 
+	// decoding is the error of Unmarshal, which Validate returns.
+	decoding error
+
 	_ struct{}
+}
+
+var _ confmap.Unmarshaler = (*Config)(nil)
+
+// Unmarshal leaves its errors to Validate, which returns them with all others.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	cfg.decoding = configcheck.Decode(conf, cfg)
+	return nil
 }
 
 const (
@@ -54,6 +67,7 @@ func createDefaultConfig() component.Config {
 // Validate reports all faults at once.
 func (cfg *Config) Validate() error {
 	errs := []error{
+		cfg.decoding,
 		inRange("max_depth", cfg.MaxDepth, highestDepth),
 		inRange("max_items", cfg.MaxItems, 0),
 		inRange("max_attributes", cfg.MaxAttributes, 0),

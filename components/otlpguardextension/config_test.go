@@ -55,7 +55,7 @@ func TestConfigFaults(t *testing.T) {
 		name string
 		want []string
 	}{
-		{"unknown", []string{"max_dept"}},
+		{"unknown", []string{"`max_dept` is not a key; did you mean `max_depth`?"}},
 		{"zero", []string{
 			"`max_depth` must be greater than 0", "`max_items` must be greater than 0",
 			"`max_attributes` must be greater than 0", "`max_request_memory_mib` must be greater than 0",

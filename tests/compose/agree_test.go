@@ -193,5 +193,5 @@ func TestBothDockerfilesAgree(t *testing.T) {
 		return kept
 	}
 	assert.Equal(t, instructions("Dockerfile"), instructions("build.Dockerfile"))
-	assert.Contains(t, strings.Join(instructions("Dockerfile"), ""), `CMD ["/healthcheck"]`)
+	assert.Contains(t, strings.Join(instructions("Dockerfile"), ""), `CMD ["/difyctl", "health"]`)
 }

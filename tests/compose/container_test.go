@@ -154,7 +154,7 @@ func (c *container) up(t *testing.T) time.Duration {
 	begin := time.Now()
 	c.engine.Docker(t, "start", id)
 	wait.For(t, "the health check answers", func(ctx context.Context) error {
-		_, err := c.engine.Run(ctx, "docker", "exec", id, "/healthcheck")
+		_, err := c.engine.Run(ctx, "docker", "exec", id, "/difyctl", "health")
 		return err
 	})
 	return time.Since(begin)

@@ -75,7 +75,7 @@ func checkStart(t *testing.T, e *docker.Engine) {
 		assert.NoError(t, err)
 	})
 	wait.For(t, "the image's own health check", func(ctx context.Context) error {
-		_, err := e.Run(ctx, "docker", "exec", container, "/healthcheck")
+		_, err := e.Run(ctx, "docker", "exec", container, "/difyctl", "health")
 		return err
 	})
 	e.Docker(t, "stop", container)

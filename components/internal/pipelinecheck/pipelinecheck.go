@@ -7,6 +7,7 @@ package pipelinecheck
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ const (
 	batchType      = "batch"
 	openSearchType = "opensearch"
 	bulkType       = "opensearch_bulk"
+	storageType    = "file_storage"
 )
 
 // After dify_filter these only choose; and these exporters deliver nothing to a back end.
@@ -30,6 +32,7 @@ var (
 type configuration struct {
 	Connectors map[string]any            `mapstructure:"connectors"`
 	Exporters  map[string]map[string]any `mapstructure:"exporters"`
+	Extensions map[string]any            `mapstructure:"extensions"`
 	Service    struct {
 		Pipelines map[string]pipeline `mapstructure:"pipelines"`
 	} `mapstructure:"service"`
@@ -61,6 +64,11 @@ func Warnings(conf *confmap.Conf) ([]string, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(used)) {
 		warnings = append(warnings, exporterWarnings(id, c.Exporters[id])...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Extensions)) {
+		if section, ok := c.Extensions[id].(map[string]any); ok && typeOf(id) == storageType {
+			warnings = append(warnings, storageWarnings(id, section)...)
+		}
 	}
 	return warnings, nil
 }
@@ -111,6 +119,22 @@ func exporterWarnings(id string, section map[string]any) []string {
 			"when the collector stops", id))
 	}
 	return warnings
+}
+
+func storageWarnings(id string, section map[string]any) []string {
+	directory, _ := section["directory"].(string)
+	key := fmt.Sprintf("`extensions::%s::directory`", id)
+	switch {
+	case directory == "":
+		return nil // the extension has a default, and checks it
+	case !filepath.IsAbs(directory):
+		return []string{fmt.Sprintf("%s is the relative path %q: started in another folder, the collector does not find "+
+			"what it has stored; write an absolute path (OTELCOL_STORAGE_DIR)", key, directory)}
+	case filepath.Dir(filepath.Clean(directory)) == string(filepath.Separator):
+		return []string{fmt.Sprintf("%s is %s, directly below the root: OTELCOL_STORAGE_DIR is set to an empty value; "+
+			"remove the variable or set it to a folder", key, directory)}
+	}
+	return nil
 }
 
 func hasMiddleware(section map[string]any) bool {

@@ -6,6 +6,7 @@ package pipelinecheck
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,6 +79,16 @@ func TestWarnings(t *testing.T) {
 			"exporters: {sentry: {sending_queue: {}}, opensearch/unused: {}}",
 			[]string{"`exporters::sentry::sending_queue` has no `storage`: what waits there is lost when the collector stops"},
 		},
+		"a storage directory from an empty variable": {
+			"extensions: {file_storage/queue: {directory: /queue}}",
+			[]string{"`extensions::file_storage/queue::directory` is /queue, directly below the root: OTELCOL_STORAGE_DIR is " +
+				"set to an empty value; remove the variable or set it to a folder"},
+		},
+		"a relative storage directory": {
+			"extensions: {file_storage/queue: {directory: data/queue}}",
+			[]string{"`extensions::file_storage/queue::directory` is the relative path \"data/queue\": started in another " +
+				"folder, the collector does not find what it has stored; write an absolute path (OTELCOL_STORAGE_DIR)"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, tt.want, warnings(t, good, tt.overlay))
@@ -86,11 +97,12 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestShippedConfigurations(t *testing.T) {
+	storage := regexp.MustCompile(`\$\{env:OTELCOL_STORAGE_DIR:-[^}]*\}`)
 	read := func(names ...string) (files []string) {
 		for _, name := range names {
 			content, err := os.ReadFile(filepath.Join("..", "..", "..", "config", name))
 			require.NoError(t, err)
-			files = append(files, string(content))
+			files = append(files, storage.ReplaceAllString(string(content), "/var/lib/otelcol-dify"))
 		}
 		return files
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
 // Result is the result of a command of the binary.
@@ -22,15 +24,28 @@ type Result struct {
 // Run runs a command of the binary, such as validate, to its end.
 func Run(tb testing.TB, env map[string]string, args ...string) Result {
 	tb.Helper()
+	return run(tb, Binary(tb), env, args)
+}
+
+// Difyctl runs a command of the companion binary to its end.
+func Difyctl(tb testing.TB, env map[string]string, args ...string) Result {
+	tb.Helper()
+	path := repo.Path("bin", "difyctl")
+	require.FileExists(tb, path, "no binary to test: run make build")
+	return run(tb, path, env, args)
+}
+
+func run(tb testing.TB, path string, env map[string]string, args []string) Result {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, Binary(tb), args...)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = environment(env)
 	out := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
-		require.NoErrorf(tb, err, "otelcol-dify %v", args)
+		require.NoErrorf(tb, err, "%s %v", path, args)
 	}
 	return Result{Code: cmd.ProcessState.ExitCode(), Output: out.String()}
 }

@@ -1,31 +1,43 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command healthcheck is the health check of the image, which has no shell: it queries the collector's health_check
-// extension and exits with 0 if the collector is ready, with 1 otherwise.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"time"
 )
 
+const healthUsage = `Usage: difyctl health
+
+Queries the collector's health_check extension at OTELCOL_HEALTH_ENDPOINT, without reading a configuration. It is the
+health check of the image: it says that the collector runs, not that its back ends do. "difyctl doctor" does.
+
+Exit codes: 0 if the collector is ready, 1 if not.
+`
+
 // defaultEndpoint is the default of OTELCOL_HEALTH_ENDPOINT in config/collector.yaml.
 const defaultEndpoint = "0.0.0.0:13133"
 
-func main() {
+func health(args []string, out io.Writer) error {
+	if len(args) > 0 {
+		if args[0] != "--help" && args[0] != "-h" {
+			return usageError{errors.New("health takes no arguments")}
+		}
+		_, err := io.WriteString(out, healthUsage)
+		return err
+	}
 	endpoint := os.Getenv("OTELCOL_HEALTH_ENDPOINT")
 	if endpoint == "" {
 		endpoint = defaultEndpoint
 	}
-	if err := check(endpoint); err != nil {
-		fmt.Fprintln(os.Stderr, "healthcheck:", err)
-		os.Exit(1)
-	}
+	return check(endpoint)
 }
 
 func check(endpoint string) error {
