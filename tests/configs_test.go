@@ -42,6 +42,7 @@ var over = map[string][][]string{
 		{"writer.yaml"},
 		{"writer.yaml", "drain.yaml"},
 		{"metrics.yaml"},
+		{"lines.yaml"},
 	},
 }
 

@@ -107,6 +107,9 @@ func testWholeRecord(t *testing.T, db *database) {
 	assert.NotZero(t, got.ObservedTimestamp())
 	assert.Equal(t, plog.SeverityNumberError, got.SeverityNumber())
 	assert.Equal(t, `Workflow run of "Translate" ended as failed after 1.500 s`, got.Body().Str())
+	arrival := pdatatest.Str(got.Attributes(), difysemconv.AttrArrivalTime)
+	assert.Equal(t, got.ObservedTimestamp().AsTime().Format(time.RFC3339), arrival, "it ended long ago")
+	got.Attributes().Remove(difysemconv.AttrArrivalTime)
 	assert.Equal(t, map[string]any{
 		"event.name":                         "dify.workflow.run",
 		"log.record.uid":                     record.UID(runEvent, run.id),

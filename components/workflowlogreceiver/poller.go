@@ -260,6 +260,7 @@ func (p *poller) poll(ctx context.Context, conn source.Conn, clock source.Clock)
 	if err := p.saver.save(ctx); err != nil {
 		return err
 	}
+	p.saver.state.Arrival.Polled(time.Now())
 	if err := p.saver.measureTables(ctx, conn, clock); err != nil {
 		return err
 	}

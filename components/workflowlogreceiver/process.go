@@ -31,11 +31,20 @@ type processor struct {
 
 func (p *processor) deliversLogs() bool { return p.logs.Enabled() }
 
-func (p *processor) deliver(ctx context.Context, e record.Events) (rejected int, err error) {
-	if e.Len() == 0 {
+func (p *processor) deliver(ctx context.Context, e record.Events) (rejected int, _ error) {
+	if e.Len() == 0 || !p.deliversLogs() {
 		return 0, nil
 	}
-	return p.logs.Deliver(ctx, func() plog.Logs { return p.records.Build(e, time.Now()) })
+	if err := p.saver.beginDay(ctx); err != nil {
+		return 0, err
+	}
+	arrival := &p.saver.state.Arrival
+	rejected, err := p.logs.Deliver(ctx, func() plog.Logs {
+		now := time.Now()
+		return p.records.Build(e, now, arrival.At(now))
+	})
+	p.saver.aborted = p.saver.aborted || err != nil
+	return rejected, err
 }
 
 // processRuns delivers and counts a batch of runs.

@@ -43,6 +43,7 @@ type saver struct {
 	status    *health.Status
 	storage   *health.FailureLog
 
+	aborted     bool // a delivery has ended early: a part of the pipelines may have accepted its records
 	saved       time.Time
 	unpublished bool // something is saved that has not been published, or only in part
 	published   time.Time
@@ -84,6 +85,14 @@ func (s *saver) saveIfDue(ctx context.Context) (saved bool, err error) {
 	return true, nil
 }
 
+// beginDay stores the day of arrival before records are delivered with it.
+func (s *saver) beginDay(ctx context.Context) error {
+	if !s.state.Arrival.Due(time.Now()) {
+		return nil
+	}
+	return s.save(ctx)
+}
+
 // saveOnShutdown keeps what was delivered since the last save from being delivered again after the next start.
 func (s *saver) saveOnShutdown(ctx context.Context) {
 	if s.state == nil {
@@ -91,6 +100,9 @@ func (s *saver) saveOnShutdown(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownSaveTimeout)
 	defer cancel()
+	if !s.aborted {
+		s.state.Arrival.Release()
+	}
 	if _, err := s.store.Save(ctx, s.state); err != nil {
 		s.storage.Failed(err)
 	}

@@ -33,6 +33,7 @@ type manifests struct {
 	services   []*corev1.Service
 	sets       map[string]*appsv1.StatefulSet
 	metrics    *appsv1.Deployment
+	lines      *appsv1.DaemonSet // nil without its component
 	topics     *batchv1.Job
 	scalers    []*autoscalingv2.HorizontalPodAutoscaler
 	budgets    []*policyv1.PodDisruptionBudget
@@ -72,6 +73,8 @@ func (m *manifests) add(t *testing.T, document []byte) {
 	case *appsv1.Deployment:
 		require.Nil(t, m.metrics, "the only Deployment")
 		m.metrics = object
+	case *appsv1.DaemonSet:
+		m.lines = object
 	case *batchv1.Job:
 		m.topics = object
 	case *autoscalingv2.HorizontalPodAutoscaler:
@@ -129,6 +132,9 @@ func documents(t *testing.T, file string) [][]byte {
 func (m *manifests) templates() map[string]corev1.PodTemplateSpec {
 	templates := map[string]corev1.PodTemplateSpec{
 		m.metrics.Name: m.metrics.Spec.Template, m.topics.Name: m.topics.Spec.Template,
+	}
+	if m.lines != nil {
+		templates[m.lines.Name] = m.lines.Spec.Template
 	}
 	for name, set := range m.sets {
 		templates[name] = set.Spec.Template

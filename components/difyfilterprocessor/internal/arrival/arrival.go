@@ -46,9 +46,7 @@ func (s *Stamper) plausible(t pcommon.Timestamp) bool { return t >= s.first && t
 
 // Span notes the arrival of a span. A time that back ends can't represent becomes that of the arrival.
 func (s *Stamper) Span(span ptrace.Span) {
-	if !s.plausible(span.StartTimestamp()) {
-		s.note(span.Attributes(), span.StartTimestamp())
-	}
+	s.note(span.Attributes(), span.StartTimestamp())
 	s.bound(span.StartTimestamp(), span.SetStartTimestamp)
 	s.bound(span.EndTimestamp(), span.SetEndTimestamp)
 	for _, event := range span.Events().All() {
@@ -58,9 +56,7 @@ func (s *Stamper) Span(span ptrace.Span) {
 
 // Record notes the arrival of a log record that has a timestamp.
 func (s *Stamper) Record(record plog.LogRecord) {
-	if !s.plausible(record.Timestamp()) {
-		s.note(record.Attributes(), record.Timestamp())
-	}
+	s.note(record.Attributes(), record.Timestamp())
 	s.bound(record.Timestamp(), record.SetTimestamp)
 	s.bound(record.ObservedTimestamp(), record.SetObservedTimestamp)
 }
@@ -71,8 +67,15 @@ func (s *Stamper) bound(t pcommon.Timestamp, set func(pcommon.Timestamp)) {
 	}
 }
 
-// note keeps an earlier plausible arrival: that of a gateway, or one that a receiver repeats when it reads again.
+// note keeps an earlier plausible arrival: that of a gateway, or one that a receiver repeats when it reads again. What
+// a receiver offers without need is removed, since back ends prefer an arrival to the item's own time.
 func (s *Stamper) note(attributes pcommon.Map, own pcommon.Timestamp) {
+	if s.plausible(own) {
+		if _, noted := attributes.Get(difysemconv.AttrOriginalTime); !noted {
+			attributes.Remove(difysemconv.AttrArrivalTime)
+		}
+		return
+	}
 	earlier, err := time.Parse(time.RFC3339Nano, attrs.Text(attributes, difysemconv.AttrArrivalTime))
 	if err != nil || !s.plausible(pcommon.NewTimestampFromTime(earlier)) {
 		attributes.PutStr(difysemconv.AttrArrivalTime, s.now.Format(time.RFC3339))

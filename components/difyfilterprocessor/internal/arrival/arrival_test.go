@@ -38,7 +38,8 @@ func TestArrival(t *testing.T) {
 		"noted before":     {own: 1, earlier: "2026-11-28T00:00:00Z", arrival: "2026-11-28T00:00:00Z", original: "1970-01-01T00:00:00.000000001Z"},
 		"made up":          {own: 1, earlier: "2020-01-01T00:00:00Z", arrival: noted, original: "1970-01-01T00:00:00.000000001Z"},
 		"not a time":       {own: 1, earlier: "yesterday", arrival: noted, original: "1970-01-01T00:00:00.000000001Z"},
-		"made up, no need": {own: at(now), earlier: "2020-01-01T00:00:00Z", arrival: "2020-01-01T00:00:00Z"},
+		"made up, no need": {own: at(now), earlier: "2020-01-01T00:00:00Z"},
+		"offered, no need": {own: at(now), earlier: "2026-11-28T00:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			td := ptrace.NewSpan()
@@ -79,4 +80,15 @@ func TestAgeBeyondTheFirstTimestamp(t *testing.T) {
 	assert.True(t, s.plausible(at(now)))
 	assert.True(t, s.plausible(1))
 	assert.False(t, s.plausible(0), "there is no time")
+}
+
+// A gateway noted the arrival of an item from the future, whose time is plausible when a writer gets it days later.
+func TestNotedArrivalStays(t *testing.T) {
+	record := plog.NewLogRecord()
+	record.SetTimestamp(at(now.Add(72 * time.Hour)))
+	NewStamper(now, 30*24*time.Hour).Record(record)
+	noted := record.Attributes().AsRaw()
+	assert.Contains(t, noted, "dify.arrival_time")
+	NewStamper(now.Add(72*time.Hour), 30*24*time.Hour).Record(record)
+	assert.Equal(t, noted, record.Attributes().AsRaw())
 }

@@ -19,6 +19,8 @@ const firstVersion = 1
 const (
 	headerKey = "checkpoint"
 	auditKey  = "census" // the audit of late rows
+	// arrivalKey has the day of arrival. Versions that do not know it leave it alone.
+	arrivalKey = "arrival"
 )
 
 // Kind is a kind of rows whose IDs are stored. Its values are names on disk.

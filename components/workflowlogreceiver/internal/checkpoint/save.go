@@ -39,6 +39,9 @@ func (s *Store) changes(state *State) (operations []*storage.Operation, encoded 
 	if audit, changed := state.Audit.Snapshot(); changed {
 		parts.add(auditKey, audit)
 	}
+	if state.Arrival.changed {
+		parts.add(arrivalKey, state.Arrival.snapshot())
+	}
 	format, local := firstVersion, (*time.Time)(nil)
 	if !state.Start.Local.Equal(state.Start.UTC) {
 		format, local = version, &state.Start.Local

@@ -25,6 +25,7 @@ type State struct {
 	AppLogs  *tracker.AppLogs
 	Audit    *tracker.Audit
 	Metrics  *runmetrics.Metrics
+	Arrival  Arrival
 }
 
 // maxZoneChange is how far back a local clock may be set when daylight saving time ends.
@@ -58,6 +59,7 @@ func (s *State) saved() {
 	s.Messages.Open.Saved()
 	s.Metrics.Saved()
 	s.Audit.Saved()
+	s.Arrival.changed = false
 	for _, ids := range s.processed() {
 		ids.Saved()
 	}

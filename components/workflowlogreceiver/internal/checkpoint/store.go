@@ -156,6 +156,11 @@ func (s *Store) loadParts(ctx context.Context, state *State, apps int) error {
 		return err
 	}
 	state.Audit.Restore(audit)
+	var arrival arrivalSnapshot
+	if err := s.loadPart(ctx, arrivalKey, false, &arrival); err != nil {
+		return err
+	}
+	state.Arrival.restore(arrival)
 	return errors.Join(s.loadOpen(ctx, Runs, state.Runs.Open), s.loadOpen(ctx, Messages, state.Messages.Open))
 }
 

@@ -56,8 +56,8 @@ type Builder struct {
 }
 
 // Build returns one record for each event. A record of the same event has the same UID and, except for its observed
-// time, the same content each time.
-func (r *Builder) Build(t Events, observed time.Time) plog.Logs {
+// time, the same content each time: so arrival has to be of the same day each time. It replaces a time that is none.
+func (r *Builder) Build(t Events, observed, arrival time.Time) plog.Logs {
 	logs := plog.NewLogs()
 	rl := logs.ResourceLogs().AppendEmpty()
 	r.Resource.CopyTo(rl.Resource())
@@ -68,7 +68,7 @@ func (r *Builder) Build(t Events, observed time.Time) plog.Logs {
 	for _, run := range t.Ended {
 		record := records.AppendEmpty()
 		record.SetTimestamp(
-			timestampOf(observed, run.FinishedAt, run.CreatedAt.Add(outcome.Elapsed(run.ElapsedTime)), run.CreatedAt),
+			timestampOf(arrival, run.FinishedAt, run.CreatedAt.Add(outcome.Elapsed(run.ElapsedTime)), run.CreatedAt),
 		)
 		setSeverity(record, severities[run.Status])
 		record.Body().SetStr(endedBody(run))
@@ -77,7 +77,7 @@ func (r *Builder) Build(t Events, observed time.Time) plog.Logs {
 	}
 	for _, run := range t.Stuck {
 		record := records.AppendEmpty()
-		record.SetTimestamp(timestampOf(observed, run.CreatedAt.Add(r.MaxRunAge), run.CreatedAt))
+		record.SetTimestamp(timestampOf(arrival, run.CreatedAt.Add(r.MaxRunAge), run.CreatedAt))
 		setSeverity(record, plog.SeverityNumberWarn)
 		record.Body().SetStr(fmt.Sprintf("Workflow run%s has not ended within %s", ofApp(run), r.MaxRunAge))
 		fillRecord(record, difysemconv.EventWorkflowStuck, run.ID, run, observed)
@@ -85,13 +85,26 @@ func (r *Builder) Build(t Events, observed time.Time) plog.Logs {
 	}
 	for _, run := range t.Unknown {
 		record := records.AppendEmpty()
-		record.SetTimestamp(timestampOf(observed, run.CreatedAt))
+		record.SetTimestamp(timestampOf(arrival, run.CreatedAt))
 		setSeverity(record, plog.SeverityNumberWarn)
 		record.Body().
 			SetStr(fmt.Sprintf("Workflow run%s is not in the database, %s after its app log", ofApp(run), r.OutcomeWait))
 		fillRecord(record, difysemconv.EventWorkflowUnknown, run.AppLog.ID, run, observed)
 	}
+	for _, record := range records.All() {
+		offerArrival(record, arrival)
+	}
 	return logs
+}
+
+// plausibleAge is the distance from which on a record's own time may be without an index: no back end keeps less.
+const plausibleAge = 24 * time.Hour
+
+// offerArrival notes the arrival of a record with an old or a future time. dify_filter decides whether it is needed.
+func offerArrival(record plog.LogRecord, arrival time.Time) {
+	if age := arrival.Sub(record.Timestamp().AsTime()); age > plausibleAge || age < -plausibleAge {
+		record.Attributes().PutStr(difysemconv.AttrArrivalTime, arrival.UTC().Format(time.RFC3339))
+	}
 }
 
 var severities = map[string]plog.SeverityNumber{
@@ -212,15 +225,14 @@ func putTimes(attrs pcommon.Map, run *outcome.Outcome) {
 	}
 }
 
-// timestampOf returns the first candidate that is representable. While any candidate is, the result does not depend on
-// when a run is Reported: otherwise a redelivery would go to another day's index.
-func timestampOf(observed time.Time, candidates ...time.Time) pcommon.Timestamp {
+// timestampOf returns the first candidate that is representable, or the arrival.
+func timestampOf(arrival time.Time, candidates ...time.Time) pcommon.Timestamp {
 	for _, t := range candidates {
 		if isTime(t) {
 			return pcommon.NewTimestampFromTime(t)
 		}
 	}
-	return pcommon.NewTimestampFromTime(observed)
+	return pcommon.NewTimestampFromTime(arrival)
 }
 
 // putStr omits an unknown value.

@@ -31,7 +31,7 @@ func TestUsageAttributes(t *testing.T) {
 		Run:       source.Run{Key: source.Key{ID: "r"}, Status: "succeeded"},
 		Workspace: "Acme",
 		Usage:     outcome.Usage{Total: 5, Nested: 3, Prices: []outcome.Price{{Currency: "USD", Amount: 0.5}}},
-	}}}, time.Now())
+	}}}, time.Now(), time.Now())
 	attrs := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().AsRaw()
 	assert.Equal(t, int64(3), attrs["dify.usage.nested_tokens"])
 	assert.InDelta(t, 0.5, attrs["dify.usage.total_price"], 0)
@@ -59,7 +59,7 @@ func TestInvalidTimes(t *testing.T) {
 			run := source.Run{
 				Key: source.Key{ID: "r", CreatedAt: test.created}, Status: "succeeded", FinishedAt: test.finished, ElapsedTime: 2,
 			}
-			logs := b.Build(Events{Ended: []*outcome.Outcome{{Run: run}}}, observed)
+			logs := b.Build(Events{Ended: []*outcome.Outcome{{Run: run}}}, observed.Add(time.Hour), observed)
 			record := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 			assert.Equal(t, test.timestamp, record.Timestamp().AsTime())
 			attrs := record.Attributes().AsRaw()
