@@ -56,8 +56,9 @@ func newPasses(cfg *Config, shared *state) *passes {
 type traceBatch struct {
 	td      ptrace.Traces
 	now     time.Time
-	origins []emitter.Origin // of each resource
-	roles   []string         // of each resource
+	origins []emitter.Origin  // of each resource
+	roles   []string          // of each resource
+	shapes  [][]emitter.Shape // of each resource's scopes
 	tally   tally.Tally
 }
 
@@ -75,24 +76,6 @@ func (p *passes) recognizeResources(b *traceBatch) {
 			seen = identity.RoleBySpans(rs)
 		}
 		b.roles[i] = p.repairResource(res, b.origins[i], seen, b.now)
-	}
-}
-
-// identifyRuns sets IDs and names on the spans of emitters that have names of their own for them.
-func (p *passes) identifyRuns(b *traceBatch) {
-	for _, rs := range b.td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			shape := emitter.ShapeOf(rs.Resource().Attributes(), ss)
-			if shape == emitter.NoShape {
-				continue
-			}
-			identity.SetInstallation(rs.Resource().Attributes(), p.cfg.ServiceNamespace)
-			identity.SetRole(rs.Resource().Attributes(), shape.Role())
-			p.state.runSpans.Identify(shape, ss, b.now)
-			if shape == emitter.Enterprise {
-				spanrepair.SetEnterpriseStatus(ss.Spans())
-			}
-		}
 	}
 }
 
