@@ -63,6 +63,9 @@ func listMetricPasses(p *passes) []func(*metricBatch) {
 			p.boundSeries,  // of what the exporter gets
 		)
 	}
+	if p.cfg.WholeTraces { // otherwise another processor has the points of all gateways
+		list = append(list, p.addUp) // of series that have their final labels, and are bounded
+	}
 	return list
 }
 
@@ -72,6 +75,7 @@ func listLogPasses(p *passes) []func(*logBatch) {
 	list := []func(*logBatch){
 		moveReservedOfRecords,
 		p.repairLogResources,
+		p.readEvents, // before the IDs of records, which contain their names
 		p.dropRecords,
 		stampRecords, // after noise, which saves hashes, and before redaction, which can make different records equal
 	}
