@@ -129,13 +129,13 @@ func TestSpansOfOtherEmitters(t *testing.T) {
 			kv{"service.name": "dify", "host.name": "h"},
 			"dify.enterprise", "dify.node.execution",
 			kv{"dify.node.status": "succeeded"},
-			"", "dify.node.execution", false,
+			"worker", "dify.node.execution", false,
 		},
 		"failed node": {
 			kv{"service.name": "dify", "host.name": "h"},
 			"dify.enterprise", "dify.node.execution",
 			kv{"dify.node.status": "failed"},
-			"", "dify.node.execution", true,
+			"worker", "dify.node.execution", true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@
 package difyfilterprocessor
 
 import (
+	"cmp"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -31,6 +32,7 @@ type passes struct {
 	state    *state
 	limiter  *limits.Limiter
 	series   *series.Bound
+	sums     *series.Sums
 	matcher  *noise.Matcher
 	redactor *redaction.Redactor
 	status   *spanrepair.Status
@@ -45,6 +47,7 @@ func newPasses(cfg *Config, shared *state) *passes {
 		cfg:      cfg,
 		state:    shared,
 		series:   series.NewBound(cfg.Limits.MaxSeries, cfg.Limits.MaxProcesses),
+		sums:     series.NewSums(cfg.Limits.MaxSeries),
 		limiter:  limits.NewLimiter(limitsSettings(&cfg.Limits, removes)),
 		matcher:  noise.NewMatcher(noiseSettings(&cfg.Drop)),
 		redactor: redactor,
@@ -56,8 +59,9 @@ func newPasses(cfg *Config, shared *state) *passes {
 type traceBatch struct {
 	td      ptrace.Traces
 	now     time.Time
-	origins []emitter.Origin // of each resource
-	roles   []string         // of each resource
+	origins []emitter.Origin  // of each resource
+	roles   []string          // of each resource
+	shapes  [][]emitter.Shape // of each resource's scopes
 	tally   tally.Tally
 }
 
@@ -75,24 +79,6 @@ func (p *passes) recognizeResources(b *traceBatch) {
 			seen = identity.RoleBySpans(rs)
 		}
 		b.roles[i] = p.repairResource(res, b.origins[i], seen, b.now)
-	}
-}
-
-// identifyRuns sets IDs and names on the spans of emitters that have names of their own for them.
-func (p *passes) identifyRuns(b *traceBatch) {
-	for _, rs := range b.td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			shape := emitter.ShapeOf(rs.Resource().Attributes(), ss)
-			if shape == emitter.NoShape {
-				continue
-			}
-			identity.SetInstallation(rs.Resource().Attributes(), p.cfg.ServiceNamespace)
-			identity.SetRole(rs.Resource().Attributes(), shape.Role())
-			p.state.runSpans.Identify(shape, ss, b.now)
-			if shape == emitter.Enterprise {
-				spanrepair.SetEnterpriseStatus(ss.Spans())
-			}
-		}
 	}
 }
 
@@ -181,6 +167,11 @@ func (p *passes) limitMetrics(b *metricBatch) { p.limiter.Metrics(b.md, &b.tally
 
 func (p *passes) boundSeries(b *metricBatch) { p.series.Apply(b.md, b.now, &b.tally) }
 
+// addUp makes delta points cumulative.
+func (p *passes) addUp(b *metricBatch) {
+	b.tally.Drop(tally.RuleMergedSeries, tally.KindDataPoint, p.sums.Apply(b.md, b.now))
+}
+
 func (p *passes) repairLabels(b *metricBatch) { p.limiter.Labels(b.md, &b.tally) }
 
 func (p *passes) repairMetrics(b *metricBatch) {
@@ -198,8 +189,10 @@ func (p *passes) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatc
 		p.state.processes.SetInstanceID(rm, b.now)
 	}
 	identity.SetInstanceID(res, from)
-	if from == emitter.SDK {
+	if from.Dify() {
 		identity.SetInstanceIDByStart(rm)
+	}
+	if from == emitter.SDK {
 		p.state.roles.Remember(attrs.Text(res, attrs.ServiceInstanceID), identity.RoleByMetrics(rm), b.now)
 	}
 	if from.Dify() {
@@ -213,7 +206,15 @@ func (p *passes) repairResourceMetrics(rm pmetric.ResourceMetrics, b *metricBatc
 			}
 		}
 	}
-	identity.SetPointRoles(rm, identity.SetRole(res, identity.RoleByNames(res, from)), from)
+	role := identity.SetRole(res, identity.RoleByNames(res, from))
+	for _, sm := range rm.ScopeMetrics().All() {
+		if shape := emitter.ShapeOfScope(res, sm.Scope().Name()); shape != emitter.NoShape {
+			identity.SetInstallation(res, p.cfg.ServiceNamespace)
+			role = identity.SetRole(res, cmp.Or(role, shape.Role()))
+			identity.SetScopeRole(sm, role)
+		}
+	}
+	identity.SetPointRoles(rm, role, from)
 	identity.SetPointNames(rm, p.cfg.Installation)
 }
 
@@ -244,6 +245,19 @@ func (p *passes) repairLogResources(b *logBatch) {
 	for _, rl := range b.ld.ResourceLogs().All() {
 		res := rl.Resource().Attributes()
 		p.repairResource(res, emitter.Of(res, false), "", b.now)
+	}
+}
+
+// readEvents reads the events of the enterprise edition.
+func (p *passes) readEvents(b *logBatch) {
+	for _, rl := range b.ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				if identity.ReadEvent(record) {
+					identity.SetInstallation(rl.Resource().Attributes(), p.cfg.ServiceNamespace)
+				}
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ package difyfilterprocessor
 import (
 	"time"
 
+	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/counting"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/identity"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/noise"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/redaction/quotation"
@@ -22,6 +23,7 @@ type state struct {
 	roles     *identity.RoleCache
 	processes *identity.Processes
 	runSpans  *identity.RunSpans
+	once      *counting.Once
 	nodes     *spanrepair.NodeStatus
 	runs      *workflowrun.Linker
 	requests  *workflowrun.Requests
@@ -35,6 +37,7 @@ func newState(cfg *Config) *state {
 		roles:     identity.NewRoleCache(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		processes: identity.NewProcesses(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		runSpans:  identity.NewRunSpans(cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
+		once:      counting.NewOnce(cfg.Memory.MaxDroppedSpans, cfg.Memory.TTL),
 		nodes:     spanrepair.NewNodeStatus(cfg.Memory.MaxProcesses, cfg.Memory.TTL),
 		runs: workflowrun.NewLinker(workflowrun.Settings{
 			MaxTraces:   cfg.Memory.MaxTraces,

@@ -53,6 +53,7 @@ type sharedState struct {
 	pending    *tracetree.Pending
 	waiting    *waitingErrors
 	known      *known
+	steps      *failedSteps
 
 	destinations *delivery.Destinations
 	counters     *delivery.Counters
@@ -87,6 +88,7 @@ func newSharedState(
 		converter:    convert.New(cfg.convertSettings(sdk)),
 		seen:         dedup.NewSeen(),
 		known:        newKnown(),
+		steps:        newFailedSteps(),
 		pending:      tracetree.NewPending(cfg.RootWait, cfg.RootWaitMiB<<20),
 		destinations: destinations,
 		counters:     delivery.NewCounters(telemetry, destinations, cfg.ClientReports),
@@ -215,8 +217,9 @@ func (s *sharedState) queueEvents(ctx context.Context, events []*item.Item) erro
 	for _, it := range events {
 		superseded = append(superseded, it.Supersedes...)
 	}
-	fresh, duplicates := s.seen.Split(events, s.now())
-	s.counters.DiscardedItems(ctx, item.ReasonDuplicate, duplicates...)
+	fresh, reported := s.steps.split(events, s.now())
+	fresh, duplicates := s.seen.Split(fresh, s.now())
+	s.counters.DiscardedItems(ctx, item.ReasonDuplicate, append(duplicates, reported...)...)
 	lost, err := s.queueItems(ctx, s.errors, fresh)
 	if err == nil && lost == 0 {
 		s.known.reported(s.now(), fresh...)

@@ -150,7 +150,8 @@ func (w *waitingErrors) withoutReported(ctx context.Context, items []*item.Item)
 	for _, it := range items {
 		switch {
 		case isRun(it) || sent[it]:
-		case w.shared.seen.Reported(it, now), it.Relations.Traceless && w.shared.known.matchesLine(it, now):
+		case w.shared.seen.Reported(it, now), it.Relations.Traceless && w.shared.known.matchesLine(it, now),
+			w.shared.steps.reported(it, now):
 			duplicates = append(duplicates, it)
 		default:
 			w.shared.known.enrich(it, nil, now)

@@ -14,6 +14,11 @@ const (
 	AttrWorkflowID = "dify.workflow_id"
 	AttrUserType   = "dify.user_type"
 
+	// AttrSpanID and AttrSpanSynthetic are of the tracing provider: the ID that a span keeps when it is sent again, and
+	// whether the provider made the span up.
+	AttrSpanID        = "dify.span.id"
+	AttrSpanSynthetic = "dify.span.synthetic"
+
 	AttrNodeID          = "node.id"
 	AttrNodeType        = "node.type"
 	AttrNodeExecutionID = "node.execution_id"
@@ -43,6 +48,13 @@ const (
 	// AttrConversationID and AttrMessageID are the IDs of a conversation and of a message of a chat app.
 	AttrConversationID = "dify.conversation_id"
 	AttrMessageID      = "dify.message_id"
+	// AttrEmitter names the one of Dify's emitters that sent a span, on those other than ENABLE_OTEL.
+	AttrEmitter = "dify.emitter"
+	// AttrCounts is on exactly one span of whatever emitters for each run (run), message (message) and use of a model
+	// (usage), so that a sum over these spans counts everything once.
+	AttrCounts = "dify.counts"
+	// AttrDuplicateOf is the trace in which another emitter, or an earlier attempt, reported the same step.
+	AttrDuplicateOf = "dify.duplicate_of"
 	// AttrNodeError is the error of the node that failed, in the record of a run.
 	AttrNodeError = "dify.node.error"
 	// AttrOriginalStatus keeps the span status that Dify set, where dify_filter changed it.

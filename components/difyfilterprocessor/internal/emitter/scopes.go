@@ -21,6 +21,9 @@ const (
 // write no attribute that is renamed here.
 func IsDatabaseScope(scope string) bool { return scope == ScopeRedis || scope == ScopeSQL }
 
+// IsCalls reports whether a scope is an instrumentation, whose spans describe calls and not runs.
+func IsCalls(scope string) bool { return strings.HasPrefix(scope, ScopeInstrumentation) }
+
 // IsBrokerCommand reports whether the name of a Redis span is a command that only kombu sends: Celery's transport,
 // when it polls queues, acknowledges and announces itself.
 func IsBrokerCommand(name string) bool {

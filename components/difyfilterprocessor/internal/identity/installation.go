@@ -25,6 +25,13 @@ func SetInstallation(res pcommon.Map, namespace string) {
 	splitEnvironment(res)
 }
 
+// SetProjectName gives a resource of the older providers, which has a project only, the project's name.
+func SetProjectName(res pcommon.Map, shape emitter.Shape) {
+	if project := attrs.Text(res, "openinference.project.name"); shape == emitter.OlderProvider && project != "" {
+		attrs.PutAbsent(res, attrs.ServiceName, project)
+	}
+}
+
 // SetName sets the name of the installation on a resource of spans or log records, unless the name is empty. It
 // replaces what a client sent.
 func SetName(res pcommon.Map, name string) {

@@ -43,14 +43,16 @@ func SetInstanceIDByStart(rm pmetric.ResourceMetrics) {
 		return
 	}
 	host, ok := res.Get(attrs.HostName)
-	if !ok {
-		return
+	name := ""
+	if ok {
+		name = host.AsString()
 	}
-	start := earliestStart(rm)
-	if start == 0 {
-		return
+	if !ok && attrs.Text(res, attrs.ServiceName) == emitter.ServicePluginDaemon {
+		name, ok = emitter.ServicePluginDaemon, true // its resource has no host
 	}
-	res.PutStr(attrs.ServiceInstanceID, host.AsString()+"@"+strconv.FormatUint(uint64(start), 10))
+	if start := earliestStart(rm); ok && start != 0 {
+		res.PutStr(attrs.ServiceInstanceID, name+"@"+strconv.FormatUint(uint64(start), 10))
+	}
 }
 
 func earliestStart(rm pmetric.ResourceMetrics) pcommon.Timestamp {

@@ -60,6 +60,16 @@ func SetPointRoles(rm pmetric.ResourceMetrics, role string, from emitter.Origin)
 	}
 }
 
+// SetScopeRole sets the role on the data points of a scope.
+func SetScopeRole(sm pmetric.ScopeMetrics, role string) {
+	if role == "" {
+		return
+	}
+	for _, m := range sm.Metrics().All() {
+		attrs.EachPointOf(m, func(p attrs.Point) { attrs.PutAbsent(p.Attributes(), difysemconv.AttrRole, role) })
+	}
+}
+
 // RoleBySpans returns the role by what a process does: only the API serves requests with Flask, only a worker runs
 // tasks or polls queues. A worker polls from its first second on.
 func RoleBySpans(rs ptrace.ResourceSpans) string {

@@ -4,12 +4,10 @@
 package identity
 
 import (
-	"strings"
+	"cmp"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -19,111 +17,68 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/internal/expiring"
 )
 
-// name is what an emitter calls an ID, and the attribute in which this distribution has it.
-type name struct{ theirs, ours string }
-
-// spanNames are attributes of the spans of the emitters.
-var spanNames = []name{
-	{"dify.workflow.run_id", difysemconv.AttrWorkflowRunID},
-	{"dify.workflow.id", difysemconv.AttrWorkflowID},
-	{"dify.node.id", difysemconv.AttrNodeID},
-	{"dify.node.type", difysemconv.AttrNodeType},
-	{"node_type", difysemconv.AttrNodeType},
-	{"dify.node.execution_id", difysemconv.AttrNodeExecutionID},
-	{"dify.conversation.id", difysemconv.AttrConversationID},
-	{"dify.message.id", difysemconv.AttrMessageID},
-	{"dify.user.id", attrs.UserID},
-	{"workspace_name", difysemconv.AttrWorkspaceName},
-	{"app_name", difysemconv.AttrAppName},
-	{"dify.app.name", difysemconv.AttrAppName},
-}
-
-// metadataNames are keys of the JSON object that Provider writes into one attribute.
-var metadataNames = []name{
-	{"tenant_id", difysemconv.AttrTenantID},
-	{"app_id", difysemconv.AttrAppID},
-	{"workflow_id", difysemconv.AttrWorkflowID},
-	{"workflow_run_id", difysemconv.AttrWorkflowRunID},
-	{"conversation_id", difysemconv.AttrConversationID},
-	{"message_id", difysemconv.AttrMessageID},
-	{"user_id", attrs.UserID},
-	{"workspace_name", difysemconv.AttrWorkspaceName},
-	{"app_name", difysemconv.AttrAppName},
-	{"node_id", difysemconv.AttrNodeID},
-	{"node_type", difysemconv.AttrNodeType},
-	{"node_execution_id", difysemconv.AttrNodeExecutionID},
-}
-
-// inherited are the attributes that Provider's spans have from the span above them.
-var inherited = []string{
+// inherited are the attributes that a provider's spans have from the span above them.
+var inherited = [...]string{
 	difysemconv.AttrTenantID, difysemconv.AttrAppID, difysemconv.AttrWorkflowID, difysemconv.AttrWorkflowRunID,
 	difysemconv.AttrConversationID, difysemconv.AttrMessageID, attrs.UserID, difysemconv.AttrWorkspaceName,
 	difysemconv.AttrAppName,
 }
 
-// runIDs are the values of the attributes in inherited.
-type runIDs [9]string
-
+// Positions in inherited.
 const (
-	attrMetadata = "metadata"
-	maxName      = 256 // longer values are no IDs or names
+	atTenant = iota
+	atApp
+	atWorkflow
+	atRun
+	atConversation
+	atMessage
 )
 
+// runIDs are the values of the attributes in inherited.
+type runIDs [len(inherited)]string
+
+// traceIDs are the IDs that all spans of a trace have, as far as they are known: of several runs, what they share.
+type traceIDs struct {
+	ids     runIDs
+	several bool
+}
+
 // RunSpans sets the IDs of spans that emitters other than ENABLE_OTEL send for runs, under the names that all spans
-// have. Provider posts each span alone, the root first, and only the root has the IDs: the spans below it take them
-// from memory. A span that comes before the one above it stays as it is; its session.id leads to the run. It is safe
-// for concurrent use.
+// have. A provider posts each span alone, the root first, and only the root has the IDs: the spans below it take them
+// from memory, by the span above, else by the trace, else by a run, message or node that any emitter reported. A span
+// that comes before all of these stays as it is; its session.id leads to the run. It is safe for concurrent use.
 type RunSpans struct {
-	mu    sync.Mutex
-	known *expiring.Map[attrs.SpanKey, runIDs] // guarded by mu
+	mu     sync.Mutex
+	known  *expiring.Map[attrs.SpanKey, runIDs]      // guarded by mu
+	traces *expiring.Map[pcommon.TraceID, *traceIDs] // guarded by mu
+	things *expiring.Map[string, runIDs]             // guarded by mu, by the ID of a run, message or node execution
+	names  map[string]bool                           // guarded by mu
 }
 
 // NewRunSpans returns a RunSpans that remembers at most limit spans, each for at least ttl if there is room.
 func NewRunSpans(limit int, ttl time.Duration) *RunSpans {
-	return &RunSpans{known: expiring.NewMap[attrs.SpanKey, runIDs](limit, ttl)}
+	return &RunSpans{
+		known:  expiring.NewMap[attrs.SpanKey, runIDs](limit, ttl),
+		traces: expiring.NewMap[pcommon.TraceID, *traceIDs](limit, ttl),
+		things: expiring.NewMap[string, runIDs](limit, ttl),
+		names:  map[string]bool{},
+	}
 }
 
 // Identify sets the IDs and the names of the spans of a scope.
 func (r *RunSpans) Identify(shape emitter.Shape, ss ptrace.ScopeSpans, now time.Time) {
-	if shape == emitter.NoShape || shape == emitter.AgentPlatform {
+	if !shape.TellsRuns() {
 		return
 	}
 	for _, span := range ss.Spans().All() {
-		for _, n := range spanNames {
-			copyName(span.Attributes(), n.ours, attrs.Text(span.Attributes(), n.theirs))
-		}
-		if shape == emitter.Provider {
-			readMetadata(span.Attributes())
-		}
+		attrs.PutAbsent(span.Attributes(), difysemconv.AttrEmitter, shape.String())
+		readNames(shape, span)
 	}
-	if shape == emitter.Provider {
+	if shape.HasMetadata() {
 		r.inherit(ss.Spans(), now)
 	}
 	for _, span := range ss.Spans().All() {
-		nameSpan(shape, span)
-	}
-}
-
-func copyName(attributes pcommon.Map, key, value string) {
-	if value != "" && len(value) <= maxName {
-		attrs.PutAbsent(attributes, key, value)
-	}
-}
-
-func readMetadata(attributes pcommon.Map) {
-	metadata := attrs.Text(attributes, attrMetadata)
-	if metadata == "" {
-		return
-	}
-	found := make(map[string]string, len(metadataNames))
-	gjson.Parse(metadata).ForEach(func(key, value gjson.Result) bool {
-		if value.Type == gjson.String {
-			found[key.Str] = value.Str
-		}
-		return true
-	})
-	for _, n := range metadataNames {
-		copyName(attributes, n.ours, found[n.theirs])
+		r.nameSpan(shape, span)
 	}
 }
 
@@ -134,21 +89,19 @@ func (r *RunSpans) inherit(spans ptrace.SpanSlice, now time.Time) {
 	for range maxDepth {
 		changed := false
 		for _, span := range spans.All() {
-			key := attrs.SpanKey{Trace: span.TraceID(), Span: span.SpanID()}
-			above, ok := r.known.Get(attrs.SpanKey{Trace: span.TraceID(), Span: span.ParentSpanID()}, now)
-			if ok && !span.ParentSpanID().IsEmpty() && canInherit(span.Attributes(), above) {
-				for i, key := range inherited {
-					copyName(span.Attributes(), key, above[i])
-				}
+			if above, ok := r.above(span, now); ok {
+				take(span.Attributes(), above)
 			}
-			ids := idsOf(span.Attributes())
-			if known, ok := r.known.Get(key, now); ids != (runIDs{}) && (!ok || known != ids) {
-				r.known.Set(key, ids, now)
-				changed = true
-			}
+			changed = r.remember(span, now) || changed
 		}
 		if !changed {
-			return
+			break
+		}
+	}
+	for _, span := range spans.All() {
+		if _, ok := r.above(span, now); !ok {
+			r.adopt(span, now)
+			r.remember(span, now)
 		}
 	}
 }
@@ -156,15 +109,98 @@ func (r *RunSpans) inherit(spans ptrace.SpanSlice, now time.Time) {
 // maxDepth bounds the passes over a batch whose spans are in the order from leaves to root.
 const maxDepth = 64
 
+func (r *RunSpans) above(span ptrace.Span, now time.Time) (runIDs, bool) {
+	if span.ParentSpanID().IsEmpty() {
+		return runIDs{}, false
+	}
+	return r.known.Get(attrs.SpanKey{Trace: span.TraceID(), Span: span.ParentSpanID()}, now)
+}
+
+// remember stores the IDs of a span, and reports whether that is new.
+func (r *RunSpans) remember(span ptrace.Span, now time.Time) bool {
+	ids := idsOf(span.Attributes())
+	key := attrs.SpanKey{Trace: span.TraceID(), Span: span.SpanID()}
+	if known, ok := r.known.Get(key, now); ids == (runIDs{}) || ok && known == ids {
+		return false
+	}
+	r.known.Set(key, ids, now)
+	if ids[atTenant] == "" && ids[atApp] == "" {
+		return true
+	}
+	if t, ok := r.traces.Get(span.TraceID(), now); !ok {
+		r.traces.Set(span.TraceID(), &traceIDs{ids: ids}, now)
+	} else {
+		t.add(ids)
+	}
+	if id := cmp.Or(ids[atRun], ids[atMessage]); id != "" {
+		r.things.Set(id, ids, now)
+	}
+	return true
+}
+
+// add completes what the trace has, or removes what differs: a workflow that was called as a tool is a run of its own.
+func (t *traceIDs) add(ids runIDs) {
+	for _, at := range [...]int{atApp, atRun, atMessage} {
+		t.several = t.several || ids[at] != "" && t.ids[at] != "" && ids[at] != t.ids[at]
+	}
+	for i, id := range ids {
+		switch {
+		case t.several && id != t.ids[i]:
+			t.ids[i] = ""
+		case t.ids[i] == "":
+			t.ids[i] = id
+		}
+	}
+}
+
+// adopt sets the IDs of a span whose parent is not known.
+func (r *RunSpans) adopt(span ptrace.Span, now time.Time) {
+	attributes := span.Attributes()
+	if t, ok := r.traces.Get(span.TraceID(), now); ok {
+		take(attributes, t.ids)
+	}
+	for _, key := range [...]string{
+		difysemconv.AttrWorkflowRunID, difysemconv.AttrMessageID, difysemconv.AttrNodeExecutionID, attrSessionID,
+	} {
+		id := attrs.Text(attributes, key)
+		if known, ok := r.things.Get(id, now); ok && id != "" {
+			take(attributes, known)
+			return
+		}
+	}
+}
+
+// Learn remembers the IDs of a span of any emitter by its run and node.
+func (r *RunSpans) Learn(span ptrace.Span, now time.Time) {
+	ids := idsOf(span.Attributes())
+	if ids[atTenant] == "" || ids[atRun] == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range [...]string{ids[atRun], attrs.Text(span.Attributes(), difysemconv.AttrNodeExecutionID)} {
+		if id != "" && len(id) <= maxName {
+			r.things.Set(id, ids, now)
+		}
+	}
+}
+
+// take sets the IDs of a run on a span that belongs to it.
+func take(attributes pcommon.Map, from runIDs) {
+	if !canInherit(attributes, from) {
+		return
+	}
+	for i, key := range inherited {
+		copyName(attributes, key, from[i])
+	}
+}
+
 // canInherit reports whether a span belongs to the same run, as far as it says: a workflow that was called as a tool is
 // a run of its own within the trace.
 func canInherit(attributes pcommon.Map, above runIDs) bool {
-	for i, key := range inherited {
-		switch key {
-		case difysemconv.AttrAppID, difysemconv.AttrWorkflowRunID, difysemconv.AttrMessageID:
-			if own := attrs.Text(attributes, key); own != "" && above[i] != "" && own != above[i] {
-				return false
-			}
+	for _, i := range [...]int{atApp, atRun, atMessage} {
+		if own := attrs.Text(attributes, inherited[i]); own != "" && above[i] != "" && own != above[i] {
+			return false
 		}
 	}
 	return true
@@ -177,45 +213,4 @@ func idsOf(attributes pcommon.Map) (ids runIDs) {
 		}
 	}
 	return ids
-}
-
-// nameSpan gives a span a name of few values: names of emitters contain IDs of runs and titles of nodes.
-func nameSpan(shape emitter.Shape, span ptrace.Span) {
-	attributes := span.Attributes()
-	if attrs.Has(attributes, difysemconv.AttrNodeTitle) {
-		return
-	}
-	nodeType := attrs.Text(attributes, difysemconv.AttrNodeType)
-	switch shape {
-	case emitter.Provider:
-		before, id, ok := strings.Cut(span.Name(), "_")
-		switch {
-		case nodeType != "":
-			retitle(span, nodeType, strings.TrimPrefix(span.Name(), nodeType+"_"))
-		case ok && uuid.Validate(id) == nil:
-			span.SetName(before)
-		case strings.HasSuffix(span.Name(), "]"):
-			name, _, _ := strings.Cut(span.Name(), "[")
-			span.SetName(name)
-		case attrs.Text(attributes, "openinference.span.kind") == "TOOL" && !operations[span.Name()]:
-			retitle(span, "execute_tool", span.Name())
-		}
-	case emitter.ProviderOps:
-		if kind := attrs.Text(attributes, "dify.span.type"); nodeType != "" {
-			retitle(span, nodeType, span.Name())
-		} else if kind != "" && kind != strings.ToLower(span.Name()) {
-			retitle(span, kind, span.Name())
-		}
-	case emitter.NoShape, emitter.Trajectory, emitter.AgentPlatform, emitter.Enterprise: // their names have few values
-	}
-}
-
-func retitle(span ptrace.Span, name, title string) {
-	span.Attributes().PutStr(difysemconv.AttrNodeTitle, title)
-	span.SetName(name)
-}
-
-// operations are the operations of a message that Provider marks as tools. They keep their names.
-var operations = map[string]bool{
-	"moderation": true, "suggested_question": true, "generate_name": true, "execute_tool": true,
 }

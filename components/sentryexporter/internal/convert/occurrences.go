@@ -208,5 +208,6 @@ func (e *exceptions) event(f *failure) *item.Item {
 	runs := f.runs()
 	it.Relations = relationsOf(f.trace, what.what.logged, fault, runs)
 	it.Relations.Traceless = len(runs) == 0
+	it.Relations.Step = stepOf(n, runs)
 	return it
 }

@@ -55,8 +55,20 @@ type Relations struct {
 	Text ID `json:"text"`
 	// Traceless means that the item has no trace, or no run for a span's exception.
 	Traceless bool `json:"traceless,omitempty"`
+	// Step is what failed, as far as an emitter of Dify says it.
+	Step Step `json:"step,omitzero"`
 	// Parent is the ID of the span above those that are known, of an exception of a client span.
 	Parent ID `json:"parent"`
+}
+
+// Step is a part of a workflow run that failed. Several emitters of Dify report it, each in a trace of its own.
+type Step struct {
+	// Run is the ID of the run or the message.
+	Run string `json:"run,omitempty"`
+	// Node is the ID of the node's execution; "" for the failure of the run itself.
+	Node string `json:"node,omitempty"`
+	// Emitter is the emitter; "" for ENABLE_OTEL, which records each exception where it is raised.
+	Emitter string `json:"emitter,omitempty"`
 }
 
 // Quantities returns what the item counts as, by category.

@@ -189,7 +189,7 @@ func assertNoOther(t *testing.T, want, got placed) {
 	t.Helper()
 	for _, key := range []string{
 		difysemconv.AttrWorkflowRunID, difysemconv.AttrAppID, difysemconv.AttrTenantID,
-		difysemconv.AttrWorkflowID, difysemconv.AttrRequestTraceID, difysemconv.AttrRunTraceID,
+		difysemconv.AttrWorkflowID, difysemconv.AttrRequestTraceID, difysemconv.AttrRunTraceID, difysemconv.AttrCounts,
 	} {
 		if attrs.Has(want.Attributes(), key) && attrs.Has(got.Attributes(), key) {
 			assert.Equal(t, attrs.Text(want.Attributes(), key), attrs.Text(got.Attributes(), key))
