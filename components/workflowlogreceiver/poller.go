@@ -270,7 +270,7 @@ func (p *poller) poll(ctx context.Context, conn source.Conn, clock source.Clock)
 
 // messagesDue reports whether to read messages: at each poll, or once a minute if each app has to be read separately.
 func (p *poller) messagesDue(now time.Time) bool {
-	if !p.saver.publishes() || p.schema.Messages != nil {
+	if !p.schema.Reads(source.PartMessages) {
 		return false
 	}
 	return p.schema.MessagesByTime || now.Sub(p.messagesRead) >= unindexedInterval

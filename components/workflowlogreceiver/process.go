@@ -5,6 +5,7 @@ package workflowlogreceiver
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -12,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
@@ -69,16 +71,35 @@ func (p *processor) processRuns(ctx context.Context, b tracker.Batch) error {
 	return nil
 }
 
-// processMessages counts what the models used. A message without an answer for too long will never have one.
-func (p *processor) processMessages(_ context.Context, b tracker.Batch) error {
-	for _, message := range b.Stuck {
-		b.Deleted = append(b.Deleted, message.ID)
+// processMessages delivers messages that ended with an error, and counts all. A message without an answer for too long
+// will never have one, unless it waits for a person.
+func (p *processor) processMessages(ctx context.Context, b tracker.Batch) error {
+	failed := slices.Clone(b.Ended)
+	failed = slices.DeleteFunc(failed, func(m *outcome.Outcome) bool { return m.Status != difysemconv.StatusFailed })
+	rejected, err := p.deliver(ctx, record.Events{Messages: failed})
+	if err != nil {
+		return err
 	}
+	stuck := b.Stuck
 	b.Stuck = nil
+	for _, message := range stuck {
+		if message.Status == difysemconv.StatusPaused {
+			b.Stuck = append(b.Stuck, message)
+		} else {
+			b.Deleted = append(b.Deleted, message.ID)
+		}
+	}
 	state, now := p.saver.state, time.Now()
 	state.Messages.Apply(b)
+	for _, message := range b.Opened {
+		state.Metrics.EnsureMessageSeries(message, now)
+	}
 	for _, message := range b.Ended {
-		state.Metrics.AddUsage(message, now)
+		state.Metrics.AddMessage(message, now)
+	}
+	if p.deliversLogs() && len(failed) > 0 {
+		p.telemetry.WorkflowLogMessages.Add(ctx, int64(len(failed)-rejected), metric.WithAttributeSet(outcomeDelivered))
+		p.telemetry.WorkflowLogMessages.Add(ctx, int64(rejected), metric.WithAttributeSet(outcomeRejected))
 	}
 	return nil
 }

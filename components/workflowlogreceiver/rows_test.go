@@ -5,6 +5,7 @@ package workflowlogreceiver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,7 +203,11 @@ func (d *database) createRole(t *testing.T, role string) {
 // grant gives a role the privileges that the README lists.
 func (d *database) grant(t *testing.T, role string) {
 	t.Helper()
-	for _, table := range append(source.Required, source.Optional, source.OptionalNodes) {
+	tables := slices.Clone(source.Required)
+	for _, optional := range source.OptionalParts {
+		tables = append(tables, optional.Tables...)
+	}
+	for _, table := range tables {
 		columns := " (" + table.Columns + ")"
 		if d.driver == driverMySQL {
 			columns = " (`" + strings.ReplaceAll(table.Columns, ", ", "`, `") + "`)"

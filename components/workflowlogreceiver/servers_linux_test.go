@@ -178,6 +178,10 @@ func (s *postgresServer) load(tb testing.TB, database string, withRows bool) {
 	schema, rows := readDump(tb)
 	_, err = conn.Exec(context.Background(), schema)
 	require.NoError(tb, err)
+	more, err := os.ReadFile(filepath.Join("testdata", "schema_more.sql"))
+	require.NoError(tb, err)
+	_, err = conn.Exec(context.Background(), "SET search_path = public;"+string(more))
+	require.NoError(tb, err)
 	if !withRows {
 		return
 	}

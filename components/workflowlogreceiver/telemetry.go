@@ -36,5 +36,8 @@ func countFromZero(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
 	} {
 		telemetry.WorkflowLogRuns.Add(ctx, 0, metric.WithAttributeSet(outcome))
 	}
+	for _, outcome := range []attribute.Set{outcomeDelivered, outcomeRejected} {
+		telemetry.WorkflowLogMessages.Add(ctx, 0, metric.WithAttributeSet(outcome))
+	}
 	telemetry.WorkflowLogPolls.Add(ctx, 0, metric.WithAttributeSet(resultFailed))
 }

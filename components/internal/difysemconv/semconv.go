@@ -95,6 +95,12 @@ const (
 	// AttrRunInvalidTimes names the columns that have no valid time; their attributes are absent.
 	AttrRunInvalidTimes = "dify.workflow_run.invalid_times"
 
+	AttrMessageStatus     = "dify.message.status"
+	AttrMessageInvokeFrom = "dify.message.invoke_from"
+	AttrMessageError      = "dify.message.error"
+	AttrMessageDuration   = "dify.message.duration"   // seconds
+	AttrMessageCreatedAt  = "dify.message.created_at" // RFC 3339, UTC
+
 	AttrUsageTotalPrice = "dify.usage.total_price"
 	AttrUsageCurrency   = "dify.usage.currency"
 )
@@ -113,6 +119,8 @@ const (
 	EventWorkflowRun     = "dify.workflow.run"
 	EventWorkflowStuck   = "dify.workflow.stuck"
 	EventWorkflowUnknown = "dify.workflow.unknown"
+	EventWorkflowWaiting = "dify.workflow.waiting"
+	EventMessageRun      = "dify.message.run"
 )
 
 // Values of AttrRole. Those from RoleWeb on emit logs only.
@@ -148,15 +156,19 @@ const (
 	MetricServerResponseCount = "http.server.response.count"
 	MetricServerErrorCount    = "http.server.error.count"
 
-	MetricRunDuration = "app.workflow.run.duration"
-	MetricRunSuccess  = "app.workflow.run.success"
-	MetricRunFailure  = "app.workflow.run.failure"
-	MetricRunTotal    = "app.workflow.run.total"
-	MetricTokenUsage  = "app.llm.token.usage" //nolint:gosec // language model tokens
-	MetricCost        = "app.llm.cost"
-	MetricTableSize   = "dify.database.table.size"
-	MetricTableRows   = "dify.database.table.rows"
-	MetricTableAge    = "dify.database.table.oldest_row.age"
+	MetricRunDuration     = "app.workflow.run.duration"
+	MetricRunSuccess      = "app.workflow.run.success"
+	MetricRunFailure      = "app.workflow.run.failure"
+	MetricRunTotal        = "app.workflow.run.total"
+	MetricTokenUsage      = "app.llm.token.usage" //nolint:gosec // language model tokens
+	MetricCost            = "app.llm.cost"
+	MetricMessageTotal    = "app.message.total"
+	MetricMessageSuccess  = "app.message.success"
+	MetricMessageFailure  = "app.message.failure"
+	MetricMessageDuration = "app.message.duration"
+	MetricTableSize       = "dify.database.table.size"
+	MetricTableRows       = "dify.database.table.rows"
+	MetricTableAge        = "dify.database.table.oldest_row.age"
 )
 
 // NoiseParseError is the name by which Dify's own Sentry hook identifies the noise that it drops: the default entry

@@ -163,7 +163,8 @@ func dropMatchedEvents(span ptrace.Span, r *rule, t *tally.Tally) {
 // whatever error text it has.
 func isRunRecord(record plog.LogRecord) bool {
 	switch recordEventName(record) {
-	case difysemconv.EventWorkflowRun, difysemconv.EventWorkflowStuck, difysemconv.EventWorkflowUnknown:
+	case difysemconv.EventWorkflowRun, difysemconv.EventWorkflowStuck, difysemconv.EventWorkflowUnknown,
+		difysemconv.EventWorkflowWaiting, difysemconv.EventMessageRun:
 		return true
 	}
 	return false

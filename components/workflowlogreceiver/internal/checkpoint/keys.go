@@ -10,7 +10,10 @@ import (
 )
 
 // version is the format of the checkpoint that this version writes. It reads this and all older formats.
-const version = 2
+const version = 3
+
+// localVersion is written while a checkpoint has a local time, and nothing that only later formats have.
+const localVersion = 2
 
 // firstVersion is written while a checkpoint has nothing that only later formats have.
 const firstVersion = 1

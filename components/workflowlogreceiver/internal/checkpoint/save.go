@@ -44,7 +44,10 @@ func (s *Store) changes(state *State) (operations []*storage.Operation, encoded 
 	}
 	format, local := firstVersion, (*time.Time)(nil)
 	if !state.Start.Local.Equal(state.Start.UTC) {
-		format, local = version, &state.Start.Local
+		format, local = localVersion, &state.Start.Local
+	}
+	if state.Metrics.HasMessages() {
+		format = version
 	}
 	encoded, err = json.Marshal(header{
 		Version:  format,

@@ -67,9 +67,13 @@ func TestRoundTrip(t *testing.T) {
 			AppID: "b",
 		}, Usage: outcome.Usage{Input: 5, Output: 2, Model: outcome.Model{Name: "gpt", Provider: "openai"}},
 	}, now)
+	before.Metrics.AddMessage(&outcome.Outcome{
+		Run: source.Run{AppID: "b", ElapsedTime: 2}, Message: &source.Message{Status: outcome.MessageError},
+	}, now)
 	saved, err := store.Save(t.Context(), before)
 	require.NoError(t, err)
 	require.True(t, saved)
+	assert.Contains(t, string(stored.Value(headerKey)), `"version":3`)
 
 	store = newStore(stored)
 	after, err := store.Load(t.Context(), limits)
@@ -132,8 +136,8 @@ func TestCheckpointThatCannotBeUsed(t *testing.T) {
 		"empty":      {"", []string{"cannot be read"}},
 		"no version": {"{}", []string{"no valid version"}},
 		"newer version": {
-			with(`"version":1`, `"version":3`),
-			[]string{"has format 3, and this version reads formats up to 2", "newer otelcol-dify"},
+			with(`"version":1`, `"version":4`),
+			[]string{"has format 4, and this version reads formats up to 3", "newer otelcol-dify"},
 		},
 		"unknown field":  {with(`"runs"`, `"walks"`), []string{"cannot be read"}},
 		"a part missing": {with(`"apps":1`, `"apps":2`), []string{"its part app/1 is missing"}},

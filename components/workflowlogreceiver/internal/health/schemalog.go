@@ -4,6 +4,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -16,11 +17,8 @@ type SchemaLog struct{ last string }
 
 // Warn logs what differs from the last call.
 func (l *SchemaLog) Warn(logger *zap.Logger, schema source.Schema) {
-	scans, omitted := schema.Scans(), ""
-	if schema.Messages != nil {
-		omitted = schema.Messages.Error()
-	}
-	warnings := fmt.Sprint(omitted, schema.FailedNodes, scans, schema.Zone)
+	scans := schema.Scans()
+	warnings := fmt.Sprint(scans, schema.Zone, schema.Off)
 	if warnings == l.last {
 		return
 	}
@@ -32,16 +30,27 @@ func (l *SchemaLog) Warn(logger *zap.Logger, schema source.Schema) {
 			zap.Strings("missing", scans), zap.Strings("views", schema.Views),
 		)
 	}
-	if omitted != "" {
-		logger.Warn("The table messages cannot be read: "+
-			"tokens and cost of chat, agent and completion apps are not counted until it can be "+
-			"read", zap.Error(schema.Messages))
-	}
-	if schema.FailedNodes != nil {
-		logger.Warn("Columns of workflow_node_executions cannot be read: the records of failed runs do not name the node "+
-			"that failed until they can be", zap.Error(schema.FailedNodes))
-	}
+	logParts(logger, schema.Off)
 	logZone(logger, schema.Zone)
+}
+
+// logParts logs what is left out. That an old Dify does not have a table yet is no fault.
+func logParts(logger *zap.Logger, off map[source.Part]error) {
+	var absent []string
+	for _, optional := range source.OptionalParts {
+		switch reason := off[optional.Part]; {
+		case reason == nil, optional.Part == source.PartMessageErrors && off[source.PartMessages] != nil:
+		case errors.Is(reason, source.ErrAbsent) && optional.Part != source.PartMessages:
+			absent = append(absent, string(optional.Part))
+		default:
+			logger.Warn("The table "+optional.Tables[0].Table+", or a column of it, cannot be read: "+optional.Effect+
+				" until it can be", zap.String("part", string(optional.Part)), zap.Error(reason))
+		}
+	}
+	if len(absent) > 0 {
+		logger.Info("This Dify does not have all optional tables; what is read from them is left out",
+			zap.Strings("parts", absent))
+	}
 }
 
 // logZone logs what is not usual.

@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	WorkflowLogCheckpointFailures metric.Int64Counter
 	WorkflowLogDeliverRetries     metric.Int64Counter
 	WorkflowLogLateRuns           metric.Int64Counter
+	WorkflowLogMessages           metric.Int64Counter
 	WorkflowLogOpenRuns           metric.Int64Gauge
 	WorkflowLogPolls              metric.Int64Counter
 	WorkflowLogReading            metric.Int64Gauge
@@ -115,6 +116,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_workflow_log_late_runs",
 		metric.WithDescription("Runs that became visible in the database behind runs already read, and were found by a rescan. [Alpha]"),
 		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.WorkflowLogMessages, err = builder.meter.Int64Counter(
+		"otelcol_workflow_log_messages",
+		metric.WithDescription("Messages that ended with an error, by outcome: delivered as a record, or permanently rejected by the pipeline. [Alpha]"),
+		metric.WithUnit("{message}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogOpenRuns, err = builder.meter.Int64Gauge(

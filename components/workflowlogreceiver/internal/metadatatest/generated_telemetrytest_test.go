@@ -27,6 +27,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.WorkflowLogCheckpointFailures.Add(context.Background(), 1)
 	tb.WorkflowLogDeliverRetries.Add(context.Background(), 1)
 	tb.WorkflowLogLateRuns.Add(context.Background(), 1)
+	tb.WorkflowLogMessages.Add(context.Background(), 1)
 	tb.WorkflowLogOpenRuns.Record(context.Background(), 1)
 	tb.WorkflowLogPolls.Add(context.Background(), 1)
 	tb.WorkflowLogReading.Record(context.Background(), 1)
@@ -42,6 +43,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualWorkflowLogLateRuns(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualWorkflowLogMessages(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualWorkflowLogOpenRuns(t, testTel,

@@ -20,6 +20,9 @@ var fatal = map[uint16]bool{
 	4031: true, // the client was idle for too long
 }
 
+// codeAbsent is the error number of a table that does not exist.
+const codeAbsent = 1146
+
 // hints say what to do about an error, by the server's error number.
 var hints = map[uint16]string{
 	1040: "the server has no connections left",
@@ -28,12 +31,12 @@ var hints = map[uint16]string{
 	1049: "check `database`",
 	1054: "the table differs from the one that Dify 1.10.1 and later create: check `database`, and that Dify's " +
 		"migrations have run",
-	1298: "set `time_zone` to an offset such as +08:00, or load the server's time zone tables",
-	1142: "grant SELECT on it to the user in `username`",
-	1143: "grant SELECT on it to the user in `username`",
-	1146: "the table does not exist: check `database`, and that Dify's migrations have run",
-	1969: "the statement ran longer than `statement_timeout`: is an index missing?", // MariaDB
-	3024: "the statement ran longer than `statement_timeout`: is an index missing?", // MySQL
+	1298:       "set `time_zone` to an offset such as +08:00, or load the server's time zone tables",
+	1142:       "grant SELECT on it to the user in `username`",
+	1143:       "grant SELECT on it to the user in `username`",
+	codeAbsent: "the table does not exist: check `database`, and that Dify's migrations have run",
+	1969:       "the statement ran longer than `statement_timeout`: is an index missing?", // MariaDB
+	3024:       "the statement ran longer than `statement_timeout`: is an index missing?", // MySQL
 }
 
 // explain names the step that failed and what to do about it.

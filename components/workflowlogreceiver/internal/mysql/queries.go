@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
+	"strings"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
@@ -31,8 +32,12 @@ var (
 	messageColumns = "t.id, t.created_at, COALESCE(t.app_id, ''), COALESCE(t.model_provider, ''), " +
 		"COALESCE(t.model_id, ''), COALESCE(t.message_tokens, 0), COALESCE(t.answer_tokens, 0), " +
 		"COALESCE(t.total_price, 0), COALESCE(t.currency, ''), COALESCE(t.provider_response_latency, 0), " +
-		"COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, '')"
-	nodeColumns = "workflow_run_id, COALESCE(node_type, ''), COALESCE(app_id, ''), COALESCE(triggered_from, ''), " +
+		"COALESCE(t.status, ''), COALESCE(t.invoke_from, ''), COALESCE(t.workflow_run_id, ''), " +
+		strings.ReplaceAll(createdUnix, "created_at", "t.created_at")
+	messageErrorColumns = ", COALESCE(t.conversation_id, ''), COALESCE(t.from_end_user_id, ''), " +
+		"COALESCE(t.from_account_id, ''), COALESCE(LEFT(t.`error`, " + maxError + "), '')"
+	noMessageErrors = ", '', '', '', ''"
+	nodeColumns     = "workflow_run_id, COALESCE(node_type, ''), COALESCE(app_id, ''), COALESCE(triggered_from, ''), " +
 		"IF(LENGTH(execution_metadata) <= " + maxMetadata + ", execution_metadata, '')"
 	failedColumns = "workflow_run_id, id, COALESCE(node_id, ''), COALESCE(node_type, ''), " +
 		"COALESCE(title, ''), COALESCE(app_id, ''), COALESCE(triggered_from, ''), " +
@@ -54,7 +59,7 @@ var (
 	sqlRunKeys   = "SELECT t.id, t.created_at FROM workflow_runs t " +
 		"WHERE " + afterPosition + " AND " + upToPosition + inOrder
 	sqlExisting = "SELECT id FROM workflow_runs WHERE id IN "
-	sqlMessages = "SELECT " + messageColumns + " FROM messages t WHERE t.id IN "
+	sqlMessages = " FROM messages t WHERE t.id IN "
 	sqlAppLogs  = "SELECT id, created_at, workflow_run_id, COALESCE(created_from, '') " +
 		"FROM workflow_app_logs WHERE workflow_run_id IN "
 	onePath = "(tenant_id = ? AND app_id = ? AND workflow_id = ? " +
@@ -89,7 +94,7 @@ func (c tables) MessagesAfter(ctx context.Context, after source.Position, limit 
 		ctx,
 		c.session,
 		"read messages",
-		"SELECT "+messageColumns+from+afterPosition+inOrder,
+		c.messageColumns()+from+afterPosition+inOrder,
 		scanMessage,
 		append(args, at, at, after.ID, limit)...)
 }
@@ -102,8 +107,16 @@ func (c tables) messages(createdAt string) (string, []any) {
 	return " FROM messages t WHERE ", nil
 }
 
+// messageColumns returns the beginning of a statement that reads messages.
+func (c tables) messageColumns() string {
+	if !c.schema.Reads(source.PartMessageErrors) {
+		return "SELECT " + messageColumns + noMessageErrors
+	}
+	return "SELECT " + messageColumns + messageErrorColumns
+}
+
 func (c tables) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
-	return queryIDs(ctx, c.session, "read messages by id", sqlMessages, scanMessage, ids)
+	return queryIDs(ctx, c.session, "read messages by id", c.messageColumns()+sqlMessages, scanMessage, ids)
 }
 
 func (c tables) Keys(

@@ -24,7 +24,7 @@ func (c related) Details(ctx context.Context, runs []*source.Run) (details sourc
 	if details.Nodes, err = nodes(ctx, c, runs, nodeColumns, saysTokens, scanNode); err != nil {
 		return source.Details{}, err
 	}
-	if c.schema.FailedNodes == nil {
+	if c.schema.Reads(source.PartFailedNodes) {
 		details.Failed, err = nodes(ctx, c, source.FailedRuns(runs), failedColumns, isFailed, scanFailedNode)
 	}
 	return details, err

@@ -62,10 +62,14 @@ func scanRun(rows *sql.Rows) (source.Run, error) {
 
 func scanMessage(rows *sql.Rows) (source.Message, error) {
 	var m source.Message
+	var created sql.NullFloat64 // as in scanWholeAppLog
 	err := rows.Scan(
 		&m.ID, &m.CreatedAt, &m.AppID, &m.Provider, &m.Model, &m.InputTokens, &m.Output, &m.Price, &m.Currency, &m.Latency,
-		&m.Status, &m.InvokeFrom, &m.WorkflowRunID,
+		&m.Status, &m.InvokeFrom, &m.WorkflowRunID, &created, &m.ConversationID, &m.EndUserID, &m.AccountID, &m.Error,
 	)
+	if created.Valid {
+		m.CreatedUTC = time.Unix(int64(created.Float64), 0).UTC()
+	}
 	return m, err
 }
 

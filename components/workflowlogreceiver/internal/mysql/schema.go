@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -40,11 +41,7 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if len(faults) > 0 {
 		return source.Schema{}, errors.New(strings.Join(faults, "; "))
 	}
-	messages, err := c.probe(ctx, source.Optional)
-	if err != nil {
-		return source.Schema{}, err
-	}
-	failedNodes, err := c.probe(ctx, source.OptionalNodes)
+	off, err := source.ProbeParts(func(table source.TableColumns) (error, error) { return c.probe(ctx, table) })
 	if err != nil {
 		return source.Schema{}, err
 	}
@@ -67,7 +64,7 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
-	c.schema = source.NewSchema(indexes, messages, failedNodes)
+	c.schema = source.NewSchema(indexes, off)
 	c.schema.Views = views
 	c.schema.Zone = source.Zone{Name: zones[0], Used: true, Known: true}
 	return c.schema, nil
@@ -80,6 +77,9 @@ func (c *session) probe(ctx context.Context, table source.TableColumns) (fault, 
 	)
 	var myErr *mysql.MySQLError
 	if errors.As(err, &myErr) && hints[myErr.Number] != "" {
+		if myErr.Number == codeAbsent {
+			err = fmt.Errorf("%w: %w", source.ErrAbsent, err)
+		}
 		return err, nil
 	}
 	return nil, err

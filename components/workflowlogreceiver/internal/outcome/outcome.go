@@ -20,6 +20,7 @@ type Outcome struct {
 	App       source.App
 	Workspace string
 	Usage     Usage
+	Message   *source.Message // nil for a run
 }
 
 // FromRuns returns the outcomes of runs, without the values of other tables.

@@ -17,6 +17,7 @@ const (
 	codeDenied  = "42501"
 	codeTimeout = "57014"
 	codeIdle    = "57P05"
+	codeAbsent  = "42P01"
 )
 
 // hints say what to do about an error, by SQLSTATE.
@@ -28,7 +29,7 @@ var hints = map[string]string{
 	"42703": "the table differs from the one that Dify 1.0 and later create: check `database`, and that Dify's " +
 		"migrations have run",
 	"22023": "check `time_zone`",
-	"42P01": "the table does not exist: check `database`, that Dify's migrations have run, and that the role's " +
+	codeAbsent: "the table does not exist: check `database`, that Dify's migrations have run, and that the role's " +
 		"search_path has the schema of the tables; otherwise set `schema`",
 	"53300":     "the server has no connections left",
 	codeTimeout: "the statement ran longer than `statement_timeout`: is an index missing?",

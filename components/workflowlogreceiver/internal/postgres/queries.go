@@ -5,6 +5,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -19,7 +20,8 @@ var (
 	created_by, left(error, ` + maxError + `), elapsed_time, total_tokens, total_steps, exceptions_count, finished_at`
 	messageColumns = `m.id, m.created_at, m.app_id, m.model_provider, m.model_id, m.message_tokens, m.answer_tokens,
 	m.total_price::float8, m.currency, m.provider_response_latency, m.status, m.invoke_from, m.workflow_run_id`
-	nodeColumns = `n.workflow_run_id, n.node_type, n.app_id, n.triggered_from,
+	messageErrorColumns = `, m.conversation_id, m.from_end_user_id, m.from_account_id, left(m.error, ` + maxError + `)`
+	nodeColumns         = `n.workflow_run_id, n.node_type, n.app_id, n.triggered_from,
 	CASE WHEN octet_length(n.execution_metadata) <= ` + maxMetadata + ` THEN n.execution_metadata ELSE '' END`
 	failedColumns = `n.workflow_run_id, n.id, n.node_id, n.node_type, n.title, n.app_id, n.triggered_from,
 	left(n.error, ` + maxError + `), n.index::int8`
@@ -37,19 +39,20 @@ var (
 	sqlRuns     = `SELECT ` + runColumns + ` FROM workflow_runs WHERE id = ANY($1::uuid[])`
 	sqlExisting = `SELECT id FROM workflow_runs WHERE id = ANY($1::uuid[])`
 
-	sqlMessagesAfter = `SELECT ` + messageColumns + ` FROM messages m
+	// The columns of messages stand before these.
+	sqlMessagesAfter = ` FROM messages m
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
 	sqlMessageKeys = `SELECT m.id, m.created_at FROM messages m
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) AND (m.created_at, m.id) <= ($3::timestamp, $4::uuid)
 	ORDER BY m.created_at, m.id LIMIT $5::int8`
-	sqlMessages = `SELECT ` + messageColumns + ` FROM messages m WHERE m.id = ANY($1::uuid[])`
+	sqlMessages = ` FROM messages m WHERE m.id = ANY($1::uuid[])`
 
 	// Before Dify 1.12.0 messages are indexed by time only within an app.
-	byApp = `FROM apps a CROSS JOIN LATERAL (SELECT ` + source.Optional.Columns + `
+	byApp = `FROM apps a CROSS JOIN LATERAL (SELECT ` + source.ColumnsOf(source.PartMessages) + `%s
 	FROM messages WHERE app_id = a.id AND created_at >= $1::timestamp) m`
-	sqlMessagesAfterByApp = `SELECT ` + messageColumns + ` ` + byApp + `
+	sqlMessagesAfterByApp = ` ` + byApp + `
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) ORDER BY m.created_at, m.id LIMIT $3::int8`
-	sqlMessageKeysByApp = `SELECT m.id, m.created_at ` + byApp + `
+	sqlMessageKeysByApp = `SELECT m.id, m.created_at ` + fmt.Sprintf(byApp, "") + `
 	WHERE (m.created_at, m.id) > ($1::timestamp, $2::uuid) AND (m.created_at, m.id) <= ($3::timestamp, $4::uuid)
 	ORDER BY m.created_at, m.id LIMIT $5::int8`
 
@@ -90,15 +93,30 @@ func (c tables) Runs(ctx context.Context, ids []string) ([]source.Run, error) {
 
 func (c tables) MessagesAfter(ctx context.Context, after source.Position, limit int) ([]source.Message, error) {
 	createdAt, id := place(after)
-	sql := sqlMessagesAfter
+	columns, more := c.messageColumns()
+	sql := columns + sqlMessagesAfter
 	if !c.schema.MessagesByTime && c.schema.MessagesByApp {
-		sql = sqlMessagesAfterByApp
+		sql = columns + fmt.Sprintf(sqlMessagesAfterByApp, more)
 	}
 	return atMost(ctx, c.session, limit, "read messages", sql, c.interner.readMessage, createdAt, id, strconv.Itoa(limit))
 }
 
 func (c tables) Messages(ctx context.Context, ids []string) ([]source.Message, error) {
-	return atMost(ctx, c.session, len(ids), "read messages by id", sqlMessages, c.interner.readMessage, array(ids))
+	columns, _ := c.messageColumns()
+	return atMost(ctx, c.session, len(ids), "read messages by id", columns+sqlMessages, c.interner.readMessage, array(ids))
+}
+
+// messageColumns returns the beginning of a statement that reads messages, and the names of the columns that the role
+// may read beyond those of PartMessages.
+func (c tables) messageColumns() (columns, more string) {
+	columns = "SELECT " + messageColumns + ", m.created_at"
+	if c.schema.Zone.Used {
+		columns += "::timestamptz AT TIME ZONE 'UTC'"
+	}
+	if !c.schema.Reads(source.PartMessageErrors) {
+		return columns, ""
+	}
+	return columns + messageErrorColumns, ", " + source.ColumnsOf(source.PartMessageErrors)
 }
 
 func (c tables) Keys(

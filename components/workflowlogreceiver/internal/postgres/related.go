@@ -26,7 +26,7 @@ func (c related) details(runs []*source.Run, into *source.Details) []statement {
 		collect(len(runs), "read workflow_app_logs", sqlAppLogs, c.interner.readAppLog, &into.AppLogs, list),
 		nodes(c, runs, sqlNodes, sqlNodesByPath, c.interner.readNode, &into.Nodes),
 	}
-	if failed := source.FailedRuns(runs); len(failed) > 0 && c.schema.FailedNodes == nil {
+	if failed := source.FailedRuns(runs); len(failed) > 0 && c.schema.Reads(source.PartFailedNodes) {
 		statements = append(
 			statements, nodes(c, failed, sqlFailedNodes, sqlFailedByPath, c.interner.readFailedNode, &into.Failed),
 		)

@@ -131,7 +131,7 @@ func (in interner) readRun(values [][]byte) source.Run {
 }
 
 func (in interner) readMessage(values [][]byte) source.Message {
-	return source.Message{
+	m := source.Message{
 		Key:           readKey(values),
 		AppID:         in.id(values[2]),
 		Provider:      in.text(values[3]),
@@ -144,7 +144,13 @@ func (in interner) readMessage(values [][]byte) source.Message {
 		Status:        in.text(values[10]),
 		InvokeFrom:    in.text(values[11]),
 		WorkflowRunID: uuidText(values[12]),
+		CreatedUTC:    timestamp(values[13]),
 	}
+	if len(values) > 14 {
+		m.ConversationID, m.EndUserID, m.AccountID = uuidText(values[14]), uuidText(values[15]), uuidText(values[16])
+		m.Error = string(values[17])
+	}
+	return m
 }
 
 func (in interner) readAppLog(values [][]byte) source.AppLog {

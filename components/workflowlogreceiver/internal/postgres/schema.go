@@ -6,6 +6,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -43,11 +44,7 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if faults != nil {
 		return source.Schema{}, oneLine{faults}
 	}
-	messages, err := c.probe(ctx, source.Optional)
-	if err != nil {
-		return source.Schema{}, err
-	}
-	failedNodes, err := c.probe(ctx, source.OptionalNodes)
+	off, err := source.ProbeParts(func(table source.TableColumns) (error, error) { return c.probe(ctx, table) })
 	if err != nil {
 		return source.Schema{}, err
 	}
@@ -63,7 +60,7 @@ func (c *session) Inspect(ctx context.Context) (source.Schema, error) {
 	if err != nil {
 		return source.Schema{}, err
 	}
-	c.schema = source.NewSchema(indexes, messages, failedNodes)
+	c.schema = source.NewSchema(indexes, off)
 	c.schema.Views = views
 	c.schema.Zone, err = c.findZone(ctx)
 	return c.schema, err
@@ -75,6 +72,9 @@ func (c *session) probe(ctx context.Context, table source.TableColumns) (fault, 
 	var pgErr *pgconn.PgError
 	if errors.As(fault, &pgErr) && hints[pgErr.Code] == "" {
 		return nil, fault
+	}
+	if pgErr != nil && pgErr.Code == codeAbsent {
+		fault = fmt.Errorf("%w: %w", source.ErrAbsent, fault)
 	}
 	return fault, err
 }

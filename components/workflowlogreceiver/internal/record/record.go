@@ -42,10 +42,11 @@ func NewResource(address string) pcommon.Resource {
 // Events are the outcomes to build records of.
 type Events struct {
 	Ended, Stuck, Unknown []*outcome.Outcome
+	Messages              []*outcome.Outcome // that ended with an error
 }
 
 // Len returns the number of records.
-func (e Events) Len() int { return len(e.Ended) + len(e.Stuck) + len(e.Unknown) }
+func (e Events) Len() int { return len(e.Ended) + len(e.Stuck) + len(e.Unknown) + len(e.Messages) }
 
 // Builder builds log records.
 type Builder struct {
@@ -93,6 +94,8 @@ func (r *Builder) Build(t Events, observed, arrival time.Time) plog.Logs {
 	}
 	for _, record := range records.All() {
 		offerArrival(record, arrival)
+	for _, message := range t.Messages {
+		buildMessage(records.AppendEmpty(), message, observed)
 	}
 	return logs
 }

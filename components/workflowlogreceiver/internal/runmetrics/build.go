@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
 )
 
 const (
@@ -39,9 +40,14 @@ type builder struct {
 	zeroFor time.Duration
 	pending bool // a series was emitted with less than its value
 
+	ofRuns, ofMessages counts
+	tokens, cost       pmetric.NumberDataPointSlice
+}
+
+// counts are the metrics of the outcomes of runs, or of messages.
+type counts struct {
 	durations              pmetric.HistogramDataPointSlice
 	total, success, failed pmetric.NumberDataPointSlice
-	tokens, cost           pmetric.NumberDataPointSlice
 }
 
 func (b *builder) build(m *Metrics, resource pcommon.Resource, scope pcommon.InstrumentationScope) pmetric.Metrics {
@@ -52,7 +58,7 @@ func (b *builder) build(m *Metrics, resource pcommon.Resource, scope pcommon.Ins
 	scope.CopyTo(sm.Scope())
 	b.describe(sm.Metrics())
 	for _, a := range m.stored {
-		b.runs(a)
+		b.outcomes(a)
 		b.usage(a)
 	}
 	sm.Metrics().RemoveIf(func(metric pmetric.Metric) bool {
@@ -63,19 +69,32 @@ func (b *builder) build(m *Metrics, resource pcommon.Resource, scope pcommon.Ins
 }
 
 func (b *builder) describe(metrics pmetric.MetricSlice) {
-	durations := metrics.AppendEmpty()
-	durations.SetName(difysemconv.MetricRunDuration)
-	durations.SetDescription("Duration of workflow runs, from start or resumption to end.")
-	durations.SetUnit("s")
-	histogram := durations.SetEmptyHistogram()
-	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	b.durations = histogram.DataPoints()
-
-	b.total = newSum(metrics, difysemconv.MetricRunTotal, "Workflow runs that have ended.", "{run}")
-	b.success = newSum(
-		metrics, difysemconv.MetricRunSuccess, "Workflow runs that succeeded, at least partially.", "{run}",
-	)
-	b.failed = newSum(metrics, difysemconv.MetricRunFailure, "Workflow runs that failed.", "{run}")
+	b.ofRuns = counts{
+		durations: newHistogram(
+			metrics, difysemconv.MetricRunDuration, "Duration of workflow runs, from start or resumption to end.",
+		),
+		total: newSum(metrics, difysemconv.MetricRunTotal, "Workflow runs that have ended.", "{run}"),
+		success: newSum(
+			metrics, difysemconv.MetricRunSuccess, "Workflow runs that succeeded, at least partially.", "{run}",
+		),
+		failed: newSum(metrics, difysemconv.MetricRunFailure, "Workflow runs that failed.", "{run}"),
+	}
+	b.ofMessages = counts{
+		durations: newHistogram(
+			metrics, difysemconv.MetricMessageDuration, "Duration of the replies of chat, agent and completion apps.",
+		),
+		total: newSum(
+			metrics, difysemconv.MetricMessageTotal, "Replies of chat, agent and completion apps that have ended.", "{message}",
+		),
+		success: newSum(
+			metrics, difysemconv.MetricMessageSuccess, "Replies of chat, agent and completion apps without an error.",
+			"{message}",
+		),
+		failed: newSum(
+			metrics, difysemconv.MetricMessageFailure, "Replies of chat, agent and completion apps that ended with an error.",
+			"{message}",
+		),
+	}
 	b.tokens = newSum(
 		metrics, difysemconv.MetricTokenUsage, "Tokens that language models used in workflow runs and in chats.",
 		"{token}",
@@ -84,6 +103,16 @@ func (b *builder) describe(metrics pmetric.MetricSlice) {
 		metrics, difysemconv.MetricCost, "Price of the tokens that language models used in workflow runs and in chats.",
 		"{currency}",
 	)
+}
+
+func newHistogram(metrics pmetric.MetricSlice, name, description string) pmetric.HistogramDataPointSlice {
+	metric := metrics.AppendEmpty()
+	metric.SetName(name)
+	metric.SetDescription(description)
+	metric.SetUnit("s")
+	histogram := metric.SetEmptyHistogram()
+	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	return histogram.DataPoints()
 }
 
 func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric.NumberDataPointSlice {
@@ -97,29 +126,33 @@ func newSum(metrics pmetric.MetricSlice, name, description, unit string) pmetric
 	return s.DataPoints()
 }
 
-func (b *builder) runs(a *appMetrics) {
+func (b *builder) outcomes(a *appMetrics) {
 	for labels, d := range a.runs {
-		if b.withholds(d.start, d.count > 0) {
-			d = newDuration(d.start)
-		}
-		all, succeeded, failed := true, isSuccess(labels.Status), labels.Status == difysemconv.StatusFailed
-		if a.labels.Overflow { // its status "" counts all runs
-			all = labels.Status == ""
-		}
-		put := func(attrs pcommon.Map) {
-			a.labels.put(attrs)
-			labels.put(attrs, a.labels.Overflow)
-		}
-		if all {
-			d.point(b.durations.AppendEmpty(), put)
-			d.countPoint(b.total.AppendEmpty(), put)
-		}
-		if succeeded {
-			d.countPoint(b.success.AppendEmpty(), put)
-		}
-		if failed {
-			d.countPoint(b.failed.AppendEmpty(), put)
-		}
+		b.add(&b.ofRuns, a, d, labels.Status, func(attrs pcommon.Map) { labels.put(attrs, a.labels.Overflow) })
+	}
+	for labels, d := range a.msgs {
+		b.add(&b.ofMessages, a, d, labels.Status, func(attrs pcommon.Map) { labels.put(attrs, a.labels.Overflow) })
+	}
+}
+
+// add adds the points of one series.
+func (b *builder) add(to *counts, a *appMetrics, d *duration, status string, put func(pcommon.Map)) {
+	if b.withholds(d.start, d.count > 0) {
+		d = newDuration(d.start)
+	}
+	labels := func(attrs pcommon.Map) {
+		a.labels.put(attrs)
+		put(attrs)
+	}
+	if !a.labels.Overflow || status == "" { // the overflow's status "" counts all
+		d.point(to.durations.AppendEmpty(), labels)
+		d.countPoint(to.total.AppendEmpty(), labels)
+	}
+	if isSuccess(status) {
+		d.countPoint(to.success.AppendEmpty(), labels)
+	}
+	if status == difysemconv.StatusFailed || status == outcome.MessageError {
+		d.countPoint(to.failed.AppendEmpty(), labels)
 	}
 }
 
@@ -149,7 +182,8 @@ func (b *builder) withholds(start time.Time, counted bool) bool {
 }
 
 func isSuccess(status string) bool {
-	return status == difysemconv.StatusSucceeded || status == difysemconv.StatusPartialSucceeded
+	return status == difysemconv.StatusSucceeded || status == difysemconv.StatusPartialSucceeded ||
+		status == outcome.MessageNormal
 }
 
 func (b *builder) usagePoint(

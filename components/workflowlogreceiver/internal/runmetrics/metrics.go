@@ -93,6 +93,7 @@ type appMetrics struct {
 	labels  AppLabels
 	models  map[modelLabels]bool
 	runs    map[runLabels]*duration
+	msgs    map[messageLabels]*duration
 	tokens  map[tokenLabels]*sum[int64]
 	cost    map[costLabels]*sum[float64]
 	changed bool // since it was saved
@@ -120,6 +121,7 @@ func (m *Metrics) add(labels AppLabels) *appMetrics {
 		labels: labels,
 		models: map[modelLabels]bool{},
 		runs:   map[runLabels]*duration{},
+		msgs:   map[messageLabels]*duration{},
 		tokens: map[tokenLabels]*sum[int64]{},
 		cost:   map[costLabels]*sum[float64]{},
 	}
@@ -222,10 +224,14 @@ func (a *appMetrics) model(model outcome.Model) modelLabels {
 }
 
 func (a *appMetrics) run(labels runLabels, now time.Time) *duration {
-	d, ok := a.runs[labels]
+	return durationOf(a, a.runs, labels, now)
+}
+
+func durationOf[L comparable](a *appMetrics, all map[L]*duration, labels L, now time.Time) *duration {
+	d, ok := all[labels]
 	if !ok {
 		d = newDuration(startOf(now))
-		a.runs[labels] = d
+		all[labels] = d
 		a.changed = true
 	}
 	return d

@@ -5,6 +5,7 @@ package runmetrics
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
@@ -14,13 +15,23 @@ import (
 // disk.
 type App struct {
 	AppLabels
-	Runs   []runsEntry                        `json:"runs,omitempty"`
-	Tokens []seriesEntry[tokenLabels, int64]  `json:"tokens,omitempty"`
-	Cost   []seriesEntry[costLabels, float64] `json:"cost,omitempty"`
+	Runs     []runsEntry                        `json:"runs,omitempty"`
+	Messages []messagesEntry                    `json:"messages,omitempty"` // since format 3 of the checkpoint
+	Tokens   []seriesEntry[tokenLabels, int64]  `json:"tokens,omitempty"`
+	Cost     []seriesEntry[costLabels, float64] `json:"cost,omitempty"`
 }
 
 type runsEntry struct {
 	runLabels
+	durationEntry
+}
+
+type messagesEntry struct {
+	messageLabels
+	durationEntry
+}
+
+type durationEntry struct {
 	Start   time.Time `json:"start"`
 	Count   uint64    `json:"count,omitempty"`
 	Sum     float64   `json:"sum,omitempty"`
@@ -36,13 +47,37 @@ type seriesEntry[L comparable, N int64 | float64] struct {
 func (a *appMetrics) snapshot() App {
 	e := App{AppLabels: a.labels, Tokens: seriesEntries(a.tokens), Cost: seriesEntries(a.cost)}
 	for labels, d := range a.runs {
-		run := runsEntry{runLabels: labels, Start: d.start, Count: d.count, Sum: d.sum}
-		if d.count > 0 {
-			run.Buckets = d.buckets
-		}
-		e.Runs = append(e.Runs, run)
+		e.Runs = append(e.Runs, runsEntry{labels, d.entry()})
+	}
+	for labels, d := range a.msgs {
+		e.Messages = append(e.Messages, messagesEntry{labels, d.entry()})
 	}
 	return e
+}
+
+func (d *duration) entry() durationEntry {
+	e := durationEntry{Start: d.start, Count: d.count, Sum: d.sum}
+	if d.count > 0 {
+		e.Buckets = d.buckets
+	}
+	return e
+}
+
+func (e *durationEntry) duration() (*duration, error) {
+	d := newDuration(e.Start)
+	d.count, d.sum = e.Count, e.Sum
+	if e.Count > 0 {
+		if len(e.Buckets) != len(d.buckets) {
+			return nil, fmt.Errorf("a histogram has %d buckets instead of %d", len(e.Buckets), len(d.buckets))
+		}
+		copy(d.buckets, e.Buckets)
+	}
+	return d, nil
+}
+
+// HasMessages reports whether any app has counted messages.
+func (m *Metrics) HasMessages() bool {
+	return slices.ContainsFunc(m.stored, func(a *appMetrics) bool { return len(a.msgs) > 0 })
 }
 
 // Len returns the number of apps, which are stored under the numbers from 0.
@@ -78,15 +113,18 @@ func seriesEntries[L comparable, N int64 | float64](series map[L]*sum[N]) []seri
 func (m *Metrics) Restore(e App) error {
 	a := m.add(e.AppLabels)
 	for _, run := range e.Runs {
-		d := newDuration(run.Start)
-		d.count, d.sum = run.Count, run.Sum
-		if run.Count > 0 {
-			if len(run.Buckets) != len(d.buckets) {
-				return fmt.Errorf("a histogram has %d buckets instead of %d", len(run.Buckets), len(d.buckets))
-			}
-			copy(d.buckets, run.Buckets)
+		d, err := run.duration()
+		if err != nil {
+			return err
 		}
 		a.runs[run.runLabels] = d
+	}
+	for _, message := range e.Messages {
+		d, err := message.duration()
+		if err != nil {
+			return err
+		}
+		a.msgs[message.messageLabels] = d
 	}
 	for _, s := range e.Tokens {
 		a.tokens[s.Labels] = &sum[int64]{start: s.Start, value: s.Value}

@@ -32,7 +32,7 @@ func (s *Schema) IndexedByTime() []Table {
 	if s.RunsByTime {
 		tables = append(tables, Runs)
 	}
-	if s.MessagesByTime && s.Messages == nil {
+	if s.MessagesByTime && s.Reads(PartMessages) {
 		tables = append(tables, Messages)
 	}
 	return tables

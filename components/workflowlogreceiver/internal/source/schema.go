@@ -16,10 +16,8 @@ type Schema struct {
 	NodesByRun     NodeIndex // by run ID alone since 1.12.0
 	MessagesByTime bool      // messages (created_at, id): since 1.12.0
 	MessagesByApp  bool      // messages (app_id, created_at)
-	// Messages is the reason why messages cannot be read, or nil. The receiver works without them.
-	Messages error
-	// FailedNodes is the same for the columns that name the node that failed.
-	FailedNodes error
+	// Off are the parts that cannot be read, and why.
+	Off map[Part]error
 	// Views are those of the tables that are views.
 	Views []string
 	Zone  Zone
@@ -54,14 +52,6 @@ var (
 		{"apps", "id, tenant_id, name, mode"},
 		{"tenants", "id, name"},
 	}
-	Optional = TableColumns{
-		"messages",
-		"id, created_at, app_id, model_provider, model_id, message_tokens, answer_tokens, " +
-			"total_price, currency, provider_response_latency, status, invoke_from, workflow_run_id",
-	}
-	OptionalNodes = TableColumns{
-		"workflow_node_executions", "workflow_run_id, id, node_id, node_type, title, status, error, index",
-	}
 )
 
 // TableColumns are the columns that are read from a table, as written in SQL.
@@ -77,32 +67,28 @@ type Index struct {
 	Columns string // joined by commas
 }
 
-// Names returns the names of all tables that are read.
+// Names returns the names of the tables that are followed, and of those that belong to their rows.
 func Names() []string {
 	names := make([]string, 0, len(Required)+1)
-	for _, table := range append(slices.Clone(Required), Optional) {
+	for _, table := range Required {
 		names = append(names, table.Table)
 	}
-	return names
+	return append(names, string(Messages))
 }
 
-// NewSchema derives the schema from the indexes.
-func NewSchema(indexes []Index, messages, failedNodes error) Schema {
+// NewSchema derives the schema from the indexes, and from the parts that cannot be read.
+func NewSchema(indexes []Index, off map[Part]error) Schema {
 	has := func(table, columns string) bool {
-		for _, index := range indexes {
-			if index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+",")) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(indexes, func(index Index) bool {
+			return index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+","))
+		})
 	}
 	s := Schema{
 		RunsByTime:     has("workflow_runs", "created_at,id"),
 		AppLogsByRun:   has("workflow_app_logs", "workflow_run_id"),
 		MessagesByTime: has("messages", "created_at,id"),
 		MessagesByApp:  has("messages", "app_id,created_at"),
-		Messages:       messages,
-		FailedNodes:    failedNodes,
+		Off:            off,
 	}
 	switch {
 	case has("workflow_node_executions", "workflow_run_id"):
@@ -113,8 +99,11 @@ func NewSchema(indexes []Index, messages, failedNodes error) Schema {
 	return s
 }
 
+// Reads reports whether a part can be read.
+func (s *Schema) Reads(part Part) bool { return s.Off[part] == nil }
+
 // Scans describes the reads that have no index and therefore scan a table.
-func (s Schema) Scans() []string {
+func (s *Schema) Scans() []string {
 	var scans []string
 	for _, missing := range []struct {
 		is                     bool
@@ -123,7 +112,7 @@ func (s Schema) Scans() []string {
 		{!s.RunsByTime, "workflow_runs", "created_at, id", "1.11.3"},
 		{!s.AppLogsByRun, "workflow_app_logs", "workflow_run_id", "1.8.1"},
 		{s.NodesByRun == NoNodeIndex, "workflow_node_executions", "workflow_run_id", "1.12.0"},
-		{s.Messages == nil && !s.MessagesByTime && !s.MessagesByApp, "messages", "created_at, id", "1.12.0"},
+		{s.Reads(PartMessages) && !s.MessagesByTime && !s.MessagesByApp, "messages", "created_at, id", "1.12.0"},
 	} {
 		if missing.is {
 			scans = append(

@@ -52,7 +52,12 @@ type Message struct {
 	InputTokens, Output int64
 	Price               float64
 	Currency            string
-	Latency             float64 // seconds; 0 while there is no answer
+	Latency             float64   // seconds; 0 while there is no answer
+	CreatedUTC          time.Time // CreatedAt, converted by the database
+
+	// What follows is empty if PartMessageErrors is off.
+	ConversationID, EndUserID, AccountID string
+	Error                                string // truncated to MaxErrorLength
 }
 
 // AppLog is a row of workflow_app_logs.
