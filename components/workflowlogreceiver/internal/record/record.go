@@ -92,10 +92,11 @@ func (r *Builder) Build(t Events, observed, arrival time.Time) plog.Logs {
 			SetStr(fmt.Sprintf("Workflow run%s is not in the database, %s after its app log", ofApp(run), r.OutcomeWait))
 		fillRecord(record, difysemconv.EventWorkflowUnknown, run.AppLog.ID, run, observed)
 	}
-	for _, record := range records.All() {
-		offerArrival(record, arrival)
 	for _, message := range t.Messages {
 		buildMessage(records.AppendEmpty(), message, observed)
+	}
+	for _, record := range records.All() {
+		offerArrival(record, arrival)
 	}
 	return logs
 }
