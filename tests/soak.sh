@@ -18,7 +18,7 @@ suites=(
   "opensearch   ./opensearchbulk/..."
   "sentry       ./sentry"
   "scale        ./scale ./kubernetes"
-  "difyfilter   ./difyfilter"
+  "difyfilter   ./difyfilter ./doctor"
   "alerting     ./alerting ./render"
   "compose      ./compose ./image ./difyenv"
   "upgrade      ./upgrade ./ocb"

@@ -37,10 +37,10 @@ func health(args []string, out io.Writer) error {
 	if endpoint == "" {
 		endpoint = defaultEndpoint
 	}
-	return check(endpoint)
+	return ready(endpoint)
 }
 
-func check(endpoint string) error {
+func ready(endpoint string) error {
 	host, port, err := net.SplitHostPort(endpoint)
 	if err != nil {
 		return fmt.Errorf("OTELCOL_HEALTH_ENDPOINT: %w", err)

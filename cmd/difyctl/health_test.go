@@ -20,11 +20,11 @@ func TestCheck(t *testing.T) {
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 
-	require.NoError(t, check(addr))
-	require.NoError(t, check("0.0.0.0:"+port), "the address it listens on is not one to call")
+	require.NoError(t, ready(addr))
+	require.NoError(t, ready("0.0.0.0:"+port), "the address it listens on is not one to call")
 	status = http.StatusServiceUnavailable
-	require.ErrorContains(t, check(addr), "the collector is not ready: HTTP 503")
+	require.ErrorContains(t, ready(addr), "the collector is not ready: HTTP 503")
 	server.Close()
-	require.Error(t, check(addr))
-	assert.ErrorContains(t, check("nonsense"), "OTELCOL_HEALTH_ENDPOINT")
+	require.Error(t, ready(addr))
+	assert.ErrorContains(t, ready("nonsense"), "OTELCOL_HEALTH_ENDPOINT")
 }

@@ -15,6 +15,7 @@ import (
 const usage = `Usage: difyctl COMMAND
 
 Commands:
+  doctor   find what is wrong with an installation
   config   merge configuration files and overlays into one
   health   query whether the collector is ready
   redact   show what dify_filter removes from a text or a file of telemetry
@@ -25,7 +26,7 @@ Commands:
 // Exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // the input or the configuration can't be used
+	exitFailed = 1 // the input or the configuration can't be used, or a check failed
 	exitUsage  = 2
 )
 
@@ -41,6 +42,8 @@ func run(args []string, in io.Reader, out, failures io.Writer) int {
 		command = args[0]
 	}
 	switch command {
+	case "doctor":
+		return exitCode(runDoctor(args[1:], out), failures)
 	case "config":
 		return exitCode(combine(args[1:], out), failures)
 	case "health":
@@ -61,7 +64,9 @@ func exitCode(err error, failures io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(failures, "difyctl:", err)
+	if !errors.Is(err, errUnhealthy) { // the report says what
+		fmt.Fprintln(failures, "difyctl:", err)
+	}
 	if errors.As(err, &usageError{}) {
 		return exitUsage
 	}

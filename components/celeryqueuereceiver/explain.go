@@ -9,6 +9,10 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/diagnose"
+	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
+	"github.com/otelcol-dify/otelcol-dify/doctor/check"
 )
 
 // hints are what to do about an error, by how its text begins. The texts of Redis contain no secrets.
@@ -28,7 +32,7 @@ var hints = [...]struct{ prefix, hint string }{
 }
 
 // explain puts what to do before the text of an error.
-func (s *queueScraper) explain(err error) error {
+func explain(err error, server neterr.Server) error {
 	text := err.Error()
 	for _, known := range hints {
 		if strings.HasPrefix(text, known.prefix) {
@@ -39,5 +43,28 @@ func (s *queueScraper) explain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		err = fmt.Errorf("no response within `timeout`: %w", err)
 	}
-	return s.server.Explain(err)
+	return server.Explain(err)
+}
+
+// Diagnose connects to the broker of a configuration and checks it for `difyctl doctor`.
+func Diagnose(ctx context.Context, cfg *Config) []check.Result {
+	b, err := parseBroker(string(cfg.Endpoint))
+	if err != nil {
+		return []check.Result{check.Failed("redis: connection", "`endpoint` "+err.Error(), "CELERY_BROKER_URL")}
+	}
+	client, err := newClient(ctx, cfg)
+	if err != nil {
+		return []check.Result{check.Failed("redis: connection", err.Error(), "REDIS_SSL_CA_CERTS, REDIS_SSL_CERTFILE and "+
+			"REDIS_SSL_KEYFILE: the files must exist in the collector's container")}
+	}
+	defer client.Close()
+	r := newRequest(cfg.KeyPrefix, cfg.Queues)
+	set := diagnose.Settings{
+		Address: b.identity(), DB: b.db, TLS: b.tls, Bindings: r.bindings,
+		Explain: func(err error) error { return explain(err, serverOf(b)) },
+	}
+	for _, queue := range r.queues {
+		set.Queues = append(set.Queues, queue.keys...)
+	}
+	return diagnose.Broker(ctx, client, set)
 }

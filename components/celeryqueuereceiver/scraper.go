@@ -67,11 +67,16 @@ func newQueueScraper(cfg *Config, set receiver.Settings) (*queueScraper, error) 
 	b, _ := parseBroker(string(cfg.Endpoint)) // Validate has rejected what can't be parsed
 	rb.SetServiceInstanceID(instanceID(cfg, b))
 	s.resource = rb.Emit()
-	s.server = neterr.Server{
+	s.server = serverOf(b)
+	return s, nil
+}
+
+// serverOf returns what an operator knows the broker by.
+func serverOf(b broker) neterr.Server {
+	return neterr.Server{
 		Name: "Redis", Address: b.identity(), Setting: "`endpoint` (CELERY_BROKER_URL)", Plain: "redis://",
 		Secure: "rediss://", Trust: "`tls::ca_file` (REDIS_SSL_CA_CERTS)",
 	}
-	return s, nil
 }
 
 // instanceID returns the same id for the same queues after each restart, so that a series continues.
@@ -120,7 +125,7 @@ func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 	discovery := s.discover(ctx)
 	response, err := s.request.send(ctx, s.client)
 	if err != nil {
-		return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", s.explain(err))
+		return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", explain(err, s.server))
 	}
 	now := pcommon.NewTimestampFromTime(time.Now())
 	var failed []string
@@ -144,10 +149,10 @@ func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 func (s *queueScraper) partial(failed []string, reading, discovery error) error {
 	var errs []error
 	if len(failed) > 0 {
-		errs = append(errs, fmt.Errorf("%s could not be read: %w", strings.Join(failed, ", "), s.explain(reading)))
+		errs = append(errs, fmt.Errorf("%s could not be read: %w", strings.Join(failed, ", "), explain(reading, s.server)))
 	}
 	if discovery != nil {
-		errs = append(errs, fmt.Errorf("discovery: %w", s.explain(discovery)))
+		errs = append(errs, fmt.Errorf("discovery: %w", explain(discovery, s.server)))
 	}
 	if len(errs) == 0 {
 		return nil

@@ -11,7 +11,9 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/sharedinstance"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/diagnose"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/doctor/check"
 )
 
 // NewFactory returns the factory of the workflow_log receiver.
@@ -55,4 +57,16 @@ func (s *instances) createMetrics(
 	}
 	r.metrics = next
 	return r, nil
+}
+
+// Diagnose connects to the database of a configuration and checks it for `difyctl doctor`, without reading rows. reads
+// reports whether a collector that runs here reads the same database.
+func Diagnose(ctx context.Context, cfg *Config, reads bool) []check.Result {
+	connector, err := (&workflowLogReceiver{cfg: cfg}).connector(ctx)
+	if err != nil {
+		return []check.Result{check.Failed("database: connection", err.Error(), "the files of `workflow_log::tls`")}
+	}
+	return diagnose.Database(ctx, connector, diagnose.Settings{
+		Address: cfg.address(), Explain: cfg.server().Explain, Reads: reads,
+	})
 }

@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,4 +56,16 @@ func run(tb testing.TB, path string, env map[string]string, args []string) Resul
 func Validate(tb testing.TB, env map[string]string, configs ...string) Result {
 	tb.Helper()
 	return Run(tb, env, append([]string{"validate"}, configArgs(configs)...)...)
+}
+
+// Doctor runs `difyctl doctor` with the collector's configurations and environment, changed by env, which may be nil.
+func (c *Collector) Doctor(tb testing.TB, env map[string]string, args ...string) Result {
+	tb.Helper()
+	all := map[string]string{}
+	for _, pair := range c.spec.Env {
+		name, value, _ := strings.Cut(pair, "=")
+		all[name] = value
+	}
+	maps.Copy(all, env)
+	return Difyctl(tb, all, append(append([]string{"doctor"}, c.spec.Args...), args...)...)
 }

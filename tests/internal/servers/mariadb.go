@@ -56,7 +56,7 @@ func (m *MariaDB) boot(ctx context.Context) error {
 		Path: mariadbd,
 		Args: []string{
 			"--no-defaults", "--datadir=" + m.data(), "--socket=" + filepath.Join(m.dir, "s"), "--port=" + strconv.Itoa(m.Port),
-			"--bind-address=" + m.Host, "--default-time-zone=+08:00", "--character-set-server=utf8mb4",
+			"--bind-address=" + m.Host, "--tmpdir=" + m.dir, "--default-time-zone=+08:00", "--character-set-server=utf8mb4",
 			"--innodb-flush-log-at-trx-commit=2", // a commit survives a crash of the server, but not of the machine
 		},
 		Unprivileged: true,
@@ -77,6 +77,7 @@ func (m *MariaDB) install(ctx context.Context) error {
 		Path: install,
 		Args: []string{
 			"--no-defaults", "--datadir=" + m.data(), "--auth-root-authentication-method=normal", "--skip-test-db",
+			"--tmpdir=" + m.dir, // the names of temporary tables are not unique in /tmp
 		},
 		Unprivileged: true,
 	})
