@@ -23,8 +23,8 @@ COPY --chown=10001:10001 bin/storage /var/lib/otelcol-dify
 ENV GOMEMLIMIT=800MiB
 USER 10001:10001
 VOLUME /var/lib/otelcol-dify
-# OTLP/gRPC, OTLP/HTTP, own metrics, Dify's metrics, health
-EXPOSE 4317 4318 8888 8889 13133
+# OTLP/gRPC, OTLP/HTTP, own metrics, Dify's metrics, health, status
+EXPOSE 4317 4318 8888 8889 13133 13134
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/difyctl", "health"]
 ENTRYPOINT ["/otelcol-dify"]
 CMD ["--config=/etc/otelcol-dify/collector.yaml"]

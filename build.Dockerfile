@@ -34,7 +34,7 @@ COPY --from=build --chown=10001:10001 /src/bin/storage /var/lib/otelcol-dify
 ENV GOMEMLIMIT=800MiB
 USER 10001:10001
 VOLUME /var/lib/otelcol-dify
-EXPOSE 4317 4318 8888 8889 13133
+EXPOSE 4317 4318 8888 8889 13133 13134
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/difyctl", "health"]
 ENTRYPOINT ["/otelcol-dify"]
 CMD ["--config=/etc/otelcol-dify/collector.yaml"]

@@ -26,6 +26,7 @@ import (
 	prometheusremotewriteexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
 	opensearchbulkextension "github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension"
 	otlpguardextension "github.com/otelcol-dify/otelcol-dify/components/otlpguardextension"
+	difystatusextension "github.com/otelcol-dify/otelcol-dify/components/difystatusextension"
 	zpagesextension "go.opentelemetry.io/collector/extension/zpagesextension"
 	basicauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/basicauthextension"
 	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
@@ -76,6 +77,7 @@ func components() (otelcol.Factories, error) {
 	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
 		opensearchbulkextension.NewFactory(),
 		otlpguardextension.NewFactory(),
+		difystatusextension.NewFactory(),
 		zpagesextension.NewFactory(),
 		basicauthextension.NewFactory(),
 		bearertokenauthextension.NewFactory(),
@@ -89,6 +91,7 @@ func components() (otelcol.Factories, error) {
 	factories.ExtensionModules = makeModulesMap(factories.Extensions, map[component.Type]string{
 		opensearchbulkextension.NewFactory().Type(): "github.com/otelcol-dify/otelcol-dify v0.0.0",
 		otlpguardextension.NewFactory().Type(): "github.com/otelcol-dify/otelcol-dify v0.0.0",
+		difystatusextension.NewFactory().Type(): "github.com/otelcol-dify/otelcol-dify v0.0.0",
 		zpagesextension.NewFactory().Type(): "go.opentelemetry.io/collector/extension/zpagesextension v0.165.0",
 		basicauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/basicauthextension v0.158.0",
 		bearertokenauthextension.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.165.1",

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/doctor/check"
+	"github.com/otelcol-dify/otelcol-dify/internal/endpoints"
 	"github.com/otelcol-dify/otelcol-dify/internal/exposition"
 )
 
@@ -45,13 +46,13 @@ const requestTimeout = 2 * time.Second
 func observe(ctx context.Context, conf *confmap.Conf) *collectorState {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	s := &collectorState{health: callable(text(conf, "extensions::health_check::endpoint"))}
+	s := &collectorState{health: endpoints.Callable(endpoints.Text(conf, "extensions::health_check::endpoint"))}
 	if s.health != "" {
 		status, err := request(ctx, http.MethodGet, "http://"+s.health+"/", "", "")
 		s.running = err == nil && status == http.StatusOK
 	}
-	s.own, s.ownErr = exposition.Fetch(ctx, "http://"+telemetryAddress(conf)+"/metrics")
-	if address := callable(text(conf, "exporters::prometheus::endpoint")); address != "" {
+	s.own, s.ownErr = exposition.Fetch(ctx, "http://"+endpoints.Telemetry(conf)+"/metrics")
+	if address := endpoints.Callable(endpoints.Text(conf, "exporters::prometheus::endpoint")); address != "" {
 		s.dify, _ = exposition.Fetch(ctx, "http://"+address+"/metrics")
 	}
 	return s
@@ -85,16 +86,16 @@ func (s *collectorState) listens(ctx context.Context, conf *confmap.Conf) check.
 	const name = "collector: ports"
 	addresses := map[string]string{} // by variable
 	for _, p := range ports {
-		if address := text(conf, p.key); address != "" {
+		if address := endpoints.Text(conf, p.key); address != "" {
 			addresses[p.variable] = address
 		}
 	}
-	addresses["OTELCOL_TELEMETRY_PORT"] = telemetryAddress(conf)
+	addresses["OTELCOL_TELEMETRY_PORT"] = endpoints.Telemetry(conf)
 	for _, variable := range slices.Sorted(maps.Keys(addresses)) {
 		address := addresses[variable]
 		var err error
 		if s.running {
-			err = dial(ctx, callable(address))
+			err = dial(ctx, endpoints.Callable(address))
 		} else {
 			err = listen(ctx, address)
 		}
@@ -114,12 +115,12 @@ func (s *collectorState) listens(ctx context.Context, conf *confmap.Conf) check.
 // otlp sends an empty request as Dify would, with the key that is configured.
 func (s *collectorState) otlp(ctx context.Context, conf *confmap.Conf) check.Result {
 	const name = "collector: OTLP"
-	address := callable(text(conf, "receivers::otlp::protocols::http::endpoint"))
+	address := endpoints.Callable(endpoints.Text(conf, "receivers::otlp::protocols::http::endpoint"))
 	if !s.running || address == "" {
 		return check.Skipped(name, "no collector runs here")
 	}
-	authenticator := text(conf, "receivers::otlp::protocols::http::auth::authenticator")
-	key := text(conf, "extensions::"+authenticator+"::token")
+	authenticator := endpoints.Text(conf, "receivers::otlp::protocols::http::auth::authenticator")
+	key := endpoints.Text(conf, "extensions::"+authenticator+"::token")
 	send := func(key string) (int, error) {
 		return request(ctx, http.MethodPost, "http://"+address+"/v1/traces", key, `{"resourceSpans":[]}`)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver"
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor"
+	"github.com/otelcol-dify/otelcol-dify/components/difystatusextension"
 	"github.com/otelcol-dify/otelcol-dify/components/opensearchbulkextension"
 	"github.com/otelcol-dify/otelcol-dify/components/otlpguardextension"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter"
@@ -36,6 +37,7 @@ var ours = []struct {
 	{"processors", "dify_filter", difyfilterprocessor.NewFactory().CreateDefaultConfig},
 	{"exporters", "sentry", sentryexporter.NewFactory().CreateDefaultConfig},
 	{"extensions", "opensearch_bulk", opensearchbulkextension.NewFactory().CreateDefaultConfig},
+	{"extensions", "dify_status", difystatusextension.NewFactory().CreateDefaultConfig},
 	{"extensions", "otlp_guard", otlpguardextension.NewFactory().CreateDefaultConfig},
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-dify/otelcol-dify/doctor/check"
+	"github.com/otelcol-dify/otelcol-dify/internal/endpoints"
 )
 
 // prometheus checks that the collector's two ports are scraped.
@@ -101,8 +102,9 @@ func difyEnv(conf *confmap.Conf, file string) []check.Result {
 	if exporter := env["OTEL_EXPORTER_TYPE"]; exporter != "otlp" {
 		lacks("Dify prints its telemetry to its log", "OTEL_EXPORTER_TYPE=otlp")
 	}
-	if authenticator := text(conf, "receivers::otlp::protocols::http::auth::authenticator"); authenticator != "" {
-		key := text(conf, "extensions::"+authenticator+"::token")
+	authenticator := endpoints.Text(conf, "receivers::otlp::protocols::http::auth::authenticator")
+	if authenticator != "" {
+		key := endpoints.Text(conf, "extensions::"+authenticator+"::token")
 		for _, variable := range []string{"OTLP_API_KEY", "OTEL_API_KEY"} {
 			if env[variable] != key {
 				lacks("Dify does not send the key that the collector demands", variable)

@@ -23,6 +23,8 @@ import (
 var ownDefaults = map[string]string{
 	"OTELCOL_OPENSEARCH_URL": "http://otelcol-opensearch:9200",
 	"OTELCOL_DASHBOARDS_URL": "http://otelcol-opensearch-dashboards:5601",
+	// A container's own loopback interface can't be published.
+	"OTELCOL_STATUS_ENDPOINT": "0.0.0.0:13134",
 }
 
 // Addresses inside the container, and its folder, are those of collector.yaml.
@@ -101,7 +103,8 @@ func checkFilled(t *testing.T, file string, env map[string]string) {
 
 // The host names in the other programs' files must be names of this project.
 func TestNamesResolve(t *testing.T) {
-	names := map[string]bool{"plugin_daemon": true} // Dify's
+	// Dify's, and back ends of the operator's own.
+	names := map[string]bool{"plugin_daemon": true, "otlp-backend": true, "content-backend": true}
 	for name, service := range load(t, options{}).Services {
 		names[name] = true
 		for _, network := range service.Networks {

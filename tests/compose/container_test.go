@@ -41,7 +41,7 @@ type container struct {
 // newContainer allocates addresses and creates the service's main volume. configure sets what runs, and up starts it.
 func newContainer(t *testing.T, e *docker.Engine) *container {
 	t.Helper()
-	ports, err := proc.FreePorts(5)
+	ports, err := proc.FreePorts(6)
 	require.NoError(t, err)
 	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	c := &container{
@@ -52,7 +52,7 @@ func newContainer(t *testing.T, e *docker.Engine) *container {
 			0,
 		), "OTELCOL_OTLP_HTTP_ENDPOINT": address(1), "OTELCOL_PROMETHEUS_ENDPOINT": address(2),
 		"OTELCOL_TELEMETRY_HOST": "127.0.0.1", "OTELCOL_TELEMETRY_PORT": strconv.Itoa(ports[3]),
-		"OTELCOL_HEALTH_ENDPOINT": address(4),
+		"OTELCOL_HEALTH_ENDPOINT": address(4), "OTELCOL_STATUS_ENDPOINT": address(5),
 	}
 	c.createVolume(t, "otelcol-dify", nil)
 	return c

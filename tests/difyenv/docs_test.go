@@ -104,6 +104,14 @@ func TestExampleConfigurationIsValid(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(blocks[0]), 0o600))
 	result := collector.Validate(t, nil, collector.ShippedConfig(), path)
 	assert.Zero(t, result.Code, result.Output)
+
+	blocks = blocksOf(t, "configuration.md", "yaml", "# mine.yaml")
+	require.Len(t, blocks, 1)
+	require.NoError(t, os.WriteFile(path, []byte(blocks[0]), 0o600))
+	result = collector.Difyctl(t, nil, "config", collector.ShippedConfig(), path)
+	require.Zero(t, result.Code, result.Output)
+	result = collector.Validate(t, nil, "yaml:"+result.Output)
+	assert.Zero(t, result.Code, result.Output)
 }
 
 // block is a page's code block.

@@ -29,10 +29,10 @@ func TestNoOtherPortIsOpen(t *testing.T) {
 		Configs: []string{collector.ShippedConfig(), repo.Path("config", "overlays", "auth.yaml")}, Env: env,
 	})
 	open := listening(t, c.Pid())
-	for _, address := range []string{c.OTLPGRPC, c.OTLPHTTP, c.Prometheus, c.Telemetry} {
+	for _, address := range []string{c.OTLPGRPC, c.OTLPHTTP, c.Prometheus, c.Telemetry, c.Status} {
 		assert.Contains(t, open, portOf(t, address))
 	}
-	assert.Len(t, open, 5, "these four and the health check")
+	assert.Len(t, open, 6, "these five and the health check")
 }
 
 func portOf(t *testing.T, address string) string {

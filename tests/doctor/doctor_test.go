@@ -184,12 +184,12 @@ func TestBrokenInstallations(t *testing.T) {
 	for name, tt := range faults(t, i) {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{"PATH": os.Getenv("PATH"), "OTELCOL_STORAGE_DIR": t.TempDir()}
-			ports, err := proc.FreePorts(5)
+			ports, err := proc.FreePorts(6)
 			require.NoError(t, err)
-			for n, variable := range []string{"OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "HEALTH"} {
+			for n, variable := range []string{"OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "HEALTH", "STATUS"} {
 				env["OTELCOL_"+variable+"_ENDPOINT"] = fmt.Sprintf("127.0.0.1:%d", ports[n])
 			}
-			env["OTELCOL_TELEMETRY_HOST"], env["OTELCOL_TELEMETRY_PORT"] = "127.0.0.1", strconv.Itoa(ports[4])
+			env["OTELCOL_TELEMETRY_HOST"], env["OTELCOL_TELEMETRY_PORT"] = "127.0.0.1", strconv.Itoa(ports[5])
 			for _, more := range []map[string]string{i.env, tt.env} {
 				maps.Copy(env, more)
 			}

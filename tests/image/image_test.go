@@ -54,14 +54,14 @@ func TestImage(t *testing.T) {
 // checkStart runs the default command without any back end: it must start, and wait for them.
 func checkStart(t *testing.T, e *docker.Engine) {
 	t.Helper()
-	ports, err := proc.FreePorts(5)
+	ports, err := proc.FreePorts(6)
 	require.NoError(t, err)
 	args := slices.Concat(hardened, []string{
 		"--detach", "--stop-timeout", "30", "--env", "OTELCOL_OPENSEARCH_URL=http://127.0.0.1:1",
 		"--env", "DB_HOST=127.0.0.1", "--env", "DB_PORT=1", "--env", "CELERY_BROKER_URL=redis://127.0.0.1:1/1",
 		"--env", fmt.Sprintf("OTELCOL_TELEMETRY_PORT=%d", ports[0]),
 	})
-	for i, name := range []string{"OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "HEALTH"} {
+	for i, name := range []string{"OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "HEALTH", "STATUS"} {
 		args = append(args, "--env", fmt.Sprintf("OTELCOL_%s_ENDPOINT=127.0.0.1:%d", name, ports[i+1]))
 	}
 	container := e.Docker(t, append(args, image)...)

@@ -64,6 +64,7 @@ type Collector struct {
 	OTLPHTTP   string
 	Prometheus string
 	Telemetry  string
+	Status     string
 
 	health  string
 	spec    proc.Spec
@@ -75,11 +76,12 @@ type Collector struct {
 // the test fails.
 func Start(tb testing.TB, opts Options) *Collector {
 	tb.Helper()
-	ports, err := proc.FreePorts(5)
+	ports, err := proc.FreePorts(6)
 	require.NoError(tb, err)
 	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	c := &Collector{
 		OTLPGRPC: address(0), OTLPHTTP: address(1), Prometheus: address(2), Telemetry: address(3), health: address(4),
+		Status: address(5),
 	}
 	env := map[string]string{
 		"OTELCOL_OTLP_GRPC_ENDPOINT":  c.OTLPGRPC,
@@ -88,6 +90,7 @@ func Start(tb testing.TB, opts Options) *Collector {
 		"OTELCOL_TELEMETRY_HOST":      "127.0.0.1",
 		"OTELCOL_TELEMETRY_PORT":      strconv.Itoa(ports[3]),
 		"OTELCOL_HEALTH_ENDPOINT":     c.health,
+		"OTELCOL_STATUS_ENDPOINT":     c.Status,
 		"OTELCOL_STORAGE_DIR":         tb.TempDir(),
 	}
 	maps.Copy(env, opts.Env)
