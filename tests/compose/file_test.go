@@ -197,5 +197,6 @@ func checkCollector(t *testing.T, service types.ServiceConfig, dify, ours map[st
 	assert.Equal(t, "10001:10001", service.User)
 	assert.Equal(t, "30s", service.StopGracePeriod.String())
 	assert.ElementsMatch(t, []string{"default", "dify"}, slices.Collect(maps.Keys(service.Networks)))
-	assert.Empty(t, service.Ports, "Dify reaches it on Dify's network")
+	require.Len(t, service.Ports, 1, "Dify reaches the others on its network")
+	assert.Equal(t, uint32(13134), service.Ports[0].Target, "the status page")
 }

@@ -118,18 +118,36 @@ func grantRedis(t *testing.T, role string) string {
 
 	blocks := blocksOf(t, "security.md", "", "ACL SETUSER")
 	require.Len(t, blocks, 1)
-	var command []any
-	for word := range strings.FieldsSeq(strings.ReplaceAll(blocks[0], login, role)) {
-		command = append(command, word)
+	for line := range strings.Lines(strings.ReplaceAll(blocks[0], login, role)) {
+		var command []any
+		for word := range strings.FieldsSeq(line) {
+			command = append(command, word)
+		}
+		require.NoError(t, admin.Do(t.Context(), command...).Err())
 	}
-	require.NoError(t, admin.Do(t.Context(), command...).Err())
 	t.Cleanup(func() {
 		assert.NoError(t, admin.Do(context.WithoutCancel(t.Context()), "ACL", "DELUSER", role).Err())
 	})
 	broker, err := url.Parse(server.URL(1))
 	require.NoError(t, err)
 	broker.User = url.UserPassword(role, password)
+	cannotReadKeys(t, broker.String())
 	return broker.String()
+}
+
+// cannotReadKeys checks that the user sees neither names of keys nor anything about keys that are no queue's.
+func cannotReadKeys(t *testing.T, broker string) {
+	t.Helper()
+	options, err := redis.ParseURL(broker)
+	require.NoError(t, err)
+	client := redis.NewClient(options)
+	defer client.Close()
+	require.NoError(t, client.LLen(t.Context(), "workflow_based_app_execution\x06\x163").Err())
+	for _, command := range [][]any{
+		{"SCAN", "0"}, {"KEYS", "*"}, {"EXISTS", "refresh_token:x"}, {"LRANGE", "dataset", "0", "1"}, {"GET", "dataset"},
+	} {
+		require.ErrorContains(t, client.Do(t.Context(), command...).Err(), "NOPERM", command)
+	}
 }
 
 // endRun writes one run of one app with everything that the receiver looks up for it.
@@ -179,4 +197,10 @@ func cannotReadContent(t *testing.T, pg *servers.Postgres, name, role string) {
 		_, err := conn.Exec(t.Context(), "SELECT "+column)
 		require.ErrorContains(t, err, "permission denied", column)
 	}
+	var readOnly, timeout string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT current_setting('default_transaction_read_only'), "+
+		"current_setting('statement_timeout')").Scan(&readOnly, &timeout))
+	assert.Equal(t, "on 30s", readOnly+" "+timeout)
+	_, err = conn.Exec(t.Context(), "CREATE TABLE mine (id int)")
+	require.ErrorContains(t, err, "read-only transaction")
 }
