@@ -30,8 +30,8 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify traffic; DURATION=20s ends it automatically
-	@bin/difydemo --collector bin/otelcol-dify --config config/demo.yaml $(if $(DURATION),--duration $(DURATION))
+demo: bin/otelcol-dify bin/difydemo ## Run the whole pipeline on simulated Dify traffic; DURATION=20s ends it automatically, OUTAGE=10s lets the back ends fail
+	@bin/difydemo --collector bin/otelcol-dify --config config/demo.yaml $(if $(DURATION),--duration $(DURATION)) $(if $(OUTAGE),--outage $(OUTAGE))
 
 .PHONY: build
 build: bin/otelcol-dify bin/difyctl ## Build bin/otelcol-dify and its companion bin/difyctl

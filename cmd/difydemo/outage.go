@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -15,6 +16,20 @@ const outageAfter = 5 * time.Second
 type outage struct {
 	b           *backends
 	begin, over *time.Timer
+}
+
+// outageText says whether the back ends are down, and what became of it.
+func outageText(running, outage time.Duration) string {
+	switch end := outageAfter + outage; {
+	case outage == 0:
+		return ""
+	case running < outageAfter:
+		return fmt.Sprintf("; OpenSearch and Sentry go down in %s", (outageAfter - running).Round(time.Second))
+	case running < end:
+		return fmt.Sprintf("\nOpenSearch and Sentry are DOWN for another %s: what is emitted waits on disk, nothing is lost",
+			(end - running).Round(time.Second))
+	}
+	return "\nOpenSearch and Sentry are back: what waited arrives now, each item once"
 }
 
 func (s *scene) outage() *outage {

@@ -76,10 +76,11 @@ func (s *scene) end(ctx context.Context, stop <-chan struct{}) (<-chan struct{},
 
 func (s *scene) phase(started time.Time) string {
 	running := time.Since(started).Round(time.Second)
+	phase := fmt.Sprintf("emitting for %s, press Ctrl-C to end", running)
 	if s.options.duration > 0 {
-		return fmt.Sprintf("emitting, %s of %s", running, s.options.duration)
+		phase = fmt.Sprintf("emitting, %s of %s", running, s.options.duration)
 	}
-	return fmt.Sprintf("emitting for %s, press Ctrl-C to end", running)
+	return phase + outageText(running, s.options.outage)
 }
 
 // settle waits until all numbers are equal and stay equal, but not longer than the options allow.
@@ -92,7 +93,7 @@ func (s *scene) settle(ctx context.Context, display *screen, tick <-chan time.Ti
 		var m *measured
 		if m, failure = s.measure(ctx); failure == nil {
 			rows = s.table(m)
-			display.update("waiting for the last items to arrive", rows)
+			display.update("waiting for the last items, and then 7s to see that none comes twice", rows)
 		}
 		switch {
 		case failure != nil || len(unequal(rows)) > 0:

@@ -33,7 +33,7 @@ func newScreen(header []string) *screen {
 // update shows the current numbers.
 func (s *screen) update(phase string, rows []row) {
 	if s.terminal {
-		s.draw(picture(phase, rows))
+		s.draw(fit(picture(phase, rows), height()))
 		return
 	}
 	if time.Since(s.printed) >= plainEvery {
@@ -47,6 +47,23 @@ func (s *screen) last(phase string, rows []row) {
 	s.draw(picture(phase, rows))
 }
 
+// height returns the lines of the terminal.
+func height() int {
+	if _, lines, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		return lines
+	}
+	return 24
+}
+
+// fit shortens a picture to less than the terminal's height: what has scrolled away can't be replaced.
+func fit(lines []string, height int) []string {
+	most := max(height-1, 3)
+	if len(lines) <= most {
+		return lines
+	}
+	return append(lines[:most-1:most-1], fmt.Sprintf("… %d more lines at the end", len(lines)-most+1))
+}
+
 // draw replaces the last output on a terminal.
 func (s *screen) draw(lines []string) {
 	if s.terminal && s.lines > 0 {
@@ -57,7 +74,8 @@ func (s *screen) draw(lines []string) {
 }
 
 func picture(phase string, rows []row) []string {
-	lines := []string{"", phase, fmt.Sprintf("%-30s %-11s %12s %12s", "", "at", "emitted", "arrived")}
+	lines := append([]string{""}, strings.Split(phase, "\n")...)
+	lines = append(lines, fmt.Sprintf("%-30s %-11s %12s %12s", "", "at", "emitted", "arrived"))
 	for _, r := range rows {
 		mark := ""
 		if !r.equal() {
@@ -78,5 +96,5 @@ func plain(phase string, rows []row) string {
 			parts = append(parts, fmt.Sprintf("%s %s/%s", r.brief, r.format(r.emitted), r.format(r.arrived)))
 		}
 	}
-	return phase + ": " + strings.Join(parts, ", ")
+	return strings.ReplaceAll(phase, "\n", "; ") + ": " + strings.Join(parts, ", ")
 }
