@@ -71,7 +71,7 @@ func TestDocumentsWaitForSetup(t *testing.T) {
 	node.mu.Unlock()
 	require.NoError(t, <-done)
 	node.once(t, "l"+day+"a")
-	assert.Equal(t, 4, r.logs.FilterMessage("The index template is written").Len())
+	assert.Equal(t, 4, r.logs.FilterMessageSnippet("The index template otelcol-dify-").Len())
 	assert.Equal(t, 1, r.logs.FilterMessageSnippet("accepts documents again").Len())
 }
 

@@ -134,7 +134,7 @@ func TestTemplatesThatAnOperatorChangedAreLeft(t *testing.T) {
 		return nil
 	})
 	assert.Equal(
-		t, 5, strings.Count(c.Log(), "The index template is written"), "four at first, then the one that was deleted",
+		t, 5, strings.Count(c.Log(), " is written\t"), "four at first, then the one that was deleted",
 	)
 	require.NoError(t, search.Send(t.Context(), http.MethodGet, path, nil, &found))
 	assert.Equal(t, theirs, found.Templates[0].Content)

@@ -29,14 +29,15 @@ func ApplyTemplate(ctx context.Context, exchange Exchange, template Template, lo
 		logger.Debug("The index template is in place")
 		return nil
 	case keep:
-		logger.Warn("The index template was changed by hand or by another version, and is left as it is; " +
+		logger.Warn("The index template " + template.Name + " was changed by hand or by another version, and is left as it is; " +
 			"delete it to get this version's")
 		return nil
 	}
 	if err := putTemplate(ctx, exchange, path, template); err != nil {
 		return err
 	}
-	logger.Info("The index template is written", zap.String("because", string(what)))
+	// With its name, because the log may be set to sample equal messages.
+	logger.Info("The index template "+template.Name+" is written", zap.String("because", string(what)))
 	return nil
 }
 

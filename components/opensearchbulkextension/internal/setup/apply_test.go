@@ -89,7 +89,7 @@ func TestApplyWritesOnce(t *testing.T) {
 		"otelcol-dify-dead-letter",
 	}
 	assert.Equal(t, names, c.puts)
-	assert.Equal(t, 4, logs.FilterMessage("The index template is written").Len())
+	assert.Equal(t, 4, logs.FilterMessageSnippet(" is written").Len())
 
 	c.puts = nil
 	assert.Empty(t, applyAll(t, c, options()).All())
