@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,6 +36,11 @@ func TestImage(t *testing.T) {
 
 	t.Run("does not run as root", func(t *testing.T) {
 		assert.Equal(t, "10001:10001", e.Docker(t, "inspect", "--format", "{{.Config.User}}", image))
+	})
+	t.Run("is small", func(t *testing.T) {
+		size, err := strconv.Atoi(e.Docker(t, "inspect", "--format", "{{.Size}}", image))
+		require.NoError(t, err)
+		assert.LessOrEqual(t, size, 130_000_000)
 	})
 	t.Run("validates the shipped configuration", func(t *testing.T) {
 		e.Docker(

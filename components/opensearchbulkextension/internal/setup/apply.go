@@ -29,8 +29,8 @@ func ApplyTemplate(ctx context.Context, exchange Exchange, template Template, lo
 		logger.Debug("The index template is in place")
 		return nil
 	case keep:
-		logger.Warn("The index template " + template.Name + " was changed by hand or by another version, and is left as it is; " +
-			"delete it to get this version's")
+		logger.Warn("The index template " + template.Name + " was changed by hand or by another version, and is left as " +
+			"it is; delete it to get this version's")
 		return nil
 	}
 	if err := putTemplate(ctx, exchange, path, template); err != nil {
