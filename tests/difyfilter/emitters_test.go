@@ -351,4 +351,33 @@ func (s *stack) checkMetrics(t *testing.T, prometheus *servers.Prometheus) {
 			return err
 		})
 	}
+	exposition, err := s.exposition(t.Context())
+	require.NoError(t, err)
+	documented := documentedMetrics(t)
+	require.Greater(t, len(documented), 10)
+	for name, kind := range documented {
+		assert.Contains(t, exposition, "# TYPE "+name+" "+kind+"\n", "docs/metrics.md has it")
+	}
+}
+
+var (
+	metricRow  = regexp.MustCompile(`(?m)^\| (` + "`[a-z_`, ]+`" + `) \| (counter|histogram|gauge) \|`)
+	metricName = regexp.MustCompile("`([a-z_]+)`")
+)
+
+// documentedMetrics returns the type of each metric in the table of other emitters.
+func documentedMetrics(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(repo.Path("docs", "metrics.md"))
+	require.NoError(t, err)
+	_, table, ok := strings.Cut(string(text), "## From other emitters of Dify\n")
+	require.True(t, ok)
+	table, _, _ = strings.Cut(table, "\n## ")
+	found := map[string]string{}
+	for _, row := range metricRow.FindAllStringSubmatch(table, -1) {
+		for _, name := range metricName.FindAllStringSubmatch(row[1], -1) {
+			found[name[1]] = row[2]
+		}
+	}
+	return found
 }
