@@ -10,9 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/golden"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatatest/pmetrictest"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatatest/ptracetest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/difyfilterprocessor/internal/attrs"
@@ -254,4 +258,56 @@ func TestTrajectoryCountsAnAgentsTokens(t *testing.T) {
 	td := b.traces(t, batchOf(kv{"service.name": "dify"}, agent))
 	assert.False(t, attrs.Has(byID(td, 9).Attributes(), difysemconv.AttrCounts))
 	assert.False(t, attrs.Has(byID(td, 9).Attributes(), difysemconv.AttrDuplicateOf), "it says more of the node")
+}
+
+// TestGoldenSamples shows what becomes of each sample, each span of the provider in a request of its own.
+func TestGoldenSamples(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "samples", "*.json"))
+	require.NoError(t, err)
+	seen := 0
+	for _, path := range files {
+		file := filepath.Base(path)
+		if file == "manifest.json" {
+			continue
+		}
+		seen++
+		t.Run(file, func(t *testing.T) {
+			want := filepath.Join("testdata", "golden", "samples", strings.TrimSuffix(file, ".json")+"_expected.yaml")
+			b := newHarness(t)
+			if strings.Contains(file, "metrics") {
+				checkGoldenMetrics(t, want, b.metrics(t, readMetricSample(t, file)))
+				return
+			}
+			batches := []ptrace.Traces{readSample(t, file)}
+			if strings.HasPrefix(file, "provider") {
+				batches = eachAlone(batches[0])
+			}
+			out := ptrace.NewTraces()
+			for _, td := range batches {
+				b.traces(t, td).ResourceSpans().MoveAndAppendTo(out.ResourceSpans())
+			}
+			if os.Getenv(updateGolden) != "" {
+				require.NoError(t, golden.WriteTraces(t, want, out))
+				return
+			}
+			expected, err := golden.ReadTraces(want)
+			require.NoError(t, err)
+			require.NoError(t, ptracetest.CompareTraces(expected, out, ptracetest.IgnoreResourceSpansOrder(),
+				ptracetest.IgnoreScopeSpansOrder(), ptracetest.IgnoreSpansOrder()))
+		})
+	}
+	require.GreaterOrEqual(t, seen, 17)
+}
+
+func checkGoldenMetrics(t *testing.T, want string, out pmetric.Metrics) {
+	t.Helper()
+	if os.Getenv(updateGolden) != "" {
+		require.NoError(t, golden.WriteMetrics(t, want, out, golden.SkipMetricTimestampNormalization()))
+		return
+	}
+	expected, err := golden.ReadMetrics(want)
+	require.NoError(t, err)
+	require.NoError(t, pmetrictest.CompareMetrics(expected, out, pmetrictest.IgnoreResourceMetricsOrder(),
+		pmetrictest.IgnoreScopeMetricsOrder(), pmetrictest.IgnoreMetricsOrder(),
+		pmetrictest.IgnoreMetricDataPointsOrder()))
 }

@@ -248,19 +248,6 @@ func (p *passes) repairLogResources(b *logBatch) {
 	}
 }
 
-// readEvents reads the events of the enterprise edition.
-func (p *passes) readEvents(b *logBatch) {
-	for _, rl := range b.ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, record := range sl.LogRecords().All() {
-				if identity.ReadEvent(record) {
-					identity.SetInstallation(rl.Resource().Attributes(), p.cfg.ServiceNamespace)
-				}
-			}
-		}
-	}
-}
-
 // dropRecords drops the log records that are noise, and empty scopes and resources.
 func (p *passes) dropRecords(b *logBatch) {
 	b.ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {

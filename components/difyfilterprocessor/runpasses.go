@@ -66,3 +66,16 @@ func (p *passes) countScope(shape emitter.Shape, ss ptrace.ScopeSpans, now time.
 		p.state.once.Mark(shape, ss.Spans(), now)
 	}
 }
+
+// readEvents reads the events of the enterprise edition.
+func (p *passes) readEvents(b *logBatch) {
+	for _, rl := range b.ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				if identity.ReadEvent(record) {
+					identity.SetInstallation(rl.Resource().Attributes(), p.cfg.ServiceNamespace)
+				}
+			}
+		}
+	}
+}

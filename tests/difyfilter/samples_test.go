@@ -52,6 +52,20 @@ func (s *samples) markers(text string, policies ...string) []string {
 	return slices.Compact(found)
 }
 
+// readPolicies returns samples of which nothing is sent.
+func readPolicies(t *testing.T) *samples {
+	t.Helper()
+	text, err := os.ReadFile(repo.Path("components", "difyfilterprocessor", "testdata", "samples", "manifest.json"))
+	require.NoError(t, err)
+	var manifest []struct{ Marker, Policy string }
+	require.NoError(t, json.Unmarshal(text, &manifest))
+	sent := &samples{policies: map[string]string{}}
+	for _, m := range manifest {
+		sent.policies[m.Marker] = m.Policy
+	}
+	return sent
+}
+
 // sendSamples sends all samples with times of now.
 func (s *stack) sendSamples(t *testing.T, d *driver) *samples {
 	t.Helper()
@@ -61,12 +75,7 @@ func (s *stack) sendSamples(t *testing.T, d *driver) *samples {
 		require.NoError(t, err)
 		return text
 	}
-	var manifest []struct{ Marker, Policy string }
-	require.NoError(t, json.Unmarshal(read("manifest.json"), &manifest))
-	sent := &samples{policies: map[string]string{}}
-	for _, m := range manifest {
-		sent.policies[m.Marker] = m.Policy
-	}
+	sent := readPolicies(t)
 	now := time.Now()
 	files, err := filepath.Glob(filepath.Join(folder, "*_*.json"))
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,6 +37,9 @@ type stack struct {
 	difyEnv map[string]string // Dify's variables
 }
 
+// tenantProject is the number of the Sentry project of a tenant with a route.
+const tenantProject = "2"
+
 func newStack(t *testing.T, overlays ...string) *stack {
 	t.Helper()
 	s := &stack{search: servers.SharedOpenSearch(t), sentry: sink.NewSentry()}
@@ -53,6 +57,7 @@ func newStack(t *testing.T, overlays ...string) *stack {
 	env := map[string]string{
 		"OTELCOL_OPENSEARCH_URL":  s.search.URL,
 		"OTELCOL_SENTRY_DSN":      sink.SentryDSN(sentry.URL()),
+		"TENANT_SENTRY_DSN":       strings.TrimSuffix(sink.SentryDSN(sentry.URL()), "1") + tenantProject,
 		"OTELCOL_FLUENT_ENDPOINT": "127.0.0.1:" + strconv.Itoa(s.fluent),
 	}
 	maps.Copy(env, s.difyEnv)

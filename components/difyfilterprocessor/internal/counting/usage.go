@@ -46,6 +46,9 @@ func LiftUsage(shape emitter.Shape, span ptrace.Span) {
 			found.input, found.output, found.total = agent.input, agent.output, agent.total
 		}
 	case emitter.ProviderOps:
+		if attrs.Text(attributes, "dify.span.type") == "workflow" {
+			return // the sum of its nodes
+		}
 		found = inMap(attributes, "dify.usage")
 	default:
 		return
