@@ -114,6 +114,8 @@ func (f *fakeDatabase) DetailsAndRunsAfter(
 	return details, next, err
 }
 
+func (*fakeDatabase) Pauses(context.Context, []string) ([]source.Pause, error) { return nil, nil }
+
 func (*fakeDatabase) ScanAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {
 	return nil, "", nil
 }

@@ -104,7 +104,10 @@ func (t *tablePoll) read(ctx context.Context, ids []string) ([]outcome.Outcome, 
 	if err = t.poller.enricher.Name(ctx, t.conn, rows, t.utc); err != nil || !t.details {
 		return rows, err
 	}
-	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return t.tail.NeedsDetails(run, t.now) })
+	if err := t.readPauses(ctx, rows, t.tail.Open.Pause); err != nil {
+		return nil, err
+	}
+	runs := enrich.RunsOf(rows, func(run *outcome.Outcome) bool { return t.tail.NeedsDetails(run, t.now) })
 	if len(runs) == 0 {
 		return rows, nil
 	}
@@ -199,7 +202,12 @@ func (t *tablePoll) readPage(
 	if p.err = t.poller.enricher.Name(ctx, t.conn, rows, t.utc); p.err != nil || !t.details {
 		return p, nil, false
 	}
-	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return outcome.HasEnded(run) || t.tail.IsStuck(run, t.now) })
+	if p.err = t.readPauses(ctx, rows, nil); p.err != nil {
+		return p, nil, false
+	}
+	runs := enrich.RunsOf(rows, func(run *outcome.Outcome) bool {
+		return outcome.HasEnded(&run.Run) || t.tail.IsOverdue(run, t.now)
+	})
 	switch {
 	case len(runs) == 0:
 		return p, nil, false

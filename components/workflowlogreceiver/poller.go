@@ -261,6 +261,7 @@ func (p *poller) poll(ctx context.Context, conn source.Conn, clock source.Clock)
 		return err
 	}
 	p.saver.state.Arrival.Polled(time.Now())
+	p.saver.observeWaiting(now)
 	if err := p.saver.measureTables(ctx, conn, clock); err != nil {
 		return err
 	}

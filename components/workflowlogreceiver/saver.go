@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/growth"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
@@ -34,6 +35,7 @@ type saver struct {
 
 	metrics         *deliver.Metrics // nil without a metrics pipeline
 	tables          *growth.Reader
+	waiting         runmetrics.Waiting
 	resource        pcommon.Resource
 	scope           pcommon.InstrumentationScope
 	pollInterval    time.Duration
@@ -121,6 +123,12 @@ func (s *saver) measureTables(ctx context.Context, conn source.Conn, clock sourc
 	return err
 }
 
+// observeWaiting records which runs wait.
+func (s *saver) observeWaiting(now time.Time) {
+	changed := s.waiting.Set(s.state.Runs.Open.Waiting(), now, s.metricsInterval)
+	s.unpublished = s.unpublished || changed
+}
+
 // publishIfDue publishes what has not been published, at most once a second while a backlog is read.
 func (s *saver) publishIfDue() {
 	if s.unpublished && time.Since(s.published) >= min(publishInterval, s.pollInterval) {
@@ -136,6 +144,7 @@ func (s *saver) publish() {
 	now := time.Now()
 	md, pending := s.state.Metrics.Build(s.resource, s.scope, now, s.metricsInterval)
 	s.tables.AppendTo(md)
+	s.waiting.AppendTo(md)
 	s.metrics.Publish(md)
 	s.unpublished, s.published = pending, now
 }

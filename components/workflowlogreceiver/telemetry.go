@@ -21,6 +21,7 @@ const (
 var (
 	outcomeDelivered   = attribute.NewSet(attribute.String(attrOutcome, "delivered"))
 	outcomeStuck       = attribute.NewSet(attribute.String(attrOutcome, "stuck"))
+	outcomeWaiting     = attribute.NewSet(attribute.String(attrOutcome, "waiting"))
 	outcomeUnknown     = attribute.NewSet(attribute.String(attrOutcome, "unknown"))
 	outcomeTooOld      = attribute.NewSet(attribute.String(attrOutcome, "too_old"))
 	outcomeRejected    = attribute.NewSet(attribute.String(attrOutcome, "rejected"))
@@ -32,7 +33,7 @@ var (
 // countFromZero creates the counters before there is something to count: increase() ignores a counter's first value.
 func countFromZero(ctx context.Context, telemetry *metadata.TelemetryBuilder) {
 	for _, outcome := range []attribute.Set{
-		outcomeDelivered, outcomeStuck, outcomeUnknown, outcomeTooOld, outcomeRejected, outcomeBeforeStart,
+		outcomeDelivered, outcomeStuck, outcomeWaiting, outcomeUnknown, outcomeTooOld, outcomeRejected, outcomeBeforeStart,
 	} {
 		telemetry.WorkflowLogRuns.Add(ctx, 0, metric.WithAttributeSet(outcome))
 	}

@@ -95,6 +95,10 @@ const (
 	// AttrRunInvalidTimes names the columns that have no valid time; their attributes are absent.
 	AttrRunInvalidTimes = "dify.workflow_run.invalid_times"
 
+	AttrPauseSince     = "dify.workflow_pause.since" // RFC 3339, UTC
+	AttrPauseReason    = "dify.workflow_pause.reason"
+	AttrPauseExpiresAt = "dify.workflow_pause.expires_at" // RFC 3339, UTC
+
 	AttrMessageStatus     = "dify.message.status"
 	AttrMessageInvokeFrom = "dify.message.invoke_from"
 	AttrMessageError      = "dify.message.error"
@@ -156,12 +160,15 @@ const (
 	MetricServerResponseCount = "http.server.response.count"
 	MetricServerErrorCount    = "http.server.error.count"
 
-	MetricRunDuration     = "app.workflow.run.duration"
-	MetricRunSuccess      = "app.workflow.run.success"
-	MetricRunFailure      = "app.workflow.run.failure"
-	MetricRunTotal        = "app.workflow.run.total"
-	MetricTokenUsage      = "app.llm.token.usage" //nolint:gosec // language model tokens
-	MetricCost            = "app.llm.cost"
+	MetricRunDuration   = "app.workflow.run.duration"
+	MetricRunSuccess    = "app.workflow.run.success"
+	MetricRunFailure    = "app.workflow.run.failure"
+	MetricRunTotal      = "app.workflow.run.total"
+	MetricTokenUsage    = "app.llm.token.usage" //nolint:gosec // language model tokens
+	MetricCost          = "app.llm.cost"
+	MetricRunWaiting    = "app.workflow.run.waiting"
+	MetricRunWaitingAge = "app.workflow.run.waiting.age"
+
 	MetricMessageTotal    = "app.message.total"
 	MetricMessageSuccess  = "app.message.success"
 	MetricMessageFailure  = "app.message.failure"

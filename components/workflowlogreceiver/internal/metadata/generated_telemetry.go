@@ -144,7 +144,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_runs",
-		metric.WithDescription("Runs by outcome: delivered as a record, reported as stuck, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]"),
+		metric.WithDescription("Runs by outcome: delivered as a record, reported as stuck, reported as waiting for a person for a long time, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)

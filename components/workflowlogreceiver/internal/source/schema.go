@@ -16,6 +16,8 @@ type Schema struct {
 	NodesByRun     NodeIndex // by run ID alone since 1.12.0
 	MessagesByTime bool      // messages (created_at, id): since 1.12.0
 	MessagesByApp  bool      // messages (app_id, created_at)
+	PausesByRun    bool      // workflow_pauses (workflow_run_id)
+	FormsByRun     bool      // human_input_forms (workflow_run_id)
 	// Off are the parts that cannot be read, and why.
 	Off map[Part]error
 	// Views are those of the tables that are views.
@@ -88,6 +90,8 @@ func NewSchema(indexes []Index, off map[Part]error) Schema {
 		AppLogsByRun:   has("workflow_app_logs", "workflow_run_id"),
 		MessagesByTime: has("messages", "created_at,id"),
 		MessagesByApp:  has("messages", "app_id,created_at"),
+		PausesByRun:    has("workflow_pauses", "workflow_run_id"),
+		FormsByRun:     has("human_input_forms", "workflow_run_id"),
 		Off:            off,
 	}
 	switch {
