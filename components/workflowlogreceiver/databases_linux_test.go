@@ -43,6 +43,8 @@ var promises = map[string]func(t *testing.T, db *database){
 	"a second reader waits":                           testSecondReader,
 	"usage is counted once":                           testUsage,
 	"one signal alone":                                testOneSignal,
+	"rows are counted by status":                      testCounts,
+	"rows that are not counted":                       testCountsOff,
 	"runs that wait for a person":                     testWaiting,
 	"runs that wait, in an old Dify":                  testWaitingWithoutPauses,
 	"failed messages":                                 testFailedMessages,

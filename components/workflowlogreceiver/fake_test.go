@@ -124,6 +124,14 @@ func (*fakeDatabase) TableSizes(context.Context) ([]source.TableSize, error, err
 	return nil, nil, nil
 }
 
+func (*fakeDatabase) DataSizes(context.Context, []string) (map[string]int64, error, error) {
+	return nil, nil, nil
+}
+
+func (*fakeDatabase) Count(context.Context, source.Count) ([]source.StatusCount, error, error) {
+	return nil, nil, nil
+}
+
 func (*fakeDatabase) AppLogsEnd(context.Context) (string, error) { return "0", nil }
 
 func (*fakeDatabase) Apps(_ context.Context, ids []string) ([]source.App, error) {

@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	WorkflowLogLateRuns           metric.Int64Counter
 	WorkflowLogMessages           metric.Int64Counter
 	WorkflowLogOpenRuns           metric.Int64Gauge
+	WorkflowLogPart               metric.Int64Gauge
 	WorkflowLogPolls              metric.Int64Counter
 	WorkflowLogReading            metric.Int64Gauge
 	WorkflowLogRuns               metric.Int64Counter
@@ -128,6 +129,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_workflow_log_open_runs",
 		metric.WithDescription("Runs that have not ended and are read again until they do. [Alpha]"),
 		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.WorkflowLogPart, err = builder.meter.Int64Gauge(
+		"otelcol_workflow_log_part",
+		metric.WithDescription("1 if a part of what the receiver reads is read, 0 if it is off. The log has the reason. [Alpha]"),
+		metric.WithUnit("{part}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogPolls, err = builder.meter.Int64Counter(

@@ -17,6 +17,10 @@ const (
 	PartPauses        Part = "pauses"
 	PartPauseReasons  Part = "pause_reasons"
 	PartForms         Part = "human_input_forms"
+	PartDocuments     Part = "documents"
+	PartTriggerLogs   Part = "trigger_logs"
+	PartTriggers      Part = "triggers"
+	PartFeedback      Part = "feedback"
 )
 
 // ErrAbsent means that a table does not exist.
@@ -64,6 +68,22 @@ var OptionalParts = []OptionalPart{
 		PartForms,
 		[]TableColumns{{"human_input_forms", "workflow_run_id, status, expiration_time"}},
 		"it is not known when the form of a paused run expires",
+	},
+	{
+		PartDocuments,
+		[]TableColumns{{"documents", "indexing_status, created_at"}},
+		"documents are not counted by the status of their indexing",
+	},
+	{
+		PartTriggerLogs,
+		[]TableColumns{{"workflow_trigger_logs", "status, created_at"}},
+		"the logs of triggers are not counted by status",
+	},
+	{PartTriggers, []TableColumns{{"app_triggers", "status"}}, "triggers are not counted by status"},
+	{
+		PartFeedback,
+		[]TableColumns{{"message_feedbacks", "conversation_id, rating, from_source"}},
+		"feedback is not counted",
 	},
 }
 

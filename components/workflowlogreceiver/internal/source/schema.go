@@ -18,6 +18,7 @@ type Schema struct {
 	MessagesByApp  bool      // messages (app_id, created_at)
 	PausesByRun    bool      // workflow_pauses (workflow_run_id)
 	FormsByRun     bool      // human_input_forms (workflow_run_id)
+	Indexes        []Index
 	// Off are the parts that cannot be read, and why.
 	Off map[Part]error
 	// Views are those of the tables that are views.
@@ -80,12 +81,10 @@ func Names() []string {
 
 // NewSchema derives the schema from the indexes, and from the parts that cannot be read.
 func NewSchema(indexes []Index, off map[Part]error) Schema {
-	has := func(table, columns string) bool {
-		return slices.ContainsFunc(indexes, func(index Index) bool {
-			return index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+","))
-		})
-	}
-	s := Schema{
+	s := Schema{Indexes: indexes}
+	has := s.HasIndex
+	s = Schema{
+		Indexes:        indexes,
 		RunsByTime:     has("workflow_runs", "created_at,id"),
 		AppLogsByRun:   has("workflow_app_logs", "workflow_run_id"),
 		MessagesByTime: has("messages", "created_at,id"),
@@ -101,6 +100,13 @@ func NewSchema(indexes []Index, off map[Part]error) Schema {
 		s.NodesByRun = NodesByPath
 	}
 	return s
+}
+
+// HasIndex reports whether a table has an index that begins with the columns.
+func (s *Schema) HasIndex(table, columns string) bool {
+	return slices.ContainsFunc(s.Indexes, func(index Index) bool {
+		return index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+","))
+	})
 }
 
 // Reads reports whether a part can be read.

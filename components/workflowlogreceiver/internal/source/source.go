@@ -223,5 +223,11 @@ type Conn interface {
 	// after which the connection works, from an error of the connection.
 	TableSizes(ctx context.Context) (sizes []TableSize, fault, err error)
 
+	// DataSizes returns the bytes of the rows of tables, without indexes and, on PostgreSQL, without what is stored
+	// outside of the rows; UnknownSize for a table that the catalog does not know.
+	DataSizes(ctx context.Context, tables []string) (bytes map[string]int64, fault, err error)
+	// Count counts rows.
+	Count(ctx context.Context, count Count) (counts []StatusCount, fault, err error)
+
 	Close(ctx context.Context) error
 }
