@@ -18,6 +18,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
 const (
@@ -133,7 +134,7 @@ func (s *saver) measureTables(
 
 // observeWaiting records which runs wait.
 func (s *saver) observeWaiting(now time.Time) {
-	changed := s.waiting.Set(s.state.Runs.Open.Waiting(), now, s.metricsInterval)
+	changed := s.waiting.Set(tracker.Waiting(s.state.Runs.Open), now, s.metricsInterval)
 	s.unpublished = s.unpublished || changed
 }
 

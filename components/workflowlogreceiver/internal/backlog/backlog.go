@@ -22,7 +22,7 @@ type Settings struct {
 	Interval time.Duration // 0: off
 	// MaxScanSize is the size of the rows of a table, in bytes, up to which it may be read as a whole. 0: none may.
 	MaxScanSize int64
-	// Observe is told which parts are read.
+	// Observe is called with each part and whether it is read.
 	Observe func(ctx context.Context, part source.Part, read bool)
 	Logger  *zap.Logger
 }

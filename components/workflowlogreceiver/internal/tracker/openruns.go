@@ -101,7 +101,7 @@ func (o *OpenRuns) Pause(id string) (pause source.Pause, known bool) {
 }
 
 // Waiting returns the runs that wait.
-func (o *OpenRuns) Waiting() []outcome.Waiting {
+func Waiting(o *OpenRuns) []outcome.Waiting {
 	var waiting []outcome.Waiting
 	for _, run := range o.runs {
 		if run.paused {
@@ -116,7 +116,7 @@ func (o *OpenRuns) Waiting() []outcome.Waiting {
 }
 
 // HasWaiting reports whether any run was reported as waiting.
-func (o *OpenRuns) HasWaiting() bool {
+func HasWaiting(o *OpenRuns) bool {
 	for _, run := range o.runs {
 		if run.waiting {
 			return true
