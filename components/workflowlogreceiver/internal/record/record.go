@@ -95,10 +95,10 @@ func (r *Builder) Build(t Events, observed, arrival time.Time) plog.Logs {
 		fillRecord(record, difysemconv.EventWorkflowUnknown, run.AppLog.ID, run, observed)
 	}
 	for _, run := range t.Waiting {
-		r.buildWaiting(records.AppendEmpty(), run, observed)
+		r.buildWaiting(records.AppendEmpty(), run, observed, arrival)
 	}
 	for _, message := range t.Messages {
-		buildMessage(records.AppendEmpty(), message, observed)
+		buildMessage(records.AppendEmpty(), message, observed, arrival)
 	}
 	for _, record := range records.All() {
 		offerArrival(record, arrival)

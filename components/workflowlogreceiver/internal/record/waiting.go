@@ -14,7 +14,7 @@ import (
 )
 
 // buildWaiting builds the record of a run that has waited for MaxRunAge. Each pause of a run has a record of its own.
-func (r *Builder) buildWaiting(record plog.LogRecord, run *outcome.Outcome, observed time.Time) {
+func (r *Builder) buildWaiting(record plog.LogRecord, run *outcome.Outcome, observed, arrival time.Time) {
 	since, id := run.WaitingSince(), run.ID
 	if !run.Pause.Since.IsZero() {
 		id += "/" + strconv.FormatInt(run.Pause.Since.UnixMicro(), 10)
@@ -23,7 +23,7 @@ func (r *Builder) buildWaiting(record plog.LogRecord, run *outcome.Outcome, obse
 	if run.WaitsForPerson() {
 		waits = " has been waiting for a person since "
 	}
-	record.SetTimestamp(timestampOf(observed, since.Add(r.MaxRunAge), since))
+	record.SetTimestamp(timestampOf(arrival, since.Add(r.MaxRunAge), since))
 	setSeverity(record, plog.SeverityNumberInfo)
 	record.Body().SetStr("Workflow run" + ofApp(run) + waits + since.UTC().Format(time.RFC3339))
 	fillRecord(record, difysemconv.EventWorkflowWaiting, id, run, observed)
