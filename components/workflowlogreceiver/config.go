@@ -75,7 +75,7 @@ type Config struct {
 	Host string `mapstructure:"host"`
 	// Port is the server's port. Zero means the driver's default port.
 	Port int `mapstructure:"port"`
-	// Username is the role that reads. It needs SELECT on six tables and nothing else.
+	// Username is the role that reads. It needs SELECT on some tables and nothing else.
 	Username string `mapstructure:"username"`
 	// Password of Username.
 	Password configopaque.String `mapstructure:"password"`
@@ -115,8 +115,12 @@ type Config struct {
 	// MetricsInterval is the longest time between two emissions of the metrics.
 	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
 
-	// TablesInterval is how often the sizes of Dify's tables are read from the catalog. Zero means never.
+	// TablesInterval is how often the sizes of Dify's tables are read from the catalog, and rows are counted by status.
+	// Zero means never.
 	TablesInterval time.Duration `mapstructure:"tables_interval"`
+
+	// MaxScanSize is the size of a table's rows in bytes up to which its rows are counted by status. Zero means never.
+	MaxScanSize int64 `mapstructure:"max_scan_size"`
 
 	// decoding is the error of Unmarshal, which Validate returns.
 	decoding error
@@ -143,6 +147,7 @@ func createDefaultConfig() component.Config {
 		MaxApps:          2000,
 		MetricsInterval:  15 * time.Second,
 		TablesInterval:   5 * time.Minute,
+		MaxScanSize:      256 << 20,
 	}
 }
 
@@ -223,6 +228,9 @@ func (cfg *Config) validateLimits() error {
 	}
 	if cfg.PageSize < 1 || cfg.PageSize > maxPageSize {
 		errs = errors.Join(errs, fmt.Errorf("`page_size` is %d: must be 1 to %d", cfg.PageSize, maxPageSize))
+	}
+	if cfg.MaxScanSize < 0 {
+		errs = errors.Join(errs, fmt.Errorf("`max_scan_size` is %d: must not be negative", cfg.MaxScanSize))
 	}
 	if cfg.MaxApps < 1 {
 		errs = errors.Join(errs, fmt.Errorf("`max_apps` is %d: must be at least 1", cfg.MaxApps))

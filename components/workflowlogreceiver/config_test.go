@@ -46,7 +46,7 @@ func TestConfig(t *testing.T) {
 		TimeZone: "+08:00", Storage: &storageID, AdoptCheckpoint: "mysql://old:3306/dify", StartAt: "2026-11-23T00:00:00Z",
 		PollInterval: 5 * time.Second, LookBack: 30 * time.Minute, OutcomeWait: 2 * time.Hour, MaxRunAge: 48 * time.Hour,
 		PageSize: 500, StatementTimeout: 3 * time.Second, MaxApps: 10, MetricsInterval: 30 * time.Second,
-		TablesInterval: 10 * time.Minute,
+		TablesInterval: 10 * time.Minute, MaxScanSize: 1 << 20,
 	}
 	want.TLS.Insecure = true
 	assert.Equal(t, want, cfg)

@@ -114,11 +114,21 @@ func (f *fakeDatabase) DetailsAndRunsAfter(
 	return details, next, err
 }
 
+func (*fakeDatabase) Pauses(context.Context, []string) ([]source.Pause, error) { return nil, nil }
+
 func (*fakeDatabase) ScanAppLogs(context.Context, string, int) ([]source.AppLog, string, error) {
 	return nil, "", nil
 }
 
 func (*fakeDatabase) TableSizes(context.Context) ([]source.TableSize, error, error) {
+	return nil, nil, nil
+}
+
+func (*fakeDatabase) DataSizes(context.Context, []string) (map[string]int64, error, error) {
+	return nil, nil, nil
+}
+
+func (*fakeDatabase) Count(context.Context, source.Count) ([]source.StatusCount, error, error) {
 	return nil, nil, nil
 }
 

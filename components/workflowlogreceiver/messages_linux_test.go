@@ -148,7 +148,7 @@ func testLateMessages(t *testing.T, db *database) {
 	assert.Len(t, r.messages(), 6)
 }
 
-// A role with the rights that were documented before is told what it lacks, once.
+// Without the rights that are newer than others, the rest works, and what is missing is logged once.
 func testMessagesWithoutErrors(t *testing.T, db *database) {
 	db.exec(t, "ALTER TABLE messages RENAME COLUMN error TO error_away")
 	failed := db.insertMessage(t, "gpt-4o", "service-api", nil)

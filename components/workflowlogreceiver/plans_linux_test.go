@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -47,9 +48,16 @@ func steadyState(t *testing.T, db *database, cfg *Config) {
 	}
 	db.answer(t, db.insertMessage(t, "gpt-4o", "service-api", nil), 1, 1, 0)
 	begun := db.insertMessage(t, "gpt-4o", "service-api", nil)
-	missing := newRun()
+	missing, paused := newRun(), newRun().at(time.Now()).as(difysemconv.StatusPaused)
+	db.pause(t, paused, time.Now(), "human_input_required")
+	db.insert(t, paused)
+	db.fail(t, db.insertMessage(t, "gpt-4o", "service-api", nil), "x")
 	db.insertOldAppLog(t, missing, -2*time.Second)
+	r.waitMessages(t, 1)
 	r.waitDelivered(t, runEvent, ended.id, late.id)
+	require.Eventually(t, func() bool {
+		return r.waitingGauge(difysemconv.MetricRunWaiting, "human_input_required") == 1
+	}, waitFor, tick)
 	db.end(t, running, difysemconv.StatusFailed)
 	db.answer(t, begun, 1, 1, 0)
 	r.waitDelivered(t, runEvent, ended.id, late.id, running.id)
@@ -57,6 +65,38 @@ func steadyState(t *testing.T, db *database, cfg *Config) {
 	r.waitCounter(t, 4, difysemconv.MetricTokenUsage, map[string]string{"gen_ai.request.model": "gpt-4o"})
 	r.settled(t, db)
 	r.stop(t)
+}
+
+// fillOthers fills the tables that only some statements read, with many rows of which few count.
+func fillOthers(t *testing.T, db *database) {
+	t.Helper()
+	const rows = 20_000
+	from, number := fmt.Sprintf("generate_series(1, %d) AS s (seq)", rows), "seq"
+	id, since := "gen_random_uuid()", "timezone('UTC', now()) - interval '2 days'"
+	if db.driver == driverMySQL {
+		from, id, since = fmt.Sprintf("seq_1_to_%d", rows), "UUID()", "UTC_TIMESTAMP() - INTERVAL 2 DAY"
+	}
+	for _, insert := range []string{
+		"workflow_pauses (id, workflow_id, workflow_run_id, state_object_key, created_at, resumed_at) SELECT " +
+			id + ", '" + testFlow + "', " + id + ", 'x', " + since + ", " + since,
+		"workflow_pause_reasons (id, pause_id, type, form_id, message, node_id) SELECT " +
+			id + ", " + id + ", 'human_input_required', '', '', ''",
+		"human_input_forms (id, tenant_id, app_id, workflow_run_id, node_id, form_definition, rendered_content, status, " +
+			"expiration_time) SELECT " + id + ", '" + testTenant + "', '" + testApp + "', " + id + ", '', '', '', " +
+			"'submitted', " + since,
+		"workflow_trigger_logs (id, tenant_id, app_id, workflow_id, trigger_metadata, trigger_type, trigger_data, inputs, " +
+			"status, queue_name, retry_count, created_by_role, created_by) SELECT " + id + ", '" + testTenant + "', '" +
+			testApp + "', '" + testFlow + "', '', 'webhook', 'secret', 'secret', CASE WHEN " + number +
+			" % 1000 = 0 THEN 'failed' ELSE 'succeeded' END, 'q', 0, 'end_user', 'x'",
+		"message_feedbacks (id, app_id, conversation_id, message_id, rating, content, from_source) SELECT " + id + ", '" +
+			testApp + "', " + id + ", " + id + ", 'like', 'secret', 'user'",
+	} {
+		db.exec(t, "INSERT INTO %s FROM %s", insert, from)
+	}
+	if db.driver == driverMySQL {
+		db.exec(t, "ANALYZE TABLE workflow_pauses, workflow_pause_reasons, human_input_forms, workflow_trigger_logs, "+
+			"message_feedbacks")
+	}
 }
 
 // testPlansPostgres asks the server for the plan of each statement that the receiver sent, with the values it sent.
@@ -71,6 +111,7 @@ func testPlansPostgres(t *testing.T, s *postgresServer) {
 			"'openai', 'gpt-4o', id, '{}', 'secret', '{}', "+
 			"0, 'secret', 0, 'USD', 'api', created_at, 5 FROM workflow_runs",
 	)
+	fillOthers(t, db)
 	// Values stored outside the row, as large ones are, so that reading them is detectable.
 	db.exec(
 		t,
@@ -98,7 +139,7 @@ func testPlansPostgres(t *testing.T, s *postgresServer) {
 			Read()
 		require.NoError(t, result.Err, statement)
 		for _, row := range result.Rows {
-			assert.NotRegexp(t, `Seq Scan on (workflow_|messages)`, string(row[0]), statement)
+			assert.NotRegexp(t, `Seq Scan on (workflow_|messages|human_)`, string(row[0]), statement)
 		}
 	}
 	// The server's own counts. The test's statements find their rows by ID.
@@ -161,8 +202,11 @@ func recorded(t *testing.T, file string) map[string]pgproto3.Bind {
 func everyKindOfStatement(t *testing.T, statements int, has func(part string) bool) {
 	t.Helper()
 	assert.GreaterOrEqual(t, statements, 10)
-	for _, part := range []string{"FROM workflow_runs", "FROM workflow_app_logs WHERE " +
-		"workflow_run_id", "FROM workflow_node_executions", "FROM messages"} {
+	for _, part := range []string{
+		"FROM workflow_runs", "FROM workflow_app_logs WHERE " +
+			"workflow_run_id", "FROM workflow_node_executions", "FROM messages", "FROM workflow_pauses",
+		"FROM workflow_trigger_logs",
+	} {
 		assert.True(t, has(part), part)
 	}
 }
@@ -173,6 +217,7 @@ func testPlansMySQL(t *testing.T, s *mysqlServer) {
 	script, err := os.ReadFile(filepath.Join("testdata", "history_mysql.sql"))
 	require.NoError(t, err)
 	require.NoError(t, db.run(string(script)))
+	fillOthers(t, db)
 	require.NoError(t, s.run("SET GLOBAL log_output = 'TABLE'"))
 	require.NoError(t, s.run("SET GLOBAL general_log = ON"))
 	steadyState(t, db, db.config())

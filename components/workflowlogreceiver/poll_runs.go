@@ -104,7 +104,10 @@ func (t *tablePoll) read(ctx context.Context, ids []string) ([]outcome.Outcome, 
 	if err = t.poller.enricher.Name(ctx, t.conn, rows, t.utc); err != nil || !t.details {
 		return rows, err
 	}
-	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return t.tail.NeedsDetails(run, t.now) })
+	if failed := t.readPauses(ctx, rows, t.tail.Open.Pause); failed != nil {
+		return nil, failed
+	}
+	runs := enrich.RunsOf(rows, func(run *outcome.Outcome) bool { return t.tail.NeedsDetails(run, t.now) })
 	if len(runs) == 0 {
 		return rows, nil
 	}
@@ -199,7 +202,12 @@ func (t *tablePoll) readPage(
 	if p.err = t.poller.enricher.Name(ctx, t.conn, rows, t.utc); p.err != nil || !t.details {
 		return p, nil, false
 	}
-	runs := enrich.RunsOf(rows, func(run *source.Run) bool { return outcome.HasEnded(run) || t.tail.IsStuck(run, t.now) })
+	if p.err = t.readPauses(ctx, rows, nil); p.err != nil {
+		return p, nil, false
+	}
+	runs := enrich.RunsOf(rows, func(run *outcome.Outcome) bool {
+		return outcome.HasEnded(&run.Run) || t.tail.IsOverdue(run, t.now)
+	})
 	switch {
 	case len(runs) == 0:
 		return p, nil, false
@@ -222,4 +230,43 @@ func (t *tablePoll) loadProcessed(ctx context.Context, rows []outcome.Outcome) e
 	}
 	minutes := tracker.MinutesOf(rows[first:], func(o *outcome.Outcome) time.Time { return o.CreatedAt })
 	return t.poller.saver.store.LoadProcessed(ctx, t.kind, t.tail.Processed, minutes...)
+}
+
+// readPauses sets the pauses of the runs that wait, and of those that have been open for so long that it matters
+// whether they have waited. known returns a pause that has been read before; nil: none has.
+func (t *tablePoll) readPauses(
+	ctx context.Context, rows []outcome.Outcome, known func(id string) (source.Pause, bool),
+) error {
+	if !t.poller.schema.ReadsPauses() {
+		return nil
+	}
+	var ids []string
+	byRun := map[string]*outcome.Outcome{}
+	for i := range rows {
+		run := &rows[i]
+		if !run.IsPaused() && !t.tail.MayBeOverdue(run, t.now) {
+			continue
+		}
+		if known != nil && run.IsPaused() {
+			if pause, ok := known(run.ID); ok {
+				run.Pause = pause
+				continue
+			}
+		}
+		ids = append(ids, run.ID)
+		byRun[run.ID] = run
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	pauses, err := t.conn.Pauses(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, pause := range pauses {
+		if run := byRun[pause.RunID]; run != nil {
+			run.Pause = pause
+		}
+	}
+	return nil
 }

@@ -177,6 +177,7 @@ func (p *poller) inspect(ctx context.Context, conn source.Conn) error {
 	}
 	p.schema, p.inspected = schema, time.Now()
 	p.schemaLog.Warn(p.logger, schema)
+	observeParts(ctx, p.telemetry, &schema)
 	return nil
 }
 
@@ -261,7 +262,8 @@ func (p *poller) poll(ctx context.Context, conn source.Conn, clock source.Clock)
 		return err
 	}
 	p.saver.state.Arrival.Polled(time.Now())
-	if err := p.saver.measureTables(ctx, conn, clock); err != nil {
+	p.saver.observeWaiting(now)
+	if err := p.saver.measureTables(ctx, conn, &p.schema, clock); err != nil {
 		return err
 	}
 	p.saver.publishIfDue()

@@ -51,7 +51,7 @@ func (p *processor) deliver(ctx context.Context, e record.Events) (rejected int,
 
 // processRuns delivers and counts a batch of runs.
 func (p *processor) processRuns(ctx context.Context, b tracker.Batch) error {
-	rejected, err := p.deliver(ctx, record.Events{Ended: b.Ended, Stuck: b.Stuck})
+	rejected, err := p.deliver(ctx, record.Events{Ended: b.Ended, Stuck: b.Stuck, Waiting: b.Waiting})
 	if err != nil {
 		return err
 	}
@@ -66,6 +66,7 @@ func (p *processor) processRuns(ctx context.Context, b tracker.Batch) error {
 	p.observe(ctx, outcomeRejected, rejected)
 	p.observe(ctx, outcomeDelivered, max(0, len(b.Ended)-rejected))
 	p.observe(ctx, outcomeStuck, len(b.Stuck))
+	p.observe(ctx, outcomeWaiting, len(b.Waiting))
 	p.observe(ctx, outcomeBeforeStart, b.BeforeStart)
 	p.telemetry.WorkflowLogLateRuns.Add(ctx, int64(b.Late))
 	return nil
@@ -80,15 +81,10 @@ func (p *processor) processMessages(ctx context.Context, b tracker.Batch) error 
 	if err != nil {
 		return err
 	}
-	stuck := b.Stuck
-	b.Stuck = nil
-	for _, message := range stuck {
-		if message.Status == difysemconv.StatusPaused {
-			b.Stuck = append(b.Stuck, message)
-		} else {
-			b.Deleted = append(b.Deleted, message.ID)
-		}
+	for _, message := range b.Stuck {
+		b.Deleted = append(b.Deleted, message.ID)
 	}
+	b.Stuck = nil
 	state, now := p.saver.state, time.Now()
 	state.Messages.Apply(b)
 	for _, message := range b.Opened {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/storageclient"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/backlog"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/enrich"
@@ -161,7 +162,11 @@ func (r *workflowLogReceiver) newPoller(
 		"Reading Dify's database works again")
 	s := &saver{
 		store: store, state: state, resource: resource, scope: scope,
-		tables:       growth.NewReader(r.cfg.TablesInterval, logger),
+		tables: growth.NewReader(r.cfg.TablesInterval, logger),
+		backlog: backlog.NewReader(backlog.Settings{
+			Interval: r.cfg.TablesInterval, MaxScanSize: r.cfg.MaxScanSize, Logger: logger,
+			Observe: func(ctx context.Context, part source.Part, read bool) { observePart(ctx, r.telemetry, part, read) },
+		}),
 		pollInterval: r.cfg.PollInterval, metricsInterval: r.cfg.MetricsInterval, telemetry: r.telemetry, status: &r.status,
 		storage: health.NewFailureLog(logger,
 			"Saving the checkpoint failed; the receiver retries until it succeeds",

@@ -10,12 +10,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/backoff"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/backlog"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/checkpoint"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/deliver"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/growth"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/health"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/runmetrics"
 	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/tracker"
 )
 
 const (
@@ -34,6 +37,8 @@ type saver struct {
 
 	metrics         *deliver.Metrics // nil without a metrics pipeline
 	tables          *growth.Reader
+	backlog         *backlog.Reader
+	waiting         runmetrics.Waiting
 	resource        pcommon.Resource
 	scope           pcommon.InstrumentationScope
 	pollInterval    time.Duration
@@ -111,14 +116,26 @@ func (s *saver) saveOnShutdown(ctx context.Context) {
 // publishes reports whether there is a metrics pipeline.
 func (s *saver) publishes() bool { return s.metrics != nil }
 
-// measureTables reads the sizes of the tables if that is due.
-func (s *saver) measureTables(ctx context.Context, conn source.Conn, clock source.Clock) error {
+// measureTables reads the sizes of tables, and the counts of their rows by status, if that is due.
+func (s *saver) measureTables(
+	ctx context.Context, conn source.Conn, schema *source.Schema, clock source.Clock,
+) error {
 	if s.metrics == nil {
 		return nil
 	}
-	changed, err := s.tables.ReadIfDue(ctx, conn, clock)
-	s.unpublished = s.unpublished || changed
+	sized, err := s.tables.ReadIfDue(ctx, conn, clock)
+	if err != nil {
+		return err
+	}
+	counted, err := s.backlog.ReadIfDue(ctx, conn, schema, clock)
+	s.unpublished = s.unpublished || sized || counted
 	return err
+}
+
+// observeWaiting records which runs wait.
+func (s *saver) observeWaiting(now time.Time) {
+	changed := s.waiting.Set(tracker.Waiting(s.state.Runs.Open), now, s.metricsInterval)
+	s.unpublished = s.unpublished || changed
 }
 
 // publishIfDue publishes what has not been published, at most once a second while a backlog is read.
@@ -136,6 +153,8 @@ func (s *saver) publish() {
 	now := time.Now()
 	md, pending := s.state.Metrics.Build(s.resource, s.scope, now, s.metricsInterval)
 	s.tables.AppendTo(md)
+	s.backlog.AppendTo(md)
+	s.waiting.AppendTo(md)
 	s.metrics.Publish(md)
 	s.unpublished, s.published = pending, now
 }

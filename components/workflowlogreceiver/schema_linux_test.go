@@ -55,7 +55,7 @@ var olderSchemas = map[string]struct {
 
 // indexTables maps the prefixes of index names to their tables.
 var indexTables = map[string]string{
-	"workflow_app_log": "workflow_app_logs", "workflow_run": "workflow_runs",
+	"workflow_trigger_log": "workflow_trigger_logs", "workflow_app_log": "workflow_app_logs", "workflow_run": "workflow_runs",
 	"workflow_node": "workflow_node_executions", "message": "messages",
 }
 

@@ -231,6 +231,13 @@ def workflows():
             graph("Runs by trigger", "Ended runs per minute, by what started them.", PER_MINUTE, query(
                 f"60 * sum by (dify_workflow_run_triggered_from) (rate({total}[$__rate_interval]))", "{{dify_workflow_run_triggered_from}}"),
                   stack=True),
+            graph("Messages by status", "Replies of chat, agent and completion apps that ended, per minute. A failed one is answered with "
+                  "status 200.", PER_MINUTE, query(
+                      f"60 * sum by (dify_message_status) (rate(app_message_total{{{APP}}}[$__rate_interval]))", "{{dify_message_status}}"),
+                  stack=True, links=[FAILED_RUNS]),
+            graph("Runs that wait for a person", "Paused runs, by the reason of the pause.", COUNT, query(
+                f"sum by (dify_workflow_pause_reason) (app_workflow_run_waiting{{{IN}}})", "{{dify_workflow_pause_reason}}"),
+                  links=[runbook("pipeline.md#stuckruns")]),
             rows("Failed runs by app", "Of the selected time range, with debugging runs.", COUNT,
                  f"topk(20, sum by ({by}) (increase({failed}[$__range])) > 0)", "Failed runs", names, links=[FAILED_RUNS]),
             rows("Slowest apps", "Mean duration of their runs in the selected time range.", SECONDS,
@@ -294,6 +301,14 @@ def queues():
                   "one of them stays above the line for 5 minutes.", COUNT,
                   *waiting(QUEUE), limit=100, width=24),
             rows("Queues", "Tasks that wait now.", COUNT, f"sort_desc(celery_queue_length{{{QUEUE}}})", "Tasks", ["celery_queue"], limit=100),
+            graph("Documents to index", "Documents of knowledge bases that are neither completed nor paused, by status.", COUNT,
+                  query(f'sum by (dify_document_indexing_status) (dify_document_count{{{IN}, '
+                        'dify_document_indexing_status!~"completed|paused"})', "{{dify_document_indexing_status}}"),
+                  links=[runbook("dify.md#documentsfail")]),
+            graph("Oldest document that is not indexed", "DocumentsStuck fires when it is older than an hour for half an hour.", SECONDS,
+                  query(f'max by (dify_document_indexing_status) (dify_document_oldest_age_seconds{{{IN}, '
+                        'dify_document_indexing_status=~"waiting|parsing|cleaning|splitting|indexing"})',
+                        "{{dify_document_indexing_status}}"), limit=3600, links=[runbook("dify.md#documentsstuck")]),
             graph("Change of the queues", "Tasks per minute by which the queues grow or shrink, together.", PER_MINUTE,
                   query(f"60 * sum(deriv(celery_queue_length{{{QUEUE}}}[$__rate_interval]))", "all queues"), signed=True),
         ])

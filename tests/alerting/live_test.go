@@ -154,6 +154,10 @@ func (r *rig) failRuns(t *testing.T) {
 				FinishedAt: now,
 			}),
 			w.EndRun(ctx, run, schema.Outcome{Status: status, TotalTokens: 10, Elapsed: time.Second, FinishedAt: now}),
+			w.StartMessage(ctx, schema.Message{
+				ID: node, AppID: app, ConversationID: app, ModelProvider: "openai", ModelID: "gpt-4o", CreatedAt: now,
+			}),
+			w.EndMessage(ctx, node, schema.Reply{Status: "error", Error: "Rate limit", UpdatedAt: now}),
 		)
 	})
 }

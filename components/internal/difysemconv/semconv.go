@@ -95,6 +95,16 @@ const (
 	// AttrRunInvalidTimes names the columns that have no valid time; their attributes are absent.
 	AttrRunInvalidTimes = "dify.workflow_run.invalid_times"
 
+	AttrDocumentStatus   = "dify.document.indexing_status"
+	AttrTriggerStatus    = "dify.trigger.status"
+	AttrTriggerLogStatus = "dify.trigger.log.status"
+	AttrFeedbackRating   = "dify.feedback.rating"
+	AttrFeedbackSource   = "dify.feedback.from_source"
+
+	AttrPauseSince     = "dify.workflow_pause.since" // RFC 3339, UTC
+	AttrPauseReason    = "dify.workflow_pause.reason"
+	AttrPauseExpiresAt = "dify.workflow_pause.expires_at" // RFC 3339, UTC
+
 	AttrMessageStatus     = "dify.message.status"
 	AttrMessageInvokeFrom = "dify.message.invoke_from"
 	AttrMessageError      = "dify.message.error"
@@ -156,12 +166,22 @@ const (
 	MetricServerResponseCount = "http.server.response.count"
 	MetricServerErrorCount    = "http.server.error.count"
 
-	MetricRunDuration     = "app.workflow.run.duration"
-	MetricRunSuccess      = "app.workflow.run.success"
-	MetricRunFailure      = "app.workflow.run.failure"
-	MetricRunTotal        = "app.workflow.run.total"
-	MetricTokenUsage      = "app.llm.token.usage" //nolint:gosec // language model tokens
-	MetricCost            = "app.llm.cost"
+	MetricRunDuration = "app.workflow.run.duration"
+	MetricRunSuccess  = "app.workflow.run.success"
+	MetricRunFailure  = "app.workflow.run.failure"
+	MetricRunTotal    = "app.workflow.run.total"
+	MetricTokenUsage  = "app.llm.token.usage" //nolint:gosec // language model tokens
+	MetricCost        = "app.llm.cost"
+	MetricDocuments   = "dify.document.count"
+	MetricDocumentAge = "dify.document.oldest.age"
+	MetricTriggers    = "dify.trigger.count"
+	MetricTriggerLogs = "dify.trigger.log.count"
+	MetricTriggerAge  = "dify.trigger.log.oldest.age"
+	MetricFeedback    = "app.message.feedback"
+
+	MetricRunWaiting    = "app.workflow.run.waiting"
+	MetricRunWaitingAge = "app.workflow.run.waiting.age"
+
 	MetricMessageTotal    = "app.message.total"
 	MetricMessageSuccess  = "app.message.success"
 	MetricMessageFailure  = "app.message.failure"

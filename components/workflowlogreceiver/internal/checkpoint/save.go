@@ -46,7 +46,7 @@ func (s *Store) changes(state *State) (operations []*storage.Operation, encoded 
 	if !state.Start.Local.Equal(state.Start.UTC) {
 		format, local = localVersion, &state.Start.Local
 	}
-	if state.Metrics.HasMessages() {
+	if state.Metrics.HasMessages() || tracker.HasWaiting(state.Runs.Open) || tracker.HasWaiting(state.Messages.Open) {
 		format = version
 	}
 	encoded, err = json.Marshal(header{

@@ -9,11 +9,11 @@ import (
 )
 
 // RunsOf returns the wanted runs.
-func RunsOf(outcomes []outcome.Outcome, wanted func(*source.Run) bool) []*source.Run {
+func RunsOf(outcomes []outcome.Outcome, wanted func(*outcome.Outcome) bool) []*source.Run {
 	runs := make([]*source.Run, 0, len(outcomes))
 	for i := range outcomes {
-		if run := &outcomes[i].Run; wanted(run) {
-			runs = append(runs, run)
+		if wanted(&outcomes[i]) {
+			runs = append(runs, &outcomes[i].Run)
 		}
 	}
 	return runs

@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	WorkflowLogLateRuns           metric.Int64Counter
 	WorkflowLogMessages           metric.Int64Counter
 	WorkflowLogOpenRuns           metric.Int64Gauge
+	WorkflowLogPart               metric.Int64Gauge
 	WorkflowLogPolls              metric.Int64Counter
 	WorkflowLogReading            metric.Int64Gauge
 	WorkflowLogRuns               metric.Int64Counter
@@ -130,6 +131,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.WorkflowLogPart, err = builder.meter.Int64Gauge(
+		"otelcol_workflow_log_part",
+		metric.WithDescription("1 if a part of what the receiver reads is read, 0 if it is off. The log has the reason. [Alpha]"),
+		metric.WithUnit("{part}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.WorkflowLogPolls, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_polls",
 		metric.WithDescription("Polls of the database. [Alpha]"),
@@ -144,7 +151,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.WorkflowLogRuns, err = builder.meter.Int64Counter(
 		"otelcol_workflow_log_runs",
-		metric.WithDescription("Runs by outcome: delivered as a record, reported as stuck, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]"),
+		metric.WithDescription("Runs by outcome: delivered as a record, reported as stuck, reported as waiting for a person for a long time, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)

@@ -113,6 +113,20 @@ func AssertEqualWorkflowLogOpenRuns(t *testing.T, tt *componenttest.Telemetry, d
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualWorkflowLogPart(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_workflow_log_part",
+		Description: "1 if a part of what the receiver reads is read, 0 if it is off. The log has the reason. [Alpha]",
+		Unit:        "{part}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_workflow_log_part")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualWorkflowLogPolls(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_polls",
@@ -146,7 +160,7 @@ func AssertEqualWorkflowLogReading(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualWorkflowLogRuns(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_workflow_log_runs",
-		Description: "Runs by outcome: delivered as a record, reported as stuck, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]",
+		Description: "Runs by outcome: delivered as a record, reported as stuck, reported as waiting for a person for a long time, reported as unknown because only their app log is in the database, permanently rejected by the pipeline, not reported because they ended before the start position (before_start), or not reported because they were older than max_run_age when they became visible (too_old). [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

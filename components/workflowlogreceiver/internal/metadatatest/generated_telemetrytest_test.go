@@ -29,6 +29,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.WorkflowLogLateRuns.Add(context.Background(), 1)
 	tb.WorkflowLogMessages.Add(context.Background(), 1)
 	tb.WorkflowLogOpenRuns.Record(context.Background(), 1)
+	tb.WorkflowLogPart.Record(context.Background(), 1)
 	tb.WorkflowLogPolls.Add(context.Background(), 1)
 	tb.WorkflowLogReading.Record(context.Background(), 1)
 	tb.WorkflowLogRuns.Add(context.Background(), 1)
@@ -49,6 +50,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualWorkflowLogOpenRuns(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualWorkflowLogPart(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualWorkflowLogPolls(t, testTel,

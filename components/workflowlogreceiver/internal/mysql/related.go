@@ -58,6 +58,19 @@ func nodes[T any](
 	return query(ctx, c.session, step, statement, scan, args...)
 }
 
+// Pauses reads by the unique index of workflow_pauses, and by the indexes that lead from it to the other two tables.
+func (c related) Pauses(ctx context.Context, runIDs []string) ([]source.Pause, error) {
+	scan := func(rows *sql.Rows) (p source.Pause, err error) {
+		var since, resumed, expires sql.NullTime
+		var reason, node sql.NullString
+		err = rows.Scan(&p.RunID, &since, &resumed, &reason, &node, &expires)
+		p.Since, p.ResumedAt, p.ExpiresAt = since.Time, resumed.Time, expires.Time
+		p.Reason, p.NodeID = reason.String, node.String
+		return p, err
+	}
+	return queryIDs(ctx, c.session, "read workflow_pauses", c.schema.PausesSQL()+"p.workflow_run_id IN ", scan, runIDs)
+}
+
 func (c related) Apps(ctx context.Context, ids []string) ([]source.App, error) {
 	return queryIDs(ctx, c.session, "read apps", sqlApps, func(rows *sql.Rows) (a source.App, err error) {
 		err = rows.Scan(&a.ID, &a.TenantID, &a.Name, &a.Mode)

@@ -18,7 +18,8 @@ import (
 const sqlIndexes = "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_index) FROM " +
 	"information_schema.statistics " +
 	"WHERE table_schema = DATABASE() AND table_name IN ('workflow_runs', 'workflow_app_logs', " +
-	"'workflow_node_executions', 'messages') " +
+	"'workflow_node_executions', 'messages', 'workflow_pauses', 'human_input_forms', " +
+	"'workflow_trigger_logs', 'message_feedbacks') " +
 	"GROUP BY table_name, index_name"
 
 const sqlViews = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() " +

@@ -21,6 +21,7 @@ type Outcome struct {
 	Workspace string
 	Usage     Usage
 	Message   *source.Message // nil for a run
+	Pause     source.Pause    // of a run that waits or has waited, if it is known
 }
 
 // FromRuns returns the outcomes of runs, without the values of other tables.

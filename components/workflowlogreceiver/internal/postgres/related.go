@@ -57,6 +57,17 @@ func nodes[T any](
 	return collect(len(runs), step, byPath, read, into, runIDs(runs), array(tenants), array(apps), array(flows))
 }
 
+// Pauses reads by the unique index of workflow_pauses, and by the indexes that lead from it to the other two tables.
+func (c related) Pauses(ctx context.Context, runIDs []string) ([]source.Pause, error) {
+	return all(ctx, c.session, "read workflow_pauses", c.schema.PausesSQL()+"p.workflow_run_id = ANY($1::uuid[])",
+		func(values [][]byte) source.Pause {
+			return source.Pause{
+				RunID: uuidText(values[0]), Since: timestamp(values[1]), ResumedAt: timestamp(values[2]),
+				Reason: c.interner.text(values[3]), NodeID: c.interner.text(values[4]), ExpiresAt: timestamp(values[5]),
+			}
+		}, array(runIDs))
+}
+
 func (c related) Apps(ctx context.Context, ids []string) ([]source.App, error) {
 	return all(ctx, c.session, "read apps", sqlApps, func(values [][]byte) source.App {
 		return source.App{

@@ -17,7 +17,8 @@ const (
 	// sqlIndexes also finds the indexes of the table that a view is a view of.
 	sqlIndexes = `WITH RECURSIVE base AS (
 	SELECT name, to_regclass(name)::oid AS oid FROM unnest(ARRAY['workflow_runs', 'workflow_app_logs',
-	'workflow_node_executions', 'messages']) AS name
+	'workflow_node_executions', 'messages', 'workflow_pauses', 'human_input_forms',
+	'workflow_trigger_logs', 'message_feedbacks']) AS name
 	UNION SELECT b.name, d.refobjid FROM base b JOIN pg_rewrite r ON r.ev_class = b.oid
 	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
 	AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> b.oid)

@@ -26,11 +26,11 @@ const (
 
 // buildMessage builds the record of a message that ended with an error. If it belongs to a run, the run's record has
 // the failure, and this one is only the link between the two.
-func buildMessage(record plog.LogRecord, o *outcome.Outcome, observed time.Time) {
+func buildMessage(record plog.LogRecord, o *outcome.Outcome, observed, arrival time.Time) {
 	m := o.Message
 	record.SetEventName(difysemconv.EventMessageRun)
 	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(observed))
-	record.SetTimestamp(timestampOf(observed, m.CreatedUTC.Add(outcome.Elapsed(m.Latency)), m.CreatedUTC))
+	record.SetTimestamp(timestampOf(arrival, m.CreatedUTC.Add(outcome.Elapsed(m.Latency)), m.CreatedUTC))
 	attrs := record.Attributes()
 	attrs.EnsureCapacity(26)
 	attrs.PutStr(difysemconv.AttrEventName, difysemconv.EventMessageRun)

@@ -41,12 +41,14 @@ func NewResource(address string) pcommon.Resource {
 
 // Events are the outcomes to build records of.
 type Events struct {
-	Ended, Stuck, Unknown []*outcome.Outcome
-	Messages              []*outcome.Outcome // that ended with an error
+	Ended, Stuck, Unknown, Waiting []*outcome.Outcome
+	Messages                       []*outcome.Outcome // that ended with an error
 }
 
 // Len returns the number of records.
-func (e Events) Len() int { return len(e.Ended) + len(e.Stuck) + len(e.Unknown) + len(e.Messages) }
+func (e Events) Len() int {
+	return len(e.Ended) + len(e.Stuck) + len(e.Unknown) + len(e.Waiting) + len(e.Messages)
+}
 
 // Builder builds log records.
 type Builder struct {
@@ -92,8 +94,11 @@ func (r *Builder) Build(t Events, observed, arrival time.Time) plog.Logs {
 			SetStr(fmt.Sprintf("Workflow run%s is not in the database, %s after its app log", ofApp(run), r.OutcomeWait))
 		fillRecord(record, difysemconv.EventWorkflowUnknown, run.AppLog.ID, run, observed)
 	}
+	for _, run := range t.Waiting {
+		r.buildWaiting(records.AppendEmpty(), run, observed, arrival)
+	}
 	for _, message := range t.Messages {
-		buildMessage(records.AppendEmpty(), message, observed)
+		buildMessage(records.AppendEmpty(), message, observed, arrival)
 	}
 	for _, record := range records.All() {
 		offerArrival(record, arrival)

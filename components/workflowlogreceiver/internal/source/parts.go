@@ -14,6 +14,13 @@ const (
 	PartMessages      Part = "messages"
 	PartMessageErrors Part = "message_errors"
 	PartFailedNodes   Part = "failed_nodes"
+	PartPauses        Part = "pauses"
+	PartPauseReasons  Part = "pause_reasons"
+	PartForms         Part = "human_input_forms"
+	PartDocuments     Part = "documents"
+	PartTriggerLogs   Part = "trigger_logs"
+	PartTriggers      Part = "triggers"
+	PartFeedback      Part = "feedback"
 )
 
 // ErrAbsent means that a table does not exist.
@@ -46,6 +53,37 @@ var OptionalParts = []OptionalPart{
 		PartFailedNodes,
 		[]TableColumns{{"workflow_node_executions", "workflow_run_id, id, node_id, node_type, title, status, error, index"}},
 		"records of failed runs do not name the node that failed",
+	},
+	{
+		PartPauses,
+		[]TableColumns{{"workflow_pauses", "id, workflow_run_id, created_at, resumed_at"}},
+		"it is not known since when a paused run waits",
+	},
+	{
+		PartPauseReasons,
+		[]TableColumns{{"workflow_pause_reasons", "pause_id, type, node_id"}},
+		"it is not known for what a paused run waits",
+	},
+	{
+		PartForms,
+		[]TableColumns{{"human_input_forms", "workflow_run_id, status, expiration_time"}},
+		"it is not known when the form of a paused run expires",
+	},
+	{
+		PartDocuments,
+		[]TableColumns{{"documents", "indexing_status, created_at"}},
+		"documents are not counted by the status of their indexing",
+	},
+	{
+		PartTriggerLogs,
+		[]TableColumns{{"workflow_trigger_logs", "status, created_at"}},
+		"the logs of triggers are not counted by status",
+	},
+	{PartTriggers, []TableColumns{{"app_triggers", "status"}}, "triggers are not counted by status"},
+	{
+		PartFeedback,
+		[]TableColumns{{"message_feedbacks", "conversation_id, rating, from_source"}},
+		"feedback is not counted",
 	},
 }
 

@@ -16,6 +16,9 @@ type Schema struct {
 	NodesByRun     NodeIndex // by run ID alone since 1.12.0
 	MessagesByTime bool      // messages (created_at, id): since 1.12.0
 	MessagesByApp  bool      // messages (app_id, created_at)
+	PausesByRun    bool      // workflow_pauses (workflow_run_id)
+	FormsByRun     bool      // human_input_forms (workflow_run_id)
+	Indexes        []Index
 	// Off are the parts that cannot be read, and why.
 	Off map[Part]error
 	// Views are those of the tables that are views.
@@ -78,16 +81,16 @@ func Names() []string {
 
 // NewSchema derives the schema from the indexes, and from the parts that cannot be read.
 func NewSchema(indexes []Index, off map[Part]error) Schema {
-	has := func(table, columns string) bool {
-		return slices.ContainsFunc(indexes, func(index Index) bool {
-			return index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+","))
-		})
-	}
-	s := Schema{
+	s := Schema{Indexes: indexes}
+	has := s.HasIndex
+	s = Schema{
+		Indexes:        indexes,
 		RunsByTime:     has("workflow_runs", "created_at,id"),
 		AppLogsByRun:   has("workflow_app_logs", "workflow_run_id"),
 		MessagesByTime: has("messages", "created_at,id"),
 		MessagesByApp:  has("messages", "app_id,created_at"),
+		PausesByRun:    has("workflow_pauses", "workflow_run_id"),
+		FormsByRun:     has("human_input_forms", "workflow_run_id"),
 		Off:            off,
 	}
 	switch {
@@ -97,6 +100,13 @@ func NewSchema(indexes []Index, off map[Part]error) Schema {
 		s.NodesByRun = NodesByPath
 	}
 	return s
+}
+
+// HasIndex reports whether a table has an index that begins with the columns.
+func (s *Schema) HasIndex(table, columns string) bool {
+	return slices.ContainsFunc(s.Indexes, func(index Index) bool {
+		return index.Table == table && (index.Columns == columns || strings.HasPrefix(index.Columns, columns+","))
+	})
 }
 
 // Reads reports whether a part can be read.

@@ -95,6 +95,14 @@ func IsCalled(runApp, nodeApp, triggeredFrom string) bool {
 	return !ownTriggers[triggeredFrom] && triggeredFrom != "" || nodeApp != "" && runApp != "" && nodeApp != runApp
 }
 
+// Pause is the row of workflow_pauses of a run, with its reason. Its times are UTC.
+type Pause struct {
+	RunID            string
+	Since, ResumedAt time.Time // ResumedAt is zero while the run waits
+	Reason, NodeID   string    // empty if PartPauseReasons is off
+	ExpiresAt        time.Time // of the form to fill in; zero if there is none, or PartForms is off
+}
+
 // Details are the rows of other tables that belong to some runs.
 type Details struct {
 	AppLogs []AppLog
@@ -200,6 +208,8 @@ type Conn interface {
 	// DetailsAndRunsAfter combines Details, of at least one run, and RunsAfter, without idle time of the database in
 	// between.
 	DetailsAndRunsAfter(ctx context.Context, runs []*Run, after Position, limit int) (Details, []Run, error)
+	// Pauses returns the latest pause of those of the runs that have one. PartPauses must be readable.
+	Pauses(ctx context.Context, runIDs []string) ([]Pause, error)
 	Apps(ctx context.Context, ids []string) ([]App, error)
 	Tenants(ctx context.Context, ids []string) ([]Tenant, error)
 
@@ -212,6 +222,12 @@ type Conn interface {
 	// TableSizes returns the sizes of those of GrowingTables that exist. It separates what the database refuses (fault),
 	// after which the connection works, from an error of the connection.
 	TableSizes(ctx context.Context) (sizes []TableSize, fault, err error)
+
+	// DataSizes returns the bytes of the rows of tables, without indexes and, on PostgreSQL, without what is stored
+	// outside of the rows; UnknownSize for a table that the catalog does not know.
+	DataSizes(ctx context.Context, tables []string) (bytes map[string]int64, fault, err error)
+	// Count counts rows.
+	Count(ctx context.Context, count Count) (counts []StatusCount, fault, err error)
 
 	Close(ctx context.Context) error
 }

@@ -7,6 +7,9 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/outcome"
+	"github.com/otelcol-dify/otelcol-dify/components/workflowlogreceiver/internal/source"
 )
 
 // stuckInterval is how often a run that was reported as stuck is read again.
@@ -22,8 +25,12 @@ type OpenRuns struct {
 
 type openRun struct {
 	createdAt time.Time
-	stuck     bool // reported as stuck
+	stuck     bool // reported as stuck or as waiting
+	waiting   bool // reported as waiting
 
+	pause        source.Pause // as it was last read
+	paused       bool
+	resumed      time.Time // when it was first seen to go on
 	visited      time.Time
 	missingSince time.Time
 }
@@ -31,7 +38,8 @@ type openRun struct {
 // OpenRun is an open run as the checkpoint stores it. Its JSON names are names on disk.
 type OpenRun struct {
 	ID        string `json:"id"`
-	CreatedAt int64  `json:"created_at"` // Unix time in microseconds
+	CreatedAt int64  `json:"created_at"`        // Unix time in microseconds
+	Waiting   bool   `json:"waiting,omitempty"` // since format 3 of the checkpoint
 }
 
 // NewOpenRuns returns an empty OpenRuns.
@@ -53,7 +61,8 @@ func (o *OpenRuns) Due(now time.Time) []string {
 
 func (o *OpenRuns) has(id string) bool { return o.runs[id] != nil }
 
-func (o *OpenRuns) isStuck(id string) bool {
+// isReported reports whether a run was reported as stuck or as waiting.
+func (o *OpenRuns) isReported(id string) bool {
 	run := o.runs[id]
 	return run != nil && run.stuck
 }
@@ -68,9 +77,63 @@ func (o *OpenRuns) missing(id string, now time.Time) time.Duration {
 	return now.Sub(run.missingSince)
 }
 
-func (o *OpenRuns) open(id string, createdAt time.Time) {
-	o.runs[id] = &openRun{createdAt: createdAt}
+func (o *OpenRuns) open(run *outcome.Outcome) {
+	o.runs[run.ID] = &openRun{createdAt: run.CreatedAt}
+	o.runs[run.ID].observe(run, time.Time{})
 	o.openChanged = true
+}
+
+// observe remembers whether a run waits.
+func (r *openRun) observe(run *outcome.Outcome, now time.Time) {
+	if r.paused && !run.IsPaused() {
+		r.resumed = now
+	}
+	r.paused, r.pause = run.IsPaused(), run.Pause
+}
+
+// Pause returns the pause of an open run that waits, as it was last read.
+func (o *OpenRuns) Pause(id string) (pause source.Pause, known bool) {
+	run := o.runs[id]
+	if run == nil || !run.paused || run.pause.Since.IsZero() {
+		return source.Pause{}, false
+	}
+	return run.pause, true
+}
+
+// Waiting returns the runs that wait.
+func Waiting(o *OpenRuns) []outcome.Waiting {
+	var waiting []outcome.Waiting
+	for _, run := range o.runs {
+		if run.paused {
+			since := run.createdAt
+			if run.pause.Since.After(since) {
+				since = run.pause.Since
+			}
+			waiting = append(waiting, outcome.Waiting{Reason: run.pause.Reason, Since: since})
+		}
+	}
+	return waiting
+}
+
+// HasWaiting reports whether any run was reported as waiting.
+func HasWaiting(o *OpenRuns) bool {
+	for _, run := range o.runs {
+		if run.waiting {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *OpenRuns) setWaiting(id string) {
+	o.setStuck(id)
+	o.runs[id].waiting = true
+}
+
+// resume makes a run that was reported as waiting one in progress.
+func (o *OpenRuns) resume(id string) {
+	o.runs[id].stuck, o.runs[id].waiting = false, false
+	o.openChanged, o.stuckChanged = true, true
 }
 
 func (o *OpenRuns) setStuck(id string) {
@@ -104,7 +167,7 @@ func (o *OpenRuns) Snapshot(stuck bool) []OpenRun {
 	entries := []OpenRun{}
 	for _, id := range slices.Sorted(maps.Keys(o.runs)) {
 		if run := o.runs[id]; run.stuck == stuck {
-			entries = append(entries, OpenRun{ID: id, CreatedAt: run.createdAt.UnixMicro()})
+			entries = append(entries, OpenRun{ID: id, CreatedAt: run.createdAt.UnixMicro(), Waiting: run.waiting})
 		}
 	}
 	return entries
@@ -113,6 +176,8 @@ func (o *OpenRuns) Snapshot(stuck bool) []OpenRun {
 // Restore adds stored runs.
 func (o *OpenRuns) Restore(stuck bool, entries []OpenRun) {
 	for _, entry := range entries {
-		o.runs[entry.ID] = &openRun{createdAt: time.UnixMicro(entry.CreatedAt).UTC(), stuck: stuck}
+		o.runs[entry.ID] = &openRun{
+			createdAt: time.UnixMicro(entry.CreatedAt).UTC(), stuck: stuck, waiting: entry.Waiting, paused: entry.Waiting,
+		}
 	}
 }

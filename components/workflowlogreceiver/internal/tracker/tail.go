@@ -56,6 +56,8 @@ type TailSnapshot struct {
 type Batch struct {
 	Ended       []*outcome.Outcome // to report as ended
 	Stuck       []*outcome.Outcome // to report as stuck
+	Waiting     []*outcome.Outcome // to report as waiting for a long time
+	Resumed     []string           // that were reported as waiting and no longer are
 	Opened      []*outcome.Outcome // to follow until they end, including the stuck ones
 	BeforeStart int                // ended before the start position: not reported
 	Deleted     []string           // open runs whose rows were deleted
@@ -135,9 +137,7 @@ func (t *Tail) sort(runs []outcome.Outcome, now time.Time) Batch {
 		switch {
 		case !outcome.HasEnded(&run.Run):
 			b.Opened = append(b.Opened, run)
-			if t.IsStuck(&run.Run, now) {
-				b.Stuck = append(b.Stuck, run)
-			}
+			b.addOverdue(run, t.IsOverdue(run, now))
 		case run.CreatedAt.Before(t.start) && run.FinishedAt.Before(t.start):
 			b.BeforeStart++
 		default:
@@ -154,14 +154,33 @@ func (t *Tail) known(key source.Key) bool {
 // Covers reports whether Processed has a place for a row of that time.
 func (t *Tail) Covers(createdAt time.Time) bool { return !createdAt.Before(t.Floor) }
 
-// IsStuck reports whether an open run is too old.
-func (t *Tail) IsStuck(run *source.Run, now time.Time) bool {
-	return now.Sub(run.CreatedAt) > t.maxRunAge
+// addOverdue adds a run that has not ended to one of the lists if it has to be reported.
+func (b *Batch) addOverdue(run *outcome.Outcome, overdue bool) {
+	switch {
+	case !overdue:
+	case run.IsPaused():
+		b.Waiting = append(b.Waiting, run)
+	default:
+		b.Stuck = append(b.Stuck, run)
+	}
+}
+
+// IsOverdue reports whether an open run has waited for too long or, if it does not wait, has been active for too long.
+func (t *Tail) IsOverdue(run *outcome.Outcome, now time.Time) bool {
+	if run.IsPaused() {
+		return now.Sub(run.WaitingSince()) > t.maxRunAge
+	}
+	return now.Sub(run.ActiveSince()) > t.maxRunAge
+}
+
+// MayBeOverdue reports whether an open run is overdue unless it has waited.
+func (t *Tail) MayBeOverdue(run *outcome.Outcome, now time.Time) bool {
+	return !outcome.HasEnded(&run.Run) && now.Sub(run.CreatedAt) > t.maxRunAge
 }
 
 // NeedsDetails reports whether a run is about to be reported, and so whether its related rows have to be read.
-func (t *Tail) NeedsDetails(run *source.Run, now time.Time) bool {
-	return outcome.HasEnded(run) || t.IsStuck(run, now) && !t.Open.isStuck(run.ID)
+func (t *Tail) NeedsDetails(run *outcome.Outcome, now time.Time) bool {
+	return outcome.HasEnded(&run.Run) || t.IsOverdue(run, now) && !t.Open.isReported(run.ID)
 }
 
 // SortVisited sorts the rows of open runs. A missing row may only be late on a replica: a run counts as deleted once
@@ -177,11 +196,14 @@ func (t *Tail) SortVisited(asked []string, found []outcome.Outcome, now time.Tim
 		}
 		present[run.ID] = true
 		known.missingSince, known.visited = time.Time{}, now
+		known.observe(run, now)
 		switch {
 		case outcome.HasEnded(&run.Run):
 			b.Ended = append(b.Ended, run)
-		case !known.stuck && t.IsStuck(&run.Run, now):
-			b.Stuck = append(b.Stuck, run)
+		case known.waiting && !run.IsPaused():
+			b.Resumed = append(b.Resumed, run.ID)
+		case !known.stuck && now.Sub(known.resumed) > t.maxRunAge:
+			b.addOverdue(run, t.IsOverdue(run, now))
 		}
 	}
 	for _, id := range asked {
@@ -209,7 +231,13 @@ func (t *Tail) Apply(b Batch) {
 		t.Processed.add(key)
 	}
 	for _, run := range b.Opened {
-		t.Open.open(run.ID, run.CreatedAt)
+		t.Open.open(run)
+	}
+	for _, run := range b.Waiting {
+		t.Open.setWaiting(run.ID)
+	}
+	for _, id := range b.Resumed {
+		t.Open.resume(id)
 	}
 	for _, run := range b.Stuck {
 		t.Open.setStuck(run.ID)
