@@ -37,9 +37,10 @@ var (
 	number     = regexp.MustCompile(`\[Errno -?\d+\]|\d+`)
 )
 
-// normalized returns the first line of a message without what varies.
+// normalized returns the first line of a message without what varies. It reads no more of it than Sentry shows: the
+// searches are slow, and a message may have a megabyte.
 func normalized(message string) string {
-	line := firstLine(message)
+	line := protocol.Text(firstLine(message), protocol.MaxValue)
 	for _, v := range variables {
 		line = v.re.ReplaceAllString(line, v.name)
 	}
