@@ -46,7 +46,7 @@ FORCE:
 
 # Adapted copies of two stock exporters. distro/ and tests/ replace the modules by folders in this folder.
 EXPORTER := .cache/make-exporter
-$(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go)
+$(EXPORTER)/.written: $(wildcard tools/adaptexporter/*.go tools/adaptexporter/added/*/*)
 	@$(RUN_TOOL) ./adaptexporter -out "$(CURDIR)/$(EXPORTER)"
 	@touch $@
 

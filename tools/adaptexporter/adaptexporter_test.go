@@ -56,6 +56,12 @@ func TestAdaptChangesOnlyTheNamedFiles(t *testing.T) {
 			}
 		}
 		for path, content := range after {
+			if _, there := before[path]; !there {
+				edited[path] = true
+				if strings.Contains(content, "go:build ignore") {
+					t.Errorf("%s is not built in the copy either", path)
+				}
+			}
 			if changed := content != before[path]; changed != edited[path] {
 				t.Errorf("%s: changed is %t, want %t", path, changed, edited[path])
 			}
@@ -65,8 +71,12 @@ func TestAdaptChangesOnlyTheNamedFiles(t *testing.T) {
 				}
 			}
 		}
-		if len(before) != len(after) {
-			t.Errorf("got %d files, want %d", len(after), len(before))
+		news, err := m.newFiles()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(after) != len(before)+len(news) {
+			t.Errorf("got %d files, want %d and %d new ones", len(after), len(before), len(news))
 		}
 	}
 }
@@ -121,6 +131,19 @@ func TestAdaptTwice(t *testing.T) {
 		if err := m.adapt(files); err == nil {
 			t.Error("an adapted module is adapted again")
 		}
+	}
+}
+
+// A new file must not replace one that a later version of the module may have.
+func TestAdaptKeepsFiles(t *testing.T) {
+	news, err := openSearch.newFiles()
+	if err != nil || len(news) == 0 {
+		t.Fatalf("no new files: %v", err)
+	}
+	for name := range news {
+		files := stock(t, openSearch)
+		files[name] = "package opensearchexporter\n"
+		wantError(t, openSearch.adapt(files), "already has a file "+name)
 	}
 }
 
