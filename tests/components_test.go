@@ -95,7 +95,7 @@ func TestOurComponentsHaveTheirNames(t *testing.T) {
 		{got.Receivers, []string{"workflow_log", "celery_queue"}},
 		{got.Processors, []string{"dify_filter"}},
 		{got.Exporters, []string{"sentry"}},
-		{got.Extensions, []string{"opensearch_bulk", "otlp_guard"}},
+		{got.Extensions, []string{"dify_status", "opensearch_bulk", "otlp_guard"}},
 	} {
 		var names []string
 		for _, entry := range kind.entries {

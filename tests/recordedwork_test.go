@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -41,6 +42,7 @@ func TestRecordedWorkArrives(t *testing.T) {
 	})
 	ended := s.recordedRuns(t)
 	s.expectRecordedRuns(t, ended)
+	s.expectFailedMessages(t)
 
 	for _, line := range lines {
 		require.Equal(t, http.StatusOK, exportHTTP(t, s.Collector, "traces", "", line))
@@ -103,10 +105,30 @@ func (s *stack) expectRecordedRuns(t *testing.T, ended map[string]string) {
 func (s *stack) expectRunDocuments(t *testing.T, ended map[string]string) {
 	t.Helper()
 	got := map[string]string{}
-	for _, hit := range s.documents(t, len(ended), "workflow-logs-*", servers.All()) {
+	for _, hit := range s.documents(t, len(ended), "workflow-logs-*", ofEvent("dify.workflow.run")) {
 		got[attribute(hit, "dify.workflow_run_id")] = attribute(hit, "dify.workflow_run.status")
 	}
 	assert.Equal(t, ended, got)
+}
+
+// expectFailedMessages waits until each message that ended with an error, and no other, is a document.
+func (s *stack) expectFailedMessages(t *testing.T) {
+	t.Helper()
+	rows, err := s.db.Query(t.Context(), "SELECT id::text FROM messages WHERE status = 'error'")
+	require.NoError(t, err)
+	failed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.NotEmpty(t, failed)
+	var got []string
+	for _, hit := range s.documents(t, len(failed), "workflow-logs-*", ofEvent("dify.message.run")) {
+		got = append(got, attribute(hit, "dify.message_id"))
+	}
+	assert.ElementsMatch(t, failed, got)
+}
+
+// ofEvent is a query for the records of an event.
+func ofEvent(name string) map[string]any {
+	return map[string]any{"term": map[string]any{"attributes.event.name": name}}
 }
 
 // recordedNode is a node execution as the database has it.

@@ -4,6 +4,7 @@
 package difystatusextension
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -68,7 +69,7 @@ func started(t *testing.T, change func(*Config)) (*statusExtension, string) {
 	})
 	require.NoError(t, e.NotifyConfigSnapshot(t.Context(), extensioncapabilities.NewConfigSnapshot(conf, conf)))
 	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
-	t.Cleanup(func() { assert.NoError(t, e.Shutdown(t.Context())) })
+	t.Cleanup(func() { assert.NoError(t, e.Shutdown(context.WithoutCancel(t.Context()))) })
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	return e, "http://" + cfg.Endpoint
 }

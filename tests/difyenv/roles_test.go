@@ -194,7 +194,7 @@ func cannotReadContent(t *testing.T, pg *servers.Postgres, name, role string) {
 	for _, column := range []string{
 		"inputs FROM workflow_runs", "outputs FROM workflow_node_executions", "answer FROM messages",
 	} {
-		_, err := conn.Exec(t.Context(), "SELECT "+column)
+		_, err = conn.Exec(t.Context(), "SELECT "+column)
 		require.ErrorContains(t, err, "permission denied", column)
 	}
 	var readOnly, timeout string

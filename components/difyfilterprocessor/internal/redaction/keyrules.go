@@ -77,7 +77,7 @@ func (k *keyRules) find(key string) keyRule {
 	if rule, ok := k.exact[key]; ok {
 		return rule
 	}
-	lower := strings.ToLower(key)
+	lower := lowerASCII(key)
 	if rule, ok := k.exact[lower]; ok && rule.action == "" {
 		return rule
 	}
@@ -104,4 +104,20 @@ func (k *keyRules) find(key string) keyRule {
 		}
 	}
 	return keyRule{}
+}
+
+// lowerASCII is strings.ToLower for the letters that rules have. That function takes many times as long for a key that
+// is long and not ASCII.
+func lowerASCII(text string) string {
+	first := strings.IndexFunc(text, func(r rune) bool { return 'A' <= r && r <= 'Z' })
+	if first < 0 {
+		return text
+	}
+	lower := []byte(text)
+	for i := first; i < len(lower); i++ {
+		if b := lower[i]; 'A' <= b && b <= 'Z' {
+			lower[i] = b + 'a' - 'A'
+		}
+	}
+	return string(lower)
 }

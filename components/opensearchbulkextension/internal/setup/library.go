@@ -112,8 +112,8 @@ func failuresByError() SavedObject {
 func tokensByApp() SavedObject {
 	return table(query{
 		id: "otelcol-dify-tokens-by-app", title: "Dify: tokens by workspace and app", over: overRuns, lucene: endedRuns,
-		description: "Tokens of language models as Dify writes them to each run. " +
-			"A workflow that another one calls as a tool is counted in both.",
+		description: "Tokens of language models as Dify writes them to each run. Up to Dify 1.17 a workflow that " +
+			"another one calls as a tool is a run of its own, and counted in both.",
 	},
 		metric("sum", fieldTokens, "Tokens"),
 		runs(),
