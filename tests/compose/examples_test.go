@@ -57,7 +57,7 @@ func TestLogsExampleAddsTheSocketAndTheOverlay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			service := collectorOf(t, load(t, options{files: files, profile: "collector", env: []map[string]string{test.env}}))
 			assert.Equal(t, test.want, []string(service.Command))
-			assert.Empty(t, service.Ports)
+			onlyStatusPage(t, service.Ports)
 			assert.NotContains(t, environment(service), "OTELCOL_FLUENT_ENDPOINT")
 			assert.True(t, service.ReadOnly, "the rest is as before")
 		})

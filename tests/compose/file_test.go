@@ -197,6 +197,14 @@ func checkCollector(t *testing.T, service types.ServiceConfig, dify, ours map[st
 	assert.Equal(t, "10001:10001", service.User)
 	assert.Equal(t, "30s", service.StopGracePeriod.String())
 	assert.ElementsMatch(t, []string{"default", "dify"}, slices.Collect(maps.Keys(service.Networks)))
-	require.Len(t, service.Ports, 1, "Dify reaches the others on its network")
-	assert.Equal(t, uint32(13134), service.Ports[0].Target, "the status page")
+	onlyStatusPage(t, service.Ports)
+}
+
+// onlyStatusPage checks that no other port is open, and this one for the machine only: Dify reaches the others on its
+// network.
+func onlyStatusPage(t *testing.T, ports []types.ServicePortConfig) {
+	t.Helper()
+	require.Len(t, ports, 1)
+	assert.Equal(t, uint32(13134), ports[0].Target)
+	assert.Equal(t, "127.0.0.1", ports[0].HostIP)
 }
