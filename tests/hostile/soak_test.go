@@ -4,7 +4,6 @@
 package hostile
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -23,11 +22,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/proc"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/pyenv"
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/servers"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/soak"
 )
@@ -86,12 +82,8 @@ func TestMutations(t *testing.T) {
 
 // soakRig is the collector with real back ends, and programs with OpenTelemetry's SDK.
 type soakRig struct {
-	*collector.Collector
-	search     *servers.OpenSearch
-	prometheus *servers.Prometheus
-	sentry     *sink.Sentry
-	socket     string
-	programs   []*program
+	*backEndRig
+	programs []*program
 }
 
 type program struct {
@@ -111,24 +103,8 @@ scrape_configs:
 func newSoakRig(t *testing.T) *soakRig {
 	t.Helper()
 	r := &soakRig{
-		search: servers.SharedOpenSearch(t), sentry: sink.NewSentry(), socket: filepath.Join(t.TempDir(), "fluent.sock"),
+		backEndRig: newBackEndRig(t, "yaml:service::pipelines::logs/lines::receivers: [fluent_forward, otlp]"),
 	}
-	require.NoError(t, r.search.Reset(t.Context()))
-	sentry, err := sink.Listen(t.Context(), "127.0.0.1:0", r.sentry)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, sentry.Close(context.WithoutCancel(t.Context()))) })
-	env := backEnds()
-	env["OTELCOL_OPENSEARCH_URL"], env["OTELCOL_SENTRY_DSN"] = r.search.URL, sink.SentryDSN(sentry.URL())
-	env["OTELCOL_FLUENT_ENDPOINT"] = "unix://" + r.socket
-	r.Collector = collector.Start(t, collector.Options{Env: env, Configs: []string{
-		collector.ShippedConfig(), repo.Path("config", "overlays", "logs.yaml"),
-		"yaml:service::pipelines::logs/lines::receivers: [fluent_forward, otlp]",
-	}})
-	r.prometheus, err = servers.StartPrometheusWith(t.Context(), map[string]string{
-		"prometheus.yaml": fmt.Sprintf(scrapes, r.Prometheus),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, r.prometheus.Stop()) })
 	for name, endpoint := range map[string]string{"http": r.OTLPHTTP, "grpc": r.OTLPGRPC} {
 		p := &program{name: name, file: filepath.Join(t.TempDir(), name)}
 		env := map[string]string{
