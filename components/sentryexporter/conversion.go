@@ -105,9 +105,8 @@ func (c *conversion) findOutcomes(t *tracetree.Tree) {
 		if len(below) == 0 {
 			continue
 		}
-		parent, known := convert.Outcome(n)
 		for _, it := range below {
-			if known {
+			if parent, known := convert.Outcome(n, it.Time); known {
 				c.handled = append(c.handled, it)
 			} else {
 				store.SetParent(it, parent)

@@ -220,6 +220,12 @@ func TestShapesOfRecordedExceptions(t *testing.T) {
 			putAll(s.Attributes(), "log.level", "ERROR", "log.logger", "core.a", "log.message", "failed",
 				"exception.type", "RuntimeError", "exception.message", "x")
 		}, []string{"core.a|failed|RuntimeError|x"}},
+		{"before 1.11.3, after dify_filter", func(p *push, s ptrace.Span) {
+			s.SetName("log.exception")
+			putAll(s.Attributes(), "exception.type", "RuntimeError")
+			p.exception(s, "RuntimeError", "x", "/app/api/a.py")
+			p.logLine(s, "core.a", "failed")
+		}, []string{"core.a|failed|RuntimeError|x"}},
 		{"no stack trace", func(_ *push, s ptrace.Span) {
 			e := s.Events().AppendEmpty()
 			e.SetName("exception")
@@ -304,6 +310,7 @@ func TestNoiseAndIgnoredAreCounted(t *testing.T) {
 	p.exception(s, "langfuse.api.Error", difysemconv.NoiseParseErrorText, "/app/api/a.py")
 	p.exception(s, "parse_error.defaultErrorResponse", "x", "/app/api/a.py")
 	p.exception(s, "ValueError", "bad input", "/app/api/a.py")
+	p.exception(s, "RuntimeError", "can't create new thread at interpreter shutdown", "/app/api/a.py")
 	l := newRecords(time.Now())
 	l.record(plog.SeverityNumberError, "langfuse: "+difysemconv.NoiseParseErrorText)
 	l.record(plog.SeverityNumberError, "kept")
@@ -314,9 +321,9 @@ func TestNoiseAndIgnoredAreCounted(t *testing.T) {
 	assert.Empty(t, r.raw("event"))
 	assert.Len(t, r.raw("transaction"), 1, "the transaction is not touched")
 	assert.Equal(t, map[string]int64{
-		"event_processor error": 2, "ignored error": 1, "event_processor log_item": 1,
+		"event_processor error": 3, "ignored error": 1, "event_processor log_item": 1,
 	}, h.discarded(t))
-	assert.Equal(t, map[string]float64{"event_processor error": 3, "event_processor log_item": 1}, r.discards(t))
+	assert.Equal(t, map[string]float64{"event_processor error": 4, "event_processor log_item": 1}, r.discards(t))
 }
 
 func TestTransaction(t *testing.T) {

@@ -31,7 +31,7 @@ func (k *known) reported(now time.Time, items ...*item.Item) {
 			r = &reportedFailures{}
 			k.texts.Set(it.Relations.Text, r, now)
 		}
-		if it.Waits == "" && len(r.lines) < maxReported {
+		if !it.Relations.Line && len(r.lines) < maxReported {
 			r.lines = append(r.lines, it.Time)
 		}
 		if len(it.Supersedes) == 0 && len(r.runs) < maxReported {
@@ -40,7 +40,8 @@ func (k *known) reported(now time.Time, items ...*item.Item) {
 	}
 }
 
-// matchesLine reports whether the failure of a log line without a trace was reported. Each is matched by one line.
+// matchesLine reports whether the failure of a log line without a trace, or of a call without a parent, was reported.
+// Each is matched by one.
 func (k *known) matchesLine(it *item.Item, now time.Time) bool {
 	return k.matches(it, now, func(r *reportedFailures) *[]time.Time { return &r.lines })
 }

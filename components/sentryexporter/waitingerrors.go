@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -141,17 +142,37 @@ func (w *waitingErrors) send(ctx context.Context, items []*item.Item) {
 
 func isRun(it *item.Item) bool { return !isError(it) }
 
+// rank orders errors by how much they say: those of spans come before those of log lines, and these before those of
+// runs.
+func rank(it *item.Item) int {
+	switch {
+	case isRun(it):
+		return 2
+	case it.Relations.Line:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// isReportedLine reports whether an error has no trace in common with others, and its failure is that of a span: one
+// that was reported, or, for a log line, one that waits as well.
+func (w *waitingErrors) isReportedLine(it *item.Item, now time.Time) bool {
+	return it.Relations.Traceless && (w.shared.known.matchesLine(it, now) ||
+		it.Relations.Line && w.store.SpanWithText(it.Relations.Text, it.Time, sameFailure) != nil)
+}
+
 // withoutReported removes the errors whose failure was reported meanwhile, and adds what is known to the others. Errors
 // of log lines come before those of runs, which they supersede.
 func (w *waitingErrors) withoutReported(ctx context.Context, items []*item.Item) []*item.Item {
 	now := w.shared.now()
 	var out, duplicates, superseded []*item.Item
 	sent := map[*item.Item]bool{}
+	slices.SortStableFunc(items, func(a, b *item.Item) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, it := range items {
 		switch {
 		case isRun(it) || sent[it]:
-		case w.shared.seen.Reported(it, now), it.Relations.Traceless && w.shared.known.matchesLine(it, now),
-			w.shared.steps.reported(it, now):
+		case w.shared.seen.Reported(it, now), w.isReportedLine(it, now), w.shared.steps.reported(it, now):
 			duplicates = append(duplicates, it)
 		default:
 			w.shared.known.enrich(it, nil, now)

@@ -199,8 +199,8 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 	if it == nil {
 		return
 	}
-	it.Supersedes, it.Relations = supersedes, relationsOf(context, r.logged, f, supersedes)
-	it.Relations.Traceless = trace.IsEmpty()
+	it.Supersedes, it.Relations = supersedes, relationsOf(context, r, f, supersedes)
+	it.Relations.Line, it.Relations.Traceless = true, trace.IsEmpty()
 	it.Waits = item.WaitsForTrace + it.EventID
 	l.Waiting = append(l.Waiting, it)
 }

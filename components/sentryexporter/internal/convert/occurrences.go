@@ -35,8 +35,9 @@ type failure struct {
 	all   []*occurrence // and of those that it includes
 	// inner is the exception of a client span, or of a node, from which this one followed without having it as a cause.
 	inner *stacktrace.Exception
-	// partOf is the failure that includes this one.
-	partOf *failure
+	// partOf is the failure that includes this one, and included are the IDs of those that this one includes.
+	partOf   *failure
+	included []item.ID
 }
 
 // where is the span on which the exception happened, rather than those that it passed on its way out.
@@ -82,8 +83,14 @@ func (f *failure) onClient() bool {
 
 // include makes another failure a part of this one.
 func (f *failure) include(other *failure) {
-	other.partOf = f
+	f.follow(other)
 	f.all = append(f.all, other.all...)
+}
+
+// follow makes another failure a part of this one, which happened in another place.
+func (f *failure) follow(other *failure) {
+	other.partOf = f
+	f.included = append(append(f.included, other.id), other.included...)
 }
 
 // exceptions makes the error events of a push.
@@ -206,8 +213,9 @@ func (e *exceptions) event(f *failure) *item.Item {
 		return nil
 	}
 	runs := f.runs()
-	it.Relations = relationsOf(f.trace, what.what.logged, fault, runs)
-	it.Relations.Traceless = len(runs) == 0
+	it.Relations = relationsOf(f.trace, what.what, fault, runs)
+	it.Relations.Marks = append(it.Relations.Marks, f.included...)
+	it.Relations.Traceless = n.ParentID.IsEmpty() && f.onClient()
 	it.Relations.Step = stepOf(n, runs)
 	return it
 }

@@ -53,7 +53,9 @@ type Relations struct {
 	Marks []ID `json:"marks,omitempty"`
 	// Text is the ID of the failure's text, by which recordings without a common trace or run are recognized.
 	Text ID `json:"text"`
-	// Traceless means that the item has no trace, or no run for a span's exception.
+	// Line means that the item was read from a log record. Traceless means that this record has no trace, or that a call
+	// without a parent has the exception.
+	Line      bool `json:"line,omitempty"`
 	Traceless bool `json:"traceless,omitempty"`
 	// Step is what failed, as far as an emitter of Dify says it.
 	Step Step `json:"step,omitzero"`

@@ -96,10 +96,19 @@ func (s *Store) SetParent(it *item.Item, parent item.ID) {
 
 // WithText returns a pending error with a text at about a time; nil if there is none.
 func (s *Store) WithText(text item.ID, at time.Time, within time.Duration) *item.Item {
+	return s.find(text, at, within, func(*item.Item) bool { return true })
+}
+
+// SpanWithText is WithText for errors of spans only.
+func (s *Store) SpanWithText(text item.ID, at time.Time, within time.Duration) *item.Item {
+	return s.find(text, at, within, func(it *item.Item) bool { return !it.Relations.Line })
+}
+
+func (s *Store) find(text item.ID, at time.Time, within time.Duration, is func(*item.Item) bool) *item.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range s.byID[text] {
-		if it.Relations.Text == text && it.Time.Sub(at).Abs() <= within {
+		if it.Relations.Text == text && it.Time.Sub(at).Abs() <= within && is(it) {
 			return it
 		}
 	}
