@@ -174,7 +174,7 @@ func TestExceptionBecomesEvent(t *testing.T) {
 	ev := r.payloads(t, "event")[0]
 	assert.Equal(t, map[string]any{
 		"service.name": "langgenius/dify", "dify.edition": "COMMUNITY", "dify.role": "api", "dify.app_id": "app-1",
-		"dify.tenant_id": "tenant-1", "node.type": "llm",
+		"dify.tenant_id": "tenant-1", "node.type": "llm", "http.status_code": "500",
 	}, ev["tags"])
 	assert.Equal(t, map[string]any{"id": "user-1"}, ev["user"])
 	assert.Equal(t, "POST /v1/workflows/run", ev["transaction"])

@@ -120,10 +120,7 @@ func (e *exceptions) outcomeOf(f *failure) (why item.Reason, parent item.ID, kno
 // ParentID returns the ID of the span above those above a node that are known; the zero ID if the node's root is
 // known.
 func ParentID(n *tracetree.Node) item.ID {
-	top := n
-	for above := range n.Path() {
-		top = above
-	}
+	top := n.Top()
 	if top.IsLocalRoot() {
 		return item.ID{}
 	}

@@ -99,6 +99,8 @@ type exceptions struct {
 	Result
 
 	routes *route.Lookup
+	known  Known
+	nodes  []*tracetree.Node
 	order  []*failure
 	byID   map[item.ID]*failure
 	// ignored are the spans with an exception that is discarded.
@@ -113,11 +115,20 @@ const (
 	maxPushExceptions = 2000
 )
 
+// Known is what earlier telemetry said. Nothing waits for it.
+type Known interface {
+	// Complete sets what an event lacks.
+	Complete(ev *protocol.Event)
+	// Earlier returns the spans of a process and trace that came before and wait for their root.
+	Earlier(part tracetree.PartKey) []*tracetree.Node
+}
+
 // Exceptions makes the error events of a push: one for each failure, on however many spans and in however many
 // exceptions it is recorded. The nodes are linked, and their segments have routes.
-func (c *Converter) Exceptions(nodes []*tracetree.Node, routes *route.Lookup) Result {
+func (c *Converter) Exceptions(nodes []*tracetree.Node, routes *route.Lookup, known Known) Result {
 	e := exceptions{
-		Converter: c, routes: routes, byID: map[item.ID]*failure{}, ignored: map[*tracetree.Node]bool{},
+		Converter: c, routes: routes, known: known, nodes: nodes,
+		byID: map[item.ID]*failure{}, ignored: map[*tracetree.Node]bool{},
 	}
 	for _, n := range nodes {
 		if !n.WasPending { // its exceptions were reported when it came
@@ -208,6 +219,12 @@ func (e *exceptions) event(f *failure) *item.Item {
 	ev.EventID = f.id.String()
 	fillFromSpan(ev, n)
 	ev.Fingerprint = fingerprintOf(fault, n.Inherited(attrTask))
+	AddBreadcrumbs(ev, breadcrumbsBefore(n, what.what.at, e.nodes, e.known.Earlier(n.Part)))
+	e.known.Complete(ev)
+	if ev.Transaction == "" { // the root is not known yet
+		ev.Transaction = transactionOf(n.Top())
+	}
+	e.Links.fill(ev)
 	it := e.eventItem(ev, f.id, where.route)
 	if it == nil {
 		return nil
@@ -215,6 +232,7 @@ func (e *exceptions) event(f *failure) *item.Item {
 	runs := f.runs()
 	it.Relations = relationsOf(f.trace, what.what, fault, runs)
 	it.Relations.Marks = append(it.Relations.Marks, f.included...)
+	setTrace(&it.Relations, f.trace)
 	it.Relations.Traceless = n.ParentID.IsEmpty() && f.onClient()
 	it.Relations.Step = stepOf(n, runs)
 	return it

@@ -59,6 +59,15 @@ func relationsOf(trace string, what recorded, f grouping.Fault, runs []string) i
 	return r
 }
 
+// TraceID returns the ID of a trace as item.Relations has it.
+func TraceID(trace string) item.ID { return item.NewID("in trace", trace) }
+
+// setTrace notes that a trace has an error.
+func setTrace(r *item.Relations, trace string) {
+	r.Trace = TraceID(trace)
+	r.Marks = append(r.Marks, r.Trace)
+}
+
 // redactionMark is what dify_filter writes for content in a text. It knows the content of a span's run, not that of a
 // log line.
 const redactionMark = "***"

@@ -59,8 +59,19 @@ type Relations struct {
 	Traceless bool `json:"traceless,omitempty"`
 	// Step is what failed, as far as an emitter of Dify says it.
 	Step Step `json:"step,omitzero"`
+	// Trace is the ID of the item's trace; the zero ID if it has none.
+	Trace ID `json:"trace"`
+	// Message is the message that failed; the zero Message for others.
+	Message Message `json:"message,omitzero"`
 	// Parent is the ID of the span above those that are known, of an exception of a client span.
 	Parent ID `json:"parent"`
+}
+
+// Message is what is known of a message of a chat, agent or completion app, and of the request that created it.
+type Message struct {
+	App     string    `json:"app,omitempty"`
+	User    string    `json:"user,omitempty"`
+	Created time.Time `json:"created,omitzero"`
 }
 
 // Step is a part of a workflow run that failed. Several emitters of Dify report it, each in a trace of its own.
