@@ -38,7 +38,8 @@ func (s *sharedState) newConversion() *conversion {
 
 func (s *sharedState) convertLogs(ld plog.Logs) *conversion {
 	c := s.newConversion()
-	result, records := s.converter.Logs(ld, s.identities.Identity, c.routes, c.now)
+	result, records, lines := s.converter.Logs(ld, s.identities.Identity, c.routes, c.now)
+	s.known.Lines(lines, c.now)
 	c.Add(result)
 	records = slices.DeleteFunc(records, func(rec convert.LogRecord) bool {
 		if rec.ID == (item.ID{}) || s.seen.Add(rec.ID, c.now) {
@@ -71,9 +72,9 @@ func (c *conversion) traces(td ptrace.Traces) {
 	t.Link()
 	segments := t.Segments()
 	convert.SetRoutes(segments, c.routes)
-	c.Add(c.shared.converter.Exceptions(t.Nodes, c.routes))
+	c.shared.known.Spans(t, c.now)
+	c.Add(c.shared.converter.Exceptions(t.Nodes, c.routes, c))
 	c.findOutcomes(t)
-	c.shared.known.spans(t, c.now)
 	c.Discard(item.ReasonDuplicate, item.Route{}, protocol.CategorySpan, t.Duplicates)
 	for _, s := range segments {
 		discards, out := c.shared.converter.SampledOut(s)
@@ -94,6 +95,14 @@ func (c *conversion) traces(td ptrace.Traces) {
 	}
 }
 
+// Complete sets what an event lacks.
+func (c *conversion) Complete(ev *protocol.Event) { c.shared.known.Complete(ev, c.now) }
+
+// Earlier returns the pending spans of a part of a trace.
+func (c *conversion) Earlier(part tracetree.PartKey) []*tracetree.Node {
+	return c.shared.pending.Peek(part)
+}
+
 // findOutcomes finds the errors of client spans that wait for one of the spans, and whose outcome is known now.
 func (c *conversion) findOutcomes(t *tracetree.Tree) {
 	store := c.shared.waiting.store
@@ -105,9 +114,8 @@ func (c *conversion) findOutcomes(t *tracetree.Tree) {
 		if len(below) == 0 {
 			continue
 		}
-		parent, known := convert.Outcome(n)
 		for _, it := range below {
-			if known {
+			if parent, known := convert.Outcome(n, it.Time); known {
 				c.handled = append(c.handled, it)
 			} else {
 				store.SetParent(it, parent)

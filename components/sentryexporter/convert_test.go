@@ -174,7 +174,7 @@ func TestExceptionBecomesEvent(t *testing.T) {
 	ev := r.payloads(t, "event")[0]
 	assert.Equal(t, map[string]any{
 		"service.name": "langgenius/dify", "dify.edition": "COMMUNITY", "dify.role": "api", "dify.app_id": "app-1",
-		"dify.tenant_id": "tenant-1", "node.type": "llm",
+		"dify.tenant_id": "tenant-1", "node.type": "llm", "http.status_code": "500",
 	}, ev["tags"])
 	assert.Equal(t, map[string]any{"id": "user-1"}, ev["user"])
 	assert.Equal(t, "POST /v1/workflows/run", ev["transaction"])
@@ -219,6 +219,12 @@ func TestShapesOfRecordedExceptions(t *testing.T) {
 			s.SetName("log.exception")
 			putAll(s.Attributes(), "log.level", "ERROR", "log.logger", "core.a", "log.message", "failed",
 				"exception.type", "RuntimeError", "exception.message", "x")
+		}, []string{"core.a|failed|RuntimeError|x"}},
+		{"before 1.11.3, after dify_filter", func(p *push, s ptrace.Span) {
+			s.SetName("log.exception")
+			putAll(s.Attributes(), "exception.type", "RuntimeError")
+			p.exception(s, "RuntimeError", "x", "/app/api/a.py")
+			p.logLine(s, "core.a", "failed")
 		}, []string{"core.a|failed|RuntimeError|x"}},
 		{"no stack trace", func(_ *push, s ptrace.Span) {
 			e := s.Events().AppendEmpty()
@@ -304,6 +310,7 @@ func TestNoiseAndIgnoredAreCounted(t *testing.T) {
 	p.exception(s, "langfuse.api.Error", difysemconv.NoiseParseErrorText, "/app/api/a.py")
 	p.exception(s, "parse_error.defaultErrorResponse", "x", "/app/api/a.py")
 	p.exception(s, "ValueError", "bad input", "/app/api/a.py")
+	p.exception(s, "RuntimeError", "can't create new thread at interpreter shutdown", "/app/api/a.py")
 	l := newRecords(time.Now())
 	l.record(plog.SeverityNumberError, "langfuse: "+difysemconv.NoiseParseErrorText)
 	l.record(plog.SeverityNumberError, "kept")
@@ -314,9 +321,9 @@ func TestNoiseAndIgnoredAreCounted(t *testing.T) {
 	assert.Empty(t, r.raw("event"))
 	assert.Len(t, r.raw("transaction"), 1, "the transaction is not touched")
 	assert.Equal(t, map[string]int64{
-		"event_processor error": 2, "ignored error": 1, "event_processor log_item": 1,
+		"event_processor error": 3, "ignored error": 1, "event_processor log_item": 1,
 	}, h.discarded(t))
-	assert.Equal(t, map[string]float64{"event_processor error": 3, "event_processor log_item": 1}, r.discards(t))
+	assert.Equal(t, map[string]float64{"event_processor error": 4, "event_processor log_item": 1}, r.discards(t))
 }
 
 func TestTransaction(t *testing.T) {

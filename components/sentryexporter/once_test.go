@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -149,6 +150,52 @@ func TestOneFailureIsOneEvent(t *testing.T) {
 				enginePath)
 			return []any{s.Traces}
 		}, []string{"InvokeRateLimitError: [openai] Error: 429 slow down, request req_0"}},
+		"logged by the node before the run failed, and in a line": {func() []any {
+			s := newRunSpans()
+			s.exception(s.node, "httpx.ReadTimeout", "timed out", httpxPath)
+			s.node.Events().At(0).SetTimestamp(s.runner.EndTimestamp())
+			s.exception(s.runner, "RuntimeError", "Request to Plugin Daemon Service failed-500", enginePath)
+			return []any{lineOf(1, "httpx.ReadTimeout", "timed out", httpxPath), s.Traces}
+		}, []string{"ReadTimeout < RuntimeError: Request to Plugin Daemon Service failed-500"}},
+		"a call without a parent, and its line without a trace": {func() []any {
+			p := newPush(time.Now())
+			call := p.span(p.resource(), 1, 1, 0, "POST", ptrace.SpanKindClient)
+			p.exception(call, "httpx.ReadTimeout", "timed out", httpxPath)
+			return []any{lineOf(0, "httpx.ReadTimeout", "timed out", httpxPath), p.Traces}
+		}, []string{"ReadTimeout: timed out"}},
+		"the text is redacted on the span only": {func() []any {
+			s := newRunSpans()
+			s.exception(s.runner, "RuntimeError", "cannot handle ***", enginePath)
+			s.logLine(s.runner, "core.workflow", unknownLine)
+			whole := lineOf(1, "RuntimeError", "cannot handle what the user wrote", enginePath)
+			rec := whole.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+			rec.SetTimestamp(s.runner.Events().At(1).Timestamp() - pcommon.Timestamp(5*time.Millisecond))
+			return []any{whole, s.Traces}
+		}, []string{"RuntimeError: cannot handle ***"}},
+		"a client's exception in a request that succeeded": {func() []any {
+			p := newPush(time.Now())
+			spans := p.resource()
+			p.request(spans, 1, 1).Attributes().PutInt("http.response.status_code", 200)
+			get := p.span(spans, 1, 2, 1, "GET", ptrace.SpanKindClient)
+			p.exception(get, "httpx.ConnectError", refused, httpxPath)
+			get.SetEndTimestamp(spans.At(0).EndTimestamp() - 1)
+			get.Events().At(0).SetTimestamp(get.EndTimestamp())
+			return []any{p.Traces}
+		}, nil},
+		"a client's exception after a request that streamed": {func() []any {
+			p := newPush(time.Now())
+			spans := p.resource()
+			p.request(spans, 1, 1).Attributes().PutInt("http.response.status_code", 200)
+			get := p.span(spans, 1, 2, 1, "GET", ptrace.SpanKindClient)
+			p.exception(get, "httpx.ReadTimeout", "timed out", httpxPath)
+			return []any{p.Traces}
+		}, []string{"ReadTimeout: timed out"}},
+		"the failed message of a chat": {func() []any {
+			l := newRecords(time.Now())
+			l.record(plog.SeverityNumberError, "Message ended with an error", "exception.type", "Error",
+				"exception.message", "Incorrect API key provided", difysemconv.AttrLogRecordUID, "uid-1")
+			return []any{l.Logs}
+		}, []string{"Error: Incorrect API key provided"}},
 		"different exceptions of a run": {func() []any {
 			s := newRunSpans()
 			s.exception(s.node, "KeyError", "'a'", "/app/api/a.py")

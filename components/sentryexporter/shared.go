@@ -22,6 +22,7 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/dedup"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/delivery"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/known"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/metadata"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/resource"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/route"
@@ -52,7 +53,7 @@ type sharedState struct {
 	seen       *dedup.Seen
 	pending    *tracetree.Pending
 	waiting    *waitingErrors
-	known      *known
+	known      *known.Known
 	steps      *failedSteps
 
 	destinations *delivery.Destinations
@@ -87,7 +88,7 @@ func newSharedState(
 		identities:   &resource.Cache{Release: cfg.Release, Environment: cfg.Environment},
 		converter:    convert.New(cfg.convertSettings(sdk)),
 		seen:         dedup.NewSeen(),
-		known:        newKnown(),
+		known:        known.New(),
 		steps:        newFailedSteps(),
 		pending:      tracetree.NewPending(cfg.RootWait, cfg.RootWaitMiB<<20),
 		destinations: destinations,
@@ -222,7 +223,7 @@ func (s *sharedState) queueEvents(ctx context.Context, events []*item.Item) erro
 	s.counters.DiscardedItems(ctx, item.ReasonDuplicate, append(duplicates, reported...)...)
 	lost, err := s.queueItems(ctx, s.errors, fresh)
 	if err == nil && lost == 0 {
-		s.known.reported(s.now(), fresh...)
+		s.known.Reported(s.now(), fresh...)
 		s.waiting.supersede(ctx, superseded, fresh...)
 	}
 	return err

@@ -4,6 +4,7 @@
 package sentryexporter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/known"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/waiting"
 )
 
@@ -33,7 +35,7 @@ func (w *waitingErrors) add(ctx context.Context, it *item.Item) error {
 	now := w.shared.now()
 	if w.shared.seen.Reported(it, now) {
 		if isError(it) {
-			w.shared.known.matchesLine(it, now) // so that no other line matches
+			w.shared.known.MatchesLine(it, now) // so that no other line matches
 		}
 		w.shared.counters.DiscardedItems(ctx, item.ReasonDuplicate, it)
 		return nil
@@ -68,7 +70,7 @@ func (w *waitingErrors) supersede(ctx context.Context, runs []string, by ...*ite
 		duplicates, releaseErr := w.store.Release(ctx, append([]item.ID{it.ID}, it.Relations.Marks...)...)
 		w.shared.counters.DiscardedItems(ctx, item.ReasonDuplicate, duplicates...)
 		for _, d := range duplicates {
-			w.shared.known.matchesLine(d, w.shared.now())
+			w.shared.known.MatchesLine(d, w.shared.now())
 		}
 		err = errors.Join(err, releaseErr)
 	}
@@ -129,7 +131,7 @@ func (w *waitingErrors) send(ctx context.Context, items []*item.Item) {
 	w.store.Postpone(dropped, w.shared.now().Add(max(w.shared.cfg.RunWindow, time.Second)))
 	queued := slices.DeleteFunc(items, func(it *item.Item) bool { return slices.Contains(dropped, it) })
 	w.shared.seen.Split(slices.Clone(queued), w.shared.now())
-	w.shared.known.reported(w.shared.now(), slices.DeleteFunc(slices.Clone(queued), isRun)...)
+	w.shared.known.Reported(w.shared.now(), slices.DeleteFunc(slices.Clone(queued), isRun)...)
 	if err := w.store.Remove(ctx, queued); err != nil {
 		w.shared.logger.Warn(
 			"Errors that were queued could not be removed from the storage. They will be sent again after a restart, "+
@@ -141,20 +143,41 @@ func (w *waitingErrors) send(ctx context.Context, items []*item.Item) {
 
 func isRun(it *item.Item) bool { return !isError(it) }
 
+// rank orders errors by how much they say: those of spans come before those of log lines, and these before those of
+// runs.
+func rank(it *item.Item) int {
+	switch {
+	case isRun(it):
+		return 2
+	case it.Relations.Line:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// isReportedLine reports whether an error has no trace in common with others, and its failure is that of a span: one
+// that was reported, or, for a log line, one that waits as well.
+func (w *waitingErrors) isReportedLine(it *item.Item, now time.Time) bool {
+	return it.Relations.Traceless && (w.shared.known.MatchesLine(it, now) ||
+		it.Relations.Line && w.store.SpanWithText(it.Relations.Text, it.Time, known.SameFailure) != nil)
+}
+
 // withoutReported removes the errors whose failure was reported meanwhile, and adds what is known to the others. Errors
 // of log lines come before those of runs, which they supersede.
 func (w *waitingErrors) withoutReported(ctx context.Context, items []*item.Item) []*item.Item {
 	now := w.shared.now()
 	var out, duplicates, superseded []*item.Item
 	sent := map[*item.Item]bool{}
+	slices.SortStableFunc(items, func(a, b *item.Item) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, it := range items {
 		switch {
 		case isRun(it) || sent[it]:
-		case w.shared.seen.Reported(it, now), it.Relations.Traceless && w.shared.known.matchesLine(it, now),
+		case w.shared.seen.Reported(it, now), w.isReportedLine(it, now), w.isReportedMessage(it, out, now),
 			w.shared.steps.reported(it, now):
 			duplicates = append(duplicates, it)
 		default:
-			w.shared.known.enrich(it, nil, now)
+			w.shared.known.Enrich(w.shared.converter, it, nil, now)
 			out, sent[it] = append(out, it), true
 		}
 	}
@@ -162,18 +185,18 @@ func (w *waitingErrors) withoutReported(ctx context.Context, items []*item.Item)
 		if !isRun(it) {
 			continue
 		}
-		line := w.store.WithText(it.Relations.Text, it.Time, sameFailure)
+		line := w.store.WithText(it.Relations.Text, it.Time, known.SameFailure)
 		switch {
-		case w.shared.known.matchesRun(it, now):
+		case w.shared.known.MatchesRun(it, now):
 			superseded = append(superseded, it)
 		case line != nil && len(line.Supersedes) == 0 && !slices.Contains(duplicates, line):
 			line.Supersedes = []string{it.Waits} // it supersedes no other run
-			w.shared.known.enrich(line, it, now)
+			w.shared.known.Enrich(w.shared.converter, line, it, now)
 			if superseded = append(superseded, it); !sent[line] {
 				out, sent[line] = append(out, line), true
 			}
 		default:
-			w.shared.known.enrich(it, nil, now)
+			w.shared.known.Enrich(w.shared.converter, it, nil, now)
 			out = append(out, it)
 		}
 	}
@@ -183,6 +206,14 @@ func (w *waitingErrors) withoutReported(ctx context.Context, items []*item.Item)
 	w.shared.counters.DiscardedItems(ctx, item.ReasonDuplicate, duplicates...)
 	w.shared.counters.DiscardedItems(ctx, item.ReasonRunSuperseded, superseded...)
 	return out
+}
+
+// isReportedMessage reports whether an error is that of a failed message, of whose request an exception was reported,
+// is to be sent, or waits.
+func (w *waitingErrors) isReportedMessage(it *item.Item, toSend []*item.Item, now time.Time) bool {
+	trace := w.shared.known.TraceOfMessage(it, now)
+	return trace != (item.ID{}) && (w.shared.seen.Contains(trace, now) || w.store.InTrace(trace) ||
+		slices.ContainsFunc(toSend, func(other *item.Item) bool { return other.Relations.Trace == trace }))
 }
 
 // sendAll queues everything that is pending in memory at a shutdown, and counts what finds no room.

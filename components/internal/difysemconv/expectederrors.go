@@ -105,8 +105,14 @@ func (c *ErrorClasses) add(name string) {
 		return
 	}
 	c.names[name] = true
-	c.bare[bareClass(name)] = true
+	if bare := bareClass(name); bare != vagueClass {
+		c.bare[bare] = true
+	}
 }
+
+// vagueClass is the class of any error in JavaScript and of those of which only a text is known: without a module, it
+// is not binascii.Error.
+const vagueClass = "Error"
 
 // Has reports whether the set contains a class, given as telemetry writes it: with its module, or without it, as
 // Dify's logging handler does. A class without a module matches every listed class of that name.

@@ -12,11 +12,13 @@ import (
 func TestExpectedErrors(t *testing.T) {
 	expected := NewErrorClasses(ExpectedErrors())
 	for class, want := range map[string]bool{
-		"ValueError":                                                true,
-		"builtins.ValueError":                                       true,
-		"json.decoder.JSONDecodeError":                              true,
-		"UnicodeDecodeError":                                        true,
-		"ValidationError":                                           true, // as Dify's logging handler writes it
+		"ValueError":                   true,
+		"builtins.ValueError":          true,
+		"json.decoder.JSONDecodeError": true,
+		"UnicodeDecodeError":           true,
+		"binascii.Error":               true,
+		"Error":                        false, // of JavaScript, and of failed messages
+		"ValidationError":              true,  // as Dify's logging handler writes it
 		"pydantic_core._pydantic_core.ValidationError":              true,
 		"marshmallow.exceptions.ValidationError":                    false,
 		"werkzeug.exceptions.NotFound":                              true,

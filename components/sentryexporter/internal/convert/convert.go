@@ -23,6 +23,8 @@ type Settings struct {
 	IgnoreErrors []string
 	// ClientRoots makes transactions of calls below no request, task or run; see Converter.ClientRoot.
 	ClientRoots bool
+	// Links are the templates of the URLs in error events.
+	Links Links
 	// MinSeverity is the name of the lowest severity of the log records that become Sentry logs; see Severities.
 	MinSeverity string
 }

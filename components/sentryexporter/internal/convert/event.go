@@ -5,9 +5,13 @@ package convert
 
 import (
 	"encoding/json"
+	"regexp"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
+	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/grouping"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
@@ -24,14 +28,15 @@ var eventTags = []string{
 	difysemconv.AttrWorkspaceName, difysemconv.AttrWorkflowID, difysemconv.AttrWorkflowRunID, difysemconv.AttrUserType,
 	difysemconv.AttrNodeType, difysemconv.AttrNodeID, difysemconv.AttrNodeTitle, difysemconv.AttrNodeExecutionID,
 	difysemconv.AttrRunStatus, difysemconv.AttrRunTriggeredFrom, difysemconv.AttrCreatedFrom,
-	difysemconv.AttrCreatedByRole,
+	difysemconv.AttrCreatedByRole, difysemconv.AttrMessageID, difysemconv.AttrConversationID,
 	difysemconv.AttrRole, attrTask, "gen_ai.request.model", "gen_ai.provider.name",
 }
 
 // fillFromSpan sets what a span, and those above it, say about an event.
 func fillFromSpan(ev *protocol.Event, n *tracetree.Node) {
 	if root := n.Segment.Root; n.Segment.Complete {
-		ev.Transaction = protocol.Line(describe(root).transactionName(root.Span), protocol.MaxTransaction)
+		ev.Transaction = transactionOf(root)
+		setResponse(ev, root.Span.Attributes())
 	}
 	for _, key := range eventTags {
 		tag(ev, key, n.Inherited(key))
@@ -43,6 +48,37 @@ func fillFromSpan(ev *protocol.Event, n *tracetree.Node) {
 		TraceID: n.TraceHex(), SpanID: n.IDHex(), ParentSpanID: n.ParentHex(),
 		Op: protocol.Text(d.op, protocol.MaxOp), Status: statusOf(n.Span), Origin: protocol.Origin(d.origin, n.Scope),
 	}
+}
+
+// transactionOf returns the name of the transaction that begins with a span.
+func transactionOf(n *tracetree.Node) string {
+	return protocol.Line(describe(n).transactionName(n.Span), protocol.MaxTransaction)
+}
+
+// setResponse sets the status of the response to a request.
+func setResponse(ev *protocol.Event, attrs pcommon.Map) {
+	protocol.Tag(ev.Tags, "http.status_code", attr.Text(attrs, keysStatus...))
+	if code, ok := codeIn(attrs, keysStatus...); ok {
+		ev.Contexts["response"] = map[string]any{"status_code": code}
+	}
+}
+
+// pythonPath matches the version in the path of Python's library.
+var pythonPath = regexp.MustCompile(`/python(\d\.\d{1,2})/`)
+
+// setRuntime sets the runtime of an exception, which Dify's resource lacks, from its frames.
+func setRuntime(ev *protocol.Event, exc *stacktrace.Exception) {
+	if exc.Language != stacktrace.Python || ev.Contexts["runtime"] != nil {
+		return
+	}
+	runtime := map[string]any{"name": "CPython"}
+	for _, f := range exc.Frames {
+		if m := pythonPath.FindStringSubmatch(f.File); m != nil {
+			runtime["version"] = m[1]
+			break
+		}
+	}
+	ev.Contexts["runtime"] = runtime
 }
 
 // tag sets a tag from an attribute. Dify writes "unknown" for an ID that it does not have.
@@ -68,6 +104,7 @@ func (c *Converter) newEvent(
 	id.Fill(ev)
 	ev.SDK = c.SDK
 	ev.Platform = platformOf(exc, ev.Platform)
+	setRuntime(ev, exc)
 	if r.logMessage != "" {
 		ev.LogEntry = &protocol.LogEntry{Message: protocol.Text(r.logMessage, protocol.MaxValue)}
 	}

@@ -6,8 +6,10 @@ package convert
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
+	"github.com/getsentry/sentry-go"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
@@ -28,7 +30,18 @@ type Facts struct {
 
 	nodeEnd    time.Time
 	nodeFailed bool
+	steps      []step // the last maxSteps nodes of the run
 }
+
+// step is a node of a run that has ended.
+type step struct {
+	end             time.Time
+	title, nodeType string
+	failed          bool
+}
+
+// maxSteps bounds the nodes of a run that are remembered.
+const maxSteps = 12
 
 // FactsOf returns what a span of a run, or the root of a segment, says.
 func FactsOf(n *tracetree.Node) *Facts {
@@ -52,17 +65,25 @@ var nodeTags = []string{
 // engine stops at the first failure that nothing handles.
 func (f *Facts) Add(n *tracetree.Node) {
 	if f.Transaction == "" && n.Segment != nil && n.Segment.Complete {
-		root := n.Segment.Root
-		f.Transaction = protocol.Line(describe(root).transactionName(root.Span), protocol.MaxTransaction)
+		f.Transaction = transactionOf(n.Segment.Root)
+	}
+	value := n.Inherited
+	if n.Segment != nil && n.Segment.Complete && n == n.Segment.Root { // spans below may know more
+		value = func(keys ...string) string { return attributeOf(n.Segment.Nodes, keys...) }
 	}
 	for _, key := range factTags {
 		if f.Tags[key] == "" {
-			setFact(f.Tags, key, n.Inherited(key))
+			setFact(f.Tags, key, value(key))
 		}
 	}
-	f.User = cmp.Or(f.User, n.Inherited(keysUser...))
+	if f.User == "" {
+		f.User = value(keysUser...)
+	}
 	nodeType := attr.Text(n.Span.Attributes(), difysemconv.AttrNodeType)
 	failed := n.Span.Status().Code() == ptrace.StatusCodeError
+	if nodeType != "" {
+		f.addStep(n, nodeType, failed)
+	}
 	if nodeType == "" || !endsRunOnFailure(nodeType) || f.nodeFailed && !failed ||
 		f.nodeFailed == failed && n.End.Before(f.nodeEnd) {
 		return
@@ -72,6 +93,14 @@ func (f *Facts) Add(n *tracetree.Node) {
 		delete(f.Tags, key)
 		setFact(f.Tags, key, attr.Text(n.Span.Attributes(), key))
 	}
+}
+
+func (f *Facts) addStep(n *tracetree.Node, nodeType string, failed bool) {
+	if len(f.steps) == maxSteps {
+		f.steps = append(f.steps[:0], f.steps[1:]...)
+	}
+	title := cmp.Or(attr.Text(n.Span.Attributes(), difysemconv.AttrNodeTitle), n.Span.Name(), nodeType)
+	f.steps = append(f.steps, step{n.End, title, nodeType, failed})
 }
 
 // endsRunOnFailure excludes the nodes that only begin or end something.
@@ -89,26 +118,18 @@ func setFact(tags map[string]string, key, value string) {
 	}
 }
 
-// Enrich sets what an event of a log line or a failed run lacks: what another event of the same failure and spans of
-// its run and trace say, each of which may be nil, and release and environment of the installation. What the event has
-// itself is kept.
-func Enrich(it, other *item.Item, installation *resource.Identity, facts ...*Facts) {
-	var ev protocol.Event
-	if json.Unmarshal(it.Payload, &ev) != nil {
-		return
-	}
+// Complete sets what an event lacks: what spans of its run and trace say, each of which may be nil, and release and
+// environment of the installation. What the event has itself is kept.
+func Complete(ev *protocol.Event, installation *resource.Identity, facts ...*Facts) {
 	if ev.Tags == nil {
 		ev.Tags = map[string]string{}
 	}
 	if ev.Contexts == nil {
 		ev.Contexts = map[string]any{}
 	}
-	if other != nil {
-		fillFromEvent(&ev, other)
-	}
 	for _, f := range facts {
 		if f != nil {
-			f.fill(&ev)
+			f.fill(ev)
 		}
 	}
 	if installation != nil {
@@ -116,6 +137,23 @@ func Enrich(it, other *item.Item, installation *resource.Identity, facts ...*Fac
 		ev.Environment = cmp.Or(ev.Environment, installation.Environment)
 		addTags(ev.Tags, pick(installation.Tags, difysemconv.AttrEdition))
 	}
+}
+
+// Enrich completes the event of a log line or a run. It adds what another event of the same failure has, which may be
+// nil, and then what complete sets.
+func (c *Converter) Enrich(it, other *item.Item, complete func(*protocol.Event)) {
+	var ev protocol.Event
+	if json.Unmarshal(it.Payload, &ev) != nil {
+		return
+	}
+	if ev.Tags == nil {
+		ev.Tags = map[string]string{}
+	}
+	if other != nil {
+		fillFromEvent(&ev, other)
+	}
+	complete(&ev)
+	c.Links.fill(&ev)
 	if payload, err := encodeEvent(&ev); err == nil {
 		it.Payload, it.Size = payload, len(payload)
 	}
@@ -127,7 +165,7 @@ func (f *Facts) fill(ev *protocol.Event) {
 	if ev.Transaction == "" || ev.Transaction == difysemconv.EventWorkflowRun {
 		ev.Transaction = cmp.Or(f.Transaction, ev.Transaction)
 	}
-	addTags(ev.Tags, f.Tags)
+	f.addTags(ev.Tags)
 	addTags(ev.Tags, f.Identity.Tags)
 	if ev.User == nil {
 		ev.User = userOf(f.User)
@@ -135,6 +173,36 @@ func (f *Facts) fill(ev *protocol.Event) {
 	if ev.Contexts["trace"] == nil {
 		ev.Contexts["trace"] = protocol.TraceContext{TraceID: f.Trace, SpanID: f.Span}
 	}
+	if ev.Breadcrumbs == nil {
+		AddBreadcrumbs(ev, f.breadcrumbs())
+	}
+}
+
+// addTags adds the tags that an event lacks. Those of the node that failed belong together: an event that has a node
+// has all of its tags.
+func (f *Facts) addTags(tags map[string]string) {
+	hasNode := tags[difysemconv.AttrNodeType] != "" || tags[difysemconv.AttrNodeID] != ""
+	for key, value := range f.Tags {
+		if tags[key] == "" && (!hasNode || !slices.Contains(nodeTags, key)) {
+			tags[key] = value
+		}
+	}
+}
+
+// breadcrumbs returns those of the nodes of a run.
+func (f *Facts) breadcrumbs() (out []protocol.Breadcrumb) {
+	for _, s := range f.steps {
+		b := protocol.Breadcrumb{
+			Timestamp: s.end.UTC(), Type: "default", Category: "dify.node", Level: sentry.LevelInfo,
+			Message: protocol.Text(s.title, protocol.MaxBreadcrumb),
+			Data:    map[string]any{difysemconv.AttrNodeType: protocol.Text(s.nodeType, protocol.MaxTagValue)},
+		}
+		if s.failed {
+			b.Level = sentry.LevelError
+		}
+		out = append(out, b)
+	}
+	return out
 }
 
 // fillFromEvent sets what another event of the same failure has.

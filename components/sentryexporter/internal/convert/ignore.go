@@ -13,10 +13,15 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// isNoise recognizes the default error of the Langfuse client, which Dify's own Sentry hook drops.
+// atExit are parts of the errors that Python raises in what still runs when it ends, such as an export of telemetry.
+var atExit = []string{"at interpreter shutdown", "after interpreter shutdown"}
+
+// isNoise recognizes the default error of the Langfuse client, which Dify's own Sentry hook drops, and the errors of a
+// process that ends, when Sentry's SDK has ended.
 func isNoise(texts ...string) bool {
 	for _, t := range texts {
-		if strings.Contains(t, difysemconv.NoiseParseErrorText) || strings.Contains(t, difysemconv.NoiseParseError) {
+		if strings.Contains(t, difysemconv.NoiseParseErrorText) || strings.Contains(t, difysemconv.NoiseParseError) ||
+			slices.ContainsFunc(atExit, func(part string) bool { return strings.Contains(t, part) }) {
 			return true
 		}
 	}

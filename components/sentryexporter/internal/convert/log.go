@@ -77,6 +77,7 @@ type logs struct {
 	Result
 
 	records []LogRecord
+	lines   []Line
 	routes  *route.Lookup
 	now     time.Time
 	read    int // records that became an event or a log
@@ -104,10 +105,11 @@ type LogRecord struct {
 }
 
 // Logs makes error events and Sentry logs of log records. identity returns the identity of a resource; now replaces
-// missing times. The caller removes the records that were sent before and calls BatchLogs with the others.
+// missing times. The caller removes the records that were sent before and calls BatchLogs with the others. The lines
+// are breadcrumbs for errors of their traces.
 func (c *Converter) Logs(
 	ld plog.Logs, identity func(pcommon.Resource) *resource.Identity, routes *route.Lookup, now time.Time,
-) (Result, []LogRecord) {
+) (Result, []LogRecord, []Line) {
 	l := logs{Converter: c, routes: routes, now: now}
 	for _, rl := range ld.ResourceLogs().All() {
 		id := identity(rl.Resource())
@@ -117,16 +119,28 @@ func (c *Converter) Logs(
 			}
 		}
 	}
-	return l.Result, l.records
+	return l.Result, l.records, l.lines
 }
 
 // record makes an error event, if the record is a failed run or has an exception, and a Sentry log, if its severity
 // is high enough; it makes both if both apply.
 func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 	at := l.timeOfRecord(rec)
-	if isFailedRun(rec) {
-		l.failedRun(id, rec, at)
-	} else if r, ok := recordedIn(rec, at); ok {
+	if line, ok := lineOf(rec, at, scope); ok {
+		l.lines = append(l.lines, line)
+	}
+	switch run := runIn(rec); run {
+	case runFailed, runStuck:
+		l.run(run, id, rec, at)
+	default:
+		l.exceptionIn(id, scope, rec, at)
+	}
+	l.log(id, scope, rec, at)
+}
+
+// exceptionIn makes an error event of an exception in a record.
+func (l *logs) exceptionIn(id *resource.Identity, scope string, rec plog.LogRecord, at time.Time) {
+	if r, ok := recordedIn(rec, at); ok {
 		r.logger = cmp.Or(attr.Text(rec.Attributes(), "log.logger", "logger"), scope)
 		if l.read < maxPushRecords {
 			l.exception(id, rec, r)
@@ -135,6 +149,10 @@ func (l *logs) record(id *resource.Identity, scope string, rec plog.LogRecord) {
 		}
 		l.read++
 	}
+}
+
+// log makes a Sentry log of a record.
+func (l *logs) log(id *resource.Identity, scope string, rec plog.LogRecord, at time.Time) {
 	if severityOf(rec) < Severities[l.MinSeverity] {
 		return
 	}
@@ -199,8 +217,20 @@ func (l *logs) exception(id *resource.Identity, rec plog.LogRecord, r recorded) 
 	if it == nil {
 		return
 	}
-	it.Supersedes, it.Relations = supersedes, relationsOf(context, r.logged, f, supersedes)
-	it.Relations.Traceless = trace.IsEmpty()
+	it.Supersedes, it.Relations = supersedes, relationsOf(context, r, f, supersedes)
+	it.Relations.Line, it.Relations.Traceless = true, trace.IsEmpty()
+	if !trace.IsEmpty() {
+		setTrace(&it.Relations, context)
+	}
+	if attr.Text(attrs, difysemconv.AttrEventName) == difysemconv.EventMessageRun && len(supersedes) == 0 {
+		it.Relations.Message = item.Message{
+			App: attr.Text(attrs, difysemconv.AttrAppID), User: attr.Text(attrs, keysUser...), Created: r.at,
+		}
+		created, err := time.Parse(time.RFC3339Nano, attr.Text(attrs, difysemconv.AttrMessageCreatedAt))
+		if err == nil {
+			it.Relations.Message.Created = created
+		}
+	}
 	it.Waits = item.WaitsForTrace + it.EventID
 	l.Waiting = append(l.Waiting, it)
 }

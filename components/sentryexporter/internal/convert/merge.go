@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/getsentry/sentry-go"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
 	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
@@ -67,7 +70,7 @@ func (e *exceptions) mergeBelow() {
 		if outer.inner == nil {
 			outer.inner = f.what().fault.Exception
 		}
-		f.partOf = outer
+		outer.follow(f)
 	}
 }
 
@@ -107,6 +110,8 @@ func (e *exceptions) outcomeOf(f *failure) (why item.Reason, parent item.ID, kno
 			return item.ReasonHandled, item.ID{}, true
 		case e.ignored[above]:
 			return item.ReasonIgnored, item.ID{}, true
+		case succeededAfter(above, n.End):
+			return item.ReasonHandled, item.ID{}, true
 		}
 	}
 	return "", ParentID(n), false
@@ -115,10 +120,7 @@ func (e *exceptions) outcomeOf(f *failure) (why item.Reason, parent item.ID, kno
 // ParentID returns the ID of the span above those above a node that are known; the zero ID if the node's root is
 // known.
 func ParentID(n *tracetree.Node) item.ID {
-	top := n
-	for above := range n.Path() {
-		top = above
-	}
+	top := n.Top()
 	if top.IsLocalRoot() {
 		return item.ID{}
 	}
@@ -128,12 +130,28 @@ func ParentID(n *tracetree.Node) item.ID {
 // SpanID returns the ID of a span as item.Relations has it.
 func SpanID(trace, span string) item.ID { return item.NewID("span", trace, span) }
 
-// Outcome reports whether a span, or one above it, says what the exception of a client span below meant: it is the node
-// of a workflow, or has an exception itself. Otherwise, it returns the ID of the span above the known ones.
-func Outcome(n *tracetree.Node) (parent item.ID, known bool) {
+// succeededAfter reports whether a span is a request or task that succeeded after a time. What a call raised during it
+// was handled, as far as Dify did not log it. Before Dify 1.11, nodes have no spans that say so. A request that streams
+// its response may have ended before.
+func succeededAfter(n *tracetree.Node, at time.Time) bool {
+	kind := n.Span.Kind()
+	if kind != ptrace.SpanKindServer && kind != ptrace.SpanKindConsumer || !n.IsLocalRoot() || n.End.Before(at) {
+		return false
+	}
+	switch statusOf(n.Span) {
+	case "", sentry.SpanStatusOK.String():
+		return true
+	}
+	return false
+}
+
+// Outcome reports whether a span, or one above it, says what the exception of a client span below meant, which was
+// raised at a time: it is the node of a workflow, or has an exception itself, or is a request or task that succeeded.
+// Otherwise, it returns the ID of the span above the known ones.
+func Outcome(n *tracetree.Node, at time.Time) (parent item.ID, known bool) {
 	for above := range n.Path() {
 		attrs := above.Span.Attributes()
-		if attr.Text(attrs, difysemconv.AttrNodeType) != "" || hasException(above) ||
+		if attr.Text(attrs, difysemconv.AttrNodeType) != "" || hasException(above) || succeededAfter(above, at) ||
 			strings.Contains(attr.Text(attrs, attrTask), tracingTask) {
 			return item.ID{}, true
 		}

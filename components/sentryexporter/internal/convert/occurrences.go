@@ -35,8 +35,9 @@ type failure struct {
 	all   []*occurrence // and of those that it includes
 	// inner is the exception of a client span, or of a node, from which this one followed without having it as a cause.
 	inner *stacktrace.Exception
-	// partOf is the failure that includes this one.
-	partOf *failure
+	// partOf is the failure that includes this one, and included are the IDs of those that this one includes.
+	partOf   *failure
+	included []item.ID
 }
 
 // where is the span on which the exception happened, rather than those that it passed on its way out.
@@ -82,8 +83,14 @@ func (f *failure) onClient() bool {
 
 // include makes another failure a part of this one.
 func (f *failure) include(other *failure) {
-	other.partOf = f
+	f.follow(other)
 	f.all = append(f.all, other.all...)
+}
+
+// follow makes another failure a part of this one, which happened in another place.
+func (f *failure) follow(other *failure) {
+	other.partOf = f
+	f.included = append(append(f.included, other.id), other.included...)
 }
 
 // exceptions makes the error events of a push.
@@ -92,6 +99,8 @@ type exceptions struct {
 	Result
 
 	routes *route.Lookup
+	known  Known
+	nodes  []*tracetree.Node
 	order  []*failure
 	byID   map[item.ID]*failure
 	// ignored are the spans with an exception that is discarded.
@@ -106,11 +115,20 @@ const (
 	maxPushExceptions = 2000
 )
 
+// Known is what earlier telemetry said. Nothing waits for it.
+type Known interface {
+	// Complete sets what an event lacks.
+	Complete(ev *protocol.Event)
+	// Earlier returns the spans of a process and trace that came before and wait for their root.
+	Earlier(part tracetree.PartKey) []*tracetree.Node
+}
+
 // Exceptions makes the error events of a push: one for each failure, on however many spans and in however many
 // exceptions it is recorded. The nodes are linked, and their segments have routes.
-func (c *Converter) Exceptions(nodes []*tracetree.Node, routes *route.Lookup) Result {
+func (c *Converter) Exceptions(nodes []*tracetree.Node, routes *route.Lookup, known Known) Result {
 	e := exceptions{
-		Converter: c, routes: routes, byID: map[item.ID]*failure{}, ignored: map[*tracetree.Node]bool{},
+		Converter: c, routes: routes, known: known, nodes: nodes,
+		byID: map[item.ID]*failure{}, ignored: map[*tracetree.Node]bool{},
 	}
 	for _, n := range nodes {
 		if !n.WasPending { // its exceptions were reported when it came
@@ -201,13 +219,21 @@ func (e *exceptions) event(f *failure) *item.Item {
 	ev.EventID = f.id.String()
 	fillFromSpan(ev, n)
 	ev.Fingerprint = fingerprintOf(fault, n.Inherited(attrTask))
+	AddBreadcrumbs(ev, breadcrumbsBefore(n, what.what.at, e.nodes, e.known.Earlier(n.Part)))
+	e.known.Complete(ev)
+	if ev.Transaction == "" { // the root is not known yet
+		ev.Transaction = transactionOf(n.Top())
+	}
+	e.Links.fill(ev)
 	it := e.eventItem(ev, f.id, where.route)
 	if it == nil {
 		return nil
 	}
 	runs := f.runs()
-	it.Relations = relationsOf(f.trace, what.what.logged, fault, runs)
-	it.Relations.Traceless = len(runs) == 0
+	it.Relations = relationsOf(f.trace, what.what, fault, runs)
+	it.Relations.Marks = append(it.Relations.Marks, f.included...)
+	setTrace(&it.Relations, f.trace)
+	it.Relations.Traceless = n.ParentID.IsEmpty() && f.onClient()
 	it.Relations.Step = stepOf(n, runs)
 	return it
 }

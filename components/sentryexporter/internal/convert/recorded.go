@@ -42,7 +42,10 @@ const (
 func recordedBy(n *tracetree.Node, most int) (out []recorded, left int) {
 	p := pairs{}
 	if n.Scope == loggingScope && n.Span.Name() == eventLogException {
-		p.line = logLine(n.Start, n.Span.Attributes())
+		line := logLine(n.Start, n.Span.Attributes())
+		if line.logger+line.logMessage != "" || n.Span.Events().Len() == 0 { // else dify_filter moved it to an event
+			p.line = line
+		}
 	}
 	for i, ev := range n.Span.Events().All() {
 		if len(p.out) >= most {

@@ -20,37 +20,74 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/stacktrace"
 )
 
-// isFailedRun recognizes workflow_log's record of a failed run.
-func isFailedRun(rec plog.LogRecord) bool {
-	return cmp.Or(
-		rec.EventName(),
-		attr.Text(rec.Attributes(), difysemconv.AttrEventName),
-	) == difysemconv.EventWorkflowRun &&
-		attr.Text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed
+// run is what a record of workflow_log says of a run that is an error.
+type run int
+
+const (
+	noError run = iota
+	runFailed
+	runStuck // it has not ended for too long
+)
+
+// runIn recognizes workflow_log's records of failed and stuck runs.
+func runIn(rec plog.LogRecord) run {
+	switch cmp.Or(rec.EventName(), attr.Text(rec.Attributes(), difysemconv.AttrEventName)) {
+	case difysemconv.EventWorkflowStuck:
+		return runStuck
+	case difysemconv.EventWorkflowRun:
+		if attr.Text(rec.Attributes(), difysemconv.AttrRunStatus) == difysemconv.StatusFailed {
+			return runFailed
+		}
+	}
+	return noError
 }
 
-// failedRun makes the event of a failed run.
-func (l *logs) failedRun(id *resource.Identity, rec plog.LogRecord, at time.Time) {
+// fault returns what a record says: the error of a failed run, or that one has not ended.
+func (r run) fault(rec plog.LogRecord) grouping.Fault {
+	if r == runStuck {
+		return grouping.Fault{
+			Exception:   &stacktrace.Exception{Type: "WorkflowRunStuck", Message: rec.Body().AsString()},
+			Fingerprint: []string{"stuck"},
+		}
+	}
+	text := attr.Text(rec.Attributes(), difysemconv.AttrRunError)
+	return grouping.Of(&stacktrace.Exception{
+		Type: grouping.RunFailure, Message: cmp.Or(text, rec.Body().AsString(), "workflow run failed"),
+	})
+}
+
+// waits returns what the event of a run waits for: an exception of the run, or only what is known of the run.
+func (r run) waits(id string) string {
+	if r == runStuck {
+		return "stuck:" + id
+	}
+	return id
+}
+
+// run makes the event of a failed or stuck run.
+func (l *logs) run(r run, id *resource.Identity, rec plog.LogRecord, at time.Time) {
 	attrs := rec.Attributes()
 	to := l.routes.Find(id.Attributes, attrs)
-	message := cmp.Or(attr.Text(attrs, difysemconv.AttrRunError), rec.Body().AsString(), "workflow run failed")
-	f := grouping.Of(&stacktrace.Exception{Type: grouping.RunFailure, Message: message})
-	if isNoise(message) {
+	f := r.fault(rec)
+	if isNoise(f.Exception.Message) {
 		l.Discard(item.ReasonEventFilter, to, protocol.CategoryError, 1)
 		return
 	}
 	handled := true
 	ev := &protocol.Event{Timestamp: at.UTC(), Level: sentry.LevelError, Transaction: difysemconv.EventWorkflowRun}
+	if r == runStuck {
+		ev.Level = sentry.LevelWarning
+	}
 	id.Fill(ev)
 	ev.SDK = l.SDK
 	ev.Exception = &protocol.Values[*protocol.Exception]{
 		Values: payloadExceptions(f.Exception, protocol.Mechanism{Type: "dify.workflow_log", Handled: &handled}),
 	}
 	ev.Fingerprint = f.Fingerprint
-	run := attr.Text(attrs, difysemconv.AttrWorkflowRunID)
+	runID := attr.Text(attrs, difysemconv.AttrWorkflowRunID)
 	eventID := item.NewID(
-		"run",
-		cmp.Or(run, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()),
+		map[run]string{runFailed: "run", runStuck: "stuck"}[r],
+		cmp.Or(runID, attr.Text(attrs, difysemconv.AttrLogRecordUID), attr.Fingerprint(attrs).String()),
 	)
 	if !sampled(pcommon.TraceID(eventID), l.SampleRate) { // its trace is not known
 		l.Discard(item.ReasonSampled, to, protocol.CategoryError, 1)
@@ -61,10 +98,13 @@ func (l *logs) failedRun(id *resource.Identity, rec plog.LogRecord, at time.Time
 	it := l.eventItem(ev, eventID, to)
 	switch {
 	case it == nil:
-	case run == "": // no exception could be recognized as its own
+	case runID == "": // no exception could be recognized as its own
 		l.Events = append(l.Events, it)
 	default:
-		it.Waits, it.Relations.Text = run, item.NewID("failure", f.Text)
+		it.Waits = r.waits(runID)
+		if f.Text != "" {
+			it.Relations.Text = item.NewID("failure", f.Text)
+		}
 		l.Waiting = append(l.Waiting, it)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/otelcol-dify/otelcol-dify/components/internal/difysemconv"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/attr"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/protocol"
@@ -75,7 +76,7 @@ func (c *Converter) transactionEvent(
 	start := root.Start.UTC()
 	ev := &protocol.Event{
 		EventID: id.String(), Type: protocol.TypeTransaction, StartTimestamp: &start, Timestamp: root.End.UTC(),
-		Transaction:     protocol.Line(d.transactionName(root.Span), protocol.MaxTransaction),
+		Transaction:     transactionOf(root),
 		TransactionInfo: &sentry.TransactionInfo{Source: d.source},
 		Request:         requestOfSpan(root),
 	}
@@ -88,12 +89,7 @@ func (c *Converter) transactionEvent(
 		}
 	}
 	data := spanData(root, nil)
-	protocol.Tag(ev.Tags, "http.status_code", attr.Text(root.Span.Attributes(), keysStatus...))
-	if status, ok := data.Get("http.response.status_code"); ok {
-		if code, ok := status.Scalar().(int64); ok {
-			ev.Contexts["response"] = map[string]any{"status_code": code}
-		}
-	}
+	setResponse(ev, root.Span.Attributes())
 	ev.Contexts["otel"] = root.Identity.OTelContext
 	ev.Contexts["trace"] = protocol.TraceContext{
 		TraceID: root.TraceHex(), SpanID: root.IDHex(), ParentSpanID: root.ParentHex(),
@@ -104,6 +100,11 @@ func (c *Converter) transactionEvent(
 		protocol.Tag(ev.Tags, "otelcol.part_of", s.Root.IDHex())
 	}
 	return ev
+}
+
+// AppAndUser returns the IDs of the app and the user of a request.
+func AppAndUser(s *tracetree.Segment) (app, user string) {
+	return attributeOf(s.Nodes, difysemconv.AttrAppID), attributeOf(s.Nodes, keysUser...)
 }
 
 // attributeOf returns the first of the attributes found on any of the spans, the root first.

@@ -53,6 +53,9 @@ func keyOf(exc *stacktrace.Exception, f Fault) []string {
 	return append([]string{"exception", exc.Type, folded(exc.Message)}, place(exc.Frames)...)
 }
 
+// Place identifies where an exception was raised.
+func Place(exc *stacktrace.Exception) []string { return place(exc.Frames) }
+
 // place identifies the innermost frame.
 func place(frames []stacktrace.Frame) []string {
 	if len(frames) == 0 {

@@ -19,8 +19,8 @@ type Reason string
 const (
 	ReasonBufferFull    Reason = "buffer_overflow"    // more than a push may have; what was pending at a shutdown
 	ReasonDuplicate     Reason = "duplicate"          // already sent
-	ReasonEventFilter   Reason = "event_processor"    // the Langfuse client's default error
-	ReasonHandled       Reason = "handled"            // a call's exception below a node, whose outcome says more
+	ReasonEventFilter   Reason = "event_processor"    // the Langfuse client's default error; a process that ends
+	ReasonHandled       Reason = "handled"            // a call's exception, when what is above it says more
 	ReasonIgnored       Reason = "ignored"            // ignore_errors
 	ReasonInternal      Reason = "internal_sdk_error" // could not be encoded
 	ReasonNetworkError  Reason = "network_error"      // given up after connection errors

@@ -53,12 +53,25 @@ type Relations struct {
 	Marks []ID `json:"marks,omitempty"`
 	// Text is the ID of the failure's text, by which recordings without a common trace or run are recognized.
 	Text ID `json:"text"`
-	// Traceless means that the item has no trace, or no run for a span's exception.
+	// Line means that the item was read from a log record. Traceless means that this record has no trace, or that a call
+	// without a parent has the exception.
+	Line      bool `json:"line,omitempty"`
 	Traceless bool `json:"traceless,omitempty"`
 	// Step is what failed, as far as an emitter of Dify says it.
 	Step Step `json:"step,omitzero"`
+	// Trace is the ID of the item's trace; the zero ID if it has none.
+	Trace ID `json:"trace"`
+	// Message is the message that failed; the zero Message for others.
+	Message Message `json:"message,omitzero"`
 	// Parent is the ID of the span above those that are known, of an exception of a client span.
 	Parent ID `json:"parent"`
+}
+
+// Message is what is known of a message of a chat, agent or completion app, and of the request that created it.
+type Message struct {
+	App     string    `json:"app,omitempty"`
+	User    string    `json:"user,omitempty"`
+	Created time.Time `json:"created,omitzero"`
 }
 
 // Step is a part of a workflow run that failed. Several emitters of Dify report it, each in a trace of its own.

@@ -34,6 +34,8 @@ const (
 	MaxDataBytes    = 32 << 10
 	MaxExtraValue   = 16 << 10 // bytes
 	MaxExtraValues  = 15       // so that all stay below the 256 KiB of `extra`
+	MaxBreadcrumb   = 256      // of a breadcrumb's message; Relay allows 8192
+	MaxBreadcrumbs  = 50       // SDKs keep 100
 	MaxFrames       = 250
 	keptOldest      = 50
 

@@ -34,6 +34,7 @@ type Event struct {
 	LogEntry    *LogEntry           `json:"logentry,omitempty"`
 	Exception   *Values[*Exception] `json:"exception,omitempty"`
 	Fingerprint []string            `json:"fingerprint,omitempty"`
+	Breadcrumbs *Values[Breadcrumb] `json:"breadcrumbs,omitempty"`
 
 	// Transactions only; Encode adds their spans.
 	StartTimestamp  *time.Time              `json:"start_timestamp,omitempty"`
@@ -57,6 +58,16 @@ type User struct {
 type Request struct {
 	URL    string `json:"url,omitempty"`
 	Method string `json:"method,omitempty"`
+}
+
+// Breadcrumb is what happened before an error.
+type Breadcrumb struct {
+	Timestamp time.Time      `json:"timestamp"`
+	Type      string         `json:"type,omitempty"` // default, http, query
+	Category  string         `json:"category,omitempty"`
+	Level     sentry.Level   `json:"level,omitempty"`
+	Message   string         `json:"message,omitempty"`
+	Data      map[string]any `json:"data,omitempty"`
 }
 
 // LogEntry is the log message of an event.

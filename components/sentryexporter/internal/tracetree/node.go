@@ -83,6 +83,15 @@ func (n *Node) Path() iter.Seq[*Node] {
 	}
 }
 
+// Top returns the last of Path.
+func (n *Node) Top() *Node {
+	top := n
+	for above := range n.Path() {
+		top = above
+	}
+	return top
+}
+
 // Depth returns the number of known spans above.
 func (n *Node) Depth() int {
 	depth := 0

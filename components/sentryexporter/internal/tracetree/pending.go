@@ -5,6 +5,7 @@ package tracetree
 
 import (
 	"container/heap"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,6 +105,21 @@ func (p *Pending) Take(key PartKey) *Part {
 		return p.remove(part)
 	}
 	return nil
+}
+
+// Peek returns the spans of a part, which stay pending.
+func (p *Pending) Peek(key PartKey) []*Node {
+	p.mu.Lock()
+	part := p.byPart[key]
+	if part == nil {
+		p.mu.Unlock()
+		return nil
+	}
+	known := Part{identity: part.identity, pushes: slices.Clone(part.pushes)}
+	p.mu.Unlock()
+	t := New(known.Spans(), time.Time{})
+	known.AddTo(t)
+	return t.Nodes
 }
 
 // Due removes and returns the parts that are due, at most a number of them.

@@ -14,7 +14,7 @@ import (
 // idsOf returns the IDs by which a pending error is found.
 func idsOf(it *item.Item) []item.ID {
 	ids := append([]item.ID{it.ID}, it.Relations.Checks...)
-	for _, id := range []item.ID{it.Relations.Text, it.Relations.Parent} {
+	for _, id := range []item.ID{it.Relations.Text, it.Relations.Parent, it.Relations.Trace} {
 		if id != (item.ID{}) {
 			ids = append(ids, id)
 		}
@@ -61,7 +61,8 @@ func (s *Store) Release(ctx context.Context, ids ...item.ID) (released []*item.I
 	defer s.mu.Unlock()
 	for _, id := range ids {
 		for _, it := range s.byID[id] {
-			if it.Relations.Parent != id && it.Relations.Text != id && !slices.Contains(released, it) {
+			r := &it.Relations
+			if r.Parent != id && r.Text != id && r.Trace != id && !slices.Contains(released, it) {
 				released = append(released, it)
 			}
 		}
@@ -94,12 +95,28 @@ func (s *Store) SetParent(it *item.Item, parent item.ID) {
 	s.index(it)
 }
 
+// InTrace reports whether an error of a trace is pending.
+func (s *Store) InTrace(trace item.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return trace != (item.ID{}) && len(s.byID[trace]) > 0
+}
+
 // WithText returns a pending error with a text at about a time; nil if there is none.
 func (s *Store) WithText(text item.ID, at time.Time, within time.Duration) *item.Item {
+	return s.find(text, at, within, func(*item.Item) bool { return true })
+}
+
+// SpanWithText is WithText for errors of spans only.
+func (s *Store) SpanWithText(text item.ID, at time.Time, within time.Duration) *item.Item {
+	return s.find(text, at, within, func(it *item.Item) bool { return !it.Relations.Line })
+}
+
+func (s *Store) find(text item.ID, at time.Time, within time.Duration, is func(*item.Item) bool) *item.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range s.byID[text] {
-		if it.Relations.Text == text && it.Time.Sub(at).Abs() <= within {
+		if it.Relations.Text == text && it.Time.Sub(at).Abs() <= within && is(it) {
 			return it
 		}
 	}

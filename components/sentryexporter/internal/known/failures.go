@@ -1,7 +1,7 @@
 // Copyright The otelcol-dify Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package sentryexporter
+package known
 
 import (
 	"time"
@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-dify/otelcol-dify/components/sentryexporter/internal/item"
 )
 
-// sameFailure is how far apart the times are that an exception, its log line and its run record for one failure.
-const sameFailure = 10 * time.Second
+// SameFailure is how far apart the times are that an exception, its log line and its run record for one failure.
+const SameFailure = 10 * time.Second
 
 // maxReported bounds the unmatched failures of one text.
 const maxReported = 1000
@@ -18,8 +18,8 @@ const maxReported = 1000
 // reportedFailures are the times of reported failures with one text, which no log line or run has matched yet.
 type reportedFailures struct{ lines, runs []time.Time }
 
-// reported remembers the text of failures that were reported.
-func (k *known) reported(now time.Time, items ...*item.Item) {
+// Reported remembers the text of failures that were reported.
+func (k *Known) Reported(now time.Time, items ...*item.Item) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, it := range items {
@@ -31,7 +31,7 @@ func (k *known) reported(now time.Time, items ...*item.Item) {
 			r = &reportedFailures{}
 			k.texts.Set(it.Relations.Text, r, now)
 		}
-		if it.Waits == "" && len(r.lines) < maxReported {
+		if !it.Relations.Line && len(r.lines) < maxReported {
 			r.lines = append(r.lines, it.Time)
 		}
 		if len(it.Supersedes) == 0 && len(r.runs) < maxReported {
@@ -40,18 +40,19 @@ func (k *known) reported(now time.Time, items ...*item.Item) {
 	}
 }
 
-// matchesLine reports whether the failure of a log line without a trace was reported. Each is matched by one line.
-func (k *known) matchesLine(it *item.Item, now time.Time) bool {
+// MatchesLine reports whether the failure of a log line without a trace, or of a call without a parent, was reported.
+// Each is matched by one.
+func (k *Known) MatchesLine(it *item.Item, now time.Time) bool {
 	return k.matches(it, now, func(r *reportedFailures) *[]time.Time { return &r.lines })
 }
 
-// matchesRun reports whether the failure of a run was reported by an exception without a run ID. Each is matched by one
+// MatchesRun reports whether the failure of a run was reported by an exception without a run ID. Each is matched by one
 // run.
-func (k *known) matchesRun(it *item.Item, now time.Time) bool {
+func (k *Known) MatchesRun(it *item.Item, now time.Time) bool {
 	return k.matches(it, now, func(r *reportedFailures) *[]time.Time { return &r.runs })
 }
 
-func (k *known) matches(it *item.Item, now time.Time, of func(*reportedFailures) *[]time.Time) bool {
+func (k *Known) matches(it *item.Item, now time.Time, of func(*reportedFailures) *[]time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r, ok := k.texts.Get(it.Relations.Text, now)
@@ -60,7 +61,7 @@ func (k *known) matches(it *item.Item, now time.Time, of func(*reportedFailures)
 	}
 	times := of(r)
 	for i, at := range *times {
-		if at.Sub(it.Time).Abs() <= sameFailure {
+		if at.Sub(it.Time).Abs() <= SameFailure {
 			*times = append((*times)[:i], (*times)[i+1:]...)
 			return true
 		}
