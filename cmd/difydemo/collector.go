@@ -38,6 +38,7 @@ type collector struct {
 	metricsURL   string
 	telemetryURL string
 	healthURL    string
+	statusURL    string
 }
 
 // startCollector starts the binary with the environment that the demo's configuration asks for.
@@ -48,7 +49,7 @@ func startCollector(
 	if err != nil {
 		return nil, fmt.Errorf("no collector binary: run `make build`, or set -collector: %w", err)
 	}
-	addr, err := freeAddresses(ctx, 5)
+	addr, err := freeAddresses(ctx, 6)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +57,13 @@ func startCollector(
 		exited: make(chan struct{}), logFile: filepath.Join(dir, "collector.log"),
 		otlpURL: "http://" + addr[0], metricsURL: "http://" + addr[2] + "/metrics",
 		healthURL: "http://" + addr[3], telemetryURL: "http://" + addr[4] + "/metrics",
+		statusURL: "http://" + addr[5] + "/",
 	}
 	host, port, _ := net.SplitHostPort(addr[4]) // generated above
 	env := map[string]string{
 		"OTELCOL_OTLP_HTTP_ENDPOINT": addr[0], "OTELCOL_OTLP_GRPC_ENDPOINT": addr[1], "OTELCOL_PROMETHEUS_ENDPOINT": addr[2],
 		"OTELCOL_HEALTH_ENDPOINT": addr[3], "OTELCOL_TELEMETRY_HOST": host, "OTELCOL_TELEMETRY_PORT": port,
+		"OTELCOL_STATUS_ENDPOINT": addr[5], "OTLP_API_KEY": "",
 		"OTELCOL_STORAGE_DIR": filepath.Join(dir, "storage"), "OTELCOL_DB_TLS_INSECURE": "true",
 		"CELERY_BROKER_URL": q.url(), "REDIS_KEY_PREFIX": "",
 		"OTELCOL_OPENSEARCH_URL": b.openSearchURL(), "OTELCOL_SENTRY_DSN": sink.SentryDSN(b.sentryURL()),

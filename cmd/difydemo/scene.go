@@ -137,6 +137,7 @@ func (s *scene) result(display *screen, rows []row) error {
 func (s *scene) header() []string {
 	return []string{
 		"otelcol-dify demo. Addresses to open meanwhile:",
+		"  status page              " + s.collector.statusURL,
 		"  metrics for Prometheus   " + s.collector.metricsURL,
 		"  documents in OpenSearch  " + s.backends.openSearchURL() + "/workflow-logs*/_search?size=20",
 		"                           " + s.backends.openSearchURL() + "/_cat/indices",
