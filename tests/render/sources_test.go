@@ -90,7 +90,8 @@ func startPrometheus(t *testing.T, d demo, others string) *servers.Prometheus {
 	})
 }
 
-// others are the series that the demo does not have: of workers, containers, a host and the plugin daemon.
+// others are the series that the demo does not have: of workers, containers, a host, the plugin daemon, messages and
+// documents.
 var others = []struct {
 	name, labels  string
 	start, growth float64 // growth per second
@@ -112,6 +113,12 @@ var others = []struct {
 	{"system_disk_usage_ratio", `mountpoint="/"`, 0.71, 0},
 	{"system_network_io_bytes_total", `device="eth0",direction="receive"`, 0, 2e6},
 	{"system_network_io_bytes_total", `device="eth0",direction="transmit"`, 0, 8e5},
+	{"app_message_total", `dify_message_status="normal"`, 30, 0.8},
+	{"app_message_total", `dify_message_status="error"`, 2, 0.1},
+	{"app_workflow_run_waiting", `dify_workflow_pause_reason="human_input_required"`, 2, 0},
+	{"dify_document_count", `dify_document_indexing_status="indexing"`, 14, 0.1},
+	{"dify_document_count", `dify_document_indexing_status="error"`, 3, 0},
+	{"dify_document_oldest_age_seconds", `dify_document_indexing_status="indexing"`, 90, 1},
 	{"plugin_invocations_total", model + `invoke_llm",status="success"`, 20, 2},
 	{"plugin_invocations_total", model + `invoke_llm",status="error"`, 0, 0.1},
 	{"plugin_invocation_duration_seconds_bucket", model + `invoke_text_embedding",le="0.5"`, 10, 1},
