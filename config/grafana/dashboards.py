@@ -234,7 +234,7 @@ def workflows():
             graph("Messages by status", "Replies of chat, agent and completion apps that ended, per minute. A failed one is answered with "
                   "status 200.", PER_MINUTE, query(
                       f"60 * sum by (dify_message_status) (rate(app_message_total{{{APP}}}[$__rate_interval]))", "{{dify_message_status}}"),
-                  stack=True, links=[FAILED_RUNS]),
+                  stack=True, colors={"normal": GREEN, "error": RED}, links=[FAILED_RUNS]),
             graph("Runs that wait for a person", "Paused runs, by the reason of the pause.", COUNT, query(
                 f"sum by (dify_workflow_pause_reason) (app_workflow_run_waiting{{{IN}}})", "{{dify_workflow_pause_reason}}"),
                   links=[runbook("pipeline.md#stuckruns")]),
@@ -304,7 +304,7 @@ def queues():
             graph("Documents to index", "Documents of knowledge bases that are neither completed nor paused, by status.", COUNT,
                   query(f'sum by (dify_document_indexing_status) (dify_document_count{{{IN}, '
                         'dify_document_indexing_status!~"completed|paused"})', "{{dify_document_indexing_status}}"),
-                  links=[runbook("dify.md#documentsfail")]),
+                  colors={"error": RED}, links=[runbook("dify.md#documentsfail")]),
             graph("Oldest document that is not indexed", "DocumentsStuck fires when it is older than an hour for half an hour.", SECONDS,
                   query(f'max by (dify_document_indexing_status) (dify_document_oldest_age_seconds{{{IN}, '
                         'dify_document_indexing_status=~"waiting|parsing|cleaning|splitting|indexing"})',
