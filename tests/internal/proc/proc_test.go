@@ -62,12 +62,24 @@ func zombie(pid int) bool {
 	return err != nil || strings.Contains(string(text), ") Z ")
 }
 
-func TestFreePortsDiffer(t *testing.T) {
-	ports, err := FreePorts(20)
-	require.NoError(t, err)
+func TestFreePortsAreHandedOutOnce(t *testing.T) {
+	const n = 2*blockSize + 1
 	seen := map[int]bool{}
-	for _, port := range ports {
-		seen[port] = true
+	for range n {
+		ports, err := FreePorts(1)
+		require.NoError(t, err)
+		seen[ports[0]] = true
 	}
-	assert.Len(t, seen, 20)
+	assert.Len(t, seen, n)
+}
+
+// An outgoing connection would keep a server from starting again.
+func TestFreePortsAreNotThoseOfConnections(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	require.NoError(t, err)
+	lowest, err := strconv.Atoi(strings.Fields(string(text))[0])
+	require.NoError(t, err)
+	ports, err := FreePorts(1)
+	require.NoError(t, err)
+	assert.Less(t, ports[0], lowest)
 }
