@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"go.opentelemetry.io/otel/metric"
 
@@ -18,9 +19,10 @@ import (
 )
 
 var (
-	_ extension.Extension            = (*guard)(nil)
-	_ extensionmiddleware.HTTPServer = (*guard)(nil)
-	_ extensionmiddleware.GRPCServer = (*guard)(nil)
+	_ extension.Extension                   = (*guard)(nil)
+	_ extensionmiddleware.HTTPServer        = (*guard)(nil)
+	_ extensionmiddleware.GRPCServer        = (*guard)(nil)
+	_ extensioncapabilities.PipelineWatcher = (*guard)(nil)
 )
 
 const (
@@ -45,6 +47,9 @@ type guard struct {
 	counter   *counter
 	memory    *admission.Memory
 	slots     *admission.Slots
+
+	receipt    context.Context // ends when no request may arrive any more
+	endReceipt context.CancelCauseFunc
 }
 
 func newGuard(cfg *Config, set extension.Settings) (*guard, error) {
@@ -52,12 +57,16 @@ func newGuard(cfg *Config, set extension.Settings) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
+	receipt, endReceipt := context.WithCancelCause(context.Background())
 	return &guard{
 		cfg:       cfg,
 		telemetry: telemetry,
 		counter:   newCounter(telemetry, set.Logger),
 		memory:    admission.NewMemory(int64(cfg.MaxTotalMemoryMiB) * mib),
 		slots:     admission.NewSlots(maxReads, maxWaiting, readShare, maxWait),
+
+		receipt:    receipt,
+		endReceipt: endReceipt,
 	}, nil
 }
 
@@ -72,6 +81,7 @@ func (g *guard) Start(ctx context.Context, _ component.Host) error {
 
 // Shutdown ends the observation.
 func (g *guard) Shutdown(context.Context) error {
+	g.endReceipt(errStopping)
 	g.telemetry.Shutdown()
 	return nil
 }

@@ -59,6 +59,7 @@ type decision struct {
 // call is one request. Except for cancel, one goroutine uses it.
 type call struct {
 	cancel    context.CancelCauseFunc
+	received  func() bool // ends its bound
 	slot      *admission.Slot
 	message   any
 	decisions []*decision // two, if a client sends a second message
@@ -81,6 +82,7 @@ func (g *guard) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, erro
 		grpc.ChainUnaryInterceptor(s.intercept),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.ConnectionTimeout(receiptGrace), // a shutdown waits for connections that have not sent their preface
 	}, nil
 }
 
@@ -108,6 +110,7 @@ func (s *grpcGuard) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	}
 	switch event := event.(type) {
 	case *stats.Begin:
+		c.received = s.whenLate(func() { c.cancel(errStopping) })
 		slot, err := s.slots.Acquire(ctx, func() { c.cancel(errEvicted) })
 		if err != nil {
 			// The only way to end the request from here: the status is CANCELLED, and Dify's SDK sends it again.
@@ -116,9 +119,11 @@ func (s *grpcGuard) HandleRPC(ctx context.Context, event stats.RPCStats) {
 		}
 		c.slot = slot
 	case *stats.InPayload:
+		c.received()
 		c.message = event.Payload
 		s.takeDecision(c)
 	case *stats.End:
+		c.received()
 		c.releaseSlot()
 		if c.message != nil {
 			s.takeDecision(c) // about a second message
@@ -136,7 +141,7 @@ func (s *grpcGuard) HandleRPC(ctx context.Context, event stats.RPCStats) {
 }
 
 func endedByGuard(cause error) bool {
-	return errors.Is(cause, errEvicted) || errors.Is(cause, admission.ErrBusy)
+	return errors.Is(cause, errEvicted) || errors.Is(cause, admission.ErrBusy) || errors.Is(cause, errStopping)
 }
 
 func (s *grpcGuard) takeDecision(c *call) {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -59,6 +58,7 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 		next.ServeHTTP(w, r)
 		return
 	}
+	g.boundReceipt(w, r)
 	reserved := g.memory.NewReservation()
 	defer reserved.Release()
 	// The length is known of a body that is not compressed. A small one need not be read.
@@ -104,7 +104,7 @@ func (g *guard) receive(
 	if r.ContentLength < 0 { // compressed, or in chunks
 		slot, err := g.slots.Acquire(r.Context(), func() {
 			evicted.Store(true)
-			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // ends the read
+			endRead(w)
 		})
 		if err != nil {
 			return nil, err
@@ -124,6 +124,8 @@ func (g *guard) receive(
 	switch {
 	case evicted.Load():
 		err = errEvicted
+	case g.stopping():
+		err = errStopping
 	case errors.Is(err, errNoMemory):
 		reserved.Release()
 		_, _ = io.Copy(io.Discard, r.Body) // a client that is still sending would not see the response

@@ -65,10 +65,11 @@ var (
 	noMemory = retryable("total_memory", "other requests need all of `max_total_memory_mib` of otlp_guard")
 	tooBusy  = retryable("busy", "too many requests are being received")
 	tooSlow  = retryable("slow", "the request was received too slowly while others were waiting")
+	tooLate  = retryable("shutdown", "the collector stops before the request has arrived")
 
 	rejections = []*rejection{
 		malformed, unreadable, bodyTooLong, tooDeep, tooManyItems, tooManyAttributes, tooLarge, unsupported,
-		noMemory, tooBusy, tooSlow,
+		noMemory, tooBusy, tooSlow, tooLate,
 	}
 )
 
@@ -94,6 +95,8 @@ func rejectionOf(err error) *rejection {
 		return noMemory
 	case errors.Is(err, errEvicted):
 		return tooSlow
+	case errors.Is(err, errStopping):
+		return tooLate
 	case errors.As(err, &tooLong):
 		return bodyTooLong
 	default:

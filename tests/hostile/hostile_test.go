@@ -156,7 +156,7 @@ func TestHalfRequests(t *testing.T) {
 	checkGood(t, c, 0)
 	assert.Positive(t, peak())
 	assert.Less(t, peak(), int64(memoryLimit))
-	// read_header_timeout is 10 s. A half body has read_timeout, a minute.
+	// read_header_timeout is 5 s. A half body has read_timeout, a minute.
 	for _, conn := range conns {
 		require.NoError(t, conn.SetReadDeadline(time.Now().Add(45*time.Second)))
 		_, err := io.Copy(io.Discard, conn)
