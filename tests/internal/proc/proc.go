@@ -35,7 +35,7 @@ type Spec struct {
 	Stop os.Signal
 }
 
-// Process is a running child. Its process group ends with it.
+// Process is a running child. The rest of its process group is killed when it ends.
 type Process struct {
 	name string
 	stop os.Signal
@@ -74,6 +74,7 @@ func Start(spec Spec) (*Process, error) {
 	}
 	go func() {
 		p.err = cmd.Wait()
+		p.killGroup() // now: later, its number may belong to another process
 		close(p.done)
 	}()
 	return p, nil
@@ -124,15 +125,13 @@ func (p *Process) ExitCode() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Stop requests the process to exit, and kills it if it does not. The rest of its process group is killed in any
-// case. It is an error if the process had to be killed.
+// Stop requests the process to exit, and kills it if it does not. It is an error if it had to be killed.
 func (p *Process) Stop() error {
 	return p.StopWith(p.stop)
 }
 
 // StopWith is Stop with another signal.
 func (p *Process) StopWith(signal os.Signal) error {
-	defer func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }()
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
@@ -155,11 +154,17 @@ func (p *Process) Signal(signal os.Signal) error {
 	return p.cmd.Process.Signal(signal)
 }
 
-// Kill kills the process and the rest of its process group.
+// Kill kills the process and the rest of its process group, if it still runs.
 func (p *Process) Kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.done
+	select {
+	case <-p.done:
+	default:
+		p.killGroup()
+		<-p.done
+	}
 }
+
+func (p *Process) killGroup() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 
 // Log returns everything that the process has written.
 func (p *Process) Log() string {
