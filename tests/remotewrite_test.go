@@ -32,7 +32,7 @@ func TestRemoteWrite(t *testing.T) {
 			repo.Path("config", "overlays", "remote-write.yaml"),
 			"yaml:exporters::prometheus_remote_write::wal::truncate_frequency: 1s", // of a write
 		},
-		env:      map[string]string{"OTELCOL_REMOTE_WRITE_URL": back.URL + "/api/v1/write"},
+		env: map[string]string{"OTELCOL_REMOTE_WRITE_URL": back.URL + "/api/v1/write"},
 	})
 	begin, sent := time.Now(), 0
 	send := func() {
