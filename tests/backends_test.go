@@ -99,27 +99,29 @@ func (b *backend) await(t *testing.T, want int, key string) (having int) {
 }
 
 func (b *backend) spans() (map[string][]pcommon.Map, error) {
-	file, err := os.Open(b.file)
+	spans := map[string][]pcommon.Map{}
+	err := eachWritten(b.file, func(span ptrace.Span) {
+		id := span.TraceID().String() + "-" + span.SpanID().String()
+		spans[id] = append(spans[id], span.Attributes())
+	})
+	return spans, err
+}
+
+// eachWritten visits the spans in a file that a collector writes. It is an error if a line is not complete yet.
+func eachWritten(path string, visit func(ptrace.Span)) error {
+	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
-	spans := map[string][]pcommon.Map{}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		traces, err := new(ptrace.JSONUnmarshaler).UnmarshalTraces(lines.Bytes())
 		if err != nil {
-			return nil, err // a line that is being written
+			return err
 		}
-		for _, resource := range traces.ResourceSpans().All() {
-			for _, scope := range resource.ScopeSpans().All() {
-				for _, span := range scope.Spans().All() {
-					id := span.TraceID().String() + "-" + span.SpanID().String()
-					spans[id] = append(spans[id], span.Attributes())
-				}
-			}
-		}
+		recordings.EachSpan(traces, func(_ string, span ptrace.Span) { visit(span) })
 	}
-	return spans, lines.Err()
+	return lines.Err()
 }

@@ -77,6 +77,9 @@ func shippedConfigs(t *testing.T) map[string][]string {
 				}
 				configs[name+" over "+strings.Join(below, ", ")] = append(files, path)
 			}
+		case file == "writer.yaml":
+			configs[name+" with tail sampling"] = []string{path, filepath.Join(root, "overlays", "tail-sampling.yaml")}
+			configs[name] = []string{path}
 		case name == "container-stats.yaml":
 			configs[name] = []string{filepath.Join(root, "overlays", "containers.yaml"), path}
 		default:

@@ -39,6 +39,7 @@ type configuration struct {
 }
 
 type pipeline struct {
+	Receivers  []string `mapstructure:"receivers"`
 	Processors []string `mapstructure:"processors"`
 	Exporters  []string `mapstructure:"exporters"`
 }
@@ -60,7 +61,7 @@ func Warnings(conf *confmap.Conf) ([]string, error) {
 		for _, exporter := range p.Exporters {
 			used[exporter] = true
 		}
-		warnings = append(warnings, p.warnings(id)...)
+		warnings = append(warnings, p.warnings(id, c.filtered(id))...)
 	}
 	for _, id := range slices.Sorted(maps.Keys(used)) {
 		warnings = append(warnings, exporterWarnings(id, c.Exporters[id])...)
@@ -73,7 +74,36 @@ func Warnings(conf *confmap.Conf) ([]string, error) {
 	return warnings, nil
 }
 
-func (p pipeline) warnings(id string) []string {
+// filtered reports whether everything that a pipeline receives has passed a dify_filter of another one.
+func (c *configuration) filtered(id string, seen ...string) bool {
+	if slices.Contains(seen, id) {
+		return false // in a circle, which the collector refuses
+	}
+	receivers := c.Service.Pipelines[id].Receivers
+	for _, receiver := range receivers {
+		if _, connector := c.Connectors[receiver]; !connector {
+			return false
+		}
+		for from, p := range c.Service.Pipelines {
+			if slices.Contains(p.Exporters, receiver) && p.filter() < 0 && !c.filtered(from, append(seen, id)...) {
+				return false
+			}
+		}
+	}
+	return len(receivers) > 0
+}
+
+// filter returns the position of the last dify_filter, or -1: what is between two is redacted by the second.
+func (p pipeline) filter() int {
+	for i, processor := range slices.Backward(p.Processors) {
+		if typeOf(processor) == filterType {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p pipeline) warnings(id string, filtered bool) []string {
 	if len(p.Exporters) == 0 {
 		return nil
 	}
@@ -82,13 +112,9 @@ func (p pipeline) warnings(id string) []string {
 		warnings = append(warnings, fmt.Sprintf("`service::pipelines::%s::processors` ", id)+fmt.Sprintf(format, args...))
 	}
 	to := strings.Join(p.Exporters, ", ")
-	filter := -1 // the last one: what is between two is redacted by the second
-	for i, processor := range p.Processors {
-		if typeOf(processor) == filterType {
-			filter = i
-		}
-	}
-	if filter < 0 {
+	filter := p.filter()
+	filtered = filtered || filter >= 0
+	if !filtered {
 		add("has no dify_filter: content, personal data and secrets reach %s unredacted, and Dify's processes, names and "+
 			"statuses are not repaired", to)
 	}
@@ -97,7 +123,7 @@ func (p pipeline) warnings(id string) []string {
 		case typeOf(processor) == batchType:
 			add("has %s, which accepts telemetry before it is delivered: what it has is lost when the collector is killed, "+
 				"and a full queue refuses without a retry; use `sending_queue::batch` of the exporter", processor)
-		case filter >= 0 && i > filter && !slices.Contains(choosing, typeOf(processor)):
+		case filtered && i > filter && !slices.Contains(choosing, typeOf(processor)):
 			add("has %s after dify_filter: what it adds or changes reaches %s unredacted; put it before", processor, to)
 		}
 	}

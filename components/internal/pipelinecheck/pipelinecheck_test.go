@@ -70,6 +70,22 @@ func TestWarnings(t *testing.T) {
 		"another processor between two": {
 			"service: {pipelines: {traces: {processors: [dify_filter, transform/x, dify_filter/2]}}}", nil,
 		},
+		"behind a connector": {
+			"connectors: {forward: {}}\nservice: {pipelines: {traces: {exporters: [forward]}, traces/2: {receivers: [forward], " +
+				"processors: [tail_sampling], exporters: [sentry]}}}", nil,
+		},
+		"changed behind a connector": {
+			"connectors: {forward: {}}\nservice: {pipelines: {traces: {exporters: [forward]}, traces/2: {receivers: [forward], " +
+				"processors: [transform], exporters: [sentry]}}}",
+			[]string{"`service::pipelines::traces/2::processors` has transform after dify_filter: what it adds or changes " +
+				"reaches sentry unredacted; put it before"},
+		},
+		"no dify_filter before a connector": {
+			"connectors: {forward: {}}\nservice: {pipelines: {traces: {processors: [], exporters: [forward]}, " +
+				"traces/2: {receivers: [forward], processors: [], exporters: [sentry]}}}",
+			[]string{"`service::pipelines::traces/2::processors` has no dify_filter: content, personal data and secrets reach " +
+				"sentry unredacted, and Dify's processes, names and statuses are not repaired"},
+		},
 		"no middleware": {
 			"exporters: {opensearch: {http: {middlewares: []}}}",
 			[]string{"`exporters::opensearch::http::middlewares` does not name opensearch_bulk: documents are lost whenever " +
