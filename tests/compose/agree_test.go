@@ -104,7 +104,7 @@ func checkFilled(t *testing.T, file string, env map[string]string) {
 // The host names in the other programs' files must be names of this project.
 func TestNamesResolve(t *testing.T) {
 	// Dify's, and back ends of the operator's own.
-	names := map[string]bool{"plugin_daemon": true, "otlp-backend": true, "content-backend": true}
+	names := map[string]bool{"plugin_daemon": true, "otlp-backend": true, "content-backend": true, "mimir": true}
 	for name, service := range load(t, options{}).Services {
 		names[name] = true
 		for _, network := range service.Networks {
