@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -125,11 +126,11 @@ func TestNetworkPolicies(t *testing.T) {
 		"kafka/metrics":              {{8888, 8889}, {53, 53, 9093}},
 		"kafka/lines":                {{8888}, {53, 53, 9093}},
 		"kafka/topics":               {nil, {53, 53, 9093}},
-		"kafka-plain/gateway":        {{4317, 4318, 8888}, nil},
-		"kafka-plain/collector":      {{8888, 8889}, nil},
-		"kafka-plain/writer":         {{8888}, nil},
-		"kafka-plain/metrics":        {{8888, 8889}, nil},
-		"kafka-plain/drain":          {{8888}, nil},
+		"kafka-plain/gateway":        {{4317, 4318, 8888}, {53, 53, 9092}},
+		"kafka-plain/collector":      {{8888, 8889}, {53, 53, 5432, 6379, 9092}},
+		"kafka-plain/writer":         {{8888}, {53, 53, 9092, 9200}},
+		"kafka-plain/metrics":        {{8888, 8889}, {53, 53, 9092}},
+		"kafka-plain/drain":          {{8888}, {53, 53, 9092}},
 	}
 	eachValueSet(t, func(t *testing.T, m *manifests) {
 		assert.Len(t, m.policies, len(m.templates()))
@@ -156,9 +157,13 @@ func TestNetworkPolicies(t *testing.T) {
 			slices.Sort(out)
 			assert.Equal(t, ports[key][0], in, key)
 			assert.Equal(t, ports[key][1], out, key)
-			assert.Len(t, policy.Spec.PolicyTypes, map[bool]int{true: 1, false: 2}[ports[key][1] == nil], key)
+			assert.Equal(t, []networkingv1.PolicyType{"Ingress", "Egress"}, policy.Spec.PolicyTypes, key)
 		}
 	})
+	open := valueSet(t, "single", parse(t, "networkPolicy: {egress: {enabled: false}}")).policies[release+"-collector"]
+	assert.Equal(t, []networkingv1.PolicyType{"Ingress"}, open.Spec.PolicyTypes)
+	assert.Empty(t, open.Spec.Egress)
+	assert.Empty(t, valueSet(t, "single", parse(t, "networkPolicy: {enabled: false}")).policies)
 }
 
 // The rules select Prometheus' jobs by name; a ServiceMonitor makes the same jobs as the shipped prometheus.yaml.

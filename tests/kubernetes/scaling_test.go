@@ -82,6 +82,23 @@ func TestWritersScaleOnTheirLag(t *testing.T) {
 	assert.Contains(t, writer, `topics: ["`+match["topic"]+`"]`)
 }
 
+// A Job is immutable, so each upgrade replaces it, as a hook of Helm.
+func TestTopicsAreCreatedAfterEachUpgrade(t *testing.T) {
+	m := valueSet(t, "kafka")
+	assert.Equal(t, map[string]string{
+		"helm.sh/hook": "post-install,post-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation",
+	}, m.topics.Annotations)
+	env := m.environment(t, m.topics.Spec.Template.Spec.Containers[0])
+	assert.Equal(t, "mine", env["OTELCOL_KAFKA_TOPIC_PREFIX"])
+	script := m.configs[release+"-topics"].Data["topics.sh"]
+	for name := range env {
+		if strings.HasPrefix(name, "OTELCOL_") {
+			assert.Contains(t, script, name)
+		}
+	}
+	assert.Nil(t, valueSet(t, "kafka-plain").topics)
+}
+
 // The pod that drains a claim differs from the pod that left it only in its claim, and a writer's in one more file.
 func TestDrainIsAWriterOrAGateway(t *testing.T) {
 	for set, role := range map[string]string{"kafka": "writer", "kafka-plain": "gateway"} {

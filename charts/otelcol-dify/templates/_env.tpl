@@ -117,7 +117,7 @@
 {{- if $kafka }}
 {{- include "otelcol.env.kafka" $root }}
 {{- end }}
-{{- if or (eq $role "writer") (and (not $kafka) (has $role (list "collector" "lines"))) }}
+{{- if or (not $kafka) (eq $role "writer") }}
 {{- include "otelcol.env.backends" . }}
 {{- end }}
 {{- with $values.extraEnv }}

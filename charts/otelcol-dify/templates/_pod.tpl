@@ -52,8 +52,7 @@ capabilities: {drop: [ALL]}
 {{- $role := include "otelcol.valuesOf" . -}}
 {{- $kafka := .root.Values.kafka.enabled -}}
 {{- if and $kafka .root.Values.kafka.caConfigMap }}kafka {{ end -}}
-{{- $delivers := or (eq $role "writer") (and (not $kafka) (has $role (list "collector" "lines"))) -}}
-{{- if and .root.Values.opensearch.caConfigMap $delivers }}opensearch{{ end -}}
+{{- if and .root.Values.opensearch.caConfigMap (or (not $kafka) (eq $role "writer")) }}opensearch{{ end -}}
 {{- end -}}
 
 {{- define "otelcol.podSpec" -}}
