@@ -25,7 +25,7 @@ const configFolder = "/etc/otelcol-dify/config/"
 // elsewhere are the objects that the value sets refer to, and that the chart does not create.
 var elsewhere = map[string]string{
 	"dify-postgresql": "postgres-password", "dify-redis": "redis-password", "opensearch-login": "user pass", "sentry": "dsn",
-	"dify-otlp": "OTLP_API_KEY", "dify": "CELERY_BROKER_URL", "dify-database": "user password", "company-ca": "ca.crt",
+	"dify-otlp": "OTLP_API_KEY", "dify": "CELERY_BROKER_URL", "dify-worker": "CELERY_BROKER_URL", "dify-database": "user password", "company-ca": "ca.crt",
 	"kafka-ca": "ca.crt", "kafka-admin": "client.properties", "storage-otelcol-dify-writer-2": "",
 	"storage-otelcol-dify-gateway-5": "", "storage-otelcol-reader-0": "",
 }
