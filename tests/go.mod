@@ -65,7 +65,7 @@ require (
 	go.opentelemetry.io/collector/extension/extensiontest v0.165.0
 	go.uber.org/goleak v1.3.0
 	google.golang.org/protobuf v1.36.12
-	helm.sh/helm/v4 v4.3.2
+	helm.sh/helm/v3 v3.22.0
 	k8s.io/pod-security-admission v0.37.2
 )
 
@@ -75,6 +75,7 @@ require (
 	github.com/Masterminds/goutils v1.1.1 // indirect
 	github.com/Masterminds/sprig/v3 v3.3.0 // indirect
 	github.com/bmatcuk/doublestar/v4 v4.8.0 // indirect
+	github.com/cyphar/filepath-securejoin v0.7.0 // indirect
 	github.com/emicklei/go-restful/v3 v3.13.0 // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/huandu/xstrings v1.5.0 // indirect
@@ -277,7 +278,6 @@ require (
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
-	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	gopkg.in/telebot.v3 v3.3.8 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect

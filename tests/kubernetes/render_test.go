@@ -8,7 +8,6 @@ package kubernetes
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,11 +17,10 @@ import (
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"helm.sh/helm/v4/pkg/chart/common"
-	chartutil "helm.sh/helm/v4/pkg/chart/common/util"
-	chart "helm.sh/helm/v4/pkg/chart/v2"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
-	"helm.sh/helm/v4/pkg/engine"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -80,10 +78,7 @@ func load(t *testing.T) *chart.Chart {
 // readValues reads a file of values.
 func readValues(t *testing.T, path string) map[string]any {
 	t.Helper()
-	file, err := os.Open(filepath.Clean(path))
-	require.NoError(t, err)
-	defer file.Close()
-	values, err := loader.LoadValues(file)
+	values, err := chartutil.ReadValuesFile(path)
 	require.NoError(t, err)
 	return values
 }
@@ -92,12 +87,12 @@ func readValues(t *testing.T, path string) map[string]any {
 func template(t *testing.T, values map[string]any) (map[string]string, error) {
 	t.Helper()
 	loaded := load(t)
-	options := common.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
-	merged, err := chartutil.ToRenderValues(loaded, values, options, common.DefaultCapabilities)
+	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
+	merged, err := chartutil.ToRenderValues(loaded, values, options, chartutil.DefaultCapabilities)
 	if err != nil {
 		return nil, err
 	}
-	return engine.Engine{Strict: true}.RenderWithContext(t.Context(), loaded, merged)
+	return engine.Engine{Strict: true}.Render(loaded, merged)
 }
 
 func render(t *testing.T, values map[string]any) *manifests {
@@ -247,7 +242,7 @@ func valueSet(t *testing.T, name string, further ...map[string]any) *manifests {
 	t.Helper()
 	values := readValues(t, chartFolder("ci", name+"-values.yaml"))
 	for _, over := range further {
-		values = loader.MergeMaps(values, over)
+		values = merge(values, over)
 	}
 	return render(t, values)
 }
@@ -255,7 +250,12 @@ func valueSet(t *testing.T, name string, further ...map[string]any) *manifests {
 // parse reads values that are given as text.
 func parse(t *testing.T, format string, args ...any) map[string]any {
 	t.Helper()
-	values, err := loader.LoadValues(strings.NewReader(fmt.Sprintf(format, args...)))
+	values, err := chartutil.ReadValues(fmt.Appendf(nil, format, args...))
 	require.NoError(t, err)
 	return values
+}
+
+// merge returns the values with others over them, as `helm --values` does.
+func merge(values, over map[string]any) map[string]any {
+	return chartutil.CoalesceTables(chartutil.CoalesceTables(map[string]any{}, over), values)
 }

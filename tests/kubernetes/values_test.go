@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
 
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
@@ -45,7 +44,7 @@ func TestBrokenValues(t *testing.T) {
 		`{serviceMonitor: {interval: often}}`:                          "at '/serviceMonitor/interval'",
 	} {
 		base := readValues(t, chartFolder("ci", "single-values.yaml"))
-		_, err := template(t, loader.MergeMaps(base, parse(t, "%s", values)))
+		_, err := template(t, merge(base, parse(t, "%s", values)))
 		require.Error(t, err, values)
 		assert.Contains(t, err.Error(), message, values)
 		assert.NotContains(t, err.Error(), "secret@", "a login in an address")
@@ -189,7 +188,7 @@ func TestPagesExamples(t *testing.T) {
 		if name == "dify-values.yaml" {
 			continue
 		}
-		m := render(t, loader.MergeMaps(first, parse(t, "%s", text)))
+		m := render(t, merge(first, parse(t, "%s", text)))
 		for role, template := range m.templates() {
 			if role != "topics" {
 				container := template.Spec.Containers[0]
