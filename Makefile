@@ -84,7 +84,8 @@ test: setup build lint ## Run every test: unit tests with the race detector, the
 	@for module in tools testkit cmd/difydemo; do \
 		(cd $$module && gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./...) || exit 1; \
 	done
-	cd tests && gotestsum --format testname -- -timeout 30m ./...
+	@# Go does not see that a file outside of the module, or the binary, has changed, so cached results are not used.
+	cd tests && gotestsum --format testname -- -count=1 -timeout 30m ./...
 
 .PHONY: soak
 soak: soak-suite setup build $(TOOLS)/.installed ## Run the tests of the built binary with their fault schedules in full; SUITE=sentry runs only one suite
@@ -112,14 +113,28 @@ vulncheck: $(TOOLS)/.installed $(EXPORTER)/.written ## Fail on a known vulnerabi
 	@$(GO_BUILD) -o .cache/vulncheck/ ./cmd/difyctl
 	@$(RUN_TOOL) ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
 
+CHART_FILES := charts/otelcol-dify/files
+
 .PHONY: generate
-generate: $(TOOLS)/.installed ## Write generated files: distro/, those of each metadata.yaml, dashboards, Alertmanager's part of docker-compose.yaml
+generate: $(TOOLS)/.installed ## Write generated files: distro/, those of each metadata.yaml, dashboards, Alertmanager's part of docker-compose.yaml, the chart's copies of config/
 	$(GO) generate ./components/...
 	@tests/setup.sh python
 	.cache/python/bin/python config/grafana/dashboards.py
 	builder --config builder-config.yaml --skip-compilation
 	sed -i '/^    content: |$$/q' docker-compose.yaml
 	sed 's/^./      &/' config/alertmanager/alertmanager.yaml >> docker-compose.yaml
+	@$(MAKE) --no-print-directory chart-files
+
+# Helm reads no file outside of a chart.
+.PHONY: chart-files
+chart-files:
+	rm -rf $(CHART_FILES)
+	mkdir -p $(CHART_FILES)/{overlays,scale,rules,dashboards}
+	cp config/collector.yaml $(CHART_FILES)
+	cp config/overlays/auth.yaml $(CHART_FILES)/overlays
+	cp config/scale/*.{yaml,sh} $(CHART_FILES)/scale
+	cp config/prometheus/rules/*.yaml $(CHART_FILES)/rules
+	cp config/grafana/dashboards/*.json $(CHART_FILES)/dashboards
 
 .PHONY: bench
 bench: setup build ## Run the benchmarks: ratios against a peer in the same run

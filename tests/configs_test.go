@@ -20,8 +20,7 @@ import (
 
 // Folders and files of config/ that are for other programs.
 var notOurs = map[string]bool{
-	"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true, "kubernetes": true,
-	"kustomization.yaml": true,
+	"prometheus": true, "alertmanager": true, "grafana": true, "opensearch": true,
 }
 
 // Variables that the shipped files need: they have no default on purpose.
@@ -34,6 +33,7 @@ var requiredEnv = map[string]string{
 var over = map[string][][]string{
 	"reader.yaml": {{"gateway.yaml"}},
 	"drain.yaml":  {{"writer.yaml"}},
+	"direct.yaml": {{"lines.yaml"}},
 	"auth.yaml":   {{"gateway.yaml"}, {"gateway.yaml", "reader.yaml"}},
 	"sasl.yaml": {
 		{"gateway.yaml"},

@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # Each package of tests/ is in exactly one suite: a test of internal/soak checks it.
 suites=(
-  "stack        . ./internal/... ./bench ./gitleaks ./sqlliterals ./layout ./words"
+  "stack        . ./internal/... ./bench ./gitleaks ./sqlliterals ./layout ./words ./workflows"
   "workflowlog  ./workflowlog"
   "opensearch   ./opensearchbulk/..."
   "sentry       ./sentry"

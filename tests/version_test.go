@@ -38,19 +38,12 @@ func TestOneVersionNumber(t *testing.T) {
 
 	const tag = `otelcol-dify:(\d+\.\d+\.[^\s:]*)`
 	for file, pattern := range map[string]string{
-		"distro/main.go":                               `Version:\s*"([^"]*)"`,
-		"build.Dockerfile":                             `^ARG VERSION=(\S+)`,
-		"docker-compose.yaml":                          `OTELCOL_VERSION:-([^}]*)}`,
-		"docs/configuration.md":                        "`OTELCOL_VERSION` \\| `([^`]*)`",
-		"docs/getting-started.md":                      tag,
-		"config/scale/kubernetes/drain.yaml":           tag,
-		"config/scale/kubernetes/gateway.yaml":         tag,
-		"config/scale/kubernetes/metrics.yaml":         tag,
-		"config/scale/kubernetes/lines/daemonset.yaml": tag,
-		"config/scale/kubernetes/reader.yaml":          tag,
-		"config/scale/kubernetes/writer.yaml":          tag,
-		"config/scale/kustomization.yaml":              `newTag: (\S+)`,
-		"docs/scale.md":                                `newTag: ([^\s}]+)`,
+		"distro/main.go":                 `Version:\s*"([^"]*)"`,
+		"build.Dockerfile":               `^ARG VERSION=(\S+)`,
+		"docker-compose.yaml":            `OTELCOL_VERSION:-([^}]*)}`,
+		"docs/configuration.md":          "`OTELCOL_VERSION` \\| `([^`]*)`",
+		"docs/getting-started.md":        tag,
+		"charts/otelcol-dify/Chart.yaml": `^(?:appV|v)ersion: (\S+)`,
 	} {
 		for _, found := range find(t, file, pattern) {
 			assert.Equal(t, version, found, file)

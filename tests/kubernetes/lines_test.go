@@ -7,7 +7,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,54 +19,27 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/otelcol-dify/otelcol-dify/testkit/sink"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
 	"github.com/otelcol-dify/otelcol-dify/tests/internal/wait"
 )
 
-// withLines renders a kustomization as docs/scale.md describes it, with the component that reads log lines.
-func withLines(t *testing.T) *manifests {
-	t.Helper()
-	root := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(root, "scale"), os.DirFS(folder())))
-	dir := filepath.Join(root, "mine")
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(`
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: otelcol-dify
-resources: [../scale]
-components: [../scale/kubernetes/lines]
-images:
-  - {name: registry.example.com/otelcol-dify, newName: registry.example.org/otelcol-dify}
-`), 0o600))
-	_, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
-	require.NoError(t, err)
-	return render(t, dir)
-}
-
 // The only pod that may see something of its node sees the folder of the lines, read-only, and a folder of its own.
 func TestPodOfLines(t *testing.T) {
-	m := withLines(t)
+	m := valueSet(t, "existing-secrets")
 	require.NotNil(t, m.lines)
-	assert.Equal(t, "otelcol-dify", m.lines.Namespace)
-	assert.Equal(t, "privileged", m.namespaces[0].Labels["pod-security.kubernetes.io/enforce"], "for hostPath")
-	assert.Equal(t, []string{m.lines.Name}, m.selected(t, m.lines.Spec.Selector))
 	spec := m.lines.Spec.Template.Spec
 	container := spec.Containers[0]
-	assert.Equal(t, "registry.example.org/otelcol-dify:0.1.0", container.Image)
-	m.checkConfig(t, container, m.environment(t, container))
-	m.checkVolumes(t, m.lines.Name, spec)
-
 	paths := map[string]string{}
 	for _, volume := range spec.Volumes {
 		if volume.HostPath != nil {
 			paths[volume.Name] = volume.HostPath.Path
 		}
 	}
-	assert.Equal(t, map[string]string{"logs": "/var/log/pods", "storage": "/var/lib/otelcol-dify-lines"}, paths)
+	assert.Equal(t, map[string]string{
+		"logs": "/var/log/pods", "storage": "/var/lib/dify-otelcol-dify-lines",
+	}, paths)
 	for _, mount := range container.VolumeMounts {
 		if mount.Name == "logs" {
 			assert.True(t, mount.ReadOnly)
@@ -71,17 +47,62 @@ func TestPodOfLines(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop)
-	assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
-	assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem)
 	assert.Nil(t, container.SecurityContext.Privileged)
-	assert.False(t, *spec.AutomountServiceAccountToken)
-	assert.NotZero(t, container.Resources.Limits.Memory())
-	for _, port := range container.Ports {
-		assert.Zero(t, port.HostPort, "no port is open on the node")
+	env := m.environment(t, container)
+	assert.Equal(t, "/var/log/pods/dify-prod_*/*/*.log*", env["OTELCOL_LINES_INCLUDE"])
+	assert.NotContains(t, env, "DB_PASSWORD")
+	assert.NotContains(t, env, "OTLP_API_KEY")
+	assert.Equal(t, []string{"scale/lines.yaml", "scale/direct.yaml"}, filesOf(container.Args))
+	assert.Equal(t, []string{"scale/lines.yaml", "scale/sasl.yaml"},
+		filesOf(valueSet(t, "kafka").lines.Spec.Template.Spec.Containers[0].Args))
+	assert.Nil(t, valueSet(t, "single").lines, "only who wants lines")
+}
+
+// filesOf returns the files of config/ that a container's arguments name.
+func filesOf(args []string) []string {
+	var files []string
+	for _, arg := range args {
+		files = append(files, "scale/"+strings.TrimPrefix(arg, "--config="+configFolder))
 	}
-	without := render(t, folder())
-	assert.Nil(t, without.lines, "only who wants lines")
-	assert.Equal(t, "restricted", without.namespaces[0].Labels["pod-security.kubernetes.io/enforce"])
+	return files
+}
+
+// Without Kafka the same pod delivers to OpenSearch itself, and keeps what an outage holds up.
+func TestLinesWithoutKafka(t *testing.T) {
+	search := sink.NewOpenSearch()
+	server := httptest.NewServer(search)
+	defer server.Close()
+	logs := t.TempDir()
+	api := filepath.Join(logs, "dify_dify-api-7d9f_0a1b2c3d-0000-4000-8000-000000000001", "api")
+	require.NoError(t, os.MkdirAll(api, 0o700))
+	search.SetFailing(http.StatusServiceUnavailable)
+	write(t, filepath.Join(api, "0.log"),
+		"2026-11-30T10:00:00.123456789Z stderr F 2026-11-30 10:00:00,000.000 ERROR [Dummy-1] [app.py:7]  - one\n")
+	c := collector.Start(t, collector.Options{
+		Configs: append(collector.KeepDays()[1:], folder("lines.yaml"), folder("direct.yaml"),
+			"yaml:receivers::file_log::poll_interval: 50ms", "yaml:extensions::opensearch_bulk::setup::retention_days: 18250"),
+		Env: map[string]string{
+			"OTELCOL_LINES_INCLUDE":  filepath.Join(logs, "dify_*", "*", "*.log*"),
+			"OTELCOL_OPENSEARCH_URL": server.URL,
+		},
+	})
+	wait.For(t, "a refused request", func(context.Context) error {
+		if search.Counts().Failed == 0 {
+			return errors.New("none yet")
+		}
+		return nil
+	})
+	c.Terminate(t)
+	search.SetFailing(0)
+	c.Restart(t)
+	wait.For(t, "the line", func(context.Context) error {
+		if search.Count("dify-logs-2026.11.30") == 0 {
+			return fmt.Errorf("indices: %v", search.Indices())
+		}
+		return nil
+	})
+	c.Terminate(t)
+	assert.Equal(t, 1, search.Counts().Documents, "once")
 }
 
 // The pod's configuration reads files as the kubelet and containerd write them: lines in parts, a traceback of several
@@ -91,7 +112,9 @@ func TestLinesOfPods(t *testing.T) {
 	api := filepath.Join(logs, "dify_dify-api-7d9f_0a1b2c3d-0000-4000-8000-000000000001", "api")
 	other := filepath.Join(logs, "shop_web-1_0a1b2c3d-0000-4000-8000-000000000002", "web")
 	require.NoError(t, os.MkdirAll(api, 0o700))
+	own := filepath.Join(logs, "dify_otelcol-dify-0_0a1b2c3d-0000-4000-8000-000000000003", "otelcol-dify")
 	require.NoError(t, os.MkdirAll(other, 0o700))
+	require.NoError(t, os.MkdirAll(own, 0o700))
 	second := 0
 	line := func(stream, tag, text string) string {
 		second++
@@ -99,6 +122,7 @@ func TestLinesOfPods(t *testing.T) {
 	}
 	const head = "2026-11-30 10:00:00,000.000 ERROR [Dummy-1] [app.py:7] 0af7651916cd43dd8448eb211c80319c - "
 	write(t, filepath.Join(other, "0.log"), line("stdout", "F", "of another namespace"))
+	write(t, filepath.Join(own, "0.log"), line("stderr", "F", "of the collector itself"))
 	file := filepath.Join(api, "0.log")
 	write(t, file, line("stderr", "F", head+"first password=hunter2secret")+
 		line("stderr", "F", "Traceback (most recent call last):")+
@@ -125,6 +149,7 @@ func TestLinesOfPods(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), "hunter2secret")
 	assert.NotContains(t, string(text), "another namespace")
+	assert.NotContains(t, string(text), "the collector itself")
 	require.NotNil(t, records["second, beginning and end"], "%v", records)
 
 	// Rotation, and lines while the pod is away.

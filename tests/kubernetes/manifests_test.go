@@ -4,281 +4,250 @@
 package kubernetes
 
 import (
-	"maps"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/kustomize/api/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/yaml"
 
-	"github.com/otelcol-dify/otelcol-dify/tests/internal/collector"
+	"github.com/otelcol-dify/otelcol-dify/tests/internal/repo"
 )
 
-const configFolder = "/etc/otelcol-dify/scale/"
-
-// notApplied are files for special occasions, or with placeholders.
-var notApplied = []string{"kubernetes/drain.yaml", "kubernetes/secrets.example.yaml"}
-
-func kustomization(t *testing.T) types.Kustomization {
-	t.Helper()
-	text, err := os.ReadFile(folder("kustomization.yaml"))
-	require.NoError(t, err)
-	var k types.Kustomization
-	require.NoError(t, k.Unmarshal(text), "strictly")
-	return k
-}
-
-func TestEveryFileIsStrictAndApplied(t *testing.T) {
-	files, err := filepath.Glob(folder("kubernetes", "*.yaml"))
-	require.NoError(t, err)
-	var names []string
-	for _, file := range files {
-		names = append(names, "kubernetes/"+filepath.Base(file))
-		for _, document := range documents(t, file) {
-			decode(t, document)
-		}
+// The chart's copies are those of config/: `make generate` writes them.
+func TestChartHasTheShippedFiles(t *testing.T) {
+	sources := map[string]string{
+		"collector.yaml": "config", "overlays": "config", "scale": "config",
+		"rules": "config/prometheus", "dashboards": "config/grafana",
 	}
-	assert.ElementsMatch(t, append(kustomization(t).Resources, notApplied...), names)
-}
-
-func TestConfigMapIsTheFiles(t *testing.T) {
-	m := render(t, folder())
-	generated := m.configs[collectorConfig(t, m)]
-	generator := kustomization(t).ConfigMapGenerator
-	require.Len(t, generator, 1)
-	assert.Len(t, generated.Data, len(generator[0].FileSources))
-	for name, text := range generated.Data {
-		file, err := os.ReadFile(folder(name))
+	found := map[string]bool{}
+	for _, file := range load(t).Files {
+		name, ok := strings.CutPrefix(file.Name, "files/")
+		if !ok {
+			continue
+		}
+		top, _, _ := strings.Cut(name, "/")
+		require.Contains(t, sources, top)
+		want, err := os.ReadFile(repo.Path(filepath.FromSlash(sources[top]), filepath.FromSlash(name)))
 		require.NoError(t, err)
-		assert.Equal(t, string(file), text, name)
+		assert.Equal(t, string(want), string(file.Data), "%s: run make generate", name)
+		found[name] = true
 	}
-	files, err := filepath.Glob(folder("*"))
+	for _, pattern := range []string{"scale/*", "rules/*.yaml", "dashboards/*.json"} {
+		top, _ := filepath.Split(pattern)
+		files, err := filepath.Glob(repo.Path(sources[strings.TrimSuffix(top, "/")], filepath.FromSlash(pattern)))
+		require.NoError(t, err)
+		for _, file := range files {
+			assert.True(t, found[top+filepath.Base(file)], "%s: run make generate", file)
+		}
+	}
+}
+
+// Helm keeps the chart and the manifests of a release in one Secret, of at most 1 MiB.
+func TestReleaseFitsIntoASecret(t *testing.T) {
+	values := readValues(t, chartFolder("ci", "existing-secrets-values.yaml"))
+	files, err := template(t, values)
 	require.NoError(t, err)
-	for _, file := range files {
-		if name := filepath.Base(file); name != "kustomization.yaml" && name != "kubernetes" {
-			assert.Contains(t, generated.Data, name)
-		}
-	}
+	text, err := json.Marshal(map[string]any{"chart": load(t).Raw, "manifest": files})
+	require.NoError(t, err)
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, err = io.Copy(writer, bytes.NewReader(text))
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	assert.Less(t, packed.Len()*4/3, 512<<10, "half of it")
 }
 
-// collectorConfig returns the name of the ConfigMap, with its hash.
-func collectorConfig(t *testing.T, m *manifests) string {
-	t.Helper()
-	for name := range m.configs {
-		if regexp.MustCompile(`^otelcol-dify-[a-z0-9]{10}$`).MatchString(name) {
-			return name
-		}
-	}
-	require.Fail(t, "no ConfigMap of the files")
-	return ""
-}
-
-// drained is render with the pod of drain.yaml, filled in as its comment says.
-func drained(t *testing.T, m *manifests) *manifests {
-	t.Helper()
-	documents := documents(t, folder("kubernetes", "drain.yaml"))
-	require.Len(t, documents, 1)
-	m.add(
-		t,
-		[]byte(
-			strings.Replace(
-				string(documents[0]), "configMap: {name: otelcol-dify}", "configMap: {name: "+collectorConfig(t, m)+"}", 1,
-			),
-		),
-	)
-	return m
-}
-
-func TestEachPodFindsWhatItNames(t *testing.T) {
-	m := drained(t, render(t, folder()))
-	for name, template := range m.templates() {
-		t.Run(name, func(t *testing.T) {
-			require.Len(t, template.Spec.Containers, 1)
-			container := template.Spec.Containers[0]
-			env := m.environment(t, container)
-			if name != "otelcol-topics" {
-				assert.Regexp(t, `^registry\.example\.com/otelcol-dify:\d`, container.Image)
-				m.checkConfig(t, container, env)
-			}
-			m.checkVolumes(t, name, template.Spec)
-		})
-	}
-}
-
-// environment returns a container's variables, merged as Kubernetes does: a later source takes precedence.
-func (m *manifests) environment(t *testing.T, container corev1.Container) map[string]string {
-	t.Helper()
-	env := map[string]string{}
-	for _, source := range container.EnvFrom {
-		if source.ConfigMapRef != nil {
-			require.Contains(t, m.configs, source.ConfigMapRef.Name)
-			maps.Copy(env, m.configs[source.ConfigMapRef.Name].Data)
-			continue
-		}
-		require.Contains(t, m.secrets, source.SecretRef.Name, "the example has it")
-		maps.Copy(env, m.secrets[source.SecretRef.Name].StringData)
-	}
-	for _, variable := range container.Env {
-		env[variable.Name] = variable.Value
-	}
-	return env
-}
-
-var reference = regexp.MustCompile(`\$\{env:([A-Z_]+)(:-)?`)
-
-// checkConfig lets the real binary validate the container's files with its variables.
-func (m *manifests) checkConfig(t *testing.T, container corev1.Container, env map[string]string) {
-	t.Helper()
-	data := m.configs[collectorConfig(t, m)].Data
-	var files []string
-	read := map[string]bool{}
-	for _, arg := range container.Args {
-		file, ok := strings.CutPrefix(arg, "--config="+configFolder)
-		require.True(t, ok, arg)
-		require.Contains(t, data, file)
-		files = append(files, folder(file))
-		for _, match := range reference.FindAllStringSubmatch(data[file], -1) {
-			read[match[1]] = true
-			if match[2] == "" {
-				assert.Containsf(t, env, match[1], "%s has no default in %s", match[1], file)
-			}
-		}
-	}
-	result := collector.Validate(t, env, files...)
-	assert.Zero(t, result.Code, result.Output)
-	for _, source := range container.EnvFrom {
-		if source.SecretRef == nil || source.SecretRef.Optional != nil && *source.SecretRef.Optional {
-			continue
-		}
-		for key := range m.secrets[source.SecretRef.Name].StringData {
-			assert.True(t, read[key], "it gets the secret %s, which none of its files reads", key)
-		}
-	}
-}
-
-func (m *manifests) checkVolumes(t *testing.T, name string, spec corev1.PodSpec) {
-	t.Helper()
-	volumes := map[string]bool{}
-	for _, volume := range spec.Volumes {
-		volumes[volume.Name] = true
-		if volume.ConfigMap != nil {
-			assert.Contains(t, m.configs, volume.ConfigMap.Name)
-		}
-		if volume.PersistentVolumeClaim != nil {
-			assert.Regexp(
-				t,
-				`^storage-otelcol-writer-\d+$`,
-				volume.PersistentVolumeClaim.ClaimName,
-				"a claim of the StatefulSet",
-			)
-		}
-	}
-	if set := m.sets[name]; set != nil {
-		for _, claim := range set.Spec.VolumeClaimTemplates {
-			volumes[claim.Name] = true
-		}
-	}
-	mounts := map[string]string{}
-	for _, mount := range spec.Containers[0].VolumeMounts {
-		assert.True(t, volumes[mount.Name], mount.Name)
-		delete(volumes, mount.Name)
-		mounts[mount.Name] = mount.MountPath
-	}
-	assert.Empty(t, volumes, "not mounted")
-	assert.Equal(t, strings.TrimSuffix(configFolder, "/"), mounts["config"])
-	if m.sets[name] != nil || name == "otelcol-drain" {
-		assert.Equal(t, "/var/lib/otelcol-dify", mounts["storage"])
-	}
-}
-
-func TestEachPodIsLockedDown(t *testing.T) {
-	m := drained(t, render(t, folder()))
-	require.Equal(t, "restricted", m.namespaces[0].Labels["pod-security.kubernetes.io/enforce"])
-	for name, template := range m.templates() {
-		spec, container := template.Spec, template.Spec.Containers[0]
-		assert.True(t, *spec.SecurityContext.RunAsNonRoot, name)
-		assert.GreaterOrEqual(t, *spec.SecurityContext.RunAsUser, int64(1000), name)
-		assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, spec.SecurityContext.SeccompProfile.Type, name)
-		assert.False(t, *spec.AutomountServiceAccountToken, name)
-		assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation, name)
-		assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem, name)
-		assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop, name)
-		assert.Empty(t, container.SecurityContext.Capabilities.Add, name)
-		assert.NotEmpty(t, container.Resources.Requests, name)
-		assert.NotZero(t, container.Resources.Limits.Memory(), name)
-		for _, port := range container.Ports {
-			assert.Zero(t, port.HostPort, name)
-		}
-		if name == "otelcol-topics" {
-			continue
-		}
-		assert.Equal(t, int64(10001), *spec.SecurityContext.RunAsUser, name)
-		if len(container.VolumeMounts) > 1 {
-			assert.Equal(t, int64(10001), *spec.SecurityContext.FSGroup, "%s: who owns its storage", name)
-		}
-		for _, probe := range []*corev1.Probe{container.StartupProbe, container.ReadinessProbe, container.LivenessProbe} {
-			require.NotNil(t, probe, name)
-			assert.Contains(t, portNames(container), probe.HTTPGet.Port.StrVal, name)
-		}
-	}
-}
-
-func portNames(container corev1.Container) map[string]int32 {
-	names := map[string]int32{}
-	for _, port := range container.Ports {
-		names[port.Name] = port.ContainerPort
-	}
-	return names
-}
-
-// selected returns the pods that a selector matches.
+// selected returns the roles of the pods that a selector matches.
 func (m *manifests) selected(t *testing.T, selector *metav1.LabelSelector) []string {
 	t.Helper()
 	match, err := metav1.LabelSelectorAsSelector(selector)
 	require.NoError(t, err)
-	var names []string
-	for name, template := range m.templates() {
+	var roles []string
+	for role, template := range m.templates() {
 		if match.Matches(labels.Set(template.Labels)) {
-			names = append(names, name)
+			roles = append(roles, role)
 		}
 	}
-	return names
+	return roles
 }
 
 func TestSelectorsFindTheirPods(t *testing.T) {
-	m := drained(t, render(t, folder()))
-	for name, set := range m.sets {
-		assert.Equal(t, []string{name}, m.selected(t, set.Spec.Selector))
-		for _, constraint := range set.Spec.Template.Spec.TopologySpreadConstraints {
-			assert.Equal(t, []string{name}, m.selected(t, constraint.LabelSelector))
+	eachValueSet(t, func(t *testing.T, m *manifests) {
+		for name, set := range m.sets {
+			role := set.Labels["app.kubernetes.io/component"]
+			assert.Equal(t, []string{role}, m.selected(t, set.Spec.Selector))
+			for _, constraint := range set.Spec.Template.Spec.TopologySpreadConstraints {
+				assert.Equal(t, []string{role}, m.selected(t, constraint.LabelSelector))
+			}
+			require.Contains(t, m.services, set.Spec.ServiceName, name)
+			assert.Equal(t, corev1.ClusterIPNone, m.services[set.Spec.ServiceName].Spec.ClusterIP, name)
+			if budget := m.budgets[name]; budget != nil {
+				assert.Equal(t, []string{role}, m.selected(t, budget.Spec.Selector))
+				assert.Equal(t, 1, budget.Spec.MaxUnavailable.IntValue(), "a drained node must not wait")
+			}
 		}
-	}
-	assert.Equal(t, []string{m.metrics.Name}, m.selected(t, m.metrics.Spec.Selector))
-	headless := map[string]bool{}
-	for _, service := range m.services {
-		found := m.selected(t, &metav1.LabelSelector{MatchLabels: service.Spec.Selector})
-		require.Equal(t, []string{strings.TrimSuffix(service.Name, "-pods")}, found)
-		headless[service.Name] = service.Spec.ClusterIP == corev1.ClusterIPNone
-		names := portNames(m.templates()[found[0]].Spec.Containers[0])
-		for _, port := range service.Spec.Ports {
-			assert.Equal(t, port.Port, names[port.TargetPort.StrVal], "%s %s", service.Name, port.Name)
+		for name, service := range m.services {
+			// A drain is a pod without a controller: the labels in its metadata are the ones that count.
+			found := m.selected(t, &metav1.LabelSelector{MatchLabels: service.Spec.Selector})
+			require.Len(t, found, 1, name)
+			names := portNames(m.templates()[found[0]].Spec.Containers[0])
+			for _, port := range service.Spec.Ports {
+				assert.Equal(t, port.Port, names[port.TargetPort.StrVal], "%s %s", name, port.Name)
+			}
 		}
+	})
+}
+
+// Each pod has one policy, which admits exactly what is meant to reach its ports, and lets it reach what it connects
+// to.
+func TestNetworkPolicies(t *testing.T) {
+	ports := map[string][2][]int{ // in, out
+		"existing-secrets/collector": {{4317, 4318, 8888, 8889}, {53, 53, 443, 443, 5432, 6379, 8443}},
+		"existing-secrets/lines":     {{8888}, {53, 53, 443, 443, 8443}},
+		"single/collector":           {{4317, 4318, 8888, 8889}, {53, 53, 5432, 6379, 9200}},
+		"kafka/collector":            {{8888, 8889}, {53, 53, 3307, 6379, 9093}},
+		"kafka/gateway":              {{4317, 4318, 8888}, {53, 53, 9093}},
+		"kafka/writer":               {{8888}, {53, 53, 443, 9093, 9200}},
+		"kafka/drain":                {{8888}, {53, 53, 443, 9093, 9200}},
+		"kafka/metrics":              {{8888, 8889}, {53, 53, 9093}},
+		"kafka/lines":                {{8888}, {53, 53, 9093}},
+		"kafka/topics":               {nil, {53, 53, 9093}},
+		"kafka-plain/gateway":        {{4317, 4318, 8888}, {53, 53, 9092}},
+		"kafka-plain/collector":      {{8888, 8889}, {53, 53, 5432, 6379, 9092}},
+		"kafka-plain/writer":         {{8888}, {53, 53, 9092, 9200}},
+		"kafka-plain/metrics":        {{8888, 8889}, {53, 53, 9092}},
+		"kafka-plain/drain":          {{8888}, {53, 53, 9092}},
 	}
-	for name, set := range m.sets {
-		assert.True(t, headless[set.Spec.ServiceName], name)
+	eachValueSet(t, func(t *testing.T, m *manifests) {
+		assert.Len(t, m.policies, len(m.templates()))
+		for name, policy := range m.policies {
+			found := m.selected(t, &policy.Spec.PodSelector)
+			require.Len(t, found, 1, name)
+			key := filepath.Base(t.Name()) + "/" + found[0]
+			require.Contains(t, ports, key)
+			var in, out []int
+			for _, rule := range policy.Spec.Ingress {
+				assert.NotEmpty(t, rule.From, "%s: from anywhere", name)
+				for _, port := range rule.Ports {
+					in = append(in, port.Port.IntValue())
+				}
+			}
+			for _, rule := range policy.Spec.Egress {
+				require.NotEmpty(t, rule.Ports, "%s: to every port", name)
+				for _, port := range rule.Ports {
+					assert.Equal(t, intstr.Int, port.Port.Type)
+					out = append(out, port.Port.IntValue())
+				}
+			}
+			slices.Sort(in)
+			slices.Sort(out)
+			assert.Equal(t, ports[key][0], in, key)
+			assert.Equal(t, ports[key][1], out, key)
+			assert.Equal(t, []networkingv1.PolicyType{"Ingress", "Egress"}, policy.Spec.PolicyTypes, key)
+		}
+	})
+	open := valueSet(t, "single", parse(t, "networkPolicy: {egress: {enabled: false}}")).policies[release+"-collector"]
+	assert.Equal(t, []networkingv1.PolicyType{"Ingress"}, open.Spec.PolicyTypes)
+	assert.Empty(t, open.Spec.Egress)
+	assert.Empty(t, valueSet(t, "single", parse(t, "networkPolicy: {enabled: false}")).policies)
+}
+
+// The rules select Prometheus' jobs by name; a ServiceMonitor makes the same jobs as the shipped prometheus.yaml.
+func TestServiceMonitors(t *testing.T) {
+	text, err := os.ReadFile(repo.Path("config", "prometheus", "prometheus.yaml"))
+	require.NoError(t, err)
+	var shipped struct {
+		ScrapeConfigs []struct {
+			JobName              string           `json:"job_name"`
+			HonorLabels          bool             `json:"honor_labels"`
+			MetricRelabelConfigs []map[string]any `json:"metric_relabel_configs"`
+		} `json:"scrape_configs"`
 	}
-	for _, budget := range m.budgets {
-		assert.Equal(t, []string{budget.Name}, m.selected(t, budget.Spec.Selector))
-		assert.Equal(t, 1, budget.Spec.MaxUnavailable.IntValue())
+	require.NoError(t, yaml.Unmarshal(text, &shipped))
+	for _, set := range []string{"existing-secrets", "kafka"} {
+		m := valueSet(t, set)
+		jobs := map[string]monitoringv1.Endpoint{}
+		for name, monitor := range m.monitors {
+			for _, endpoint := range monitor.Spec.Endpoints {
+				jobs[*endpoint.RelabelConfigs[0].Replacement] = endpoint
+			}
+			if name != release {
+				assert.Equal(t, []string{"dify-prod"}, monitor.Spec.NamespaceSelector.MatchNames)
+				assert.NotEmpty(t, monitor.Spec.Selector.MatchLabels)
+				continue
+			}
+			targets := map[string][]string{}
+			for _, service := range m.services {
+				if labels.SelectorFromSet(monitor.Spec.Selector.MatchLabels).Matches(labels.Set(service.Labels)) {
+					role := m.selected(t, &metav1.LabelSelector{MatchLabels: service.Spec.Selector})[0]
+					for _, port := range service.Spec.Ports {
+						targets[port.Name] = append(targets[port.Name], role)
+					}
+				}
+			}
+			pods := len(m.templates())
+			if m.topics != nil {
+				pods--
+			}
+			assert.Len(t, targets["telemetry"], pods, "each collector, once")
+			assert.Len(t, targets["prometheus"], 1, "one source for each of Dify's series")
+		}
+		for _, job := range shipped.ScrapeConfigs[:2] {
+			require.Contains(t, jobs, job.JobName)
+			assert.Equal(t, job.HonorLabels, jobs[job.JobName].HonorLabels)
+			assert.Len(t, jobs[job.JobName].MetricRelabelConfigs, len(job.MetricRelabelConfigs))
+		}
+		assert.Equal(t, set == "existing-secrets", jobs["dify-plugin-daemon"].Path == "/metrics/")
 	}
-	for _, policy := range m.policies {
-		assert.NotEmpty(t, m.selected(t, &policy.Spec.PodSelector), policy.Name)
+}
+
+// The PrometheusRule has the groups of the shipped files, which the tests of alerting/ run.
+func TestPrometheusRule(t *testing.T) {
+	files, err := filepath.Glob(repo.Path("config", "prometheus", "rules", "*.yaml"))
+	require.NoError(t, err)
+	var want monitoringv1.PrometheusRuleSpec
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Clean(file))
+		require.NoError(t, err)
+		var groups monitoringv1.PrometheusRuleSpec
+		require.NoError(t, yaml.UnmarshalStrict(text, &groups))
+		want.Groups = append(want.Groups, groups.Groups...)
+	}
+	require.NotEmpty(t, want.Groups)
+	m := valueSet(t, "existing-secrets")
+	assert.Equal(t, want, m.rules.Spec)
+	assert.Equal(t, "kube-prometheus-stack", m.rules.Labels["release"])
+	assert.Nil(t, valueSet(t, "single").rules)
+}
+
+func TestDashboards(t *testing.T) {
+	files, err := filepath.Glob(repo.Path("config", "grafana", "dashboards", "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	m := valueSet(t, "existing-secrets")
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		object := m.configs[release+"-"+name]
+		require.NotNil(t, object, name)
+		text, err := os.ReadFile(filepath.Clean(file))
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{name + ".json": string(text)}, object.Data)
+		assert.Equal(t, "1", object.Labels["grafana_dashboard"])
+		assert.Equal(t, "monitoring", object.Namespace)
+		assert.Equal(t, "Dify", object.Annotations["grafana_folder"])
 	}
 }
