@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,21 +29,21 @@ const (
 	expensiveTrace = 0.0051
 )
 
-// With the overlay, OpenSearch has each trace with an error, each slow and each expensive one as a whole, and few of the
-// rest, each as a whole or not at all. Everything else gets what it gets without.
+// With the overlay, OpenSearch has each trace with an error, each slow and each expensive one, and few of the rest. None
+// is there in part. Everything else gets what it gets without.
 func TestTailSampling(t *testing.T) {
 	all := filepath.Join(t.TempDir(), "all.jsonl")
 	s := newStack(t, stackOptions{
 		overlays: append(collector.KeepDays(), repo.Path("config", "overlays", "tail-sampling.yaml"),
 			"yaml:receivers::workflow_log::start_at: beginning",
 			"yaml:extensions::file_storage/queue::fsync: false", // there is no crash
-			"yaml:exporters::sentry::max_age: 0", // it was recorded long ago
+			"yaml:exporters::sentry::max_age: 0",                // it was recorded long ago
 			"yaml:exporters::file::path: "+all,
 			"yaml:service::pipelines::traces::exporters: [sentry, forward/tail_sampling, file]"),
 		env: map[string]string{
 			"OTELCOL_TAIL_SAMPLING_WAIT":    "10s",
 			"OTELCOL_TAIL_SAMPLING_TRACES":  "1500", // fewer than there are: senders wait
-			"OTELCOL_TAIL_SAMPLING_SLOW_MS": fmt.Sprint(slowTrace.Milliseconds()),
+			"OTELCOL_TAIL_SAMPLING_SLOW_MS": strconv.FormatInt(slowTrace.Milliseconds(), 10),
 			"OTELCOL_TAIL_SAMPLING_PRICE":   fmt.Sprint(expensiveTrace),
 			"OTELCOL_TAIL_SAMPLING_PERCENT": "0.5",
 		},
