@@ -26,12 +26,8 @@ var disableDriverLog = sync.OnceFunc(logging.Disable)
 const sentinelPool = 1000
 
 // newClient returns a client that has not connected yet: the broker may be unavailable when the collector starts.
-func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) {
+func newClient(ctx context.Context, cfg *Config, b broker) (redis.UniversalClient, error) {
 	disableDriverLog()
-	b, err := parseBroker(string(cfg.Endpoint))
-	if err != nil {
-		return nil, fmt.Errorf("`endpoint` %w", err)
-	}
 	tlsConfig, err := tlsConfig(ctx, cfg, b)
 	if err != nil {
 		return nil, fmt.Errorf("`tls`: %w", err)

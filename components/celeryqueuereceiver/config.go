@@ -41,6 +41,9 @@ type Config struct {
 	// Discovery adds queues that Dify's workers have declared to Queues.
 	Discovery DiscoveryConfig `mapstructure:"discovery"`
 
+	// TenantQueues are the queues that Dify keeps for each tenant in its own database.
+	TenantQueues TenantQueuesConfig `mapstructure:"tenant_queues"`
+
 	// TLS is used with rediss:// only.
 	TLS configtls.ClientConfig `mapstructure:"tls"`
 
@@ -65,6 +68,18 @@ type DiscoveryConfig struct {
 	MaxQueues int `mapstructure:"max_queues"`
 }
 
+// TenantQueuesConfig is for tasks that wait before they reach the broker, because their tenant already has others.
+type TenantQueuesConfig struct {
+	// Enabled makes the receiver read them.
+	Enabled bool `mapstructure:"enabled"`
+	// Database is Dify's REDIS_DB, on the broker's server.
+	Database int `mapstructure:"database"`
+	// Interval is the time between two searches, each of which iterates over all keys of the database.
+	Interval time.Duration `mapstructure:"interval"`
+	// MaxQueues limits the number of queues, one per tenant and kind; with more, none is reported.
+	MaxQueues int `mapstructure:"max_queues"`
+}
+
 // SentinelConfig has what a sentinel:// URL does not contain.
 type SentinelConfig struct {
 	// MasterName is Dify's CELERY_SENTINEL_MASTER_NAME.
@@ -75,10 +90,11 @@ type SentinelConfig struct {
 
 // durationRanges are what the receiver may ask of Redis, and how late it may see a backlog.
 var durationRanges = map[string]configcheck.Range{
-	"collection_interval": {Min: time.Second, Max: time.Hour},
-	"initial_delay":       {Min: 0, Max: time.Hour},
-	"timeout":             {Min: 100 * time.Millisecond, Max: time.Minute, Zero: "is `collection_interval`"},
-	"discovery::interval": {Min: time.Second, Max: configcheck.Day},
+	"collection_interval":     {Min: time.Second, Max: time.Hour},
+	"initial_delay":           {Min: 0, Max: time.Hour},
+	"timeout":                 {Min: 100 * time.Millisecond, Max: time.Minute, Zero: "is `collection_interval`"},
+	"discovery::interval":     {Min: time.Second, Max: configcheck.Day},
+	"tenant_queues::interval": {Min: time.Second, Max: 4 * time.Minute}, // a gauge expires after five
 }
 
 var _ confmap.Unmarshaler = (*Config)(nil)
@@ -92,6 +108,7 @@ func createDefaultConfig() component.Config {
 		MetricsBuilderConfig: metadata.NewDefaultMetricsBuilderConfig(),
 		Queues:               defaultQueues(),
 		Discovery:            DiscoveryConfig{Interval: time.Minute, MaxQueues: 200},
+		TenantQueues:         TenantQueuesConfig{Interval: time.Minute, MaxQueues: 100_000},
 	}
 }
 
@@ -122,6 +139,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Discovery.Enabled && c.Discovery.MaxQueues < len(c.Queues) {
 		errs = append(errs, fmt.Errorf("`discovery::max_queues` must be at least the number of queues, %d", len(c.Queues)))
+	}
+	if c.TenantQueues.Database < 0 {
+		errs = append(errs, errors.New("`tenant_queues::database` must not be negative; set it to Dify's REDIS_DB"))
+	}
+	if c.TenantQueues.MaxQueues < 1 {
+		errs = append(errs, errors.New("`tenant_queues::max_queues` must be positive"))
 	}
 	seen := make(map[string]bool, len(c.Queues))
 	for i, q := range c.Queues {

@@ -27,6 +27,7 @@ func TestLoadConfig(t *testing.T) {
 	all.Queues = []string{"dataset", "mail"}
 	all.CollectionInterval = 30 * time.Second
 	all.Discovery = DiscoveryConfig{Enabled: true, Interval: 5 * time.Minute, MaxQueues: 50}
+	all.TenantQueues = TenantQueuesConfig{Enabled: true, Database: 3, Interval: 2 * time.Minute, MaxQueues: 40}
 	all.Sentinel = SentinelConfig{MasterName: "dify", Password: "other"}
 
 	for name, want := range map[string]*Config{"celery_queue": defaults, "celery_queue/all": all} {

@@ -52,7 +52,7 @@ func Diagnose(ctx context.Context, cfg *Config) []check.Result {
 	if err != nil {
 		return []check.Result{check.Failed("redis: connection", "`endpoint` "+err.Error(), "CELERY_BROKER_URL")}
 	}
-	client, err := newClient(ctx, cfg)
+	client, err := newClient(ctx, cfg, b)
 	if err != nil {
 		return []check.Result{check.Failed("redis: connection", err.Error(), "REDIS_SSL_CA_CERTS, REDIS_SSL_CERTFILE and "+
 			"REDIS_SSL_KEYFILE: the files must exist in the collector's container")}

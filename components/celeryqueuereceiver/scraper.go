@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/metadata"
+	"github.com/otelcol-dify/otelcol-dify/components/celeryqueuereceiver/internal/tenantqueue"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/installation"
 	"github.com/otelcol-dify/otelcol-dify/components/internal/neterr"
 )
@@ -34,7 +35,9 @@ type queueScraper struct {
 	request  request
 	finder   *finder // nil unless discovery is on
 	server   neterr.Server
+	broker   broker
 	client   redis.UniversalClient
+	tenants  tenantQueues
 	// telemetry counts collections: scraperhelper's counter of errored points stays 0 if nothing could be read.
 	telemetry *metadata.TelemetryBuilder
 	report    reporter
@@ -62,12 +65,12 @@ func newQueueScraper(cfg *Config, set receiver.Settings) (*queueScraper, error) 
 	if cfg.Discovery.Enabled {
 		s.finder = &finder{cfg: cfg}
 	}
+	s.broker, _ = parseBroker(string(cfg.Endpoint)) // Validate has rejected what can't be parsed
 	rb := s.builder.NewResourceBuilder()
 	rb.SetServiceName("dify")
-	b, _ := parseBroker(string(cfg.Endpoint)) // Validate has rejected what can't be parsed
-	rb.SetServiceInstanceID(instanceID(cfg, b))
+	rb.SetServiceInstanceID(instanceID(cfg, s.broker))
 	s.resource = rb.Emit()
-	s.server = serverOf(b)
+	s.server = serverOf(s.broker)
 	return s, nil
 }
 
@@ -95,10 +98,13 @@ func (s *queueScraper) start(ctx context.Context, host component.Host) error {
 
 func (s *queueScraper) shutdown(context.Context) error {
 	s.telemetry.Shutdown()
-	if s.client == nil {
-		return nil
+	var errs []error
+	for _, client := range []redis.UniversalClient{s.client, s.tenants.client} {
+		if client != nil {
+			errs = append(errs, client.Close())
+		}
 	}
-	return s.client.Close()
+	return errors.Join(errs...)
 }
 
 // collect is a collection with its report, counted by its result.
@@ -116,7 +122,7 @@ func (s *queueScraper) collect(ctx context.Context) (pmetric.Metrics, error) {
 // scrape reads every queue in one round trip. What could not be read gets no data point.
 func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 	if s.client == nil {
-		client, err := newClient(ctx, s.cfg) // reads the files of `tls`
+		client, err := newClient(ctx, s.cfg, s.broker) // reads the files of `tls`
 		if err != nil {
 			return pmetric.NewMetrics(), fmt.Errorf("no queue could be read: %w", err)
 		}
@@ -141,18 +147,22 @@ func (s *queueScraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 	} else {
 		failed = append(failed, "the hash "+s.request.unacked)
 	}
+	tenants := s.scrapeTenantQueues(ctx, now)
 	metrics := s.builder.Emit(metadata.WithResource(s.resource))
-	return metrics, s.partial(failed, response.err, discovery)
+	return metrics, s.partial(failed, response.err, discovery, tenants)
 }
 
 // partial returns the error of a collection that has gaps.
-func (s *queueScraper) partial(failed []string, reading, discovery error) error {
+func (s *queueScraper) partial(failed []string, reading, discovery, tenants error) error {
 	var errs []error
 	if len(failed) > 0 {
 		errs = append(errs, fmt.Errorf("%s could not be read: %w", strings.Join(failed, ", "), explain(reading, s.server)))
 	}
 	if discovery != nil {
 		errs = append(errs, fmt.Errorf("discovery: %w", explain(discovery, s.server)))
+	}
+	if tenants != nil {
+		errs = append(errs, fmt.Errorf("queues of tenants: %w", explain(tenants, s.server)))
 	}
 	if len(errs) == 0 {
 		return nil
@@ -170,6 +180,37 @@ func (s *queueScraper) discover(ctx context.Context) error {
 	added := s.request.add(found, s.cfg.Discovery.MaxQueues)
 	if len(added) > 0 {
 		s.logger.Info("Found queues that Dify's workers have declared", zap.Strings("queues", added))
+	}
+	return err
+}
+
+// tenantQueues has the connection to Dify's own database.
+type tenantQueues struct {
+	client redis.UniversalClient
+	next   time.Time
+}
+
+// scrapeTenantQueues reads the queues of tenants when a search is due.
+func (s *queueScraper) scrapeTenantQueues(ctx context.Context, now pcommon.Timestamp) error {
+	if !s.cfg.TenantQueues.Enabled || now.AsTime().Before(s.tenants.next) {
+		return nil
+	}
+	s.tenants.next = now.AsTime().Add(s.cfg.TenantQueues.Interval)
+	if s.tenants.client == nil {
+		database := s.broker
+		database.db = s.cfg.TenantQueues.Database
+		client, err := newClient(ctx, s.cfg, database)
+		if err != nil {
+			return err
+		}
+		s.tenants.client = client
+	}
+	pattern := tenantqueue.Pattern(globQuoted(prefixed(s.cfg.KeyPrefix, "")))
+	backlogs, err := tenantqueue.Read(ctx, s.tenants.client, pattern, s.cfg.TenantQueues.MaxQueues)
+	for kind, backlog := range backlogs {
+		s.builder.RecordCeleryTenantQueueCountDataPoint(now, backlog.Queues, kind)
+		s.builder.RecordCeleryTenantQueueLengthDataPoint(now, backlog.Tasks, kind)
+		s.builder.RecordCeleryTenantQueueLongestDataPoint(now, backlog.Longest, kind)
 	}
 	return err
 }

@@ -77,10 +77,157 @@ func (ms *CeleryQueueUnackedMetricConfig) Unmarshal(parser *confmap.Conf) error 
 	return nil
 }
 
+// CeleryTenantQueueCountMetricAttributeKey specifies the key of an attribute for the celery.tenant_queue.count metric.
+type CeleryTenantQueueCountMetricAttributeKey string
+
+const (
+	CeleryTenantQueueCountMetricAttributeKeyCeleryTenantQueueKind CeleryTenantQueueCountMetricAttributeKey = "celery.tenant_queue.kind"
+)
+
+// CeleryTenantQueueCountMetricConfig provides config for the celery.tenant_queue.count metric.
+type CeleryTenantQueueCountMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                     `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []CeleryTenantQueueCountMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *CeleryTenantQueueCountMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *CeleryTenantQueueCountMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case CeleryTenantQueueCountMetricAttributeKeyCeleryTenantQueueKind:
+		default:
+			return fmt.Errorf("metric celery.tenant_queue.count doesn't have an attribute %v, valid attributes: [celery.tenant_queue.kind]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// CeleryTenantQueueLengthMetricAttributeKey specifies the key of an attribute for the celery.tenant_queue.length metric.
+type CeleryTenantQueueLengthMetricAttributeKey string
+
+const (
+	CeleryTenantQueueLengthMetricAttributeKeyCeleryTenantQueueKind CeleryTenantQueueLengthMetricAttributeKey = "celery.tenant_queue.kind"
+)
+
+// CeleryTenantQueueLengthMetricConfig provides config for the celery.tenant_queue.length metric.
+type CeleryTenantQueueLengthMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                      `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []CeleryTenantQueueLengthMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *CeleryTenantQueueLengthMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *CeleryTenantQueueLengthMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case CeleryTenantQueueLengthMetricAttributeKeyCeleryTenantQueueKind:
+		default:
+			return fmt.Errorf("metric celery.tenant_queue.length doesn't have an attribute %v, valid attributes: [celery.tenant_queue.kind]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// CeleryTenantQueueLongestMetricAttributeKey specifies the key of an attribute for the celery.tenant_queue.longest metric.
+type CeleryTenantQueueLongestMetricAttributeKey string
+
+const (
+	CeleryTenantQueueLongestMetricAttributeKeyCeleryTenantQueueKind CeleryTenantQueueLongestMetricAttributeKey = "celery.tenant_queue.kind"
+)
+
+// CeleryTenantQueueLongestMetricConfig provides config for the celery.tenant_queue.longest metric.
+type CeleryTenantQueueLongestMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                       `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []CeleryTenantQueueLongestMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *CeleryTenantQueueLongestMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *CeleryTenantQueueLongestMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case CeleryTenantQueueLongestMetricAttributeKeyCeleryTenantQueueKind:
+		default:
+			return fmt.Errorf("metric celery.tenant_queue.longest doesn't have an attribute %v, valid attributes: [celery.tenant_queue.kind]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // MetricsConfig provides config for celery_queue metrics.
 type MetricsConfig struct {
-	CeleryQueueLength  CeleryQueueLengthMetricConfig  `mapstructure:"celery.queue.length"`
-	CeleryQueueUnacked CeleryQueueUnackedMetricConfig `mapstructure:"celery.queue.unacked"`
+	CeleryQueueLength        CeleryQueueLengthMetricConfig        `mapstructure:"celery.queue.length"`
+	CeleryQueueUnacked       CeleryQueueUnackedMetricConfig       `mapstructure:"celery.queue.unacked"`
+	CeleryTenantQueueCount   CeleryTenantQueueCountMetricConfig   `mapstructure:"celery.tenant_queue.count"`
+	CeleryTenantQueueLength  CeleryTenantQueueLengthMetricConfig  `mapstructure:"celery.tenant_queue.length"`
+	CeleryTenantQueueLongest CeleryTenantQueueLongestMetricConfig `mapstructure:"celery.tenant_queue.longest"`
 }
 
 func DefaultMetricsConfig() MetricsConfig {
@@ -92,6 +239,21 @@ func DefaultMetricsConfig() MetricsConfig {
 		},
 		CeleryQueueUnacked: CeleryQueueUnackedMetricConfig{
 			Enabled: true,
+		},
+		CeleryTenantQueueCount: CeleryTenantQueueCountMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategyAvg,
+			EnabledAttributes:   []CeleryTenantQueueCountMetricAttributeKey{CeleryTenantQueueCountMetricAttributeKeyCeleryTenantQueueKind},
+		},
+		CeleryTenantQueueLength: CeleryTenantQueueLengthMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategyAvg,
+			EnabledAttributes:   []CeleryTenantQueueLengthMetricAttributeKey{CeleryTenantQueueLengthMetricAttributeKeyCeleryTenantQueueKind},
+		},
+		CeleryTenantQueueLongest: CeleryTenantQueueLongestMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategyAvg,
+			EnabledAttributes:   []CeleryTenantQueueLongestMetricAttributeKey{CeleryTenantQueueLongestMetricAttributeKeyCeleryTenantQueueKind},
 		},
 	}
 }

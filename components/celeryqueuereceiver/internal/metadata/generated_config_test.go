@@ -34,6 +34,21 @@ func TestMetricsBuilderConfig(t *testing.T) {
 					CeleryQueueUnacked: CeleryQueueUnackedMetricConfig{
 						Enabled: true,
 					},
+					CeleryTenantQueueCount: CeleryTenantQueueCountMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []CeleryTenantQueueCountMetricAttributeKey{CeleryTenantQueueCountMetricAttributeKeyCeleryTenantQueueKind},
+					},
+					CeleryTenantQueueLength: CeleryTenantQueueLengthMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []CeleryTenantQueueLengthMetricAttributeKey{CeleryTenantQueueLengthMetricAttributeKeyCeleryTenantQueueKind},
+					},
+					CeleryTenantQueueLongest: CeleryTenantQueueLongestMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []CeleryTenantQueueLongestMetricAttributeKey{CeleryTenantQueueLongestMetricAttributeKeyCeleryTenantQueueKind},
+					},
 				},
 				ResourceAttributes: ResourceAttributesConfig{
 					ServiceInstanceID: ResourceAttributeConfig{Enabled: true},
@@ -53,6 +68,21 @@ func TestMetricsBuilderConfig(t *testing.T) {
 					CeleryQueueUnacked: CeleryQueueUnackedMetricConfig{
 						Enabled: false,
 					},
+					CeleryTenantQueueCount: CeleryTenantQueueCountMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []CeleryTenantQueueCountMetricAttributeKey{CeleryTenantQueueCountMetricAttributeKeyCeleryTenantQueueKind},
+					},
+					CeleryTenantQueueLength: CeleryTenantQueueLengthMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []CeleryTenantQueueLengthMetricAttributeKey{CeleryTenantQueueLengthMetricAttributeKeyCeleryTenantQueueKind},
+					},
+					CeleryTenantQueueLongest: CeleryTenantQueueLongestMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []CeleryTenantQueueLongestMetricAttributeKey{CeleryTenantQueueLongestMetricAttributeKeyCeleryTenantQueueKind},
+					},
 				},
 				ResourceAttributes: ResourceAttributesConfig{
 					ServiceInstanceID: ResourceAttributeConfig{Enabled: false},
@@ -64,7 +94,7 @@ func TestMetricsBuilderConfig(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := loadMetricsBuilderConfig(t, tt.name)
-			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(CeleryQueueLengthMetricConfig{}, CeleryQueueUnackedMetricConfig{}, ResourceAttributeConfig{}))
+			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(CeleryQueueLengthMetricConfig{}, CeleryQueueUnackedMetricConfig{}, CeleryTenantQueueCountMetricConfig{}, CeleryTenantQueueLengthMetricConfig{}, CeleryTenantQueueLongestMetricConfig{}, ResourceAttributeConfig{}))
 			require.Emptyf(t, diff, "Config mismatch (-expected +actual):\n%s", diff)
 		})
 	}
@@ -77,6 +107,42 @@ func TestCeleryQueueLengthMetricsConfig_Validate(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "metric celery.queue.length doesn't have an attribute invalid, valid attributes: [celery.queue]")
 
 	cfg = DefaultMetricsConfig().CeleryQueueLength
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestCeleryTenantQueueCountMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().CeleryTenantQueueCount
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []CeleryTenantQueueCountMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric celery.tenant_queue.count doesn't have an attribute invalid, valid attributes: [celery.tenant_queue.kind]")
+
+	cfg = DefaultMetricsConfig().CeleryTenantQueueCount
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestCeleryTenantQueueLengthMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().CeleryTenantQueueLength
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []CeleryTenantQueueLengthMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric celery.tenant_queue.length doesn't have an attribute invalid, valid attributes: [celery.tenant_queue.kind]")
+
+	cfg = DefaultMetricsConfig().CeleryTenantQueueLength
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestCeleryTenantQueueLongestMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().CeleryTenantQueueLongest
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []CeleryTenantQueueLongestMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric celery.tenant_queue.longest doesn't have an attribute invalid, valid attributes: [celery.tenant_queue.kind]")
+
+	cfg = DefaultMetricsConfig().CeleryTenantQueueLongest
 	cfg.AggregationStrategy = "invalid"
 	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
 }

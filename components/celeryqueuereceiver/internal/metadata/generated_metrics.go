@@ -53,11 +53,26 @@ var MetricsInfo = metricsInfo{
 	CeleryQueueUnacked: metricInfo{
 		Name: "celery.queue.unacked",
 	},
+	CeleryTenantQueueCount: metricInfo{
+		Name:       "celery.tenant_queue.count",
+		Attributes: []string{"celery.tenant_queue.kind"},
+	},
+	CeleryTenantQueueLength: metricInfo{
+		Name:       "celery.tenant_queue.length",
+		Attributes: []string{"celery.tenant_queue.kind"},
+	},
+	CeleryTenantQueueLongest: metricInfo{
+		Name:       "celery.tenant_queue.longest",
+		Attributes: []string{"celery.tenant_queue.kind"},
+	},
 }
 
 type metricsInfo struct {
-	CeleryQueueLength  metricInfo
-	CeleryQueueUnacked metricInfo
+	CeleryQueueLength        metricInfo
+	CeleryQueueUnacked       metricInfo
+	CeleryTenantQueueCount   metricInfo
+	CeleryTenantQueueLength  metricInfo
+	CeleryTenantQueueLongest metricInfo
 }
 
 type metricInfo struct {
@@ -204,6 +219,273 @@ func newMetricCeleryQueueUnacked(cfg CeleryQueueUnackedMetricConfig) metricCeler
 	return m
 }
 
+type metricCeleryTenantQueueCount struct {
+	data          pmetric.Metric                     // data buffer for generated metric.
+	config        CeleryTenantQueueCountMetricConfig // metric config provided by user.
+	capacity      int                                // max observed number of data points added to the metric.
+	aggDataPoints []int64                            // slice containing number of aggregated datapoints at each index
+}
+
+// init fills celery.tenant_queue.count metric with initial data.
+func (m *metricCeleryTenantQueueCount) init() {
+	m.data.SetName("celery.tenant_queue.count")
+	m.data.SetDescription("Tenants whose own queue in Dify is not empty. Only with `tenant_queues::enabled`.")
+	m.data.SetUnit("{queue}")
+	m.data.SetEmptyGauge()
+	m.data.Gauge().DataPoints().EnsureCapacity(m.capacity)
+	m.aggDataPoints = m.aggDataPoints[:0]
+}
+
+func (m *metricCeleryTenantQueueCount) recordDataPoint(start pcommon.Timestamp, ts pcommon.Timestamp, val int64, celeryTenantQueueKindAttributeValue string) {
+	if !m.config.Enabled {
+		return
+	}
+
+	dp := pmetric.NewNumberDataPoint()
+	dp.SetStartTimestamp(start)
+	dp.SetTimestamp(ts)
+	if slices.Contains(m.config.EnabledAttributes, CeleryTenantQueueCountMetricAttributeKeyCeleryTenantQueueKind) {
+		dp.Attributes().PutStr("celery.tenant_queue.kind", celeryTenantQueueKindAttributeValue)
+	}
+
+	var s string
+	dps := m.data.Gauge().DataPoints()
+	for i := 0; i < dps.Len(); i++ {
+		dpi := dps.At(i)
+		if dp.Attributes().Equal(dpi.Attributes()) && dp.StartTimestamp() == dpi.StartTimestamp() && dp.Timestamp() == dpi.Timestamp() {
+			switch s = m.config.AggregationStrategy; s {
+			case AggregationStrategySum, AggregationStrategyAvg:
+				dpi.SetIntValue(dpi.IntValue() + val)
+				m.aggDataPoints[i] += 1
+				return
+			case AggregationStrategyMin:
+				if dpi.IntValue() > val {
+					dpi.SetIntValue(val)
+				}
+				return
+			case AggregationStrategyMax:
+				if dpi.IntValue() < val {
+					dpi.SetIntValue(val)
+				}
+				return
+			}
+		}
+	}
+
+	dp.SetIntValue(val)
+	m.aggDataPoints = append(m.aggDataPoints, 1)
+	dp.MoveTo(dps.AppendEmpty())
+}
+
+// updateCapacity saves max length of data point slices that will be used for the slice capacity.
+func (m *metricCeleryTenantQueueCount) updateCapacity() {
+	if m.data.Gauge().DataPoints().Len() > m.capacity {
+		m.capacity = m.data.Gauge().DataPoints().Len()
+	}
+}
+
+// emit appends recorded metric data to a metrics slice and prepares it for recording another set of data points.
+func (m *metricCeleryTenantQueueCount) emit(metrics pmetric.MetricSlice) {
+	if m.config.Enabled && m.data.Gauge().DataPoints().Len() > 0 {
+		if m.config.AggregationStrategy == AggregationStrategyAvg {
+			for i, aggCount := range m.aggDataPoints {
+				m.data.Gauge().DataPoints().At(i).SetIntValue(m.data.Gauge().DataPoints().At(i).IntValue() / aggCount)
+			}
+		}
+		m.updateCapacity()
+		m.data.MoveTo(metrics.AppendEmpty())
+		m.init()
+	}
+}
+
+func newMetricCeleryTenantQueueCount(cfg CeleryTenantQueueCountMetricConfig) metricCeleryTenantQueueCount {
+	m := metricCeleryTenantQueueCount{config: cfg}
+
+	if cfg.Enabled {
+		m.data = pmetric.NewMetric()
+		m.init()
+	}
+	return m
+}
+
+type metricCeleryTenantQueueLength struct {
+	data          pmetric.Metric                      // data buffer for generated metric.
+	config        CeleryTenantQueueLengthMetricConfig // metric config provided by user.
+	capacity      int                                 // max observed number of data points added to the metric.
+	aggDataPoints []int64                             // slice containing number of aggregated datapoints at each index
+}
+
+// init fills celery.tenant_queue.length metric with initial data.
+func (m *metricCeleryTenantQueueLength) init() {
+	m.data.SetName("celery.tenant_queue.length")
+	m.data.SetDescription("Tasks in the tenants' own queues in Dify, not in the broker yet. Only with `tenant_queues::enabled`.")
+	m.data.SetUnit("{task}")
+	m.data.SetEmptyGauge()
+	m.data.Gauge().DataPoints().EnsureCapacity(m.capacity)
+	m.aggDataPoints = m.aggDataPoints[:0]
+}
+
+func (m *metricCeleryTenantQueueLength) recordDataPoint(start pcommon.Timestamp, ts pcommon.Timestamp, val int64, celeryTenantQueueKindAttributeValue string) {
+	if !m.config.Enabled {
+		return
+	}
+
+	dp := pmetric.NewNumberDataPoint()
+	dp.SetStartTimestamp(start)
+	dp.SetTimestamp(ts)
+	if slices.Contains(m.config.EnabledAttributes, CeleryTenantQueueLengthMetricAttributeKeyCeleryTenantQueueKind) {
+		dp.Attributes().PutStr("celery.tenant_queue.kind", celeryTenantQueueKindAttributeValue)
+	}
+
+	var s string
+	dps := m.data.Gauge().DataPoints()
+	for i := 0; i < dps.Len(); i++ {
+		dpi := dps.At(i)
+		if dp.Attributes().Equal(dpi.Attributes()) && dp.StartTimestamp() == dpi.StartTimestamp() && dp.Timestamp() == dpi.Timestamp() {
+			switch s = m.config.AggregationStrategy; s {
+			case AggregationStrategySum, AggregationStrategyAvg:
+				dpi.SetIntValue(dpi.IntValue() + val)
+				m.aggDataPoints[i] += 1
+				return
+			case AggregationStrategyMin:
+				if dpi.IntValue() > val {
+					dpi.SetIntValue(val)
+				}
+				return
+			case AggregationStrategyMax:
+				if dpi.IntValue() < val {
+					dpi.SetIntValue(val)
+				}
+				return
+			}
+		}
+	}
+
+	dp.SetIntValue(val)
+	m.aggDataPoints = append(m.aggDataPoints, 1)
+	dp.MoveTo(dps.AppendEmpty())
+}
+
+// updateCapacity saves max length of data point slices that will be used for the slice capacity.
+func (m *metricCeleryTenantQueueLength) updateCapacity() {
+	if m.data.Gauge().DataPoints().Len() > m.capacity {
+		m.capacity = m.data.Gauge().DataPoints().Len()
+	}
+}
+
+// emit appends recorded metric data to a metrics slice and prepares it for recording another set of data points.
+func (m *metricCeleryTenantQueueLength) emit(metrics pmetric.MetricSlice) {
+	if m.config.Enabled && m.data.Gauge().DataPoints().Len() > 0 {
+		if m.config.AggregationStrategy == AggregationStrategyAvg {
+			for i, aggCount := range m.aggDataPoints {
+				m.data.Gauge().DataPoints().At(i).SetIntValue(m.data.Gauge().DataPoints().At(i).IntValue() / aggCount)
+			}
+		}
+		m.updateCapacity()
+		m.data.MoveTo(metrics.AppendEmpty())
+		m.init()
+	}
+}
+
+func newMetricCeleryTenantQueueLength(cfg CeleryTenantQueueLengthMetricConfig) metricCeleryTenantQueueLength {
+	m := metricCeleryTenantQueueLength{config: cfg}
+
+	if cfg.Enabled {
+		m.data = pmetric.NewMetric()
+		m.init()
+	}
+	return m
+}
+
+type metricCeleryTenantQueueLongest struct {
+	data          pmetric.Metric                       // data buffer for generated metric.
+	config        CeleryTenantQueueLongestMetricConfig // metric config provided by user.
+	capacity      int                                  // max observed number of data points added to the metric.
+	aggDataPoints []int64                              // slice containing number of aggregated datapoints at each index
+}
+
+// init fills celery.tenant_queue.longest metric with initial data.
+func (m *metricCeleryTenantQueueLongest) init() {
+	m.data.SetName("celery.tenant_queue.longest")
+	m.data.SetDescription("Tasks in the longest of the tenants' own queues. Only with `tenant_queues::enabled`.")
+	m.data.SetUnit("{task}")
+	m.data.SetEmptyGauge()
+	m.data.Gauge().DataPoints().EnsureCapacity(m.capacity)
+	m.aggDataPoints = m.aggDataPoints[:0]
+}
+
+func (m *metricCeleryTenantQueueLongest) recordDataPoint(start pcommon.Timestamp, ts pcommon.Timestamp, val int64, celeryTenantQueueKindAttributeValue string) {
+	if !m.config.Enabled {
+		return
+	}
+
+	dp := pmetric.NewNumberDataPoint()
+	dp.SetStartTimestamp(start)
+	dp.SetTimestamp(ts)
+	if slices.Contains(m.config.EnabledAttributes, CeleryTenantQueueLongestMetricAttributeKeyCeleryTenantQueueKind) {
+		dp.Attributes().PutStr("celery.tenant_queue.kind", celeryTenantQueueKindAttributeValue)
+	}
+
+	var s string
+	dps := m.data.Gauge().DataPoints()
+	for i := 0; i < dps.Len(); i++ {
+		dpi := dps.At(i)
+		if dp.Attributes().Equal(dpi.Attributes()) && dp.StartTimestamp() == dpi.StartTimestamp() && dp.Timestamp() == dpi.Timestamp() {
+			switch s = m.config.AggregationStrategy; s {
+			case AggregationStrategySum, AggregationStrategyAvg:
+				dpi.SetIntValue(dpi.IntValue() + val)
+				m.aggDataPoints[i] += 1
+				return
+			case AggregationStrategyMin:
+				if dpi.IntValue() > val {
+					dpi.SetIntValue(val)
+				}
+				return
+			case AggregationStrategyMax:
+				if dpi.IntValue() < val {
+					dpi.SetIntValue(val)
+				}
+				return
+			}
+		}
+	}
+
+	dp.SetIntValue(val)
+	m.aggDataPoints = append(m.aggDataPoints, 1)
+	dp.MoveTo(dps.AppendEmpty())
+}
+
+// updateCapacity saves max length of data point slices that will be used for the slice capacity.
+func (m *metricCeleryTenantQueueLongest) updateCapacity() {
+	if m.data.Gauge().DataPoints().Len() > m.capacity {
+		m.capacity = m.data.Gauge().DataPoints().Len()
+	}
+}
+
+// emit appends recorded metric data to a metrics slice and prepares it for recording another set of data points.
+func (m *metricCeleryTenantQueueLongest) emit(metrics pmetric.MetricSlice) {
+	if m.config.Enabled && m.data.Gauge().DataPoints().Len() > 0 {
+		if m.config.AggregationStrategy == AggregationStrategyAvg {
+			for i, aggCount := range m.aggDataPoints {
+				m.data.Gauge().DataPoints().At(i).SetIntValue(m.data.Gauge().DataPoints().At(i).IntValue() / aggCount)
+			}
+		}
+		m.updateCapacity()
+		m.data.MoveTo(metrics.AppendEmpty())
+		m.init()
+	}
+}
+
+func newMetricCeleryTenantQueueLongest(cfg CeleryTenantQueueLongestMetricConfig) metricCeleryTenantQueueLongest {
+	m := metricCeleryTenantQueueLongest{config: cfg}
+
+	if cfg.Enabled {
+		m.data = pmetric.NewMetric()
+		m.init()
+	}
+	return m
+}
+
 // MetricsBuilder provides an interface for scrapers to report metrics while taking care of all the transformations
 // required to produce metric representation defined in metadata and user config.
 type MetricsBuilder struct {
@@ -216,6 +498,9 @@ type MetricsBuilder struct {
 	resourceAttributeExcludeFilter map[string]filter.Filter
 	metricCeleryQueueLength        metricCeleryQueueLength
 	metricCeleryQueueUnacked       metricCeleryQueueUnacked
+	metricCeleryTenantQueueCount   metricCeleryTenantQueueCount
+	metricCeleryTenantQueueLength  metricCeleryTenantQueueLength
+	metricCeleryTenantQueueLongest metricCeleryTenantQueueLongest
 }
 
 // MetricBuilderOption applies changes to default metrics builder.
@@ -243,6 +528,9 @@ func NewMetricsBuilder(mbc MetricsBuilderConfig, settings receiver.Settings, opt
 		buildInfo:                      settings.BuildInfo,
 		metricCeleryQueueLength:        newMetricCeleryQueueLength(mbc.Metrics.CeleryQueueLength),
 		metricCeleryQueueUnacked:       newMetricCeleryQueueUnacked(mbc.Metrics.CeleryQueueUnacked),
+		metricCeleryTenantQueueCount:   newMetricCeleryTenantQueueCount(mbc.Metrics.CeleryTenantQueueCount),
+		metricCeleryTenantQueueLength:  newMetricCeleryTenantQueueLength(mbc.Metrics.CeleryTenantQueueLength),
+		metricCeleryTenantQueueLongest: newMetricCeleryTenantQueueLongest(mbc.Metrics.CeleryTenantQueueLongest),
 		resourceAttributeIncludeFilter: make(map[string]filter.Filter),
 		resourceAttributeExcludeFilter: make(map[string]filter.Filter),
 	}
@@ -329,6 +617,9 @@ func (mb *MetricsBuilder) EmitForResource(options ...ResourceMetricsOption) {
 	ils.Metrics().EnsureCapacity(mb.metricsCapacity)
 	mb.metricCeleryQueueLength.emit(ils.Metrics())
 	mb.metricCeleryQueueUnacked.emit(ils.Metrics())
+	mb.metricCeleryTenantQueueCount.emit(ils.Metrics())
+	mb.metricCeleryTenantQueueLength.emit(ils.Metrics())
+	mb.metricCeleryTenantQueueLongest.emit(ils.Metrics())
 
 	for _, op := range options {
 		op.apply(rm)
@@ -368,6 +659,21 @@ func (mb *MetricsBuilder) RecordCeleryQueueLengthDataPoint(ts pcommon.Timestamp,
 // RecordCeleryQueueUnackedDataPoint adds a data point to celery.queue.unacked metric.
 func (mb *MetricsBuilder) RecordCeleryQueueUnackedDataPoint(ts pcommon.Timestamp, val int64) {
 	mb.metricCeleryQueueUnacked.recordDataPoint(mb.startTime, ts, val)
+}
+
+// RecordCeleryTenantQueueCountDataPoint adds a data point to celery.tenant_queue.count metric.
+func (mb *MetricsBuilder) RecordCeleryTenantQueueCountDataPoint(ts pcommon.Timestamp, val int64, celeryTenantQueueKindAttributeValue string) {
+	mb.metricCeleryTenantQueueCount.recordDataPoint(mb.startTime, ts, val, celeryTenantQueueKindAttributeValue)
+}
+
+// RecordCeleryTenantQueueLengthDataPoint adds a data point to celery.tenant_queue.length metric.
+func (mb *MetricsBuilder) RecordCeleryTenantQueueLengthDataPoint(ts pcommon.Timestamp, val int64, celeryTenantQueueKindAttributeValue string) {
+	mb.metricCeleryTenantQueueLength.recordDataPoint(mb.startTime, ts, val, celeryTenantQueueKindAttributeValue)
+}
+
+// RecordCeleryTenantQueueLongestDataPoint adds a data point to celery.tenant_queue.longest metric.
+func (mb *MetricsBuilder) RecordCeleryTenantQueueLongestDataPoint(ts pcommon.Timestamp, val int64, celeryTenantQueueKindAttributeValue string) {
+	mb.metricCeleryTenantQueueLongest.recordDataPoint(mb.startTime, ts, val, celeryTenantQueueKindAttributeValue)
 }
 
 // Reset resets metrics builder to its initial state. It should be used when external metrics source is restarted,

@@ -68,6 +68,9 @@ func TestMetricsBuilder(t *testing.T) {
 			mb := NewMetricsBuilder(loadMetricsBuilderConfig(t, tt.name), settings, WithStartTime(start))
 			aggMap := make(map[string]string) // contains the aggregation strategies for each metric name
 			aggMap["celery.queue.length"] = mb.metricCeleryQueueLength.config.AggregationStrategy
+			aggMap["celery.tenant_queue.count"] = mb.metricCeleryTenantQueueCount.config.AggregationStrategy
+			aggMap["celery.tenant_queue.length"] = mb.metricCeleryTenantQueueLength.config.AggregationStrategy
+			aggMap["celery.tenant_queue.longest"] = mb.metricCeleryTenantQueueLongest.config.AggregationStrategy
 
 			expectedWarnings := 0
 			if tt.metricsSet != testDataSetReag {
@@ -85,6 +88,24 @@ func TestMetricsBuilder(t *testing.T) {
 			defaultMetricsCount++
 			allMetricsCount++
 			mb.RecordCeleryQueueUnackedDataPoint(ts, 1)
+			defaultMetricsCount++
+			allMetricsCount++
+			mb.RecordCeleryTenantQueueCountDataPoint(ts, 1, "celery.tenant_queue.kind-val")
+			if tt.name == "reaggregate_set" {
+				mb.RecordCeleryTenantQueueCountDataPoint(ts, 3, "celery.tenant_queue.kind-val-2")
+			}
+			defaultMetricsCount++
+			allMetricsCount++
+			mb.RecordCeleryTenantQueueLengthDataPoint(ts, 1, "celery.tenant_queue.kind-val")
+			if tt.name == "reaggregate_set" {
+				mb.RecordCeleryTenantQueueLengthDataPoint(ts, 3, "celery.tenant_queue.kind-val-2")
+			}
+			defaultMetricsCount++
+			allMetricsCount++
+			mb.RecordCeleryTenantQueueLongestDataPoint(ts, 1, "celery.tenant_queue.kind-val")
+			if tt.name == "reaggregate_set" {
+				mb.RecordCeleryTenantQueueLongestDataPoint(ts, 3, "celery.tenant_queue.kind-val-2")
+			}
 
 			rb := mb.NewResourceBuilder()
 			rb.SetServiceInstanceID("service.instance.id-val")
@@ -93,6 +114,9 @@ func TestMetricsBuilder(t *testing.T) {
 			metrics := mb.Emit(WithResource(res))
 			if tt.name == "reaggregate_set" {
 				assert.Empty(t, mb.metricCeleryQueueLength.aggDataPoints)
+				assert.Empty(t, mb.metricCeleryTenantQueueCount.aggDataPoints)
+				assert.Empty(t, mb.metricCeleryTenantQueueLength.aggDataPoints)
+				assert.Empty(t, mb.metricCeleryTenantQueueLongest.aggDataPoints)
 			}
 
 			if tt.expectEmpty {
@@ -172,6 +196,126 @@ func TestMetricsBuilder(t *testing.T) {
 					assert.Equal(t, ts, dp.Timestamp())
 					assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
 					assert.Equal(t, int64(1), dp.IntValue())
+				case "celery.tenant_queue.count":
+					if tt.name != "reaggregate_set" {
+						assert.False(t, validatedMetrics["celery.tenant_queue.count"], "Found a duplicate in the metrics slice: celery.tenant_queue.count")
+						validatedMetrics["celery.tenant_queue.count"] = true
+						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
+						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
+						assert.Equal(t, "Tenants whose own queue in Dify is not empty. Only with `tenant_queues::enabled`.", mi.Description())
+						assert.Equal(t, "{queue}", mi.Unit())
+						dp := mi.Gauge().DataPoints().At(0)
+						assert.Equal(t, start, dp.StartTimestamp())
+						assert.Equal(t, ts, dp.Timestamp())
+						assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+						assert.Equal(t, int64(1), dp.IntValue())
+						celeryTenantQueueKindAttrVal, ok := dp.Attributes().Get("celery.tenant_queue.kind")
+						assert.True(t, ok)
+						assert.Equal(t, "celery.tenant_queue.kind-val", celeryTenantQueueKindAttrVal.Str())
+					} else {
+						assert.False(t, validatedMetrics["celery.tenant_queue.count"], "Found a duplicate in the metrics slice: celery.tenant_queue.count")
+						validatedMetrics["celery.tenant_queue.count"] = true
+						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
+						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
+						assert.Equal(t, "Tenants whose own queue in Dify is not empty. Only with `tenant_queues::enabled`.", mi.Description())
+						assert.Equal(t, "{queue}", mi.Unit())
+						dp := mi.Gauge().DataPoints().At(0)
+						assert.Equal(t, start, dp.StartTimestamp())
+						assert.Equal(t, ts, dp.Timestamp())
+						assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+						switch aggMap["celery.tenant_queue.count"] {
+						case "sum":
+							assert.Equal(t, int64(4), dp.IntValue())
+						case "avg":
+							assert.Equal(t, int64(2), dp.IntValue())
+						case "min":
+							assert.Equal(t, int64(1), dp.IntValue())
+						case "max":
+							assert.Equal(t, int64(3), dp.IntValue())
+						}
+						_, ok := dp.Attributes().Get("celery.tenant_queue.kind")
+						assert.False(t, ok)
+					}
+				case "celery.tenant_queue.length":
+					if tt.name != "reaggregate_set" {
+						assert.False(t, validatedMetrics["celery.tenant_queue.length"], "Found a duplicate in the metrics slice: celery.tenant_queue.length")
+						validatedMetrics["celery.tenant_queue.length"] = true
+						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
+						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
+						assert.Equal(t, "Tasks in the tenants' own queues in Dify, not in the broker yet. Only with `tenant_queues::enabled`.", mi.Description())
+						assert.Equal(t, "{task}", mi.Unit())
+						dp := mi.Gauge().DataPoints().At(0)
+						assert.Equal(t, start, dp.StartTimestamp())
+						assert.Equal(t, ts, dp.Timestamp())
+						assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+						assert.Equal(t, int64(1), dp.IntValue())
+						celeryTenantQueueKindAttrVal, ok := dp.Attributes().Get("celery.tenant_queue.kind")
+						assert.True(t, ok)
+						assert.Equal(t, "celery.tenant_queue.kind-val", celeryTenantQueueKindAttrVal.Str())
+					} else {
+						assert.False(t, validatedMetrics["celery.tenant_queue.length"], "Found a duplicate in the metrics slice: celery.tenant_queue.length")
+						validatedMetrics["celery.tenant_queue.length"] = true
+						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
+						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
+						assert.Equal(t, "Tasks in the tenants' own queues in Dify, not in the broker yet. Only with `tenant_queues::enabled`.", mi.Description())
+						assert.Equal(t, "{task}", mi.Unit())
+						dp := mi.Gauge().DataPoints().At(0)
+						assert.Equal(t, start, dp.StartTimestamp())
+						assert.Equal(t, ts, dp.Timestamp())
+						assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+						switch aggMap["celery.tenant_queue.length"] {
+						case "sum":
+							assert.Equal(t, int64(4), dp.IntValue())
+						case "avg":
+							assert.Equal(t, int64(2), dp.IntValue())
+						case "min":
+							assert.Equal(t, int64(1), dp.IntValue())
+						case "max":
+							assert.Equal(t, int64(3), dp.IntValue())
+						}
+						_, ok := dp.Attributes().Get("celery.tenant_queue.kind")
+						assert.False(t, ok)
+					}
+				case "celery.tenant_queue.longest":
+					if tt.name != "reaggregate_set" {
+						assert.False(t, validatedMetrics["celery.tenant_queue.longest"], "Found a duplicate in the metrics slice: celery.tenant_queue.longest")
+						validatedMetrics["celery.tenant_queue.longest"] = true
+						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
+						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
+						assert.Equal(t, "Tasks in the longest of the tenants' own queues. Only with `tenant_queues::enabled`.", mi.Description())
+						assert.Equal(t, "{task}", mi.Unit())
+						dp := mi.Gauge().DataPoints().At(0)
+						assert.Equal(t, start, dp.StartTimestamp())
+						assert.Equal(t, ts, dp.Timestamp())
+						assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+						assert.Equal(t, int64(1), dp.IntValue())
+						celeryTenantQueueKindAttrVal, ok := dp.Attributes().Get("celery.tenant_queue.kind")
+						assert.True(t, ok)
+						assert.Equal(t, "celery.tenant_queue.kind-val", celeryTenantQueueKindAttrVal.Str())
+					} else {
+						assert.False(t, validatedMetrics["celery.tenant_queue.longest"], "Found a duplicate in the metrics slice: celery.tenant_queue.longest")
+						validatedMetrics["celery.tenant_queue.longest"] = true
+						assert.Equal(t, pmetric.MetricTypeGauge, mi.Type())
+						assert.Equal(t, 1, mi.Gauge().DataPoints().Len())
+						assert.Equal(t, "Tasks in the longest of the tenants' own queues. Only with `tenant_queues::enabled`.", mi.Description())
+						assert.Equal(t, "{task}", mi.Unit())
+						dp := mi.Gauge().DataPoints().At(0)
+						assert.Equal(t, start, dp.StartTimestamp())
+						assert.Equal(t, ts, dp.Timestamp())
+						assert.Equal(t, pmetric.NumberDataPointValueTypeInt, dp.ValueType())
+						switch aggMap["celery.tenant_queue.longest"] {
+						case "sum":
+							assert.Equal(t, int64(4), dp.IntValue())
+						case "avg":
+							assert.Equal(t, int64(2), dp.IntValue())
+						case "min":
+							assert.Equal(t, int64(1), dp.IntValue())
+						case "max":
+							assert.Equal(t, int64(3), dp.IntValue())
+						}
+						_, ok := dp.Attributes().Get("celery.tenant_queue.kind")
+						assert.False(t, ok)
+					}
 				}
 			}
 		})
