@@ -29,8 +29,8 @@ const (
 	expensiveTrace = 0.0051
 )
 
-// With the overlay, OpenSearch has each trace with an error, each slow and each expensive one, and few of the rest. None
-// is there in part. Everything else gets what it gets without.
+// With the overlay, OpenSearch has each trace with an error, each slow and each expensive one, and few of the rest. No
+// trace is there in part. Everything else gets what it gets without.
 func TestTailSampling(t *testing.T) {
 	all := filepath.Join(t.TempDir(), "all.jsonl")
 	s := newStack(t, stackOptions{
