@@ -150,7 +150,8 @@ func BenchmarkEnvelopes(b *testing.B) {
 		server.await(want)
 		ours += time.Since(begin)
 		require.NoError(b, e.Shutdown(b.Context()))
-		require.Equal(b, want, server.accepted.Load())
+		// Which event comes first of one failure, and is sent before a richer one, depends on the order of pushes.
+		require.GreaterOrEqual(b, server.accepted.Load(), want)
 
 		bodies := unzipped(b, server.bodies)
 		server.keep = false
@@ -203,7 +204,7 @@ func postBare(b *testing.B, server *counting, bodies [][]byte) time.Duration {
 	for range connections {
 		done.Go(func() {
 			var buf bytes.Buffer
-			zw := gzip.NewWriter(&buf)
+			zw, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed) // as the exporter
 			for body := range next {
 				buf.Reset()
 				zw.Reset(&buf)
