@@ -9,7 +9,7 @@ GOTOOLCHAIN ?= go1.27.3
 export GOTOOLCHAIN
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
-# The Go modules of this repository, except distro/ and tools/.
+# The Go modules of this repository, except distro/, tools/ and release/.
 MODULES := . testkit cmd/difydemo tests
 
 # The project's version, and with the commit that a binary is built from.
@@ -81,7 +81,7 @@ setup: $(TOOLS)/.installed ## Install what the tests need: servers, Python packa
 .PHONY: test
 test: setup build lint ## Run every test: unit tests with the race detector, then the built binary against real servers
 	gotestsum --format pkgname-and-test-fails -- -race -timeout 25m ./components/... ./doctor/... ./cmd/difyctl/...
-	@for module in tools testkit cmd/difydemo; do \
+	@for module in tools release testkit cmd/difydemo; do \
 		(cd $$module && gotestsum --format pkgname-and-test-fails -- -race -timeout 15m ./...) || exit 1; \
 	done
 	@# Go does not see that a file outside of the module, or the binary, has changed, so cached results are not used.
@@ -97,7 +97,7 @@ soak-suite:
 
 .PHONY: lint
 lint: $(TOOLS)/.installed $(EXPORTER)/.written ## Run the linters
-	@for module in $(MODULES) tools; do \
+	@for module in $(MODULES) tools release; do \
 		echo "golangci-lint $$module"; (cd $$module && golangci-lint run --config "$(CURDIR)/.golangci.yml" ./...) || exit 1; \
 	done
 
@@ -111,7 +111,7 @@ vulncheck: $(TOOLS)/.installed $(EXPORTER)/.written ## Fail on a known vulnerabi
 	@cd distro && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/otelcol-dify" .
 	@cd cmd/difydemo && $(GO_BUILD) -o "$(CURDIR)/.cache/vulncheck/difydemo" .
 	@$(GO_BUILD) -o .cache/vulncheck/ ./cmd/difyctl
-	@$(RUN_TOOL) ./vulncheck -root "$(CURDIR)" $(MODULES) tools $(addprefix .cache/vulncheck/,$(VULNCHECK))
+	@$(RUN_TOOL) ./vulncheck -root "$(CURDIR)" $(MODULES) tools release $(addprefix .cache/vulncheck/,$(VULNCHECK))
 
 CHART_FILES := charts/otelcol-dify/files
 
@@ -151,6 +151,26 @@ image: bin/otelcol-dify bin/difyctl ## Build the container image for docker-comp
 	@cmp -s "$(CA_BUNDLE)" bin/ca-certificates.crt || cp "$(CA_BUNDLE)" bin/ca-certificates.crt
 	DOCKER_BUILDKIT=0 docker build --build-arg VERSION="$(VERSION)" --build-arg REVISION="$(REVISION)" \
 		-t otelcol-dify:latest -t "otelcol-dify:$(RELEASE)" .
+
+# What a release has binaries of; release/ makes packages and images of the first two.
+PLATFORMS := linux-amd64 linux-arm64 darwin-arm64
+
+.PHONY: release
+release: $(EXPORTER)/.written ## Build everything of a release into dist/: make release VERSION=1.2.3
+	@[[ "$(VERSION)" =~ ^[0-9]+\.[0-9]+\.[0-9]+$$ ]] || { echo "which version? make release VERSION=1.2.3" >&2; exit 1; }
+	@rm -rf dist
+	@mkdir -p .cache/release
+	@sed 's/Version: *"[^"]*"/Version: "$(VERSION)+$(COMMIT)"/' distro/main.go > .cache/release/main.go
+	@printf '{"Replace":{"%s/distro/main.go":"%s/.cache/release/main.go"}}\n' "$(CURDIR)" "$(CURDIR)" > .cache/release/overlay.json
+	@for platform in $(PLATFORMS); do \
+		echo "building $(VERSION) for $$platform (a few minutes)"; \
+		export GOOS=$${platform%-*} GOARCH=$${platform#*-} out="$(CURDIR)/.cache/release/$$platform"; \
+		$(GO_BUILD) -ldflags '-s -w' -o "$$out/difyctl" ./cmd/difyctl && \
+		(cd distro && $(GO_BUILD) -overlay "$(CURDIR)/.cache/release/overlay.json" -ldflags '-s -w' -o "$$out/otelcol-dify" .) || exit 1; \
+	done
+	@$(GO) -C release run . -version "$(VERSION)" -revision "$(REVISION)" -ca-bundle "$(CA_BUNDLE)" -binaries "$(CURDIR)/.cache/release" \
+		-date "$$(git log -1 --format=%ct)" -out "$(CURDIR)/dist"
+	@ls -l dist
 
 CONTRIB := github.com/open-telemetry/opentelemetry-collector-contrib
 
