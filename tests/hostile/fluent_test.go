@@ -42,7 +42,12 @@ func TestFluentIsNotReachable(t *testing.T) {
 	gateway, err := os.ReadFile(repo.Path("config", "scale", "gateway.yaml"))
 	require.NoError(t, err)
 	assert.Contains(t, string(gateway), "${env:OTELCOL_FLUENT_ENDPOINT:-127.0.0.1:24224}")
-	manifest, err := os.ReadFile(repo.Path("config", "scale", "kubernetes", "gateway.yaml"))
+	templates, err := filepath.Glob(repo.Path("charts", "otelcol-dify", "templates", "*"))
 	require.NoError(t, err)
-	assert.NotContains(t, string(manifest), "24224")
+	require.NotEmpty(t, templates)
+	for _, path := range append(templates, repo.Path("charts", "otelcol-dify", "values.yaml")) {
+		text, err = os.ReadFile(path)
+		require.NoError(t, err)
+		assert.NotRegexp(t, "24224|OTELCOL_FLUENT_ENDPOINT", string(text), path)
+	}
 }
