@@ -89,7 +89,7 @@ func (r *release) contents(p platform) (files.Contents, error) {
 	add(r.source("otelcol-dify.service"), "/usr/lib/systemd/system/otelcol-dify.service", "", 0o644)
 	add(r.source("sysusers.conf"), "/usr/lib/sysusers.d/otelcol-dify.conf", "", 0o644)
 	// systemd reads it as root. It has passwords.
-	add(r.source("otelcol-dify.env"), "/etc/otelcol-dify/otelcol-dify.env", configuration, 0o600)
+	add(r.source("environment"), "/etc/otelcol-dify/otelcol-dify.env", configuration, 0o600)
 	add(filepath.Join(r.root, "config", "collector.yaml"), "/etc/otelcol-dify/collector.yaml", configuration, 0o644)
 	add(filepath.Join(r.root, "LICENSE"), "/usr/share/doc/otelcol-dify/copyright", "", 0o644)
 	add(r.thirdParty(), "/usr/share/doc/otelcol-dify/THIRD_PARTY_LICENSES.txt", "", 0o644)
